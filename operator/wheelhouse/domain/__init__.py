@@ -1,0 +1,1 @@
+"""Values: frozen, slotted, standard library only."""

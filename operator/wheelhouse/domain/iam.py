@@ -1,0 +1,135 @@
+"""IAM policies of repositories, and the ledger of what is ours in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+MEMBER_LIMIT = 1500
+"""Principals in one policy, each occurrence counted (google.iam.v1.Policy)."""
+
+SUBJECT_LIMIT = 127
+"""Bytes of `google.subject` (Workload Identity Federation limits)."""
+
+
+class Role(StrEnum):
+    """What a RepositoryAccess may ask for."""
+
+    READER = "Reader"
+    WRITER = "Writer"
+
+    @property
+    def iam(self) -> str:
+        """The predefined role's name in IAM."""
+        return {Role.READER: "roles/artifactregistry.reader", Role.WRITER: "roles/artifactregistry.writer"}[self]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One (role, member) pair; the role by its IAM name, the member as IAM writes it."""
+
+    role: str
+    member: str
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What makes two grants the same: e-mails are case-folded, `principal://` and type prefixes are exact."""
+        prefix, colon, value = self.member.partition(":")
+        if prefix in {"principal", "principalSet"} or not colon:
+            return self.role, self.member
+        return self.role, f"{prefix}:{value.lower()}"
+
+
+class GrantState(StrEnum):
+    """A ledger entry's state: Recorded (will be ours), Granted (ours), Existing (was there), Rejected (by IAM)."""
+
+    RECORDED = "Recorded"
+    GRANTED = "Granted"
+    EXISTING = "Existing"
+    REJECTED = "Rejected"
+
+    @property
+    def owned(self) -> bool:
+        """Whether the grant is ours to remove."""
+        return self in {GrantState.RECORDED, GrantState.GRANTED}
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRecord:
+    """One entry of `status.grants`."""
+
+    grant: Grant
+    state: GrantState
+    message: str = ""
+
+    def with_state(self, state: GrantState, message: str = "") -> "GrantRecord":
+        """The same grant in another state."""
+        return replace(self, state=state, message=message)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One binding as it is on the wire; `condition` stays raw and makes the binding untouchable."""
+
+    role: str
+    members: tuple[str, ...]
+    condition: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A whole IAM policy with its etag; order and foreign content are kept as they were read."""
+
+    etag: bytes
+    version: int
+    bindings: tuple[Binding, ...]
+
+    def grants(self) -> frozenset[tuple[str, str]]:
+        """The identities of all unconditional grants."""
+        return frozenset(
+            Grant(binding.role, member).identity
+            for binding in self.bindings
+            if binding.condition is None
+            for member in binding.members
+        )
+
+    @property
+    def size(self) -> int:
+        """Principals counted as IAM counts them: each occurrence."""
+        return sum(len(binding.members) for binding in self.bindings)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A Kubernetes ServiceAccount whose token is minted."""
+
+    namespace: str
+    service_account: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.service_account}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadIdentity:
+    """The pool that the cluster's ServiceAccounts are known in; `gke` decides how subjects are written.
+
+    `project_number` is that of the pool's project, never of the repository's.
+    """
+
+    project_number: str
+    pool: str
+    gke: bool = True
+
+    def subject(self, identity: Identity) -> str:
+        """The subject of a ServiceAccount (https://cloud.google.com/iam/docs/principal-identifiers)."""
+        if self.gke:
+            return f"ns/{identity.namespace}/sa/{identity.service_account}"
+        return f"system:serviceaccount:{identity.namespace}:{identity.service_account}"
+
+    def member(self, identity: Identity) -> str:
+        """The IAM member of a ServiceAccount."""
+        return (
+            f"principal://iam.googleapis.com/projects/{self.project_number}/locations/global/"
+            f"workloadIdentityPools/{self.pool}/subject/{self.subject(identity)}"
+        )

@@ -1,0 +1,37 @@
+"""Keys of the units of work; each kind has its own type, so that none is taken for another."""
+
+from dataclasses import dataclass
+
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryKey:
+    """One PythonRepository."""
+
+    object: ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKey:
+    """One repository's IAM policy, by the repository's Google name: all accesses together."""
+
+    repository: RepositoryName
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """One RepositoryAccess."""
+
+    object: ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """One Secret of an access, in one namespace."""
+
+    access: ObjectKey
+    namespace: str
+
+
+Key = RepositoryKey | PolicyKey | AccessKey | SecretKey

@@ -1,0 +1,80 @@
+"""Every condition and reason that a user can meet; docs/reference/conditions.md explains each."""
+
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """The condition types of both kinds (kstatus conventions: https://github.com/kubernetes-sigs/cli-utils)."""
+
+    READY = "Ready"
+    RESOLVED_REFS = "ResolvedRefs"
+    SYNCED = "Synced"
+    GRANTED = "Granted"
+    DISTRIBUTED = "Distributed"
+    VERIFIED = "Verified"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """Why a condition is what it is."""
+
+    READY = "Ready"
+    DELETING = "Deleting"
+    PENDING = "Pending"
+    RESOLVED_REFS = "ResolvedRefs"
+    PROJECT_NOT_ALLOWED = "ProjectNotAllowed"
+    IDENTITY_CHANGED = "IdentityChanged"
+    REPOSITORY_NOT_FOUND = "RepositoryNotFound"
+    REF_NOT_PERMITTED = "RefNotPermitted"
+    REPOSITORY_NOT_READY = "RepositoryNotReady"
+    SYNCED = "Synced"
+    CREATING = "Creating"
+    UPDATING = "Updating"
+    ALREADY_EXISTS = "AlreadyExists"
+    OWNED_ELSEWHERE = "OwnedElsewhere"
+    IMMUTABLE_FIELD_DIFFERS = "ImmutableFieldDiffers"
+    API_DISABLED = "ApiDisabled"
+    PERMISSION_DENIED = "PermissionDenied"
+    INVALID_ARGUMENT = "InvalidArgument"
+    UNAVAILABLE = "Unavailable"
+    GRANTED = "Granted"
+    SUBJECT_NOT_PERMITTED = "SubjectNotPermitted"
+    SUBJECT_TOO_LONG = "SubjectTooLong"
+    MEMBER_REJECTED = "MemberRejected"
+    POLICY_FULL = "PolicyFull"
+    DISTRIBUTED = "Distributed"
+    NOT_REQUESTED = "NotRequested"
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
+    NOT_OPTED_IN = "NotOptedIn"
+    TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a reason, not a credential
+    SECRET_CONFLICT = "SecretConflict"  # noqa: S105 - a reason, not a credential
+    EXPIRED = "Expired"
+    VERIFIED = "Verified"
+    PROPAGATING = "Propagating"
+    REFUSED = "Refused"
+    NOT_APPLICABLE = "NotApplicable"
+    VERIFICATION_OFF = "VerificationOff"
+
+
+STALLED_AT_ONCE = frozenset(
+    {
+        Reason.PROJECT_NOT_ALLOWED,
+        Reason.IDENTITY_CHANGED,
+        Reason.ALREADY_EXISTS,
+        Reason.OWNED_ELSEWHERE,
+        Reason.IMMUTABLE_FIELD_DIFFERS,
+        Reason.INVALID_ARGUMENT,
+        Reason.API_DISABLED,
+        Reason.SUBJECT_NOT_PERMITTED,
+        Reason.SUBJECT_TOO_LONG,
+        Reason.MEMBER_REJECTED,
+        Reason.POLICY_FULL,
+        Reason.SECRET_CONFLICT,
+        Reason.NOT_OPTED_IN,
+    }
+)
+"""What only the user can mend: Flux fails at once on Stalled, so nothing that heals by itself is here."""
+
+STALLED_LATER = frozenset({Reason.PERMISSION_DENIED, Reason.TOKEN_REFUSED, Reason.REFUSED})
+"""Stalled once they have lasted 15 minutes: IAM takes 2 to 7 minutes and more to propagate."""

@@ -1,0 +1,1 @@
+"""The only modules that know Kopf: they turn events into keys."""

@@ -1,0 +1,157 @@
+"""What the loop needs of the world: at most eight Protocols of at most eight methods.
+
+All methods raise only errors of wheelhouse.errors; an absent thing is None.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from wheelhouse.domain.iam import Identity, Policy, WorkloadIdentity
+from wheelhouse.domain.keys import Key
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.pip import MintedToken, Token
+from wheelhouse.domain.repository import DesiredRepository, ObservedRepository, OperationResult, RepositoryPatch
+from wheelhouse.domain.secret import SecretManifest, SecretReply
+
+
+class Repositories(Protocol):
+    """Artifact Registry's repositories."""
+
+    async def get(self, name: RepositoryName) -> ObservedRepository | None:
+        """The repository, or None when there is none (one request)."""
+
+    async def create(self, desired: DesiredRepository) -> str:
+        """Start a creation; returns the operation's name. Raises AlreadyExists when the name is taken."""
+
+    async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
+        """Change what the patch names, with its explicit mask."""
+
+    async def delete(self, name: RepositoryName) -> str | None:
+        """Start a deletion; the operation's name, or None when the repository is gone already."""
+
+    async def poll(self, operation: str) -> OperationResult | None:
+        """Look at an operation once; None when it is not known (any more)."""
+
+
+class Policies(Protocol):
+    """IAM policies of repositories."""
+
+    async def get(self, name: RepositoryName) -> Policy | None:
+        """The whole policy (requestedPolicyVersion 3), or None when the repository is gone."""
+
+    async def set(self, name: RepositoryName, policy: Policy) -> None:
+        """Replace the whole policy. Raises Conflict when `policy.etag` is stale, Invalid when IAM rejects it."""
+
+
+class Tokens(Protocol):
+    """Tokens of tenants, through Workload Identity."""
+
+    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
+        """One TokenRequest and one exchange. Raises NotReady when the ServiceAccount is not there, Refused."""
+
+
+class Index(Protocol):
+    """The package index, asked as a tenant."""
+
+    async def probe(self, page: str, token: Token) -> int:
+        """GET a package page with the token; the HTTP status when it is 200, 401, 403 or 404."""
+
+
+class Secrets(Protocol):
+    """Secrets, with write-only verbs: server-side apply as `wheelhouse.<access uid>`, and delete by uid."""
+
+    async def apply(self, secret: SecretManifest, *, force: bool, dry_run: bool = False) -> SecretReply:
+        """Apply the manifest."""
+
+    async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
+        """Apply nothing but the uid as `manager`: what only that manager held goes."""
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Secret that has this uid; absent or another uid counts as done."""
+
+
+class Objects(Protocol):
+    """Our own kinds, as far as the operator may write them."""
+
+    async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
+        """Apply the whole status; None when the object is gone. Raises Conflict when it changed since it was read."""
+
+    async def set_finalizers(self, kind: Kind, stored: CustomObject, names: Collection[str]) -> CustomObject | None:
+        """Replace the finalizers; None when the object is gone. Raises Conflict when it changed since it was read."""
+
+    async def event(self, kind: Kind, stored: CustomObject, reason: str, note: str, *, warning: bool = False) -> None:
+        """Publish an Event; a refusal or an outage is logged, never raised."""
+
+    async def definition_deleting(self, kind: Kind) -> bool:
+        """Whether the kind's CustomResourceDefinition is being deleted (or is gone)."""
+
+
+class Cache(Protocol):
+    """What the watches have seen; answers without a request."""
+
+    def repository(self, key: ObjectKey) -> CustomObject | None:
+        """A PythonRepository."""
+
+    def access(self, key: ObjectKey) -> CustomObject | None:
+        """A RepositoryAccess."""
+
+    def namespace(self, name: str) -> Namespace | None:
+        """A Namespace."""
+
+    def accesses_of(self, repository: ObjectKey) -> Collection[CustomObject]:
+        """The accesses whose repositoryRef names this PythonRepository."""
+
+    def accesses_on(self, full_name: str) -> Collection[CustomObject]:
+        """The accesses whose ledger (`status.repository`) names this Google repository."""
+
+    def repositories_on(self, full_name: str) -> Collection[CustomObject]:
+        """The PythonRepositories whose `status.repository` names this Google repository."""
+
+    def access_uids(self) -> Collection[str]:
+        """The uids of all accesses."""
+
+    def store(self, kind: Kind, stored: CustomObject) -> None:
+        """Take the reply of an own write, unless something newer is known."""
+
+
+class Queue(Protocol):
+    """The work queue: no duplicates, serial per key."""
+
+    def add(self, key: Key) -> None:
+        """Look at this now."""
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Look at this after that time, or earlier when something asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings that decide: see wheelhouse.settings for their meaning."""
+
+    cluster: str
+    any_project: bool
+    index_url_template: str | None
+    verify_access: bool
+    drift_interval: timedelta
+    token_lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports bundled; `now` is the clock (UTC), `jitter` a random number in [-1, 1]."""
+
+    repositories: Repositories
+    policies: Policies
+    tokens: Tokens
+    index: Index
+    secrets: Secrets
+    objects: Objects
+    cache: Cache
+    queue: Queue
+    workload: WorkloadIdentity
+    options: Options
+    now: Callable[[], datetime]
+    jitter: Callable[[], float]

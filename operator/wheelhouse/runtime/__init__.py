@@ -1,0 +1,1 @@
+"""Queue, cache, resync and HTTP: what keeps the loop turning."""

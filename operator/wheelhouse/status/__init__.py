@@ -1,0 +1,1 @@
+"""Outcome → conditions and status (pure): the only writer of conditions."""
