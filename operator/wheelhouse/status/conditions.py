@@ -1,0 +1,109 @@
+"""Checks → conditions: the only writer of conditions.
+
+Ready, Reconciling and Stalled follow kstatus: Reconciling or Stalled are present only while true, never both, and
+exactly one while Ready is not True (https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from wheelhouse.domain.outcome import Check, Truth, failed, passed
+from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
+
+STALLS_AFTER = timedelta(minutes=15)
+"""How long a refusal counts as propagation."""
+
+Found = tuple[ConditionType, Check]
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in seconds, as Kubernetes writes times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: object) -> datetime | None:
+    """Read an RFC 3339 time; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def build(
+    found: Sequence[Found], status: Mapping[str, Any], generation: int, now: datetime, *, deleting: bool
+) -> list[Any]:
+    """The list of conditions, Ready first.
+
+    Args:
+        found: the kind's checks in order of work.
+        status: the status as it stands, for the transition times.
+        generation: what the checks are about.
+        now: UTC.
+        deleting: whether the object is being released.
+    """
+    previous = by_type(status)
+    ready, cause = _ready(found, deleting=deleting)
+    rows: list[Found] = [(ConditionType.READY, ready), *found]
+    if ready.truth is not Truth.TRUE:
+        stalled = _stalled(cause, previous, now)
+        rows.append((ConditionType.STALLED if stalled else ConditionType.RECONCILING, _present(ready)))
+    return [_row(kind, check, previous.get(kind, {}), generation, now) for kind, check in rows]
+
+
+def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The conditions of a status by their type; malformed ones are passed over."""
+    conditions = status.get("conditions")
+    rows = conditions if isinstance(conditions, list) else []
+    return {row["type"]: row for row in rows if isinstance(row, Mapping) and isinstance(row.get("type"), str)}
+
+
+def check_of(row: Mapping[str, Any]) -> Check | None:
+    """A condition read back; None when it holds a word that is not ours."""
+    try:
+        return Check(Truth(row.get("status")), Reason(row.get("reason")), str(row.get("message", "")))
+    except ValueError:
+        return None
+
+
+def _ready(found: Iterable[Found], *, deleting: bool) -> tuple[Check, Found | None]:
+    cause = next(((kind, check) for kind, check in found if not check.ok), None)
+    held_up = cause is not None and cause[1].reason is not Reason.PENDING
+    if deleting and not held_up:
+        return failed(Reason.DELETING, "Being released."), None
+    if cause is not None:
+        return failed(cause[1].reason, cause[1].message), cause
+    return passed(Reason.READY), None
+
+
+def _stalled(cause: Found | None, previous: Mapping[str, Mapping[str, Any]], now: datetime) -> bool:
+    if cause is None:
+        return False
+    kind, check = cause
+    if check.reason in STALLED_AT_ONCE:
+        return True
+    if check.reason not in STALLED_LATER:
+        return False
+    before = previous.get(kind, {})
+    since = moment(before.get("lastTransitionTime")) if before.get("status") == check.truth else None
+    return since is not None and now - since >= STALLS_AFTER
+
+
+def _present(ready: Check) -> Check:
+    return passed(ready.reason, ready.message)
+
+
+def _row(
+    kind: ConditionType, check: Check, before: Mapping[str, Any], generation: int, now: datetime
+) -> dict[str, Any]:
+    kept = before.get("lastTransitionTime") if before.get("status") == check.truth else None
+    return {
+        "type": str(kind),
+        "status": str(check.truth),
+        "reason": str(check.reason),
+        "message": check.message,
+        "lastTransitionTime": kept or timestamp(now),
+        "observedGeneration": generation,
+    }
