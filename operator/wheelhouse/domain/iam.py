@@ -23,6 +23,11 @@ class Role(StrEnum):
         """The predefined role's name in IAM."""
         return {Role.READER: "roles/artifactregistry.reader", Role.WRITER: "roles/artifactregistry.writer"}[self]
 
+    @property
+    def uploads(self) -> bool:
+        """Whether the role may upload."""
+        return self is not Role.READER
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:

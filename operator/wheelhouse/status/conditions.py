@@ -63,7 +63,7 @@ def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def check_of(row: Mapping[str, Any]) -> Check | None:
     """A condition read back; None when it holds a word that is not ours."""
     try:
-        return Check(Truth(row.get("status")), Reason(row.get("reason")), str(row.get("message", "")))
+        return Check(Truth(str(row.get("status"))), Reason(str(row.get("reason"))), str(row.get("message", "")))
     except ValueError:
         return None
 

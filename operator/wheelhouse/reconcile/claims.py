@@ -1,0 +1,107 @@
+"""What each access may want now, computed from the cache alone: every unit asks here, so all decide alike."""
+
+from dataclasses import dataclass
+
+from wheelhouse.desired import desired_access, desired_grants, desired_repository
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.iam import Grant
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import CustomObject, Namespace
+from wheelhouse.domain.outcome import Truth
+from wheelhouse.domain.reasons import ConditionType
+from wheelhouse.errors import Invalid
+from wheelhouse.plan.consent import Consent, RepositoryView, consent
+from wheelhouse.plan.policy import Claimant
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.ports import World
+from wheelhouse.status.conditions import by_type
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One access judged: `wanted` is empty where consent lacks; `complaint` names a subject that cannot be had."""
+
+    access: DesiredAccess
+    consent: Consent
+    repository: RepositoryView | None
+    wanted: tuple[Grant, ...]
+    complaint: Invalid | None
+
+    @property
+    def name(self) -> RepositoryName | None:
+        """The Google repository that the access points at now."""
+        return self.repository.name if self.repository and self.consent.permitted else None
+
+
+class Claims:
+    """Judges accesses from what the cache holds."""
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        self._world = world
+        self._ledger = ledger
+
+    def namespace(self, name: str) -> Namespace | None:
+        """A Namespace that is there to stay."""
+        namespace = self._world.cache.namespace(name)
+        return None if namespace is None or namespace.deleting else namespace
+
+    def of(self, stored: CustomObject) -> Claim:
+        """Judge one access.
+
+        Raises:
+            Invalid: its spec does not parse.
+        """
+        access = desired_access(stored)
+        repository = self._view(access.repository)
+        judged = consent(access, self.namespace(access.key.namespace), repository)
+        grants, complaint = desired_grants(access, self._world.workload)
+        wanted = grants if judged.permitted and not stored.deleting else ()
+        return Claim(access, judged, repository, wanted, complaint)
+
+    def claimant(self, stored: CustomObject, name: RepositoryName) -> Claimant:
+        """One access as the policy of `name` sees it.
+
+        A living object that does not parse keeps what it has: nothing can be said of what it wants.
+        """
+        outcome = self._ledger.access(stored)
+        ledger = outcome.grants if outcome.repository == name.full else ()
+        try:
+            claim = self.of(stored)
+        except Invalid:
+            wanted = () if stored.deleting else tuple(record.grant for record in ledger)
+            return Claimant(stored.key, wanted, may_add=False, ledger=ledger)
+        # The ledger names one repository: what is left on another one is withdrawn there first.
+        elsewhere = outcome.repository not in (None, name.full) and bool(outcome.grants)
+        here = claim.name == name and not elsewhere
+        return Claimant(stored.key, claim.wanted if here else (), claim.consent.may_add and here, ledger)
+
+    def claimants(self, name: RepositoryName) -> list[Claimant]:
+        """Every access that points at this repository, or whose ledger does, in a stable order."""
+        cache = self._world.cache
+        found = {stored.key: stored for stored in cache.accesses_on(name.full)}
+        for repository in cache.repositories_on(name.full):
+            found |= {stored.key: stored for stored in cache.accesses_of(repository.key)}
+        return [self.claimant(found[key], name) for key in sorted(found)]
+
+    def _view(self, key: ObjectKey) -> RepositoryView | None:
+        stored = self._world.cache.repository(key)
+        if stored is None or stored.deleting:
+            return None
+        options = self._world.options
+        namespace = self.namespace(key.namespace)
+        try:
+            # Consent does not hang on the project: losing its annotation stops new grants and withdraws none.
+            desired = desired_repository(stored, namespace, options.cluster, any_project=True)
+        except Invalid:
+            desired = None
+        status = stored.status
+        ready = by_type(status).get(ConditionType.READY, {}).get("status") == Truth.TRUE
+        current = status.get("observedGeneration") == stored.generation
+        return RepositoryView(
+            key=key,
+            desired=desired,
+            ready=ready and current,
+            name=RepositoryName.parse(str(status.get("repository"))),
+            index_url=status.get("indexURL"),
+            upload_url=status.get("uploadURL"),
+        )

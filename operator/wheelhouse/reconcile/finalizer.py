@@ -1,0 +1,31 @@
+"""The finalizer: on before the first effect, off after the last."""
+
+from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
+from wheelhouse.reconcile.ports import World
+
+
+async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:
+    """Put the finalizer on, if it is not there; None when the object is gone.
+
+    Raises:
+        Conflict: the object changed since it was read.
+    """
+    if stored.finalized:
+        return stored
+    return await _write(world, kind, stored, (*stored.finalizers, FINALIZER))
+
+
+async def let_go(world: World, kind: Kind, stored: CustomObject) -> None:
+    """Take the finalizer off: nothing of ours is left.
+
+    Raises:
+        Conflict: the object changed since it was read.
+    """
+    await _write(world, kind, stored, tuple(name for name in stored.finalizers if name != FINALIZER))
+
+
+async def _write(world: World, kind: Kind, stored: CustomObject, names: tuple[str, ...]) -> CustomObject | None:
+    written = await world.objects.set_finalizers(kind, stored, names)
+    if written is not None:
+        world.cache.store(kind, written)
+    return written

@@ -1,0 +1,185 @@
+"""A repository's IAM policy: all its accesses in one read-modify-write, the ledger first, the etag always."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from wheelhouse.domain.iam import MEMBER_LIMIT, Grant, GrantRecord, GrantState
+from wheelhouse.domain.keys import AccessKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.outcome import AccessSummary, Check, failed, passed, pending
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Invalid, Refused, Unavailable
+from wheelhouse.plan.policy import Claimant, Ledgers, Pair, PolicyPlan, plan_policy
+from wheelhouse.reconcile.claims import Claims
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.ports import World
+
+REJECTION_LASTS = timedelta(minutes=10)
+"""How long a member that IAM rejected is left out before it is tried again."""
+
+VANISHED_DELAY = 30.0
+REFUSED_DELAY = 60.0
+
+
+class PolicyUnit:
+    """Reconciles IAM policies, one at a time per repository."""
+
+    def __init__(self, world: World, ledger: Ledger, claims: Claims) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._claims = claims
+        self._seen: dict[RepositoryName, dict[ObjectKey, Claimant]] = {}
+        self._rejected: dict[RepositoryName, dict[Pair, tuple[str, datetime]]] = {}
+
+    def stale(self, stored: CustomObject, name: RepositoryName) -> bool:
+        """Whether this access's claim or ledger differs from what the last pass of `name` left."""
+        claimant = self._claims.claimant(stored, name)
+        if not claimant.wanted and not any(record.state.owned for record in claimant.ledger):
+            return stored.key in self._seen.get(name, {})
+        return claimant != self._seen.get(name, {}).get(stored.key)
+
+    async def reconcile(self, name: RepositoryName) -> float | None:
+        """Make one policy as all accesses say.
+
+        Returns:
+            Seconds until the next look for drift; None when nobody claims anything here.
+
+        Raises:
+            WheelhouseError: Conflict or Unavailable, for the queue to come back.
+        """
+        claimants = [c for c in self._claims.claimants(name) if c.wanted or c.ledger]
+        if not claimants:
+            self._seen.pop(name, None)
+            self._rejected.pop(name, None)
+            return None
+        try:
+            return await self._settle(name, claimants)
+        except Unavailable as error:
+            for claimant in claimants:
+                self._outage(claimant.access, error)
+            raise
+        except (Invalid, Refused) as error:
+            for claimant in claimants:
+                self._note(claimant.access, failed(error.reason, error.message))
+            return REFUSED_DELAY
+
+    async def _settle(self, name: RepositoryName, claimants: Sequence[Claimant]) -> float | None:
+        try:
+            plan = await self._attempt(name, claimants, only=None)
+        except Invalid as error:
+            adds = await self._missing(name, claimants)
+            await self._bisect(name, claimants, adds, error)
+            plan = await self._attempt(name, claimants, only=None)
+        if plan is None:
+            self._seen.pop(name, None)
+            for claimant in claimants:
+                self._note(claimant.access, pending(f"{name} is not there (any more): waiting for it."), ())
+            return VANISHED_DELAY
+        self._finish(name, claimants, plan)
+        return self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
+
+    async def _attempt(
+        self, name: RepositoryName, claimants: Sequence[Claimant], only: Collection[Pair] | None
+    ) -> PolicyPlan | None:
+        """One read-modify-write; None when the repository is gone."""
+        observed = await self._world.policies.get(name)
+        if observed is None:
+            return None
+        plan = plan_policy(claimants, observed, self._rejections(name), only)
+        await self._record(name, claimants, plan.before)
+        if plan.policy is not None:
+            await self._world.policies.set(name, plan.policy)
+        self._summarize(name, claimants, plan.policy.size if plan.policy else observed.size)
+        return plan
+
+    async def _missing(self, name: RepositoryName, claimants: Sequence[Claimant]) -> tuple[Grant, ...]:
+        observed = await self._world.policies.get(name)
+        return () if observed is None else plan_policy(claimants, observed, self._rejections(name)).add
+
+    async def _bisect(
+        self, name: RepositoryName, claimants: Sequence[Claimant], adds: Sequence[Grant], error: Invalid
+    ) -> None:
+        """Find the members that IAM rejects, so that all others proceed.
+
+        Raises:
+            Invalid: the policy is rejected although nothing is added to it.
+        """
+        if not adds:
+            raise error
+        if len(adds) == 1:
+            now = self._world.now()
+            self._rejected.setdefault(name, {})[adds[0].identity] = (error.message, now)
+            return
+        for half in (adds[: len(adds) // 2], adds[len(adds) // 2 :]):
+            try:
+                await self._attempt(name, claimants, only={grant.identity for grant in half})
+            except Invalid as again:
+                await self._bisect(name, claimants, half, again)
+
+    def _rejections(self, name: RepositoryName) -> dict[Pair, str]:
+        now = self._world.now()
+        lately = self._rejected.get(name, {})
+        return {pair: words for pair, (words, since) in lately.items() if now - since < REJECTION_LASTS}
+
+    async def _record(self, name: RepositoryName, claimants: Sequence[Claimant], before: Ledgers) -> None:
+        """Write the ledgers that gain an entry before the policy gains it: the policy is set by whoever survives."""
+        gaining = [c.access for c in claimants if _owned(before[c.access]) - _owned(c.ledger)]
+        for key in gaining:
+            stored = self._world.cache.access(key)
+            if stored is not None:
+                self._ledger.note_access(stored, repository=name.full, grants=before[key])
+        await asyncio.gather(*(self._ledger.record(Kind.ACCESS, key) for key in gaining))
+
+    def _finish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
+        self._seen[name] = {c.access: replace(c, ledger=plan.after[c.access]) for c in claimants}
+        for claimant in claimants:
+            grants = plan.after[claimant.access]
+            stored = self._world.cache.access(claimant.access)
+            if stored is None:
+                continue
+            self._ledger.recovered(Kind.ACCESS, stored, "granted")
+            if grants:
+                self._ledger.note_access(stored, repository=name.full)
+            self._note(claimant.access, _granted(claimant, grants, plan.full), grants)
+
+    def _outage(self, key: ObjectKey, error: Unavailable) -> None:
+        stored = self._world.cache.access(key)
+        if stored is not None:
+            self._note(
+                key, self._ledger.outage(Kind.ACCESS, stored, "granted", self._ledger.access(stored).granted, error)
+            )
+
+    def _note(self, key: ObjectKey, check: Check, grants: tuple[GrantRecord, ...] | None = None) -> None:
+        stored = self._world.cache.access(key)
+        if stored is None:
+            return
+        before = self._ledger.access(stored)
+        after = self._ledger.note_access(stored, granted=check, grants=before.grants if grants is None else grants)
+        if after != before or stored.deleting:
+            self._world.queue.add(AccessKey(key))
+
+    def _summarize(self, name: RepositoryName, claimants: Sequence[Claimant], members: int) -> None:
+        """Told with the repository's next write: a count is not worth one of its own."""
+        accesses = sum(1 for claimant in claimants if claimant.wanted)
+        for stored in self._world.cache.repositories_on(name.full):
+            self._ledger.note_repository(stored, access_summary=AccessSummary(accesses, members, MEMBER_LIMIT))
+
+
+def _owned(ledger: Collection[GrantRecord]) -> set[Pair]:
+    return {record.grant.identity for record in ledger if record.state.owned}
+
+
+def _granted(claimant: Claimant, grants: Collection[GrantRecord], full: Collection[Pair]) -> Check:
+    rejected = [record for record in grants if record.state is GrantState.REJECTED]
+    if rejected:
+        words = f"{rejected[0].grant.member}: IAM says: {rejected[0].message}"
+        return failed(Reason.MEMBER_REJECTED, f"{words} Correct or remove the subject; it is tried again slowly.")
+    if any(grant.identity in full for grant in claimant.wanted):
+        message = f"The repository's IAM policy is full ({MEMBER_LIMIT} principals): grant groups, or remove accesses."
+        return failed(Reason.POLICY_FULL, message)
+    if len(grants) < len(claimant.wanted):
+        return pending("Waiting for the repository to be Ready.")
+    return passed(Reason.GRANTED)

@@ -1,0 +1,46 @@
+"""What Prometheus reads; no label ever holds a name that a tenant chose, or anything of a credential."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """All metrics of the operator, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._passes = Counter(
+            "wheelhouse_reconcile", "Passes by unit and result.", ["unit", "result"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "wheelhouse_reconcile_duration_seconds", "Seconds a pass took.", ["unit"], registry=self.registry
+        )
+        self._kubernetes = Counter(
+            "wheelhouse_kubernetes_requests",
+            "Requests to Kubernetes.",
+            ["verb", "kind", "code"],
+            registry=self.registry,
+        )
+        self._google = Counter(
+            "wheelhouse_google_requests", "Requests to Google.", ["method", "code"], registry=self.registry
+        )
+        self._depth = Gauge("wheelhouse_queue_depth", "Keys that wait for a worker.", ["unit"], registry=self.registry)
+
+    def passed(self, unit: str, result: str, seconds: float) -> None:
+        """A pass ended."""
+        self._passes.labels(unit, result).inc()
+        self._seconds.labels(unit).observe(seconds)
+
+    def kubernetes(self, verb: str, kind: str, code: int, _seconds: float) -> None:
+        """A request to Kubernetes ended; code 0 for none."""
+        self._kubernetes.labels(verb, kind, str(code)).inc()
+
+    def google(self, method: str, code: str, _seconds: float) -> None:
+        """A request to Google ended."""
+        self._google.labels(method, code).inc()
+
+    def watch_depths(self, units: list[str], depths: Callable[[], dict[str, int]]) -> None:
+        """Ask for the queue's depth at each scrape."""
+        for unit in units:
+            self._depth.labels(unit).set_function(lambda unit=unit: depths()[unit])
