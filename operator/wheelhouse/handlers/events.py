@@ -58,7 +58,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.networking.error_backoffs = EndlessBackoff()  # type: ignore[assignment]  # iterated anew at each request
+    settings.networking.error_backoffs = EndlessBackoff()
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 290

@@ -62,13 +62,13 @@ class Ledger:
         self._accesses[stored.key] = (stored.uid, outcome)
         return outcome
 
-    def note_repository(self, stored: CustomObject, **changes: Any) -> RepositoryOutcome:  # noqa: ANN401 - replace() checks
+    def note_repository(self, stored: CustomObject, **changes: Any) -> RepositoryOutcome:
         """Remember what was found; it is written by the next record or report."""
         outcome = replace(self.repository(stored), **changes)
         self._repositories[stored.key] = (stored.uid, outcome)
         return outcome
 
-    def note_access(self, stored: CustomObject, **changes: Any) -> AccessOutcome:  # noqa: ANN401 - replace() checks
+    def note_access(self, stored: CustomObject, **changes: Any) -> AccessOutcome:
         """Remember what was found; it is written by the next record or report."""
         outcome = replace(self.access(stored), **changes)
         self._accesses[stored.key] = (stored.uid, outcome)

@@ -1,6 +1,6 @@
 """Probes and metrics on one port."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -33,9 +33,9 @@ class HttpServer:
         await self._runner.cleanup()
 
 
-def _probe(complaint: Complaint) -> Callable[[web.Request], web.Response]:
+def _probe(complaint: Complaint) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_request: web.Request) -> web.Response:
         words = complaint()
         return web.Response(text=f"{words or 'ok'}\n", status=503 if words else 200)
 
-    return answer  # type: ignore[return-value]  # aiohttp takes the coroutine function
+    return answer

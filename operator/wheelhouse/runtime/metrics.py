@@ -1,6 +1,7 @@
 """What Prometheus reads; no label ever holds a name that a tenant chose, or anything of a credential."""
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -43,4 +44,8 @@ class Metrics:
     def watch_depths(self, units: list[str], depths: Callable[[], dict[str, int]]) -> None:
         """Ask for the queue's depth at each scrape."""
         for unit in units:
-            self._depth.labels(unit).set_function(lambda unit=unit: depths()[unit])
+            self._depth.labels(unit).set_function(partial(_depth, depths, unit))
+
+
+def _depth(depths: Callable[[], dict[str, int]], unit: str) -> float:
+    return depths()[unit]
