@@ -1,0 +1,198 @@
+"""Google in memory: repositories, operations, IAM policies, and the fakes of the two ports over them."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from fakes.calls import Calls, port_call
+from fakes.clock import Clock
+from wheelhouse.domain.iam import MEMBER_LIMIT, Binding, Grant, Policy
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.repository import (
+    PYTHON_FORMAT,
+    STANDARD_MODE,
+    DesiredRepository,
+    ObservedRepository,
+    OperationResult,
+    RepositoryPatch,
+)
+from wheelhouse.errors import AlreadyExists, Conflict, Invalid
+
+FRESH_ETAG = b"\x00\x20\x01"
+"""The etag of a policy that was never set (`ACAB`)."""
+
+
+@dataclass(slots=True)
+class _Operation:
+    finish: Callable[[], None]
+    polls_left: int
+    result: OperationResult | None = None
+
+
+@dataclass(slots=True)
+class Google:
+    """The state of Google; tests plant and look here, the ports go through FakeRepositories and FakePolicies."""
+
+    clock: Clock
+    repositories: dict[str, ObservedRepository] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    operations: dict[str, _Operation] = field(default_factory=dict)
+    polls_until_done: int = 0
+    """How often an operation still answers that it runs; its effect comes when it is done."""
+    rejected_members: set[str] = field(default_factory=set)
+    """Members that setIamPolicy answers with INVALID_ARGUMENT."""
+    member_limit: int = MEMBER_LIMIT
+    _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def plant(self, name: RepositoryName, *, labels: dict[str, str] | None = None, description: str = "") -> None:
+        """A repository that somebody made."""
+        now = self.clock.now()
+        uri = f"{name.location}-python.pkg.dev/{name.project}/{name.repository_id}"
+        self.repositories[name.full] = ObservedRepository(
+            name, PYTHON_FORMAT, STANDARD_MODE, description, dict(labels or {}), uri, now, now
+        )
+
+    def remove(self, name: RepositoryName) -> None:
+        """A repository that somebody deleted, and its policy with it."""
+        self.repositories.pop(name.full, None)
+        self.policies.pop(name.full, None)
+
+    def policy(self, name: RepositoryName) -> Policy:
+        """The policy as it stands."""
+        return self.policies.get(name.full, Policy(FRESH_ETAG, 0, ()))
+
+    def plant_policy(self, name: RepositoryName, *bindings: Binding) -> None:
+        """Replace the policy as another writer would: the etag moves unless nothing changed."""
+        if self.policy(name).bindings != bindings:
+            version = 3 if any(binding.condition is not None for binding in bindings) else 1
+            etag = b"\x07" + next(self._serial).to_bytes(7, "big")
+            self.policies[name.full] = Policy(etag, version, tuple(bindings))
+
+    def granted(self, name: RepositoryName, member: str) -> bool:
+        """Whether any unconditional binding of the repository has this member."""
+        grants = self.policy(name).grants()
+        return any(Grant(role, member).identity == (role, found) for role, found in grants)
+
+    def start(self, parent: str, finish: Callable[[], None]) -> str:
+        """Begin an operation; returns its name."""
+        name = f"{parent}/operations/{next(self._serial):08d}-0000-4000-8000-000000000000"
+        self.operations[name] = _Operation(finish, self.polls_until_done)
+        if not self.polls_until_done:
+            self._finish(name)
+        return name
+
+    def poll(self, name: str) -> OperationResult | None:
+        """Look at an operation once."""
+        operation = self.operations.get(name)
+        if operation is None:
+            return None
+        if operation.result is None and operation.polls_left > 0:
+            operation.polls_left -= 1
+            return OperationResult(done=False)
+        self._finish(name)
+        return operation.result
+
+    def fail(self, name: str, code: str, message: str) -> None:
+        """Let an operation end in an error."""
+        self.operations[name].result = OperationResult(True, code, message)
+
+    def _finish(self, name: str) -> None:
+        operation = self.operations[name]
+        if operation.result is None:
+            operation.finish()
+            operation.result = OperationResult(done=True)
+
+
+class FakeRepositories:
+    """The Repositories port over Google's state."""
+
+    PORT = "repositories"
+
+    def __init__(self, google: Google, calls: Calls) -> None:
+        self._google = google
+        self.calls = calls
+        self._pending: set[str] = set()
+
+    @port_call
+    async def get(self, name: RepositoryName) -> ObservedRepository | None:
+        return self._google.repositories.get(name.full)
+
+    @port_call
+    async def create(self, desired: DesiredRepository) -> str:
+        full = desired.name.full
+        if full in self._google.repositories or full in self._pending:
+            raise AlreadyExists("the repository already exists")
+
+        def finish() -> None:
+            self._pending.discard(full)
+            self._google.plant(desired.name, labels=desired.ownership.labels, description=desired.description or "")
+
+        self._pending.add(full)
+        self.calls.changes.append(f"create {full}")
+        return self._google.start(desired.name.parent, finish)
+
+    @port_call
+    async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
+        found = self._google.repositories.get(name.full)
+        if found is None:
+            raise Conflict("Requested entity was not found.")
+        changed = replace(
+            found,
+            description=found.description if patch.description is None else patch.description,
+            labels=found.labels if patch.labels is None else dict(patch.labels),
+            update_time=self._google.clock.now(),
+        )
+        self._google.repositories[name.full] = changed
+        self.calls.changes.append(f"patch {name.full}")
+
+    @port_call
+    async def delete(self, name: RepositoryName) -> str | None:
+        if name.full not in self._google.repositories:
+            return None
+        self.calls.changes.append(f"delete {name.full}")
+        return self._google.start(name.parent, lambda: self._google.remove(name))
+
+    @port_call
+    async def poll(self, operation: str) -> OperationResult | None:
+        return self._google.poll(operation)
+
+
+class FakePolicies:
+    """The Policies port over Google's state."""
+
+    PORT = "policies"
+
+    def __init__(self, google: Google, calls: Calls) -> None:
+        self._google = google
+        self.calls = calls
+
+    @port_call
+    async def get(self, name: RepositoryName) -> Policy | None:
+        return self._google.policy(name) if name.full in self._google.repositories else None
+
+    @port_call
+    async def set(self, name: RepositoryName, policy: Policy) -> None:
+        google = self._google
+        if not policy.etag:
+            raise AssertionError("a policy is never set without an etag")
+        if name.full not in google.repositories:
+            raise Conflict("Requested entity was not found.")
+        before = google.policy(name)
+        if policy.etag != before.etag:
+            raise Conflict("There were concurrent policy changes. Please retry the whole read-modify-write.")
+        self._validate(policy)
+        google.plant_policy(name, *policy.bindings)
+        if google.policy(name) != before:
+            self.calls.changes.append(f"setIamPolicy {name.full}")
+
+    def _validate(self, policy: Policy) -> None:
+        google = self._google
+        if policy.size > google.member_limit:
+            raise Invalid("The policy has too many members.", Reason.POLICY_FULL)
+        for binding in policy.bindings:
+            if not binding.members:
+                raise Invalid("A binding must have at least one member.")
+            for member in binding.members:
+                if member in google.rejected_members:
+                    raise Invalid(f"{member} does not exist.", Reason.MEMBER_REJECTED)

@@ -1,0 +1,83 @@
+"""Tokens of tenants and the index that they open, in memory."""
+
+import itertools
+from datetime import timedelta
+
+from fakes.calls import Calls, port_call
+from fakes.clock import Clock
+from fakes.google import Google
+from fakes.kubernetes import Cluster
+from wheelhouse.domain.iam import Identity, WorkloadIdentity
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.pip import MintedToken, Token
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import NotReady, Refused
+
+
+class FakeTokens:
+    """The Tokens port: mints for ServiceAccounts that exist, in namespaces that have opted in."""
+
+    PORT = "tokens"
+
+    def __init__(self, cluster: Cluster, clock: Clock, calls: Calls) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self.calls = calls
+        self.minted: dict[str, tuple[Identity, MintedToken]] = {}
+        self.lifetime: timedelta | None = None
+        """When set, what the exchange answers whatever was asked for."""
+        self._serial = itertools.count(1)
+
+    @port_call
+    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
+        namespace = self._cluster.namespaces.get(identity.namespace)
+        if namespace is not None and not namespace.opted_in:
+            raise Refused(f"Namespace {identity.namespace} has not opted in.", Reason.NOT_OPTED_IN)
+        if (
+            namespace is None
+            or namespace.deleting
+            or (
+                identity.namespace,
+                identity.service_account,
+            )
+            not in self._cluster.service_accounts
+        ):
+            raise NotReady(f"ServiceAccount {identity} does not exist.", Reason.SERVICE_ACCOUNT_NOT_FOUND)
+        now = self._clock.now()
+        token = Token(f"fake-token-{next(self._serial)}")
+        minted = MintedToken(token, now, now + (self.lifetime or lifetime))
+        self.minted[token.value] = (identity, minted)
+        return minted
+
+
+class FakeIndex:
+    """The Index port: 200 or 404 where the token's identity is granted anything, else 403; 401 when it is no token."""
+
+    PORT = "index"
+
+    def __init__(
+        self, google: Google, tokens: FakeTokens, workload: WorkloadIdentity, clock: Clock, calls: Calls
+    ) -> None:
+        self._google = google
+        self._tokens = tokens
+        self._workload = workload
+        self._clock = clock
+        self.calls = calls
+        self.pages: set[str] = set()
+        """Package pages that exist; others are 404."""
+        self.propagating = False
+        """Whether grants are not known to the index yet."""
+
+    @port_call
+    async def probe(self, page: str, token: Token) -> int:
+        identity, minted = self._tokens.minted.get(token.value, (None, None))
+        if identity is None or minted is None or minted.expires <= self._clock.now():
+            return 401
+        member = self._workload.member(identity)
+        if self.propagating or not any(
+            self._google.granted(name, member)
+            for name in map(RepositoryName.parse, self._google.repositories)
+            if name is not None and f"/{name.project}/{name.repository_id}/simple/" in page
+        ):
+            return 403
+        return 200 if page in self.pages else 404

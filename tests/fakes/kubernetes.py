@@ -1,0 +1,160 @@
+"""A Kubernetes cluster in memory, and the Objects port over it."""
+
+import copy
+import itertools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakes.calls import Calls, port_call
+from fakes.stored_secret import StoredSecret
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind, Namespace
+from wheelhouse.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class FakeEvent:
+    """An Event as it was published."""
+
+    kind: Kind
+    key: ObjectKey
+    reason: str
+    note: str
+    warning: bool
+
+
+@dataclass(slots=True)
+class Cluster:
+    """What the API server holds; tests act as users here, the ports act as the operator."""
+
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    service_accounts: set[tuple[str, str]] = field(default_factory=set)
+    objects: dict[tuple[Kind, ObjectKey], dict[str, Any]] = field(default_factory=dict)
+    secrets: dict[tuple[str, str], StoredSecret] = field(default_factory=dict)
+    events: list[FakeEvent] = field(default_factory=list)
+    definitions_deleting: set[Kind] = field(default_factory=set)
+    _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def put_namespace(
+        self, name: str, *, projects: str = "", opted_in: bool = False, deleting: bool = False, **labels: str
+    ) -> None:
+        """Create or change a Namespace."""
+        opt_in = {OPT_IN_LABEL: OPT_IN_VALUE} if opted_in else {}
+        listed = tuple(part.strip() for part in projects.split(",") if part.strip())
+        everywhere = {"kubernetes.io/metadata.name": name}
+        self.namespaces[name] = Namespace(name, everywhere | labels | opt_in, listed, deleting)
+
+    def put(self, kind: Kind, key: ObjectKey, spec: Mapping[str, Any], **meta: Any) -> CustomObject:
+        """Apply an object as a user: a changed spec is a new generation; `meta` overrides metadata."""
+        body = self.objects.get((kind, key))
+        if body is None:
+            body = {
+                "metadata": {"namespace": key.namespace, "name": key.name, "uid": self.uid(), "generation": 0},
+                "spec": None,
+            }
+            self.objects[kind, key] = body
+        before = copy.deepcopy(body)
+        if body["spec"] != spec:
+            body["spec"] = copy.deepcopy(dict(spec))
+            body["metadata"]["generation"] += 1
+        body["metadata"].update(meta)
+        if body != before:
+            self.touch(body)
+        return CustomObject.parse(copy.deepcopy(body))
+
+    def get(self, kind: Kind, key: ObjectKey) -> CustomObject | None:
+        """An object as it stands."""
+        body = self.objects.get((kind, key))
+        return None if body is None else CustomObject.parse(copy.deepcopy(body))
+
+    def delete(self, kind: Kind, key: ObjectKey) -> None:
+        """Delete an object as a user: finalizers hold it."""
+        body = self.objects.get((kind, key))
+        if body is None:
+            return
+        body["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
+        self.touch(body)
+        self.collect(kind, key)
+
+    def collect(self, kind: Kind, key: ObjectKey) -> None:
+        """Remove a deleted object that no finalizer holds, and the Secrets that it owns."""
+        meta = self.objects[kind, key]["metadata"]
+        if "deletionTimestamp" not in meta or meta.get("finalizers"):
+            return
+        del self.objects[kind, key]
+        owned = f".metadata.ownerReferences.{meta['uid']}"
+        for secret in [name for name, stored in self.secrets.items() if owned in stored.fields]:
+            del self.secrets[secret]
+
+    def touch(self, body: dict[str, Any]) -> None:
+        """A new resourceVersion."""
+        body["metadata"]["resourceVersion"] = str(next(self._serial))
+
+    def uid(self) -> str:
+        """A fresh uid."""
+        return f"00000000-0000-4000-8000-{next(self._serial):012d}"
+
+
+class FakeObjects:
+    """The Objects port: whole status by one manager, with the resourceVersion; foreign conditions stay."""
+
+    PORT = "objects"
+
+    def __init__(self, cluster: Cluster, calls: Calls) -> None:
+        self._cluster = cluster
+        self.calls = calls
+        self._conditions: dict[str, set[str]] = {}
+        self._fields: dict[str, set[str]] = {}
+
+    def _find(self, kind: Kind, stored: CustomObject) -> dict[str, Any] | None:
+        body = self._cluster.objects.get((kind, stored.key))
+        if body is None:
+            return None
+        if body["metadata"]["resourceVersion"] != stored.resource_version or body["metadata"]["uid"] != stored.uid:
+            raise Conflict("the object has been modified")
+        return body
+
+    @port_call
+    async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
+        body = self._find(kind, stored)
+        if body is None:
+            return None
+        current = body.get("status", {})
+        ours = {row["type"] for row in status.get("conditions", ())}
+        before = self._conditions.get(stored.uid, set())
+        foreign = [row for row in current.get("conditions", ()) if row["type"] not in ours | before]
+        gone = self._fields.get(stored.uid, set()) - set(status)
+        merged = {name: value for name, value in current.items() if name not in gone} | copy.deepcopy(dict(status))
+        conditions = [*copy.deepcopy(list(status.get("conditions", ()))), *foreign]
+        if conditions:
+            merged["conditions"] = conditions
+        self._conditions[stored.uid], self._fields[stored.uid] = ours, set(status) - {"conditions"}
+        if merged != current:
+            body["status"] = merged
+            self._cluster.touch(body)
+            self.calls.changes.append(f"status {stored.key}")
+        return CustomObject.parse(copy.deepcopy(body))
+
+    @port_call
+    async def set_finalizers(self, kind: Kind, stored: CustomObject, names: Collection[str]) -> CustomObject | None:
+        body = self._find(kind, stored)
+        if body is None:
+            return None
+        if tuple(body["metadata"].get("finalizers", ())) != tuple(names):
+            if body["metadata"].get("deletionTimestamp") and not set(names) <= set(body["metadata"]["finalizers"]):
+                raise AssertionError("no finalizer can be added to an object that is being deleted")
+            body["metadata"]["finalizers"] = list(names)
+            self._cluster.touch(body)
+            self.calls.changes.append(f"finalizers {stored.key}")
+        result = CustomObject.parse(copy.deepcopy(body))
+        self._cluster.collect(kind, stored.key)
+        return result
+
+    @port_call
+    async def event(self, kind: Kind, stored: CustomObject, reason: str, note: str, *, warning: bool = False) -> None:
+        self._cluster.events.append(FakeEvent(kind, stored.key, reason, note, warning))
+
+    @port_call
+    async def definition_deleting(self, kind: Kind) -> bool:
+        return kind in self._cluster.definitions_deleting

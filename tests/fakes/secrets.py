@@ -1,0 +1,101 @@
+"""The Secrets port in memory: field managers, types, immutability, the opt-in rule, uids."""
+
+from collections.abc import Mapping
+
+from fakes.calls import Calls, port_call
+from fakes.kubernetes import Cluster
+from fakes.stored_secret import TYPE, StoredSecret
+from wheelhouse.domain.secret import SECRET_TYPE, Applied, Clash, Denied, SecretManifest, SecretReply
+from wheelhouse.errors import Conflict, Refused
+
+
+class FakeSecrets:
+    """Answers like the API server with the shipped admission policy in force."""
+
+    PORT = "secrets"
+
+    def __init__(self, cluster: Cluster, calls: Calls) -> None:
+        self._cluster = cluster
+        self.calls = calls
+
+    def plant(
+        self, namespace: str, name: str, *, manager: str = "kubectl", type_: str = "Opaque", **data: str
+    ) -> StoredSecret:
+        """A Secret that somebody else wrote."""
+        fields = {TYPE: type_} | {f".data.{key}": text for key, text in data.items()}
+        stored = StoredSecret(self._cluster.uid(), fields, {manager: set(fields)})
+        self._cluster.secrets[namespace, name] = stored
+        return stored
+
+    @port_call
+    async def apply(self, secret: SecretManifest, *, force: bool, dry_run: bool = False) -> SecretReply:
+        stored = self._cluster.secrets.get((secret.namespace, secret.name))
+        wanted = _fields(secret)
+        if stored is None:
+            return self._create(secret, wanted, dry_run=dry_run)
+        clashes = stored.clashes(secret.access.manager, wanted)
+        if clashes and not force:
+            return Clash(tuple(sorted(clashes)), foreign_type=any(TYPE in paths for paths in clashes.values()))
+        if stored.type != SECRET_TYPE:
+            return Clash(foreign_type=True)
+        return self._update(secret, stored, wanted, dry_run=dry_run)
+
+    def _create(self, secret: SecretManifest, wanted: Mapping[str, str], *, dry_run: bool) -> SecretReply:
+        namespace = self._cluster.namespaces.get(secret.namespace)
+        if namespace is None or namespace.deleting:
+            return Denied(f"namespace {secret.namespace} is being terminated", terminating=True)
+        if not namespace.opted_in:
+            return Denied(f"Namespace {secret.namespace} has not opted in.")
+        created = StoredSecret(self._cluster.uid(), {})
+        created.apply(secret.access.manager, wanted)
+        if not dry_run:
+            self._cluster.secrets[secret.namespace, secret.name] = created
+            self.calls.changes.append(f"create secret {secret.namespace}/{secret.name}")
+        return Applied(created.uid, created=True)
+
+    def _update(
+        self, secret: SecretManifest, stored: StoredSecret, wanted: Mapping[str, str], *, dry_run: bool
+    ) -> SecretReply:
+        after = stored.copy()
+        changed = after.apply(secret.access.manager, wanted)
+        if stored.immutable and after.data != stored.data:
+            return Clash(immutable=True)
+        namespace = self._cluster.namespaces.get(secret.namespace)
+        only_removes = after.data.items() <= stored.data.items()
+        if not only_removes and (namespace is None or not namespace.opted_in):
+            return Denied(f"Namespace {secret.namespace} has not opted in.")
+        if stored.deleting:
+            raise Conflict("The Secret is being deleted.")
+        if not dry_run:
+            self._cluster.secrets[secret.namespace, secret.name] = after
+            if changed:
+                self.calls.changes.append(f"update secret {secret.namespace}/{secret.name}")
+        return Applied(stored.uid, created=False)
+
+    @port_call
+    async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
+        stored = self._cluster.secrets.get((namespace, name))
+        if stored is None or stored.uid != uid:
+            return
+        if stored.apply(manager, {}):
+            self.calls.changes.append(f"disown secret {namespace}/{name}")
+
+    @port_call
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        stored = self._cluster.secrets.get((namespace, name))
+        if stored is None or stored.uid != uid:
+            return
+        if stored.type != SECRET_TYPE:
+            raise Refused("The admission policy lets Wheelhouse delete only Secrets of its own type.")
+        del self._cluster.secrets[namespace, name]
+        self.calls.changes.append(f"delete secret {namespace}/{name}")
+
+
+def _fields(secret: SecretManifest) -> dict[str, str]:
+    fields = {TYPE: SECRET_TYPE}
+    fields |= {f".data.{key}": text for key, text in secret.data.items()}
+    fields |= {f".metadata.labels.{key}": text for key, text in secret.labels.items()}
+    fields |= {f".metadata.annotations.{key}": text for key, text in secret.annotations.items()}
+    if secret.data and secret.namespace == secret.access.key.namespace:
+        fields[f".metadata.ownerReferences.{secret.access.uid}"] = secret.access.key.name
+    return fields

@@ -1,0 +1,75 @@
+"""All fakes wired together."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from fakes.calls import Calls
+from fakes.clock import Clock
+from fakes.google import FakePolicies, FakeRepositories, Google
+from fakes.identities import FakeIndex, FakeTokens
+from fakes.kubernetes import Cluster, FakeObjects
+from fakes.runtime import FakeCache, FakeQueue
+from fakes.secrets import FakeSecrets
+from wheelhouse.domain.iam import WorkloadIdentity
+from wheelhouse.reconcile.ports import Options, World
+
+OPTIONS = Options(
+    cluster="cluster-1",
+    any_project=False,
+    index_url_template=None,
+    verify_access=True,
+    drift_interval=timedelta(minutes=10),
+    token_lifetime=timedelta(hours=1),
+)
+
+WORKLOAD = WorkloadIdentity("123456789012", "acme-packages.svc.id.goog")
+
+
+@dataclass(slots=True)
+class Fakes:
+    """A whole world in memory; `restart` is the operator's crash: cache and queue are lost, the rest stands."""
+
+    options: Options = OPTIONS
+    workload: WorkloadIdentity = WORKLOAD
+    clock: Clock = field(default_factory=Clock)
+    calls: Calls = field(default_factory=Calls)
+    cluster: Cluster = field(default_factory=Cluster)
+    google: Google = field(init=False)
+    tokens: FakeTokens = field(init=False)
+    index: FakeIndex = field(init=False)
+    repositories: FakeRepositories = field(init=False)
+    policies: FakePolicies = field(init=False)
+    secrets: FakeSecrets = field(init=False)
+    objects: FakeObjects = field(init=False)
+    cache: FakeCache = field(init=False)
+    queue: FakeQueue = field(init=False)
+    world: World = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.google = Google(self.clock)
+        self.tokens = FakeTokens(self.cluster, self.clock, self.calls)
+        self.index = FakeIndex(self.google, self.tokens, self.workload, self.clock, self.calls)
+        self.repositories = FakeRepositories(self.google, self.calls)
+        self.policies = FakePolicies(self.google, self.calls)
+        self.secrets = FakeSecrets(self.cluster, self.calls)
+        self.objects = FakeObjects(self.cluster, self.calls)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what only the process knew; a new cache is empty until it is synced."""
+        self.cache = FakeCache()
+        self.queue = FakeQueue(self.clock)
+        self.world = World(
+            repositories=self.repositories,
+            policies=self.policies,
+            tokens=self.tokens,
+            index=self.index,
+            secrets=self.secrets,
+            objects=self.objects,
+            cache=self.cache,
+            queue=self.queue,
+            workload=self.workload,
+            options=self.options,
+            now=self.clock.now,
+            jitter=lambda: 0.0,
+        )
