@@ -1,5 +1,6 @@
 """An access: decides what is wanted, wakes the policy and Secret units, and reports what they found."""
 
+import contextlib
 from dataclasses import replace
 
 from wheelhouse.domain.iam import GrantState
@@ -92,10 +93,8 @@ class AccessUnit:
         """The policies that this access concerns: what it points at now, and what its ledger names."""
         outcome = self._ledger.access(stored)
         names = {RepositoryName.parse(outcome.repository or "")}
-        try:
+        with contextlib.suppress(Invalid):
             names.add(self._claims.of(stored).name)
-        except Invalid:
-            pass
         return {name for name in names if name is not None}
 
     async def _release(self, stored: CustomObject) -> float | None:

@@ -16,6 +16,7 @@ from wheelhouse.plan.policy import Claimant, Ledgers, Pair, PolicyPlan, plan_pol
 from wheelhouse.reconcile.claims import Claims
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.ports import World
+from wheelhouse.status.access import read_access
 
 REJECTION_LASTS = timedelta(minutes=10)
 """How long a member that IAM rejected is left out before it is tried again."""
@@ -37,7 +38,7 @@ class PolicyUnit:
     def stale(self, stored: CustomObject, name: RepositoryName) -> bool:
         """Whether this access's claim or ledger differs from what the last pass of `name` left."""
         claimant = self._claims.claimant(stored, name)
-        if not claimant.wanted and not any(record.state.owned for record in claimant.ledger):
+        if not _concerned(claimant):
             return stored.key in self._seen.get(name, {})
         return claimant != self._seen.get(name, {}).get(stored.key)
 
@@ -50,7 +51,7 @@ class PolicyUnit:
         Raises:
             WheelhouseError: Conflict or Unavailable, for the queue to come back.
         """
-        claimants = [c for c in self._claims.claimants(name) if c.wanted or c.ledger]
+        claimants = [claimant for claimant in self._claims.claimants(name) if _concerned(claimant)]
         if not claimants:
             self._seen.pop(name, None)
             self._rejected.pop(name, None)
@@ -126,11 +127,13 @@ class PolicyUnit:
 
     async def _record(self, name: RepositoryName, claimants: Sequence[Claimant], before: Ledgers) -> None:
         """Write the ledgers that gain an entry before the policy gains it: the policy is set by whoever survives."""
-        gaining = [c.access for c in claimants if _owned(before[c.access]) - _owned(c.ledger)]
-        for key in gaining:
-            stored = self._world.cache.access(key)
-            if stored is not None:
-                self._ledger.note_access(stored, repository=name.full, grants=before[key])
+        gaining = []
+        for claimant in claimants:
+            stored = self._world.cache.access(claimant.access)
+            # What counts is what is written, not what is remembered: an earlier write may have met a conflict.
+            if stored is not None and _owned(before[stored.key]) - _owned(_written_grants(stored, name)):
+                self._ledger.note_access(stored, repository=name.full, grants=before[stored.key])
+                gaining.append(stored.key)
         await asyncio.gather(*(self._ledger.record(Kind.ACCESS, key) for key in gaining))
 
     def _finish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
@@ -166,6 +169,17 @@ class PolicyUnit:
         accesses = sum(1 for claimant in claimants if claimant.wanted)
         for stored in self._world.cache.repositories_on(name.full):
             self._ledger.note_repository(stored, access_summary=AccessSummary(accesses, members, MEMBER_LIMIT))
+
+
+def _written_grants(stored: CustomObject, name: RepositoryName) -> tuple[GrantRecord, ...]:
+    """The ledger of one repository as it stands in the object's status."""
+    written = read_access(stored)
+    return written.grants if written.repository == name.full else ()
+
+
+def _concerned(claimant: Claimant) -> bool:
+    """Whether a claimant has anything to add, keep or withdraw: others cost no request."""
+    return bool(claimant.claims() or claimant.ledger)
 
 
 def _owned(ledger: Collection[GrantRecord]) -> set[Pair]:
