@@ -1,0 +1,71 @@
+"""As much of a Kubernetes client as the local world needs: JSON over HTTPS with a bearer token, one call at a time."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+Json = dict[str, Any]
+
+
+class Api:
+    """A server (`https://HOST:PORT`), the file with its CA, and a token."""
+
+    def __init__(self, server: str, ca: Path, token: str) -> None:
+        self._address = urlsplit(server).netloc
+        self._ca = ca
+        self._token = token
+
+    def call(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
+        """Do one request and return its HTTP status and JSON body (under `text` when it is none).
+
+        Raises:
+            OSError: the server cannot be reached.
+        """
+        connection = self._connect(timeout=30)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, self._headers())
+            reply = connection.getresponse()
+            return reply.status, _decode(reply.read())
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{method} {path}: {error}") from error
+        finally:
+            connection.close()
+
+    def watch(self, path: str, timeout: float) -> Iterator[Json]:
+        """Yield the events of a watch until the server ends it, or nothing came for `timeout` seconds.
+
+        Raises:
+            OSError: the server cannot be reached, or refuses.
+        """
+        connection = self._connect(timeout=timeout)
+        try:
+            connection.request("GET", path, headers=self._headers())
+            reply = connection.getresponse()
+            if reply.status != http.client.OK:
+                raise ConnectionError(f"GET {path}: {reply.status} {_decode(reply.read()).get('message', '')}")
+            while line := reply.readline():
+                yield json.loads(line)
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"GET {path}: {error}") from error
+        finally:
+            connection.close()
+
+    def _connect(self, timeout: float) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=str(self._ca))
+        return http.client.HTTPSConnection(self._address, timeout=timeout, context=context)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+
+
+def _decode(data: bytes) -> Json:
+    try:
+        body = json.loads(data or b"{}")
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {"text": data.decode(errors="replace")}

@@ -1,0 +1,15 @@
+"""What every local world is called: one project, one cluster, one pool, one owner."""
+
+PROJECT = "acme-packages"
+PROJECT_NUMBER = "123456789012"
+POOL = f"{PROJECT}.svc.id.goog"
+LOCATION = "us-central1"
+CLUSTER = "local"
+OWNER = "owner@acme.example"
+
+# GKE's form of a cluster's ServiceAccount issuer: it is also part of the audience at the Security Token Service.
+ISSUER = f"https://container.googleapis.com/v1/projects/{PROJECT}/locations/{LOCATION}/clusters/{CLUSTER}"
+
+NAMESPACE = "wheelhouse-system"
+SERVICE_ACCOUNT = "wheelhouse-operator"
+OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"

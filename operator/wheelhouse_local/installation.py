@@ -1,0 +1,101 @@
+"""Putting the CRDs, the operator's rights and its admission policies into the API server, as an administrator does."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wheelhouse_local import constants, environment
+from wheelhouse_local.api import Api, Json
+from wheelhouse_local.controlplane import programs
+from wheelhouse_local.errors import LocalError
+from wheelhouse_local.state import State
+
+_PATIENCE_S = 60.0
+_POLL_S = 0.1
+_CRDS = Path("crds")
+_OVERLAY = Path("manifests", "overlays", "local")
+
+
+def kubectl(
+    state: State, *arguments: str, stdin: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl as an administrator of the world, with its own discovery cache.
+
+    Raises:
+        LocalError: it failed, and `check` is set; with what it said.
+    """
+    variables = {"KUBECONFIG": str(state.kubeconfig), "KUBECACHEDIR": str(state.kubectl_cache)}
+    argv = [str(environment.kubectl()), *arguments]
+    env = {**environment.base(), **variables}
+    reply = subprocess.run(argv, env=env, input=stdin, capture_output=True, text=True, check=False)
+    if check and reply.returncode:
+        raise LocalError(f"kubectl {' '.join(arguments)} failed:\n{reply.stderr.strip()}")
+    return reply
+
+
+def sources() -> Path:
+    """The folder that holds crds/ and manifests/: the checkout around this package.
+
+    Raises:
+        LocalError: there is none, as in an installed wheel.
+    """
+    for folder in Path(__file__).resolve().parents:
+        if (folder / _CRDS).is_dir() and (folder / _OVERLAY).is_dir():
+            return folder
+    raise LocalError(
+        f"No {_CRDS}/ and {_OVERLAY}/ beside or above {Path(__file__).parent}: the local world installs them.\n"
+        "Run it from a checkout of wheelhouse-operator (pip install -e '.[local]')."
+    )
+
+
+def apply(state: State, say: Callable[[str], None]) -> None:
+    """Apply crds/ and the overlay for the local world, and wait until the API server knows both kinds.
+
+    Raises:
+        LocalError: they are missing or refused.
+    """
+    root = sources()
+    say(f"Applying {root / _CRDS} and {root / _OVERLAY}")
+    options = ("--server-side", "--force-conflicts", "--field-manager=wheelhouse-local")
+    kubectl(state, "apply", *options, "-k", str(root / _CRDS))
+    kubectl(state, "wait", "--for=condition=Established", "--timeout=60s", "-k", str(root / _CRDS))
+    kubectl(state, "apply", *options, "-k", str(root / _OVERLAY))
+
+
+def await_enforced(state: State) -> None:
+    """Wait until the admission policies bite: the operator's token must be refused what they forbid.
+
+    Raises:
+        LocalError: within a minute they do not; with the last answer.
+    """
+    server = programs.server(state.load().ports)
+    operator = Api(server, state.control_plane / "ca.pem", (state.token / "token").read_text())
+    deadline = time.monotonic() + _PATIENCE_S
+    for path, body in _forbidden():
+        while True:
+            status, answer = operator.call("POST", f"{path}?dryRun=All", body)
+            # RBAC says 403 too: only a policy's own words show that the policy is there.
+            if status == 403 and "ValidatingAdmissionPolicy" in answer.get("message", ""):
+                break
+            if time.monotonic() > deadline:
+                said = answer.get("message", json.dumps(answer)) if status >= 400 else "allowed"
+                raise LocalError(f"The admission policies are not enforced: POST {path} as the operator is {said}")
+            time.sleep(_POLL_S)
+
+
+def token_request(seconds: int) -> Json:
+    """A TokenRequest for the API server's own audience."""
+    spec = {"audiences": [constants.ISSUER], "expirationSeconds": seconds}
+    return {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+
+
+def _forbidden() -> list[tuple[str, Json]]:
+    """Requests that the operator's policies must refuse: a foreign Secret, a token for the API server."""
+    namespace = f"/api/v1/namespaces/{constants.NAMESPACE}"
+    secret: Json = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wheelhouse-probe"}, "type": "Opaque"}
+    return [
+        (f"{namespace}/secrets", secret),
+        (f"{namespace}/serviceaccounts/{constants.SERVICE_ACCOUNT}/token", token_request(600)),
+    ]

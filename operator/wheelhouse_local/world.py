@@ -1,0 +1,178 @@
+"""A local world: its parts started in order, and ended in the opposite one.
+
+Order: etcd → apiserver → controllers → CRDs, RBAC and policies applied → kubelet →
+policies enforced → google → operator.
+"""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wheelhouse_local import components, environment, installation
+from wheelhouse_local.api import Api
+from wheelhouse_local.controlplane import binaries, programs
+from wheelhouse_local.errors import LocalError
+from wheelhouse_local.state import COMPONENTS, CONTROL_PLANE, Options, State
+from wheelhouse_local.supervisor import Component, Supervisor
+
+Finished = subprocess.CompletedProcess[str]
+_WITH_PORT = (*CONTROL_PLANE, "operator")
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+class World:
+    """One world and its state directory; several run side by side in different directories.
+
+    `say` gets lines about what happens, for people.
+    """
+
+    def __init__(self, directory: Path, say: Callable[[str], None] = _silent) -> None:
+        self.state = State(directory)
+        self._say = say
+        self._supervisor = Supervisor(self.state)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig of an administrator."""
+        return self.state.kubeconfig
+
+    @property
+    def operator_kubeconfig(self) -> Path:
+        """The kubeconfig of the operator's ServiceAccount, whose token file is kept fresh."""
+        return self.state.operator_kubeconfig
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, without a trailing slash."""
+        return programs.server(self.state.load().ports)
+
+    @property
+    def ca(self) -> Path:
+        """The file with the API server's CA."""
+        return self.state.control_plane / "ca.pem"
+
+    def api(self) -> Api:
+        """The API server, as an administrator."""
+        return Api(self.server, self.ca, (self.state.control_plane / "admin-token").read_text())
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> Finished:
+        """Run kubectl as an administrator.
+
+        Raises:
+            LocalError: it failed, and `check` is set; with what it said.
+        """
+        return installation.kubectl(self.state, *arguments, stdin=stdin, check=check)
+
+    def up(self, options: Options | None = None) -> list[str]:
+        """Start what does not run yet, and return its names; what was started ends again when something fails.
+
+        Raises:
+            LocalError: a component did not start, or something is missing; says which and what to do.
+        """
+        with self.state.lock():
+            self.state.create()
+            record = self.state.load()
+            options = options or record.options
+            missing = [name for name in options.components if not self._supervisor.running(name)]
+            if not missing:
+                return []
+            record.options = options
+            self.state.save(record)
+            try:
+                for name in missing:
+                    self._start(name)
+            except BaseException:
+                self._supervisor.end(reversed(missing))
+                raise
+            return missing
+
+    def down(self, purge: bool = False) -> list[str]:
+        """End everything, and return the names of what ran; with `purge`, remove the world's state too."""
+        with self.state.lock():
+            ran = [name for name in COMPONENTS if self._supervisor.running(name)]
+            self._supervisor.end(reversed(COMPONENTS))
+            if purge:
+                self.state.purge()
+            return ran
+
+    def start(self, name: str) -> None:
+        """Start one component and wait until it is ready; nothing when it runs.
+
+        Raises:
+            LocalError: it does not start, or there is no such component.
+        """
+        self._check(name)
+        with self.state.lock():
+            self._start(name)
+
+    def stop(self, name: str) -> None:
+        """End one component cleanly."""
+        self._check(name)
+        with self.state.lock():
+            self._supervisor.end([name])
+
+    def kill(self, name: str) -> None:
+        """End one component with SIGKILL, as a crash would."""
+        self._check(name)
+        with self.state.lock():
+            self._supervisor.kill(name)
+
+    def restart(self, name: str) -> None:
+        """End one component cleanly, if it runs, and start it again.
+
+        Raises:
+            LocalError: it does not start, or there is no such component.
+        """
+        self.stop(name)
+        self.start(name)
+
+    def pid(self, name: str) -> int | None:
+        """The component's process id, while it runs."""
+        process = self._supervisor.running(name)
+        return process.pid if process else None
+
+    def died(self) -> list[str]:
+        """The components that were started and ended by themselves."""
+        return [name for name in self.state.load().processes if not self._supervisor.running(name)]
+
+    def environment(self) -> dict[str, Any]:
+        """What `wheelhouse local env --json` prints."""
+        return environment.document(self.state, self.pid("operator"))
+
+    def set_options(self, **changes: Any) -> None:
+        """Change options of the world (fields of `Options`); components take them up when they start again."""
+        with self.state.lock():
+            record = self.state.load()
+            record.options = replace(record.options, **changes)
+            self.state.save(record)
+
+    def _check(self, name: str) -> None:
+        if name not in COMPONENTS:
+            raise LocalError(f"No component is called {name}: there are {', '.join(COMPONENTS)}")
+        if not self.state.exists():
+            raise LocalError(f"No world was started in {self.state.root}: run `wheelhouse local up`")
+
+    def _start(self, name: str) -> None:
+        self._say(f"Starting {name}")
+        if name == "kubelet":
+            installation.apply(self.state, self._say)
+        self._supervisor.start(self._component(name))
+        if name == "kubelet":
+            installation.await_enforced(self.state)
+
+    def _component(self, name: str) -> Component:
+        ports = self._supervisor.claim_ports(_WITH_PORT)
+        if name in CONTROL_PLANE:
+            found = binaries.find(self._say)
+            if name == CONTROL_PLANE[0]:
+                self._say(f"Kubernetes {found.version} ({found.origin})")
+            programs.prepare(self.state, ports)
+            return components.control_plane(self.state, ports, found)[CONTROL_PLANE.index(name)]
+        if name == "kubelet":
+            return components.kubelet(self.state)
+        return components.google(self.state, ports) if name == "google" else components.operator(self.state, ports)
