@@ -90,11 +90,12 @@ class FakeQueue:
         del self._due[key]
         return key
 
-    def skip(self) -> float | None:
-        """Let time pass until the next key is due; the seconds, or None when nothing waits."""
+    def skip(self, until: float | None = None) -> float | None:
+        """Let time pass until the next key is due, at most to `until`; the seconds, or None when nothing waits."""
         if not self._due:
             return None
-        seconds = max(0.0, min(self._due.values()) - self._clock.now().timestamp())
+        due = min(self._due.values())
+        seconds = max(0.0, (due if until is None else min(due, until)) - self._clock.now().timestamp())
         self._clock.advance(seconds)
         return seconds
 

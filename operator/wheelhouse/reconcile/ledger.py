@@ -18,7 +18,7 @@ from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.errors import Unavailable
 from wheelhouse.reconcile.ports import World
 from wheelhouse.status.access import access_status, read_access
-from wheelhouse.status.conditions import by_type
+from wheelhouse.status.conditions import by_type, same
 from wheelhouse.status.repository import read_repository, repository_status
 
 PROGRESS_PACE = 5.0
@@ -112,7 +112,7 @@ class Ledger:
         if stored is None:
             return None
         status = self._status(kind, stored)
-        if status == stored.status:
+        if same(status, stored.status):
             self._progress.pop((kind, key), None)
             return None
         if _in_progress(status):
@@ -140,7 +140,7 @@ class Ledger:
                 return
             status = self._status(kind, stored)
             self._progress.pop((kind, key), None)
-            if status == stored.status:
+            if same(status, stored.status):
                 return
             written = await self._world.objects.write_status(kind, stored, status)
             if written is None:

@@ -60,6 +60,16 @@ def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {row["type"]: row for row in rows if isinstance(row, Mapping) and isinstance(row.get("type"), str)}
 
 
+def same(wanted: Mapping[str, Any], standing: Mapping[str, Any]) -> bool:
+    """Whether a status that stands says what is wanted; others' conditions and the order of them do not count."""
+    return _ours(wanted) == _ours(standing)
+
+
+def _ours(status: Mapping[str, Any]) -> dict[str, Any]:
+    rows = by_type(status)
+    return {**status, "conditions": {kind: dict(rows[kind]) for kind in ConditionType if kind in rows}}
+
+
 def check_of(row: Mapping[str, Any]) -> Check | None:
     """A condition read back; None when it holds a word that is not ours."""
     try:
