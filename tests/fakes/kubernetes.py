@@ -73,8 +73,10 @@ class Cluster:
         body = self.objects.get((kind, key))
         if body is None:
             return
-        body["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
-        self.touch(body)
+        if "deletionTimestamp" not in body["metadata"]:
+            body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            body["metadata"]["generation"] += 1  # as the API server does
+            self.touch(body)
         self.collect(kind, key)
 
     def collect(self, kind: Kind, key: ObjectKey) -> None:

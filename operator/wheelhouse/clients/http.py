@@ -1,0 +1,74 @@
+"""What every HTTP client here needs: bounded bodies, Retry-After, and texts that are safe to show."""
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from wheelhouse.errors import Unavailable
+
+MEBIBYTE = 1024 * 1024
+TEXT_LIMIT = 400
+LONGEST_WAIT = 300.0
+"""Seconds that a server may ask us to wait; more is taken as this."""
+
+
+async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body, if it is not longer than `limit` bytes.
+
+    Raises:
+        Unavailable: it is longer; nothing beyond the limit was read.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        size += len(chunk)
+        if size > limit:
+            raise Unavailable(f"The answer of {response.url.host} is longer than {limit} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A JSON object, or an empty one when the body is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, as a number or a date (RFC 9110), at most 300; None without a usable one."""
+    text = headers.get("Retry-After", "")
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:9])
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(0.0, seconds), LONGEST_WAIT)
+
+
+def reduced(text: object) -> str:
+    """A server's text, fit for a condition: one line, printable, at most 400 characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[: 4 * TEXT_LIMIT]).split())
+    return line if len(line) <= TEXT_LIMIT else f"{line[: TEXT_LIMIT - 1]}…"
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds passed."""
+        return time.monotonic() - self._begun

@@ -1,0 +1,55 @@
+"""The start-up test that the admission policies bite: without them the operator would be worth stealing."""
+
+from wheelhouse.clients.kubernetes.transport import Call, Reply, Transport, path
+
+_REMEDY = "Apply the admission policies of manifests/base (they take a second to be enforced)."
+
+
+async def enforcement(transport: Transport, namespace: str, service_account: str) -> str | None:
+    """Try what must be refused: a Secret of a foreign type (dry run), and a token for the API server.
+
+    Args:
+        transport: sends the requests as the operator.
+        namespace: the operator's own namespace.
+        service_account: the operator's own ServiceAccount; a token that it should not get is thrown away.
+
+    Returns:
+        None when both are refused by admission, else a sentence that says what is not and what to apply.
+
+    Raises:
+        Unavailable: the API server did not answer.
+    """
+    secret = Call(
+        "create",
+        "secrets",
+        "POST",
+        path("/api/v1", namespace, "secrets"),
+        params={"dryRun": "All"},
+        body={"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wheelhouse-self-test"}, "type": "Opaque"},
+    )
+    token = Call(
+        "create",
+        "serviceaccounts/token",
+        "POST",
+        path("/api/v1", namespace, "serviceaccounts", service_account, "token"),
+        # No audience means the API server's own.
+        body={
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": [], "expirationSeconds": 600},
+        },
+    )
+    for call, what in ((secret, "Secrets of foreign types"), (token, "tokens for the API server")):
+        complaint = _complaint(await transport.send(call), what)
+        if complaint is not None:
+            return complaint
+    return None
+
+
+def _complaint(reply: Reply, what: str) -> str | None:
+    if reply.ok:
+        return f"No admission policy keeps the operator from {what}. {_REMEDY}"
+    # RBAC answers 403 too: only the policy's own words show that it is there.
+    if reply.status == 403 and "ValidatingAdmissionPolicy" in reply.message:
+        return None
+    return f"Could not see that an admission policy keeps the operator from {what}: {reply.message} {_REMEDY}"

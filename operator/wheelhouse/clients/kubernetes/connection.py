@@ -1,0 +1,143 @@
+"""The connection to the API server: one login, kept fresh while tokens rotate."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from wheelhouse import __version__
+from wheelhouse.clients.kubernetes.login import Login, load_login
+from wheelhouse.errors import Invalid
+
+logger = structlog.get_logger(__name__)
+
+RELOAD_EVERY = 60.0
+"""Seconds that a login is used before it is loaded again: kubelet replaces tokens at 80 % of their life."""
+RELOAD_PAUSE = 1.0
+"""Seconds between two reloads at least, however many requests met a 401."""
+
+
+class Connection:
+    """Knows the server and puts the current token on every request of its sessions.
+
+    Args:
+        load: loads the login; it may block, and runs in a thread.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, load: Callable[[], Login] = load_login, clock: Callable[[], float] = time.monotonic) -> None:
+        self._load = load
+        self._clock = clock
+        self._login: Login | None = None
+        self._loaded = 0.0
+        self._files: tuple[object, ...] = ()
+        self._context: ssl.SSLContext | None = None
+        self._lock = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Log in for the first time.
+
+        Raises:
+            Invalid: there is no usable configuration.
+        """
+        try:
+            await self._reload()
+        except OSError as error:
+            raise Invalid(f"Cannot read the certificates for Kubernetes: {error}") from None
+
+    @property
+    def login(self) -> Login:
+        """The login as last loaded.
+
+        Raises:
+            Invalid: `open` has not been called.
+        """
+        if self._login is None:
+            raise Invalid("The connection to Kubernetes is not open.")
+        return self._login
+
+    @property
+    def server(self) -> str:
+        """The API server's URL without a trailing slash."""
+        return self.login.server
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """What the server is verified with; None for plain HTTP."""
+        return self._context
+
+    def session(self) -> aiohttp.ClientSession:
+        """A new session that authorizes each request, and once more after a 401; its user closes it."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._context if self._context is not None else True, limit=0),
+            headers={"User-Agent": f"wheelhouse/{__version__}", "Accept": "application/json"},
+            middlewares=(self._authorize,),
+            proxy=self.login.proxy,
+        )
+
+    async def authorization(self, refused: str | None = None) -> str | None:
+        """The current Authorization header value.
+
+        Args:
+            refused: the value that the server answered with 401, if it did: another one is looked for.
+        """
+        async with self._lock:
+            age = self._clock() - self._loaded
+            stale = refused is not None and refused == self.login.authorization and age >= RELOAD_PAUSE
+            if stale or age >= RELOAD_EVERY:
+                await self._renew()
+            return self.login.authorization
+
+    async def _renew(self) -> None:
+        try:
+            await self._reload()
+        except (Invalid, OSError) as error:
+            # The token in hand may still be good, and the files may be in the middle of a rotation.
+            self._loaded = self._clock()
+            logger.warning("Could not load the Kubernetes login again", error=type(error).__name__)
+
+    async def _reload(self) -> None:
+        login = await asyncio.to_thread(self._load)
+        await asyncio.to_thread(self._trust, login)
+        self._login, self._loaded = login, self._clock()
+
+    def _trust(self, login: Login) -> None:
+        """Load certificates that are new into the one context, so that open connections stay in use."""
+        if not login.server.startswith("https:"):
+            return
+        paths = [login.ca_path, login.certificate_path, login.key_path]
+        files = tuple((path, Path(path).stat().st_mtime_ns) for path in paths if path)
+        if self._context is not None and files == self._files:
+            return
+        if self._context is None:
+            self._context = ssl.create_default_context(cafile=login.ca_path)
+        elif login.ca_path:
+            self._context.load_verify_locations(login.ca_path)
+        if login.certificate_path:
+            self._context.load_cert_chain(login.certificate_path, login.key_path)
+        if not login.verify:
+            self._context.check_hostname = False
+            self._context.verify_mode = ssl.CERT_NONE
+        self._files = files
+
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if request.url.origin() != URL(self.server).origin():
+            return await handler(request)
+        value = await self.authorization()
+        if value is not None:
+            request.headers["Authorization"] = value
+        response = await handler(request)
+        if response.status == 401 and value is not None:
+            fresh = await self.authorization(refused=value)
+            if fresh is not None and fresh != value:
+                response.release()
+                request.headers["Authorization"] = fresh
+                response = await handler(request)
+        return response

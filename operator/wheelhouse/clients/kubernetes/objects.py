@@ -1,0 +1,170 @@
+"""The Objects port, and the lists that the runtime compares with what its watches saw."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+from wheelhouse.clients.http import MEBIBYTE
+from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.transport import APPLY, MERGE, METADATA, Call, Reply, Transport, failure, path
+from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.errors import Unavailable
+
+GROUP = "wheelhouse.dev"
+API_VERSION = f"{GROUP}/v1alpha1"
+API = f"/apis/{API_VERSION}"
+MANAGER = "wheelhouse-operator"
+PAGE = 500
+PAGE_LIMIT = 64 * MEBIBYTE
+"""Bytes of one page of a list: 500 objects, each far below etcd's limit of 1.5 MiB."""
+
+
+class KubernetesObjects:
+    """Our own kinds over the API server; two requests at most write anything of them.
+
+    Args:
+        transport: sends the requests.
+        events: publishes Events.
+    """
+
+    def __init__(self, transport: Transport, events: Events) -> None:
+        self._transport = transport
+        self._events = events
+
+    async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
+        """Apply the whole status as `wheelhouse-operator`, forced; what others wrote into it stays.
+
+        Returns:
+            The object as it is now, None when it is gone.
+
+        Raises:
+            Conflict: it changed since it was read, or it is another one of the same name (a wrong resourceVersion is
+                what the API server refuses; a wrong uid alone it ignores here).
+            Invalid, Refused, Unavailable: as the API server says.
+        """
+        meta = {"namespace": stored.key.namespace, "name": stored.key.name}
+        call = Call(
+            "apply",
+            f"{kind.value}/status",
+            "PATCH",
+            path(API, stored.key.namespace, kind.value, stored.key.name, "status"),
+            params={"fieldManager": MANAGER, "force": "true"},
+            body={
+                "apiVersion": API_VERSION,
+                "kind": kind.kind,
+                "metadata": meta | {"resourceVersion": stored.resource_version},
+                "status": status,
+            },
+            content=APPLY,
+        )
+        return self._object(call, await self._transport.send(call))
+
+    async def set_finalizers(self, kind: Kind, stored: CustomObject, names: Collection[str]) -> CustomObject | None:
+        """Replace the finalizers by a merge patch that carries the resourceVersion.
+
+        Returns:
+            The object as it is now; without finalizers and deleting, it is gone with this. None when it was gone.
+
+        Raises:
+            Conflict: it changed since it was read.
+            Invalid, Refused, Unavailable: as the API server says.
+        """
+        call = Call(
+            "patch",
+            kind.value,
+            "PATCH",
+            path(API, stored.key.namespace, kind.value, stored.key.name),
+            params={"fieldManager": MANAGER},
+            body={
+                "metadata": {
+                    "resourceVersion": stored.resource_version,
+                    "finalizers": list(names) or None,
+                }
+            },
+            content=MERGE,
+        )
+        return self._object(call, await self._transport.send(call))
+
+    async def event(self, kind: Kind, stored: CustomObject, reason: str, note: str, *, warning: bool = False) -> None:
+        """Publish an Event about an object; a failure is logged, never raised."""
+        regarding = {
+            "apiVersion": API_VERSION,
+            "kind": kind.kind,
+            "namespace": stored.key.namespace,
+            "name": stored.key.name,
+            "uid": stored.uid,
+            "resourceVersion": stored.resource_version,
+        }
+        await self._events.publish(regarding, reason, note, warning=warning)
+
+    async def definition_deleting(self, kind: Kind) -> bool:
+        """Whether the kind's CustomResourceDefinition is being deleted, or gone: only its metadata is asked for.
+
+        Raises:
+            Refused, Unavailable: as the API server says.
+        """
+        where = path("/apis/apiextensions.k8s.io/v1", None, "customresourcedefinitions", f"{kind.value}.{GROUP}")
+        call = Call("get", "customresourcedefinitions", "GET", where, accept=METADATA)
+        reply = await self._transport.send(call)
+        if reply.status == 404:
+            return True
+        if not reply.ok:
+            raise failure(call, reply)
+        return "deletionTimestamp" in reply.metadata
+
+    def list_all(self, kind: Kind) -> AsyncIterator[Mapping[str, Any]]:
+        """All objects of a kind as JSON, in pages of 500.
+
+        Raises:
+            WheelhouseError: the list broke off; what was yielded is incomplete then.
+        """
+        return self._pages(path(API, None, kind.value), kind.value)
+
+    def list_namespaces(self) -> AsyncIterator[Mapping[str, Any]]:
+        """All Namespaces: their metadata alone, in pages of 500.
+
+        Raises:
+            WheelhouseError: the list broke off; what was yielded is incomplete then.
+        """
+        return self._pages(
+            "/api/v1/namespaces", "namespaces", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        )
+
+    async def kube_system_uid(self) -> str:
+        """The UID of the Namespace kube-system, which names a cluster as long as it lives.
+
+        Raises:
+            Refused, Unavailable: as the API server says.
+        """
+        call = Call("get", "namespaces", "GET", path("/api/v1", None, "namespaces", "kube-system"), accept=METADATA)
+        reply = await self._transport.send(call)
+        uid = reply.metadata.get("uid")
+        if not reply.ok or not isinstance(uid, str):
+            raise failure(call, reply)
+        return uid
+
+    async def _pages(self, where: str, kind: str, accept: str = "application/json") -> AsyncIterator[Mapping[str, Any]]:
+        token = ""
+        while True:
+            params = {"limit": str(PAGE)} | ({"continue": token} if token else {})
+            call = Call("list", kind, "GET", where, params=params, accept=accept, limit=PAGE_LIMIT)
+            reply = await self._transport.send(call)
+            items = reply.body.get("items")
+            if reply.status == 410:
+                raise Unavailable(f"The list of {kind} took so long that it expired.")
+            if not reply.ok or not isinstance(items, list):
+                raise failure(call, reply)
+            for item in items:
+                yield item
+            token = str(reply.metadata.get("continue") or "")
+            if not token:
+                return
+
+    def _object(self, call: Call, reply: Reply) -> CustomObject | None:
+        if reply.status == 404:
+            return None
+        if not reply.ok:
+            raise failure(call, reply)
+        try:
+            return CustomObject.parse(reply.body)
+        except (KeyError, TypeError, AttributeError):
+            raise Unavailable(f"Kubernetes answered to {call.verb} {call.kind} with something else.") from None

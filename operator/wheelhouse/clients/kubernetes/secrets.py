@@ -1,0 +1,165 @@
+"""The Secrets port: server-side apply as `wheelhouse.<access uid>`, never a read.
+
+Replies carry the metadata alone (PartialObjectMetadata), so no byte of any Secret's data ever comes back. What the
+API server's refusals look like was measured on 1.37 and stands in the contract tests.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from wheelhouse.clients.kubernetes.objects import API_VERSION
+from wheelhouse.clients.kubernetes.transport import APPLY, METADATA, Call, Reply, Transport, failure, path
+from wheelhouse.domain.objects import Kind
+from wheelhouse.domain.secret import SECRET_TYPE, Applied, Clash, Denied, SecretManifest, SecretReply
+from wheelhouse.errors import Conflict, Refused, Unavailable
+
+_MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
+_OPT_IN = re.compile(r"denied request:.*(wheelhouse\.dev/credentials|opted in)")
+"""What our admission policy says to a namespace that has not opted in; other policies are an administrator's word."""
+ASKING = "wheelhouse-release"
+"""The manager of a release's dry run. Not the access's own: dropping the data that this one holds would be an edit,
+and the API server refuses that (422) for a Secret that somebody froze."""
+
+
+class KubernetesSecrets:
+    """Secrets over the API server, with the verbs create, patch and delete.
+
+    Args:
+        transport: sends the requests.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def apply(self, secret: SecretManifest, *, force: bool, dry_run: bool = False) -> SecretReply:
+        """Apply a Secret as its access.
+
+        Args:
+            secret: what to apply; without data it is the bare {type, labels} with which a release asks whose it is.
+            force: take the fields that others hold.
+            dry_run: change nothing.
+
+        Raises:
+            Conflict: the Secret is being deleted, or changed meanwhile.
+            Refused: RBAC forbids it.
+            Invalid, Unavailable: as the API server says.
+        """
+        manager = ASKING if dry_run and not secret.data else secret.access.manager
+        params = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
+        call = self._patch(secret.namespace, secret.name, _body(secret), params)
+        return _read(call, await self._transport.send(call))
+
+    async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
+        """Apply nothing but the uid as `manager`: fields that only this manager held go.
+
+        With the uid, an absent name is a 409 and never a new Secret, and another Secret of that name a 422.
+
+        Raises:
+            Refused, Unavailable: as the API server says.
+        """
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name, "uid": uid}}
+        call = self._patch(namespace, name, body, {"fieldManager": manager, "force": "false"})
+        reply = await self._transport.send(call)
+        another = any(field == "metadata.uid" for _, field, _ in reply.causes)
+        if not reply.ok and reply.status not in {404, 409} and not another and not reply.terminating:
+            raise _failure(call, reply)
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Secret with this uid; 404 and 409 (another uid) mean that it is gone.
+
+        Raises:
+            Refused, Unavailable: as the API server says.
+        """
+        call = Call(
+            "delete",
+            "secrets",
+            "DELETE",
+            path("/api/v1", namespace, "secrets", name),
+            body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}},
+            accept=METADATA,
+        )
+        reply = await self._transport.send(call)
+        if not reply.ok and reply.status not in {404, 409}:
+            raise _failure(call, reply)
+
+    def _patch(self, namespace: str, name: str, body: Mapping[str, Any], params: Mapping[str, str]) -> Call:
+        where = path("/api/v1", namespace, "secrets", name)
+        return Call("apply", "secrets", "PATCH", where, params=params, body=body, content=APPLY, accept=METADATA)
+
+
+def _body(secret: SecretManifest) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"namespace": secret.namespace, "name": secret.name, "labels": secret.labels}
+    body: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE}
+    if secret.annotations:
+        metadata["annotations"] = dict(secret.annotations)
+    if secret.data:
+        body["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in secret.data.items()}
+        # Only beside data: in a release's dry run an access that is gone would make the reference a lie.
+        if secret.namespace == secret.access.key.namespace:
+            metadata["ownerReferences"] = [_owner(secret)]
+    return body
+
+
+def _owner(secret: SecretManifest) -> dict[str, Any]:
+    access = secret.access
+    return {"apiVersion": API_VERSION, "kind": Kind.ACCESS.kind, "name": access.key.name, "uid": access.uid}
+
+
+def _read(call: Call, reply: Reply) -> SecretReply:
+    match reply.status:
+        case 200 | 201:
+            return _applied(reply)
+        case 404:
+            return Denied("The namespace is gone.", terminating=True)
+        case 403:
+            return _denied(call, reply)
+        case 409:
+            return _clash(reply)
+        case 422:
+            return _unprocessable(call, reply)
+    raise _failure(call, reply)
+
+
+def _applied(reply: Reply) -> Applied:
+    uid = reply.metadata.get("uid")
+    if not isinstance(uid, str):
+        raise Unavailable("Kubernetes answered to an apply without a uid.")
+    if "deletionTimestamp" in reply.metadata:
+        raise Conflict("The Secret is being deleted.")
+    return Applied(uid, created=reply.status == 201)
+
+
+def _denied(call: Call, reply: Reply) -> Denied:
+    if reply.terminating:
+        return Denied(reply.message, terminating=True)
+    if _OPT_IN.search(reply.message):
+        return Denied(reply.message)
+    raise _failure(call, reply)
+
+
+def _clash(reply: Reply) -> Clash:
+    """A 409 with causes `FieldManagerConflict` names managers and fields; without any, somebody was just faster."""
+    causes = [cause for cause in reply.causes if cause[0] == "FieldManagerConflict"]
+    if not causes:
+        raise Conflict("The Secret changed while it was being written.")
+    managers = {found[1] for _, _, message in causes if (found := _MANAGER.search(message))}
+    return Clash(tuple(sorted(managers)), foreign_type=any(field == ".type" for _, field, _ in causes))
+
+
+def _unprocessable(call: Call, reply: Reply) -> Clash:
+    fields = {field for _, field, _ in reply.causes}
+    if "type" in fields:
+        return Clash(foreign_type=True)
+    if "data" in fields and any("immutable" in message for _, _, message in reply.causes):
+        return Clash(immutable=True)
+    raise _failure(call, reply)
+
+
+def _failure(call: Call, reply: Reply) -> Exception:
+    """Validation messages may quote a value, and a value may be a token: only where and why is told."""
+    if reply.status == 403:
+        return Refused(f"Kubernetes refused to {call.verb} a Secret: {reply.message}")
+    fields = ", ".join(sorted({f"{field} ({reason})" for reason, field, _ in reply.causes}))
+    return failure(call, Reply(reply.status, {"message": fields}))

@@ -1,0 +1,63 @@
+"""Tokens of tenants' ServiceAccounts (TokenRequest): for one audience, never for the API server."""
+
+import re
+
+from wheelhouse.clients.kubernetes.transport import Call, Transport, failure, path
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE
+from wheelhouse.domain.pip import Token
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import NotReady, Refused, Unavailable
+
+SHORTEST = 600
+"""Seconds that the API server gives a token at least."""
+_OPT_IN = re.compile(r"denied request:.*(wheelhouse\.dev/credentials|opted in)")
+
+
+class ServiceAccountTokens:
+    """Asks the API server for tokens.
+
+    Args:
+        transport: sends the requests.
+        audience: the only audience that is ever asked for; the admission policy knows the same one.
+    """
+
+    def __init__(self, transport: Transport, audience: str) -> None:
+        self._transport = transport
+        self._audience = audience
+
+    async def request(self, identity: Identity, seconds: int) -> Token:
+        """A token of a ServiceAccount for `seconds` (at least 600).
+
+        Raises:
+            NotReady: ServiceAccountNotFound, also in a namespace that is going.
+            Refused: NotOptedIn by our admission policy, TokenRefused by anything else.
+            Unavailable: as the API server says.
+        """
+        call = Call(
+            "create",
+            "serviceaccounts/token",
+            "POST",
+            path("/api/v1", identity.namespace, "serviceaccounts", identity.service_account, "token"),
+            body={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"audiences": [self._audience], "expirationSeconds": max(SHORTEST, seconds)},
+            },
+        )
+        reply = await self._transport.send(call)
+        if reply.status == 404 or reply.terminating:
+            message = f"ServiceAccount {identity} does not exist: create it, or set another secret.serviceAccountName."
+            raise NotReady(message, Reason.SERVICE_ACCOUNT_NOT_FOUND)
+        if reply.status == 403 and _OPT_IN.search(reply.message):
+            message = f"No token for {identity}: label namespace {identity.namespace} {OPT_IN_LABEL}={OPT_IN_VALUE}."
+            raise Refused(message, Reason.NOT_OPTED_IN)
+        if reply.status == 403:
+            raise Refused(f"Kubernetes refused a token for {identity}: {reply.message}", Reason.TOKEN_REFUSED)
+        if not reply.ok:
+            raise failure(call, reply)
+        status = reply.body.get("status")
+        token = status.get("token") if isinstance(status, dict) else None
+        if not isinstance(token, str) or not token:
+            raise Unavailable("Kubernetes answered to a TokenRequest without a token.")
+        return Token(token)

@@ -1,0 +1,146 @@
+"""JSON requests to the API server, with bounds on time and size, and replies as values."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
+
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Asks for the metadata alone: what a Secret or a definition holds is not even sent."""
+
+Observe = Callable[[str, str, int, float], None]
+"""Told of each request: verb, kind, HTTP status (0: no answer), seconds."""
+
+
+def unobserved(_verb: str, _kind: str, _status: int, _seconds: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `verb` and `kind` are what metrics and messages call it."""
+
+    verb: str
+    kind: str
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    content: str = JSON
+    accept: str = JSON
+    limit: int = 4 * MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer below 500 that is not 429; the body shows in no repr."""
+
+    status: int
+    body: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a success."""
+        return 200 <= self.status < 300
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The object's metadata, empty when there is none."""
+        found = self.body.get("metadata")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def message(self) -> str:
+        """The Status' message, reduced to one safe line."""
+        return reduced(self.body.get("message", ""))
+
+    @property
+    def causes(self) -> tuple[tuple[str, str, str], ...]:
+        """The Status' causes: reason, field, message."""
+        details = self.body.get("details")
+        listed = details.get("causes") if isinstance(details, Mapping) else None
+        return tuple(
+            (str(cause.get("reason", "")), str(cause.get("field", "")), str(cause.get("message", "")))
+            for cause in (listed if isinstance(listed, list) else ())
+            if isinstance(cause, Mapping)
+        )
+
+    @property
+    def terminating(self) -> bool:
+        """Whether it is the refusal to create anything in a namespace that is being deleted."""
+        return self.status == 403 and any(reason == "NamespaceTerminating" for reason, _, _ in self.causes)
+
+
+class Transport:
+    """Sends calls over a session that authorizes them.
+
+    Args:
+        session: from Connection.session; its user closes it.
+        server: the API server's URL without a trailing slash.
+        observe: told of each request.
+        timeout: seconds that a request may take in all.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, server: str, observe: Observe = unobserved, timeout: float = 30.0
+    ) -> None:
+        self._session = session
+        self._server = server
+        self._observe = observe
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=10.0)
+
+    async def send(self, call: Call) -> Reply:
+        """One request.
+
+        Raises:
+            Unavailable: 429, 5xx, the network, the time, or a body that is too long.
+        """
+        watch, status = Stopwatch(), 0
+        data = None if call.body is None else json.dumps(call.body).encode()
+        headers = {"Accept": call.accept} | ({"Content-Type": call.content} if data is not None else {})
+        try:
+            async with self._session.request(
+                call.method,
+                self._server + call.path,
+                params=call.params,
+                data=data,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                status = response.status
+                wait = retry_after(response.headers)
+                reply = Reply(status, json_object(await read_bounded(response, call.limit)))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            message = f"Kubernetes did not answer to {call.verb} {call.kind}: {type(error).__name__}."
+            raise Unavailable(message) from None
+        finally:
+            self._observe(call.verb, call.kind, status, watch.seconds)
+        if status in {401, 429} or status >= 500 or 300 <= status < 400 or (reply.ok and not reply.body):
+            raise Unavailable(f"Kubernetes answered {status} to {call.verb} {call.kind}. {reply.message}", wait)
+        return reply
+
+
+def failure(call: Call, reply: Reply) -> WheelhouseError:
+    """The error for an answer that the caller has no use for."""
+    message = f"Kubernetes answered {reply.status} to {call.verb} {call.kind}: {reply.message}"
+    if reply.status == 403:
+        return Refused(message)
+    if reply.status in {404, 409, 410, 412}:
+        return Conflict(message)
+    return Invalid(message)
+
+
+def path(prefix: str, namespace: str | None, plural: str, *rest: str) -> str:
+    """A URL path; each part is quoted, so that no name can change where it leads."""
+    scope = ("namespaces", namespace) if namespace is not None else ()
+    return "/".join([prefix, *(quote(part, safe="") for part in (*scope, plural, *rest))])
