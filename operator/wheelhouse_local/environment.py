@@ -114,12 +114,6 @@ def shell(state: State) -> dict[str, str]:
     }
 
 
-def setting(name: str) -> str:
-    """The variable of an operator setting: `drift_interval` is WHEELHOUSE_DRIFT_INTERVAL."""
-    upper = name.upper().replace("-", "_")
-    return upper if upper.startswith("WHEELHOUSE_") else f"WHEELHOUSE_{upper}"
-
-
 def merged(variables: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with the variables set, and kubectl's folder first on PATH."""
     path = os.pathsep.join((str(kubectl().parent), os.environ.get("PATH", os.defpath)))

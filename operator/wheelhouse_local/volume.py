@@ -5,6 +5,7 @@ DIR/..data      → that folder, replaced by one rename
 DIR/KEY         → ..data/KEY
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -28,6 +29,8 @@ def write(directory: Path, files: Mapping[str, bytes]) -> bool:
     before = _read(current)
     if before == files:
         return False
+    for name in files:
+        _check_free(directory / name)
     generation = _generation(directory, files)
     old = current.readlink() if current.is_symlink() else None
     pending = directory / f"{_DATA}_tmp"
@@ -54,6 +57,12 @@ def _generation(directory: Path, files: Mapping[str, bytes]) -> Path:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
     return folder
+
+
+def _check_free(link: Path) -> None:
+    ours = link.is_symlink() and link.readlink() == Path(_DATA, link.name)
+    if not ours and (link.is_symlink() or link.exists()):
+        raise FileExistsError(errno.EEXIST, "a file of another origin is in the way", str(link))
 
 
 def _link(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -35,6 +35,7 @@ class World:
         self.state = State(directory)
         self._say = say
         self._supervisor = Supervisor(self.state)
+        self._found: binaries.Binaries | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -93,6 +94,8 @@ class World:
 
     def down(self, purge: bool = False) -> list[str]:
         """End everything, and return the names of what ran; with `purge`, remove the world's state too."""
+        if not self.state.exists():
+            return []
         with self.state.lock():
             ran = [name for name in COMPONENTS if self._supervisor.running(name)]
             self._supervisor.end(reversed(COMPONENTS))
@@ -158,21 +161,22 @@ class World:
             raise LocalError(f"No world was started in {self.state.root}: run `wheelhouse local up`")
 
     def _start(self, name: str) -> None:
-        self._say(f"Starting {name}")
         if name == "kubelet":
             installation.apply(self.state, self._say)
-        self._supervisor.start(self._component(name))
+        component = self._component(name)
+        self._say(f"Starting {name}")
+        self._supervisor.start(component)
         if name == "kubelet":
             installation.await_enforced(self.state)
 
     def _component(self, name: str) -> Component:
         ports = self._supervisor.claim_ports(_WITH_PORT)
         if name in CONTROL_PLANE:
-            found = binaries.find(self._say)
-            if name == CONTROL_PLANE[0]:
-                self._say(f"Kubernetes {found.version} ({found.origin})")
+            if self._found is None:
+                self._found = binaries.find(self._say)
+                self._say(f"Kubernetes {self._found.version} ({self._found.origin})")
             programs.prepare(self.state, ports)
-            return components.control_plane(self.state, ports, found)[CONTROL_PLANE.index(name)]
+            return components.control_plane(self.state, ports, self._found)[CONTROL_PLANE.index(name)]
         if name == "kubelet":
             return components.kubelet(self.state)
         return components.google(self.state, ports) if name == "google" else components.operator(self.state, ports)
