@@ -1,6 +1,7 @@
 """What every HTTP client here needs: bounded bodies, Retry-After, and texts that are safe to show."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from wheelhouse.errors import Unavailable
 
 MEBIBYTE = 1024 * 1024
 TEXT_LIMIT = 400
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w.-]*|ya29\.[\w.-]*|(?i:bearer|basic)\s+[\w.~+/=-]{16,}")
+"""What tokens look like: JWTs, Google's access tokens, Authorization headers."""
 LONGEST_WAIT = 300.0
 """Seconds that a server may ask us to wait; more is taken as this."""
 
@@ -57,8 +60,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def reduced(text: object) -> str:
-    """A server's text, fit for a condition: one line, printable, at most 400 characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[: 4 * TEXT_LIMIT]).split())
+    """A server's text, fit for a condition: one printable line of at most 400 characters, and no token."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in _TOKEN.sub("***", str(text)[:65536])).split())
     return line if len(line) <= TEXT_LIMIT else f"{line[: TEXT_LIMIT - 1]}…"
 
 

@@ -1,0 +1,1 @@
+"""Artifact Registry over its asynchronous gRPC client."""

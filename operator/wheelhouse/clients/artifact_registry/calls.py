@@ -1,0 +1,83 @@
+"""The Repositories port."""
+
+from google.api_core import exceptions
+from google.cloud import artifactregistry_v1 as registry
+from google.longrunning import operations_pb2
+
+from wheelhouse.clients.artifact_registry import wire
+from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry, gone
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.repository import DesiredRepository, ObservedRepository, OperationResult, RepositoryPatch
+
+
+class GoogleRepositories:
+    """Repositories over Artifact Registry; every method is one request.
+
+    All raise Invalid, Refused, Conflict or Unavailable as Google says; a switched-off API is Invalid(ApiDisabled).
+
+    Args:
+        google: the connection.
+    """
+
+    def __init__(self, google: ArtifactRegistry) -> None:
+        self._google = google
+
+    async def get(self, name: RepositoryName) -> ObservedRepository | None:
+        """The repository, or None when there is none."""
+        request = registry.GetRepositoryRequest(name=name.full)
+        try:
+            message = await self._google.call(
+                "GetRepository", self._google.client.get_repository, request, name.project
+            )
+        except exceptions.NotFound:
+            return None
+        return wire.observed(name, message)
+
+    async def create(self, desired: DesiredRepository) -> str:
+        """Start a creation; returns the operation's name.
+
+        Raises:
+            AlreadyExists: the name is taken; it may be by us, when an earlier reply was lost.
+        """
+        request = wire.creation(desired)
+        project = desired.name.project
+        try:
+            operation = await self._google.call(
+                "CreateRepository", self._google.client.create_repository, request, project
+            )
+        except exceptions.NotFound:
+            raise gone(desired.name) from None
+        return str(operation.operation.name)
+
+    async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
+        """Change what the patch names; the reply lacks registry URI and times, so it is not used.
+
+        Raises:
+            Conflict: the repository is gone.
+        """
+        request = wire.update(name, patch)
+        try:
+            await self._google.call("UpdateRepository", self._google.client.update_repository, request, name.project)
+        except exceptions.NotFound:
+            raise gone(name) from None
+
+    async def delete(self, name: RepositoryName) -> str | None:
+        """Start a deletion with all content; the operation's name, None when the repository is gone already."""
+        request = registry.DeleteRepositoryRequest(name=name.full)
+        try:
+            operation = await self._google.call(
+                "DeleteRepository", self._google.client.delete_repository, request, name.project
+            )
+        except exceptions.NotFound:
+            return None
+        return str(operation.operation.name)
+
+    async def poll(self, operation: str) -> OperationResult | None:
+        """Look at an operation once, by its name; None when it is not known (any more)."""
+        request = operations_pb2.GetOperationRequest(name=operation)
+        project = operation.split("/")[1] if "/" in operation else ""
+        try:
+            found = await self._google.call("GetOperation", self._google.client.get_operation, request, project)
+        except exceptions.NotFound:
+            return None
+        return wire.result(found)

@@ -1,0 +1,87 @@
+"""The Index port: a package page, asked for as a tenant; the token goes to no other host."""
+
+import base64
+import re
+from collections.abc import Callable
+
+import aiohttp
+from yarl import URL
+
+from wheelhouse.clients.http import Stopwatch, retry_after
+from wheelhouse.domain.pip import USERNAME, Token
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Refused, Unavailable
+
+TIMEOUT = aiohttp.ClientTimeout(total=10.0)
+READ_LIMIT = 64 * 1024
+_ANSWERS = frozenset({200, 401, 403, 404})
+_HOST = re.compile(r"[a-z0-9-]+-python\.pkg\.dev")
+
+
+class PackageIndex:
+    """Asks the package index over HTTPS, or an emulator that is configured.
+
+    Args:
+        session: sends the requests; its user closes it.
+        template: the setting `index_url_template`; its scheme, host and port are allowed besides `*-python.pkg.dev`.
+        observe: told of each request: method, HTTP status as text, seconds.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        template: str | None = None,
+        observe: Callable[[str, str, float], None] = lambda _method, _code, _seconds: None,
+    ) -> None:
+        self._session = session
+        self._observe = observe
+        self._configured = None if template is None else _origin_of_template(template)
+
+    async def probe(self, page: str, token: Token) -> int:
+        """GET a page with the token; at most 64 KiB of it are read, and no redirect is followed.
+
+        Returns:
+            200, 401, 403 or 404.
+
+        Raises:
+            Refused: the page is on a host that never gets a token.
+            Unavailable: anything else was answered, or nothing within 10 seconds.
+        """
+        url = self._checked(page)
+        watch, status = Stopwatch(), 0
+        credentials = base64.b64encode(f"{USERNAME}:{token.value}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}", "Accept": "text/html"}
+        try:
+            async with self._session.get(url, headers=headers, timeout=TIMEOUT, allow_redirects=False) as response:
+                status = response.status
+                wait = retry_after(response.headers)
+                await response.content.read(READ_LIMIT)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"{url.host}: {type(error).__name__}.") from None
+        finally:
+            self._observe("Index.Simple", str(status), watch.seconds)
+        if status not in _ANSWERS:
+            raise Unavailable(f"{url.host} answered {status}.", wait)
+        return status
+
+    def _checked(self, page: str) -> URL:
+        """The URL, if a token may go there.
+
+        Raises:
+            Refused: it may not.
+        """
+        try:
+            url = URL(page)
+            plain = not (url.user or url.password or url.query_string or url.fragment) and str(url) == page
+            google = url.scheme == "https" and url.explicit_port is None and _HOST.fullmatch(url.host or "")
+            allowed = plain and (google or url.origin() == self._configured)
+        except ValueError:
+            allowed = False
+        if not allowed:
+            raise Refused("The repository's index URL is on a host that gets no token.", Reason.REFUSED)
+        return url
+
+
+def _origin_of_template(template: str) -> URL:
+    """Scheme, host and port, which never hold a placeholder."""
+    return URL(template.partition("{")[0]).origin()

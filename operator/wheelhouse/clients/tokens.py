@@ -1,0 +1,151 @@
+"""The Tokens port: a ServiceAccount's token exchanged at the Security Token Service, always as the tenant."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+
+from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
+from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.pip import MintedToken, Token
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Refused, Unavailable
+
+logger = structlog.get_logger(__name__)
+
+TIMEOUT = aiohttp.ClientTimeout(total=10.0)
+DOUBTED_LIFE = timedelta(minutes=5)
+"""The life of a token whose reply says none that can be believed; never "never"."""
+LONGEST_LIFE_S = 12 * 3600
+LONGEST_TOKEN = 16 * 1024
+EXCHANGES_PER_SECOND = 60.0
+"""Under Google's quota of 6,000 exchanges a minute, with room for others of the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """How this cluster is known to Google: `audience` of the ServiceAccount's token, `exchange` of the STS."""
+
+    audience: str
+    exchange: str
+
+    @classmethod
+    def gke(cls, pool: str, cluster: str) -> "Federation":
+        """Workload Identity Federation for GKE; `cluster` is `projects/P/locations/L/clusters/C`."""
+        return cls(pool, f"identitynamespace:{pool}:https://container.googleapis.com/v1/{cluster}")
+
+    @classmethod
+    def provider(cls, name: str) -> "Federation":
+        """A provider by its full resource name (`projects/N/locations/global/workloadIdentityPools/…/providers/…`)."""
+        return cls(f"https://iam.googleapis.com/{name}", f"//iam.googleapis.com/{name}")
+
+
+class Pace:
+    """Lets `rate` a second through, `burst` of them at once; the others wait their turn."""
+
+    def __init__(self, rate: float, burst: int = 10, clock: Callable[[], float] = time.monotonic) -> None:
+        self._gap = 1.0 / rate
+        self._credit = burst * self._gap
+        self._clock = clock
+        self._next = 0.0
+
+    def reserve(self) -> float:
+        """Take the next turn; the seconds until it."""
+        now = self._clock()
+        turn = max(self._next, now - self._credit)
+        self._next = turn + self._gap
+        return max(0.0, turn - now)
+
+
+class FederatedTokens:
+    """Mints tokens: one TokenRequest and one exchange each.
+
+    Args:
+        service_accounts: asks the API server.
+        session: sends the exchange; its user closes it.
+        endpoint: the Security Token Service's base URL with a trailing slash.
+        federation: how this cluster is known to Google.
+        observe: told of each exchange: method, HTTP status as text, seconds.
+        now: the clock (UTC).
+        pace: how fast exchanges may follow each other.
+    """
+
+    def __init__(
+        self,
+        service_accounts: ServiceAccountTokens,
+        session: aiohttp.ClientSession,
+        endpoint: str,
+        federation: Federation,
+        observe: Callable[[str, str, float], None] = lambda _method, _code, _seconds: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pace: Pace | None = None,
+    ) -> None:
+        self._service_accounts = service_accounts
+        self._session = session
+        self._url = f"{endpoint}v1/token"
+        self._federation = federation
+        self._observe = observe
+        self._now = now
+        self._pace = pace or Pace(EXCHANGES_PER_SECOND)
+
+    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
+        """A federated token of a ServiceAccount; it ends with the token that it was exchanged for.
+
+        Raises:
+            NotReady: ServiceAccountNotFound.
+            Refused: NotOptedIn, or TokenRefused with the words of Kubernetes or Google.
+            Unavailable: neither a token nor a refusal came; Retry-After is kept.
+        """
+        await asyncio.sleep(self._pace.reserve())
+        subject = await self._service_accounts.request(identity, int(lifetime.total_seconds()))
+        issued = self._now()
+        body = await self._exchange(identity, subject)
+        token = body.get("access_token")
+        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not _plain(token):
+            raise Unavailable("The Security Token Service answered without a usable token.")
+        return MintedToken(Token(token), issued, issued + _life(body.get("expires_in"), identity))
+
+    async def _exchange(self, identity: Identity, subject: Token) -> dict[str, Any]:
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "audience": self._federation.exchange,
+            "scope": "https://www.googleapis.com/auth/cloud-platform",
+            "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "subject_token": subject.value,
+        }
+        watch, status = Stopwatch(), 0
+        try:
+            async with self._session.post(self._url, data=form, timeout=TIMEOUT, allow_redirects=False) as response:
+                status = response.status
+                wait = retry_after(response.headers)
+                body = json_object(await read_bounded(response, MEBIBYTE))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"The Security Token Service did not answer: {type(error).__name__}.") from None
+        finally:
+            self._observe("Sts.Token", str(status), watch.seconds)
+        if status in {400, 401, 403}:
+            words = reduced(body.get("error_description") or body.get("error") or status)
+            message = f"Google refused a token for {identity}: {words.replace(subject.value, '***')}"
+            raise Refused(message, Reason.TOKEN_REFUSED)
+        if status != 200:
+            raise Unavailable(f"The Security Token Service answered {status}.", wait)
+        return body
+
+
+def _plain(token: str) -> bool:
+    return token.isascii() and token.isprintable() and " " not in token
+
+
+def _life(expires_in: object, identity: Identity) -> timedelta:
+    """What the reply says, if it can be believed; True is an int to Python, and no number of seconds."""
+    if isinstance(expires_in, int | float) and expires_in is not True and 0 < expires_in <= LONGEST_LIFE_S:
+        return timedelta(seconds=expires_in)
+    logger.warning("The Security Token Service says no credible expiry: taken as five minutes", identity=str(identity))
+    return DOUBTED_LIFE
