@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from fakes.runtime import FakeQueue
+from fakes.runtime import TICK, FakeQueue
 from fakes.world import Fakes
 
 from wheelhouse.domain.keys import Key
@@ -93,7 +93,7 @@ class Simulation:
         while True:
             while await self.step() is not None:
                 assert self.steps - first < limit, "the loop spins"
-            if self.fakes.clock.now().timestamp() >= until:
+            if self.fakes.clock.now().timestamp() >= until - TICK:
                 return
             if self.fakes.queue.skip(until) is None:
                 self.fakes.clock.advance(until - self.fakes.clock.now().timestamp())

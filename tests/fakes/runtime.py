@@ -9,6 +9,10 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 
 
+TICK = 1e-5
+"""Seconds that a clock of microseconds may be short of a float."""
+
+
 class FakeCache:
     """The Cache port: stale until `sync` brings what the watches would."""
 
@@ -84,7 +88,7 @@ class FakeQueue:
     def pop(self) -> Key | None:
         """The key that is due longest, or None when none is due now."""
         due = [(moment, position) for position, moment in enumerate(self._due.values())]
-        if not due or min(due)[0] > self._clock.now().timestamp():
+        if not due or min(due)[0] > self._clock.now().timestamp() + TICK:
             return None
         key = list(self._due)[min(due)[1]]
         del self._due[key]

@@ -1,0 +1,183 @@
+"""What each act costs in requests: the numbers that users of a quota, and of an API server, live with."""
+
+from collections import Counter
+
+from convergence.simulation import Simulation
+from convergence.specification import Specification
+from convergence.test_crashes import TRAINERS, TRAINING, WHEELS, WRITERS, declare, delete_with_content, namespaces
+from fakes.world import Fakes
+
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import Kind
+
+READER = {
+    "repositoryRef": {"name": "team-wheels", "namespace": "data-platform"},
+    "subjects": [{"kind": "ServiceAccount", "name": "wheels-reader"}],
+    "secret": {"name": "pip-config"},
+}
+
+
+def declare_repository(fakes: Fakes) -> None:
+    access_from = {"namespaceSelector": {"matchLabels": {"team": "ml"}}}
+    fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1", "accessFrom": access_from})
+
+
+async def world() -> tuple[Simulation, Specification]:
+    """An operator over two namespaces and nothing else."""
+    fakes = Fakes()
+    namespaces(fakes)
+    return Simulation(fakes), Specification(fakes)
+
+
+async def cost(simulation: Simulation, specification: Specification) -> Counter[str]:
+    """The port calls until the world is as asked for."""
+    simulation.fakes.calls.clear()
+    await simulation.settle(specification.difference)
+    return simulation.fakes.calls.count()
+
+
+async def test_repository() -> None:
+    """A new repository: one get, one create, polls, one get."""
+    simulation, specification = await world()
+    simulation.fakes.google.polls_until_done = 3
+    declare_repository(simulation.fakes)
+    calls = await cost(simulation, specification)
+    assert calls["repositories.get"] == 2
+    assert calls["repositories.create"] == 1
+    assert calls["repositories.poll"] == 4
+    assert calls["objects.set_finalizers"] == 1
+    assert not any(name.startswith("policies") for name in calls)
+
+
+async def test_description() -> None:
+    """A changed description: one get, one patch, one status write."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    await simulation.settle(specification.difference)
+    spec = {**simulation.fakes.cluster.objects[Kind.REPOSITORY, WHEELS]["spec"], "description": "wheels"}
+    simulation.fakes.cluster.put(Kind.REPOSITORY, WHEELS, spec)
+    calls = await cost(simulation, specification)
+    assert calls == {"repositories.get": 1, "repositories.patch": 1, "objects.write_status": 1}
+
+
+async def test_access_with_secret() -> None:
+    """A new access: finalizer, two status writes, TokenRequest with exchange, Secret, get and set, one page."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    await simulation.settle(specification.difference)
+    simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
+    calls = await cost(simulation, specification)
+    assert calls == {
+        "objects.set_finalizers": 1,
+        "objects.write_status": 2,
+        "objects.event": 1,
+        "policies.get": 1,
+        "policies.set": 1,
+        "tokens.mint": 1,
+        "secrets.apply": 1,
+        "index.probe": 1,
+    }
+
+
+async def test_second_access_of_the_same_service_account() -> None:
+    """The policy is read once and not set, and the token is shared."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
+    await simulation.settle(specification.difference)
+    again = {**READER, "secret": {"name": "other"}}
+    simulation.fakes.cluster.put(Kind.ACCESS, ObjectKey(TRAINING, "again"), again)
+    calls = await cost(simulation, specification)
+    assert calls["policies.set"] == 0
+    assert calls["policies.get"] == 1
+    assert calls["tokens.mint"] == 0
+    assert calls["objects.write_status"] == 2
+    assert calls["secrets.apply"] == 1
+
+
+async def test_writer_to_reader() -> None:
+    """A changed role: one get, one set with both changes so that there is no gap, two status writes, one Secret."""
+    simulation, specification = await world()
+    declare(simulation.fakes)
+    await simulation.settle(specification.difference)
+    spec = {**simulation.fakes.cluster.objects[Kind.ACCESS, WRITERS]["spec"], "role": "Reader"}
+    simulation.fakes.cluster.put(Kind.ACCESS, WRITERS, spec)
+    calls = await cost(simulation, specification)
+    assert calls["policies.get"] == 1
+    assert calls["policies.set"] == 1
+    assert calls["objects.write_status"] == 2
+    assert calls["secrets.apply"] == 1
+
+
+async def test_deleted_access() -> None:
+    """A deletion: get and set, dry run and DELETE, the finalizer; no status write."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
+    await simulation.settle(specification.difference)
+    simulation.fakes.cluster.delete(Kind.ACCESS, TRAINERS)
+    calls = await cost(simulation, specification)
+    assert calls == {
+        "policies.get": 1,
+        "policies.set": 1,
+        "secrets.apply": 1,
+        "secrets.delete": 1,
+        "objects.set_finalizers": 1,
+    }
+
+
+async def test_many_accesses_are_one_set() -> None:
+    """However many accesses of one repository come at once: one get and one set."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    await simulation.settle(specification.difference)
+    for number in range(50):
+        subjects = [{"kind": "ServiceAccount", "name": f"sa-{number}"}]
+        spec = {"repositoryRef": READER["repositoryRef"], "subjects": subjects}
+        simulation.fakes.cluster.put(Kind.ACCESS, ObjectKey(TRAINING, f"access-{number}"), spec)
+    calls = await cost(simulation, specification)
+    assert calls["policies.get"] <= 2
+    assert calls["policies.set"] <= 2
+    assert calls["objects.write_status"] == 100
+
+
+async def test_idle() -> None:
+    """A minute of idle, and a restart in it, change nothing anywhere."""
+    simulation, specification = await world()
+    declare(simulation.fakes)
+    await simulation.settle(specification.difference)
+    await simulation.run(30.0)
+    simulation.fakes.calls.clear()
+    await simulation.run(60.0)
+    assert simulation.fakes.calls.log == []
+    simulation.boot()
+    await simulation.run(60.0)
+    assert simulation.fakes.calls.changes == []
+    assert simulation.fakes.calls.count() == {"repositories.get": 1, "policies.get": 1}
+
+
+async def test_refresh() -> None:
+    """At half the token's life: one mint, one Secret, one status write; the index is not asked again."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
+    await simulation.settle(specification.difference)
+    simulation.fakes.calls.clear()
+    await simulation.run(1805.0)
+    calls = simulation.fakes.calls.count()
+    assert calls["tokens.mint"] == 1
+    assert calls["secrets.apply"] == 1
+    assert calls["index.probe"] == 0
+    assert calls["policies.set"] == 0
+
+
+async def test_deleted_with_content() -> None:
+    """A repository that is deleted with its object: one get, the CRD's, one delete, polls, one get."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    await simulation.settle(specification.difference)
+    delete_with_content(simulation.fakes)
+    calls = await cost(simulation, specification)
+    assert calls["repositories.delete"] == 1
+    assert calls["repositories.get"] == 2
+    assert calls["objects.definition_deleting"] == 1
