@@ -1,0 +1,180 @@
+"""Checks → conditions, after kstatus."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wheelhouse.domain.outcome import Check, Truth, failed, passed, pending
+from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
+from wheelhouse.status.conditions import build, by_type, check_of, moment, timestamp
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+KINDS = (ConditionType.RESOLVED_REFS, ConditionType.GRANTED, ConditionType.VERIFIED)
+CHECKS = st.builds(Check, st.sampled_from(Truth), st.sampled_from(Reason), st.sampled_from(["", "words"]))
+FINDINGS = st.lists(CHECKS, min_size=3, max_size=3).map(lambda checks: list(zip(KINDS, checks, strict=True)))
+
+Found = list[tuple[ConditionType, Check]]
+GOOD: Found = [(kind, passed(Reason.READY)) for kind in KINDS]
+
+
+def conditions(
+    found: Found, rows: list[Any] | None = None, *, after: float = 0, generation: int = 1, deleting: bool = False
+) -> list[Any]:
+    """The conditions that follow `rows` after that many seconds."""
+    now = NOW + timedelta(seconds=after)
+    return build(found, {"conditions": rows or []}, generation, now, deleting=deleting)
+
+
+def with_one(kind: ConditionType, check: Check) -> Found:
+    return [(each, check if each is kind else old) for each, old in GOOD]
+
+
+def row(rows: list[Any], kind: ConditionType) -> Any:
+    return by_type({"conditions": rows}).get(kind)
+
+
+@given(found=FINDINGS, before=FINDINGS, after=st.integers(min_value=0, max_value=2000), deleting=st.booleans())
+def test_exactly_one_of_reconciling_and_stalled_while_not_ready(
+    found: Found, before: Found, after: int, deleting: bool
+) -> None:
+    """While Ready is not True, exactly one of Reconciling and Stalled is True, else neither is there."""
+    rows = conditions(found, conditions(before), after=after, deleting=deleting)
+    types = [each["type"] for each in rows]
+    assert types[:4] == ["Ready", *map(str, KINDS)]
+    assert len(types) == len(set(types))
+    extra = rows[4:]
+    assert len(extra) == (0 if rows[0]["status"] == "True" else 1)
+    assert all(each["type"] in {"Reconciling", "Stalled"} and each["status"] == "True" for each in extra)
+    assert all(set(each) == {*rows[0]} and each["observedGeneration"] == 1 for each in rows)
+
+
+@given(found=FINDINGS, deleting=st.booleans())
+def test_an_object_being_deleted_is_never_ready(found: Found, deleting: bool) -> None:
+    """Ready is True only when every finding is good and nothing is being released."""
+    ready = conditions(found, deleting=deleting)[0]["status"] == "True"
+    assert ready == (not deleting and all(check.ok for _, check in found))
+
+
+@given(found=FINDINGS, before=FINDINGS, deleting=st.booleans())
+def test_building_again_changes_nothing(found: Found, before: Found, deleting: bool) -> None:
+    """The same findings a moment later give identical conditions, so that nothing is written."""
+    first = conditions(found, conditions(before), after=10, deleting=deleting)
+    assert conditions(found, first, after=11, deleting=deleting) == first
+
+
+def test_ready_names_the_first_finding_that_stands_in_its_way() -> None:
+    """Of several failures the earliest step's reason and message are Ready's, and Reconciling's."""
+    found = [*with_one(ConditionType.GRANTED, failed(Reason.UNAVAILABLE, "503"))[:2], (KINDS[2], pending("waits"))]
+    rows = conditions(found)
+    assert (rows[0]["status"], rows[0]["reason"], rows[0]["message"]) == ("False", "Unavailable", "503")
+    assert (rows[-1]["type"], rows[-1]["reason"], rows[-1]["message"]) == ("Reconciling", "Unavailable", "503")
+
+
+@pytest.mark.parametrize("reason", [Reason.NOT_APPLICABLE, Reason.VERIFICATION_OFF])
+def test_unknown_stands_not_in_the_way(reason: Reason) -> None:
+    """What does not apply, or is switched off, leaves the object Ready."""
+    rows = conditions(with_one(ConditionType.VERIFIED, Check(Truth.UNKNOWN, reason)))
+    assert [each["status"] for each in rows] == ["True", "True", "True", "Unknown"]
+
+
+@pytest.mark.parametrize("reason", sorted(STALLED_AT_ONCE))
+def test_what_only_the_user_can_mend_stalls_at_once(reason: Reason) -> None:
+    """A finding that no waiting heals is Stalled from its first moment."""
+    assert conditions(with_one(ConditionType.GRANTED, failed(reason, "mend")))[-1]["type"] == "Stalled"
+
+
+@pytest.mark.parametrize("reason", sorted(STALLED_LATER))
+@pytest.mark.parametrize(("after", "kind"), [(0, "Reconciling"), (899, "Reconciling"), (900, "Stalled")])
+def test_a_refusal_stalls_after_15_minutes(reason: Reason, after: float, kind: str) -> None:
+    """What may be propagation is Reconciling for 15 minutes, counted over restarts from the transition time."""
+    found = with_one(ConditionType.VERIFIED, failed(reason, "403"))
+    assert conditions(found, conditions(found), after=after)[-1]["type"] == kind
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - STALLED_AT_ONCE - STALLED_LATER))
+def test_what_heals_by_itself_never_stalls(reason: Reason) -> None:
+    """All else is Reconciling however long it lasts, since Flux gives up on Stalled."""
+    found = with_one(ConditionType.GRANTED, failed(reason, "waits"))
+    assert conditions(found, conditions(found), after=86400)[-1]["type"] == "Reconciling"
+
+
+def test_a_refusal_that_passed_begins_anew() -> None:
+    """A condition that was True in between starts another 15 minutes."""
+    refused = with_one(ConditionType.VERIFIED, failed(Reason.REFUSED, "403"))
+    rows = conditions(GOOD, conditions(refused), after=600)
+    rows = conditions(refused, rows, after=1200)
+    assert conditions(refused, rows, after=2000)[-1]["type"] == "Reconciling"
+
+
+def test_transition_times_change_with_the_status_alone() -> None:
+    """Another reason, message or generation keeps the time; another status takes the clock's."""
+    first = conditions(with_one(ConditionType.GRANTED, pending("waits")))
+    second = conditions(
+        with_one(ConditionType.GRANTED, failed(Reason.UNAVAILABLE, "503")), first, after=60, generation=2
+    )
+    assert row(second, ConditionType.GRANTED)["lastTransitionTime"] == timestamp(NOW)
+    assert row(second, ConditionType.GRANTED)["observedGeneration"] == 2
+    third = conditions(GOOD, second, after=120)
+    times = {each["type"]: each["lastTransitionTime"] for each in third}
+    later = timestamp(NOW + timedelta(seconds=120))
+    assert times == {
+        "Ready": later,
+        "Granted": later,
+        "ResolvedRefs": timestamp(NOW),
+        "Verified": timestamp(NOW),
+    }
+
+
+def test_a_deletion_is_said_until_something_holds_it_up() -> None:
+    """Deleting while released; a failure that holds the release up is named instead."""
+    rows = conditions(GOOD, deleting=True)
+    assert (rows[0]["reason"], rows[-1]["type"]) == ("Deleting", "Reconciling")
+    waiting = conditions(with_one(ConditionType.GRANTED, pending("waits")), deleting=True)
+    assert waiting[0]["reason"] == "Deleting"
+    held = conditions(with_one(ConditionType.GRANTED, failed(Reason.PERMISSION_DENIED, "403")), deleting=True)
+    assert held[0]["reason"] == "PermissionDenied"
+
+
+def test_no_reason_stalls_both_at_once_and_later() -> None:
+    """Each reason has one way to stall at most, and absent looks like forbidden by never stalling."""
+    assert not STALLED_AT_ONCE & STALLED_LATER
+    assert Reason.REF_NOT_PERMITTED not in STALLED_AT_ONCE | STALLED_LATER
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [None, 7, "x", {}, [None], [7], ["Ready"], [{}], [{"type": 7}], [{"type": "Ready"}], [{"type": ["Ready"]}]],
+)
+def test_malformed_conditions_are_passed_over(garbage: object) -> None:
+    """Whatever stands where conditions should be, a whole list is built from the findings."""
+    rows = build(GOOD, {"conditions": garbage}, 1, NOW, deleting=False)
+    assert [each["lastTransitionTime"] for each in rows] == [timestamp(NOW)] * 4
+
+
+@given(check=CHECKS, status=st.text(max_size=5), reason=st.text(max_size=5))
+def test_a_condition_reads_back_or_is_nothing(check: Check, status: str, reason: str) -> None:
+    """Our words read back as the finding they came from; anybody else's are None."""
+    rows = conditions([(KINDS[0], check)])
+    assert check_of(rows[1]) == check
+    assert check_of({"status": status, "reason": reason}) is None
+    assert check_of({}) is None
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis wants naive bounds
+def test_times_are_written_in_seconds_and_read_back(when: datetime) -> None:
+    """RFC 3339 in UTC and whole seconds, as Kubernetes writes times."""
+    assert moment(timestamp(when)) == when.replace(microsecond=0)
+
+
+@pytest.mark.parametrize("garbage", [None, 0, "", "soon", "2026-13-01T00:00:00Z", [], {}])
+def test_anything_else_is_no_time(garbage: object) -> None:
+    """What is not an RFC 3339 time is None and never an error."""
+    assert moment(garbage) is None
+
+
+def test_a_time_in_another_zone_is_the_same_moment() -> None:
+    """Offsets are understood; the value is UTC."""
+    assert moment("2026-01-01T13:00:00+01:00") == NOW
