@@ -3,7 +3,7 @@
 import http.client
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,12 +12,14 @@ Json = dict[str, Any]
 
 
 class Api:
-    """A server (`https://HOST:PORT`), the file with its CA, and a token."""
+    """A server (`https://HOST:PORT`), the file with its CA, a token, and whom to act as instead of its owner."""
 
-    def __init__(self, server: str, ca: Path, token: str) -> None:
+    def __init__(self, server: str, ca: Path, token: str, user: str = "", groups: Sequence[str] = ()) -> None:
         self._address = urlsplit(server).netloc
         self._ca = ca
-        self._token = token
+        self._headers = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
+        if user:
+            self._headers += [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
 
     def call(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
         """Do one request and return its HTTP status and JSON body (under `text` when it is none).
@@ -27,9 +29,7 @@ class Api:
         """
         connection = self._connect(timeout=30)
         try:
-            data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, self._headers())
-            reply = connection.getresponse()
+            reply = self._send(connection, method, path, b"" if body is None else json.dumps(body).encode())
             return reply.status, _decode(reply.read())
         except http.client.HTTPException as error:
             raise ConnectionError(f"{method} {path}: {error}") from error
@@ -44,8 +44,7 @@ class Api:
         """
         connection = self._connect(timeout=timeout)
         try:
-            connection.request("GET", path, headers=self._headers())
-            reply = connection.getresponse()
+            reply = self._send(connection, "GET", path, b"")
             if reply.status != http.client.OK:
                 raise ConnectionError(f"GET {path}: {reply.status} {_decode(reply.read()).get('message', '')}")
             while line := reply.readline():
@@ -59,8 +58,14 @@ class Api:
         context = ssl.create_default_context(cafile=str(self._ca))
         return http.client.HTTPSConnection(self._address, timeout=timeout, context=context)
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+    def _send(
+        self, connection: http.client.HTTPSConnection, method: str, path: str, body: bytes
+    ) -> http.client.HTTPResponse:
+        connection.putrequest(method, path)
+        for name, value in (*self._headers, ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.endheaders(body or None)
+        return connection.getresponse()
 
 
 def _decode(data: bytes) -> Json:

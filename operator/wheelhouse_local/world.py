@@ -1,7 +1,7 @@
 """A local world: its parts started in order, and ended in the opposite one.
 
-Order: etcd → apiserver → controllers → CRDs, RBAC and policies applied → kubelet →
-policies enforced → google → operator.
+Order: etcd → apiserver → controllers → CRDs, RBAC and policies applied →
+policies enforced → kubelet → google → operator.
 """
 
 import subprocess
@@ -163,11 +163,10 @@ class World:
     def _start(self, name: str) -> None:
         if name == "kubelet":
             installation.apply(self.state, self._say)
+            installation.await_enforced(self.state)
         component = self._component(name)
         self._say(f"Starting {name}")
         self._supervisor.start(component)
-        if name == "kubelet":
-            installation.await_enforced(self.state)
 
     def _component(self, name: str) -> Component:
         ports = self._supervisor.claim_ports(_WITH_PORT)
