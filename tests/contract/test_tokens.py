@@ -1,0 +1,202 @@
+"""Tenants' tokens: TokenRequest, then the exchange; every odd answer is an error of our tree or a short life."""
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
+
+from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
+from wheelhouse.clients.kubernetes.transport import Transport
+from wheelhouse.clients.tokens import EXCHANGES_PER_SECOND, FederatedTokens, Federation, Pace
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import NotReady, Refused, Unavailable
+
+CLUSTER = "projects/acme-packages/locations/us-central1/clusters/local"
+FEDERATION = Federation.gke("acme-packages.svc.id.goog", CLUSTER)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WHEELS = Identity("team-a", "wheels")
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3aGVlbHMifQ.c2lnbmF0dXJl"
+FEDERATED = "ya29.federated-token"
+
+
+@dataclass
+class Servers:
+    """An API server that gives tokens and a Security Token Service, each with an answer to set."""
+
+    kubernetes: tuple[int, Any] = (201, {"status": {"token": JWT}})
+    sts: tuple[int, Any] = (200, {"access_token": FEDERATED, "expires_in": 3599, "token_type": "Bearer"})
+    headers: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, Any]] = field(default_factory=list)
+
+    async def token_request(self, request: web.Request) -> web.Response:
+        self.requests.append((request.path, await request.json()))
+        return web.json_response(self.kubernetes[1], status=self.kubernetes[0])
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        self.requests.append((request.path, dict(await request.post())))
+        body = self.sts[1] if isinstance(self.sts[1], bytes) else json.dumps(self.sts[1]).encode()
+        return web.Response(body=body, status=self.sts[0], headers=self.headers)
+
+    @asynccontextmanager
+    async def tokens(self) -> AsyncIterator[FederatedTokens]:
+        app = web.Application()
+        app.router.add_post("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self.token_request)
+        app.router.add_post("/v1/token", self.exchange)
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            base = str(server.make_url("/"))
+            accounts = ServiceAccountTokens(Transport(session, base.rstrip("/")), FEDERATION.audience)
+            yield FederatedTokens(accounts, session, base, FEDERATION, now=lambda: NOW)
+
+
+async def test_one_token_request_and_one_exchange() -> None:
+    """What is asked for, exactly: the pool's audience alone, the lifetime, and the cluster's own audience."""
+    servers = Servers()
+    async with servers.tokens() as tokens:
+        minted = await tokens.mint(WHEELS, timedelta(hours=1))
+    assert (minted.token.value, minted.issued, minted.expires) == (FEDERATED, NOW, NOW + timedelta(seconds=3599))
+    (where, asked), (_, form) = servers.requests
+    assert where == "/api/v1/namespaces/team-a/serviceaccounts/wheels/token"
+    assert asked["spec"] == {"audiences": ["acme-packages.svc.id.goog"], "expirationSeconds": 3600}
+    assert form == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "audience": f"identitynamespace:acme-packages.svc.id.goog:https://container.googleapis.com/v1/{CLUSTER}",
+        "scope": "https://www.googleapis.com/auth/cloud-platform",
+        "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "subject_token": JWT,
+    }
+
+
+def test_outside_gke_the_provider_is_the_audience() -> None:
+    """A provider by its full resource name."""
+    name = "projects/1/locations/global/workloadIdentityPools/p/providers/q"
+    federation = Federation.provider(name)
+    assert (federation.audience, federation.exchange) == (
+        f"https://iam.googleapis.com/{name}",
+        f"//iam.googleapis.com/{name}",
+    )
+
+
+async def test_kubernetes_gives_no_token_for_less_than_ten_minutes() -> None:
+    """A shorter life is asked for as 600 seconds, or the API server refuses."""
+    servers = Servers()
+    async with servers.tokens() as tokens:
+        await tokens.mint(WHEELS, timedelta(seconds=20))
+    assert servers.requests[0][1]["spec"]["expirationSeconds"] == 600
+
+
+@pytest.mark.parametrize(
+    "expires_in", [0, -1, None, "3600", True, 12 * 3600 + 1, 1e300, math.inf, math.nan, [], "absent"]
+)
+async def test_an_incredible_expiry_is_five_minutes_and_said(expires_in: object) -> None:
+    """Zero, absent or absurd is never "never"."""
+    body = {"access_token": FEDERATED} | ({} if expires_in == "absent" else {"expires_in": expires_in})
+    async with Servers(sts=(200, body)).tokens() as tokens:
+        with capture_logs() as logs:
+            minted = await tokens.mint(WHEELS, timedelta(hours=1))
+    assert minted.expires - minted.issued == timedelta(minutes=5)
+    assert [line["log_level"] for line in logs] == ["warning"]
+    assert FEDERATED not in str(logs)
+
+
+def status(code: int, message: str, *causes: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    return code, {"kind": "Status", "message": message, "details": {"causes": list(causes)}, "code": code}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason"),
+    [
+        (status(404, 'serviceaccounts "wheels" not found'), NotReady, Reason.SERVICE_ACCOUNT_NOT_FOUND),
+        (
+            status(403, "being terminated", {"reason": "NamespaceTerminating"}),
+            NotReady,
+            Reason.SERVICE_ACCOUNT_NOT_FOUND,
+        ),
+        (
+            status(403, "ValidatingAdmissionPolicy 'x' denied request: label it wheelhouse.dev/credentials=enabled"),
+            Refused,
+            Reason.NOT_OPTED_IN,
+        ),
+        (
+            status(403, "ValidatingAdmissionPolicy 'x' denied request: only for the pool"),
+            Refused,
+            Reason.TOKEN_REFUSED,
+        ),
+        (status(403, 'User "x" cannot create resource'), Refused, Reason.TOKEN_REFUSED),
+    ],
+)
+async def test_what_kubernetes_refuses(answer: tuple[int, Any], error: type[Exception], reason: Reason) -> None:
+    """Absent, not opted in, and refused by anything else are told apart; Google is not asked."""
+    servers = Servers(kubernetes=answer)
+    async with servers.tokens() as tokens:
+        with pytest.raises(error) as caught:
+            await tokens.mint(WHEELS, timedelta(hours=1))
+    assert caught.value.reason is reason  # type: ignore[attr-defined]
+    assert len(servers.requests) == 1
+
+
+async def test_google_refuses() -> None:
+    """invalid_grant with Google's words, but never with the token that they may quote."""
+    words = f"The audience in ID Token [x] does not match {JWT}"
+    async with Servers(sts=(400, {"error": "invalid_grant", "error_description": words})).tokens() as tokens:
+        with pytest.raises(Refused, match="does not match") as caught:
+            await tokens.mint(WHEELS, timedelta(hours=1))
+    assert caught.value.reason is Reason.TOKEN_REFUSED
+    assert JWT not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (429, {}),
+        (503, b"<html>"),
+        (302, {}),
+        (200, b"not JSON"),
+        (200, {}),
+        (200, {"access_token": "", "expires_in": 3600}),
+        (200, {"access_token": 5, "expires_in": 3600}),
+        (200, {"access_token": "a\nindex-url = https://evil", "expires_in": 3600}),
+        (200, {"access_token": "x" * 20000, "expires_in": 3600}),
+        (200, b'{"x": "' + b"x" * 1024 * 1024 + b'"}'),
+    ],
+)
+async def test_no_usable_answer_is_an_outage(code: int, body: object) -> None:
+    """Neither a token nor a refusal: tried again, after the time that Google says."""
+    servers = Servers(sts=(code, body), headers={"Retry-After": "9", "Location": "http://127.0.0.1:1/"})
+    async with servers.tokens() as tokens:
+        with pytest.raises(Unavailable) as caught:
+            await tokens.mint(WHEELS, timedelta(hours=1))
+    assert caught.value.retry_after in ({9.0} if code != 200 else {None})
+
+
+def test_exchanges_keep_under_the_quota() -> None:
+    """However many want to start at once, 61 seconds hold less than 6,000 exchanges."""
+    now = 1000.0
+    pace = Pace(EXCHANGES_PER_SECOND, clock=lambda: now)
+    waits = [pace.reserve() for _ in range(10_000)]
+    assert waits[0] == 0
+    assert sum(wait < 60 for wait in waits) < 6000
+    now += 1000
+    assert pace.reserve() == 0
+
+
+async def test_minting_waits_its_turn() -> None:
+    """The pace is really kept."""
+    servers = Servers()
+    async with servers.tokens() as tokens:
+        tokens._pace = Pace(20.0, burst=1)
+        begun = asyncio.get_running_loop().time()
+        await asyncio.gather(*(tokens.mint(WHEELS, timedelta(hours=1)) for _ in range(4)))
+        assert asyncio.get_running_loop().time() - begun >= 0.1
