@@ -8,54 +8,63 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-# https://cloud.google.com/resource-manager/docs/creating-managing-projects and domain-scoped `example.com:proj`.
-_PROJECT = re.compile(r"([a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
-_LOCATION = re.compile(r"[a-z]+(-[a-z]+[0-9]+)?")
-_REPOSITORY_ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
-_EMAIL = re.compile(
-    r"[a-z0-9]([a-z0-9._%+-]{0,62}[a-z0-9])?@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+_DNS_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+
+# https://cloud.google.com/resource-manager/docs/creating-managing-projects; domain-scoped ones need a dot before the
+# colon, or `system:masters` would pass.
+PROJECT = rf"({_DNS_LABEL}(\.{_DNS_LABEL})+:)?[a-z][a-z0-9-]{{4,28}}[a-z0-9]"
+LOCATION = "[a-z]+(-[a-z]+[0-9]+)?"
+REPOSITORY_ID = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+DNS_LABEL = _DNS_LABEL
+DNS_SUBDOMAIN = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
+# No two dots in a row, and a letter or digit at both ends of the local part.
+_LOCAL_PART = "[a-z0-9]+([._%+-][_%+-]*[a-z0-9]+)*"
+EMAIL = rf"{_LOCAL_PART}@{_DNS_LABEL}(\.{_DNS_LABEL})+"
+SERVICE_ACCOUNT_EMAIL = (
+    rf"{_LOCAL_PART}@([a-z][a-z0-9-]{{4,28}}[a-z0-9](\.{_DNS_LABEL})*\.iam|developer|appspot)\.gserviceaccount\.com"
 )
-_SERVICE_ACCOUNT_DOMAIN = re.compile(
-    r"[a-z][a-z0-9-]{4,28}[a-z0-9](\.[a-z0-9-]{1,63})*\.iam\.gserviceaccount\.com"
-    r"|developer\.gserviceaccount\.com|appspot\.gserviceaccount\.com"
-)
+PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
+DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
+
+
+def matches(pattern: str, text: str, length: int) -> bool:
+    """Whether the whole text has this form and at most this length."""
+    return len(text) <= length and re.fullmatch(pattern, text) is not None
 
 
 def is_project(text: str) -> bool:
     """Whether this is a Google Cloud project id, plain or domain-scoped (`example.com:proj`)."""
-    return _PROJECT.fullmatch(text) is not None
+    return matches(PROJECT, text, PROJECT_LENGTH)
 
 
 def is_location(text: str) -> bool:
     """Whether this has the form of an Artifact Registry location, such as `us-central1` or `europe`."""
-    return len(text) <= 40 and _LOCATION.fullmatch(text) is not None
+    return matches(LOCATION, text, LOCATION_LENGTH)
 
 
 def is_repository_id(text: str) -> bool:
     """Whether this is an Artifact Registry repository id: at most 63 of a-z, 0-9 and hyphen, a letter first."""
-    return _REPOSITORY_ID.fullmatch(text) is not None
+    return matches(REPOSITORY_ID, text, REPOSITORY_ID_LENGTH)
 
 
 def is_dns_label(text: str) -> bool:
     """Whether this is a DNS-1123 label as Kubernetes asks for namespaces."""
-    return _LABEL.fullmatch(text) is not None
+    return matches(DNS_LABEL, text, DNS_LABEL_LENGTH)
 
 
 def is_dns_subdomain(text: str) -> bool:
     """Whether this is a DNS-1123 subdomain as Kubernetes asks for most object names."""
-    return len(text) <= 253 and _SUBDOMAIN.fullmatch(text) is not None
+    return matches(DNS_SUBDOMAIN, text, DNS_SUBDOMAIN_LENGTH)
 
 
 def is_email(text: str) -> bool:
     """Whether this is a lower-case e-mail address with a domain of at least two labels and no `..`."""
-    return len(text) <= 320 and ".." not in text and _EMAIL.fullmatch(text) is not None
+    return matches(EMAIL, text, EMAIL_LENGTH)
 
 
 def is_google_service_account(text: str) -> bool:
     """Whether this is the e-mail of a Google service account, and nothing after it."""
-    return is_email(text) and _SERVICE_ACCOUNT_DOMAIN.fullmatch(text.partition("@")[2]) is not None
+    return matches(SERVICE_ACCOUNT_EMAIL, text, EMAIL_LENGTH)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,0 +1,201 @@
+"""Pieces that both kinds share: the base model, grammars with a sentence each, selectors, conditions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
+
+from wheelhouse.domain import names
+
+T = TypeVar("T")
+
+Rule = Mapping[str, Any]
+
+
+def rule(expression: str, message: str, **more: Any) -> Rule:
+    """One CEL rule with the sentence that a user reads (x-kubernetes-validations)."""
+    return {"rule": expression, "message": message, **more}
+
+
+def rules(*each: Rule) -> dict[str, Any]:
+    """Rules as a schema carries them."""
+    return {"x-kubernetes-validations": [dict(one) for one in each]}
+
+
+def immutable(field: str, way_out: str) -> Rule:
+    """Refuses set → changed, set → unset and unset → set of one optional field of `spec`."""
+    unchanged = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    return rule(unchanged, f"{field} cannot be changed: {way_out}", fieldPath=f".{field}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What a string must look like: the same pattern is asked by the API server (RE2) and by the model (fullmatch)."""
+
+    pattern: str
+    length: int
+    message: str
+
+    def fits(self, value: str) -> bool:
+        """Whether the whole value has this form."""
+        return names.matches(self.pattern, value, self.length)
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        asked = rules(rule(f"self.matches(r'^({self.pattern})$')", self.message))
+        return {**handler(schema), "maxLength": self.length, **asked}
+
+    def _check(self, value: str) -> str:
+        if not self.fits(value):
+            raise ValueError(self.message)
+        return value
+
+
+def checked(check: Callable[[Any], bool], message: str) -> AfterValidator:
+    """A validator that answers with the same sentence as the API server."""
+
+    def run(value: T) -> T:
+        if not check(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(run)
+
+
+class Model(BaseModel):
+    """Base of all models: camelCase in manifests, docstrings of fields as descriptions, nothing unknown."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+
+ObjectName = Annotated[
+    str,
+    Grammar(
+        names.DNS_SUBDOMAIN,
+        names.DNS_SUBDOMAIN_LENGTH,
+        "write a Kubernetes object name: a-z, 0-9, '-' and '.', like my-name",
+    ),
+]
+NamespaceName = Annotated[
+    str,
+    Grammar(
+        names.DNS_LABEL,
+        names.DNS_LABEL_LENGTH,
+        "write a namespace's name: a-z, 0-9 and '-', at most 63, like my-team",
+    ),
+]
+
+_LABEL_KEY = Grammar(
+    rf"({names.DNS_SUBDOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?",
+    317,
+    "write a label key, like team or example.com/team",
+)
+_LABEL_VALUE = Grammar(
+    "([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?",
+    63,
+    "write a label value: at most 63 letters, digits, '-', '_' and '.', like ml",
+)
+
+LabelKey = Annotated[str, _LABEL_KEY]
+LabelValue = Annotated[str, _LABEL_VALUE]
+
+
+class SelectorOperator(StrEnum):
+    """How a label is compared."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+_VALUES_MESSAGE = "give values with In and NotIn, and none with Exists and DoesNotExist"
+
+
+class SelectorRequirement(Model):
+    """One comparison of a label."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)", _VALUES_MESSAGE)
+        )
+    )
+
+    key: LabelKey
+    """The label's key, like `team`."""
+
+    operator: SelectorOperator
+    """`In`, `NotIn`, `Exists` or `DoesNotExist`."""
+
+    values: Annotated[list[LabelValue], Field(max_length=64)] | None = None
+    """The values that `In` and `NotIn` compare with; none for the others."""
+
+
+CheckedRequirement = Annotated[
+    SelectorRequirement,
+    checked(
+        lambda one: (one.operator in {SelectorOperator.IN, SelectorOperator.NOT_IN}) == bool(one.values),
+        _VALUES_MESSAGE,
+    ),
+]
+
+
+class LabelSelector(Model):
+    """A Kubernetes label selector; all its requirements must hold, and an empty one selects everything."""
+
+    match_labels: (
+        Annotated[
+            dict[str, LabelValue],
+            Field(
+                max_length=32,
+                json_schema_extra=rules(
+                    rule(f"self.all(k, k.matches(r'^({_LABEL_KEY.pattern})$'))", _LABEL_KEY.message)
+                ),
+            ),
+            checked(lambda found: all(_LABEL_KEY.fits(key) for key in found), _LABEL_KEY.message),
+        ]
+        | None
+    ) = None
+    """Labels that must have exactly these values, like `team: ml`."""
+
+    match_expressions: Annotated[list[CheckedRequirement], Field(max_length=32)] | None = None
+    """Comparisons that must hold besides."""
+
+
+class Condition(Model):
+    """One finding, as Kubernetes writes them; docs/reference/conditions.md explains each."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """What is told of, like `Ready`."""
+
+    status: Annotated[str, Field(max_length=16)]
+    """`True`, `False` or `Unknown`."""
+
+    reason: Annotated[str, Field(max_length=1024)]
+    """One word that says why; it does not change while nothing does."""
+
+    message: Annotated[str, Field(max_length=32768)]
+    """A sentence that says why, and what to do."""
+
+    last_transition_time: Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
+    """When `status` last changed."""
+
+    observed_generation: int | None = None
+    """The generation of the spec that this is about."""
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
