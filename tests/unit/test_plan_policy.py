@@ -182,9 +182,10 @@ def test_an_existing_entry_becomes_owned_when_another_ledger_owns_the_grant() ->
 )
 def test_foreign_bindings_stay_as_they_were_read(untouchable: Binding) -> None:
     """Conditional bindings, unknown roles, deleted members and the order of things are equal afterwards."""
-    ours = Binding(WRITER, (PUSH.member,))
+    ours = Binding(WRITER, (PUSH.member,)), Binding(READER, (PULL.member,))
     last = Binding("roles/owner", ("user:z@x.y", "user:a@x.y"))
-    plan = plan_policy([claimant(A, ledger=(record(PUSH),))], policy(untouchable, ours, last), {})
+    ledger = (record(PUSH), record(PULL))
+    plan = plan_policy([claimant(A, ledger=ledger)], policy(untouchable, *ours, last), {})
     assert plan.policy is not None
     assert plan.policy.bindings == (untouchable, last)
 

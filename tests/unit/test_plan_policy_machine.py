@@ -12,9 +12,11 @@ from wheelhouse.plan.policy import Claimant, Ledgers, Pair, PolicyPlan, plan_pol
 
 READER, WRITER, VIEWER = "roles/artifactregistry.reader", "roles/artifactregistry.writer", "roles/viewer"
 CONDITION = {"title": "office hours", "expression": "true"}
-GRANTS = [Grant(role, f"principal://pool/subject/ns/a/sa/{name}") for role in (READER, WRITER) for name in "xyz"]
-GRANTS.append(Grant(READER, "user:ann@example.com"))
+POOL = "principal://pool/subject/ns/a/sa"
+GRANTS = [Grant(READER, f"{POOL}/x"), Grant(WRITER, f"{POOL}/x"), Grant(READER, "user:ann@example.com")]
+"""Few, so that accesses and foreign writers meet on the same ones all the time."""
 FOREIGN = [*GRANTS, Grant(VIEWER, "user:bob@example.com"), Grant(READER, "deleted:user:old@example.com?uid=1")]
+WISHES = st.lists(st.sampled_from(GRANTS), max_size=2, unique=True)
 UNTOUCHABLE = Binding(READER, (GRANTS[0].member, "user:cond@example.com"), CONDITION)
 
 
@@ -86,13 +88,14 @@ class PolicyLoop(RuleBasedStateMachine):
 
     # Users.
 
-    @rule(wanted=st.lists(st.sampled_from(GRANTS), max_size=3, unique=True))
+    @precondition(lambda self: len(self.accesses) < 4)
+    @rule(wanted=WISHES)
     def create(self, wanted: list[Grant]) -> None:
         self.serial += 1
         self.accesses[ObjectKey("a", f"access-{self.serial}")] = Access(tuple(wanted))
 
     @precondition(lambda self: self.accesses)
-    @rule(data=st.data(), wanted=st.lists(st.sampled_from(GRANTS), max_size=3, unique=True))
+    @rule(data=st.data(), wanted=WISHES)
     def change(self, data: st.DataObject, wanted: list[Grant]) -> None:
         access = self.accesses[data.draw(st.sampled_from(sorted(self.accesses)))]
         access.wanted = () if access.deleting else tuple(wanted)
@@ -128,7 +131,11 @@ class PolicyLoop(RuleBasedStateMachine):
     @rule()
     def read(self) -> None:
         observed = self.server.read()
-        self.going = Pass(observed, plan_policy(self.claimants(), observed, {}))
+        plan = plan_policy(self.claimants(), observed, {})
+        able = {g.identity for access in self.accesses.values() if access.may_add for g in access.wanted}
+        assert {grant.identity for grant in plan.add} <= able | self.held(), "added what nobody may add"
+        assert {grant.identity for grant in plan.remove} <= self.owned(), "removed what is not ours"
+        self.going = Pass(observed, plan)
 
     @precondition(lambda self: self.going is not None and not self.going.recorded)
     @rule(crash_after=st.one_of(st.none(), st.integers(min_value=0, max_value=2)))
@@ -165,6 +172,23 @@ class PolicyLoop(RuleBasedStateMachine):
         self.going = None
         self.release()
 
+    @precondition(lambda self: self.going is None)
+    @rule()
+    def whole_pass(self) -> None:
+        """A pass that nobody disturbs, as most are."""
+        self.run_to_the_end()
+
+    @precondition(lambda self: self.going is None)
+    @rule(data=st.data())
+    def unanswered_pass(self, data: st.DataObject) -> None:
+        """A pass whose set went through and whose process died, or whose object was deleted, right after it."""
+        self.read()
+        self.record(None)
+        self.set_policy(reply_lost=True)
+        self.going = None
+        if self.accesses and data.draw(st.booleans()):
+            self.delete(data)
+
     @rule()
     def crash(self) -> None:
         self.going = None
@@ -192,6 +216,9 @@ class PolicyLoop(RuleBasedStateMachine):
 
     def owned(self) -> set[Pair]:
         return {r.grant.identity for a in self.accesses.values() for r in a.ledger if r.state.owned}
+
+    def held(self) -> set[Pair]:
+        return {r.grant.identity for a in self.accesses.values() for r in a.ledger}
 
     def claimants(self) -> list[Claimant]:
         return [Claimant(key, a.wanted, a.may_add, a.ledger) for key, a in sorted(self.accesses.items())]
@@ -222,6 +249,6 @@ class PolicyLoop(RuleBasedStateMachine):
 
 
 PolicyLoop.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestPolicyLoop = PolicyLoop.TestCase

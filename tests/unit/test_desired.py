@@ -1,0 +1,261 @@
+"""Spec → desired state: the only place where a spec meets the domain."""
+
+from typing import Any
+
+import pytest
+
+from wheelhouse.desired import deletion_policy, desired_access, desired_grants, desired_repository
+from wheelhouse.domain.access import DesiredSecret, Subject, SubjectKind
+from wheelhouse.domain.iam import Grant, Identity, Role, WorkloadIdentity
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import CustomObject, Namespace, Requirement, Selector
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.repository import DeletionPolicy, DesiredRepository, Ownership
+from wheelhouse.errors import Invalid
+
+NAMESPACE = Namespace("team-a", projects=("acme-packages", "acme-other"))
+GKE = WorkloadIdentity("123456789012", "acme-packages.svc.id.goog")
+READER, WRITER = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+POOL = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/acme-packages.svc.id.goog"
+
+
+def stored(name: str = "wheels", **spec: Any) -> CustomObject:
+    return CustomObject(ObjectKey("team-a", name), "u", 1, "1", False, (), spec, {})
+
+
+def repository(
+    namespace: Namespace | None = NAMESPACE, *, name: str = "wheels", any_project: bool = False, **spec: Any
+) -> DesiredRepository:
+    spec = {"location": "us-central1"} | spec
+    return desired_repository(stored(name, **spec), namespace, "cluster-1", any_project=any_project)
+
+
+def access(**spec: Any) -> CustomObject:
+    return stored("pull", **({"repositoryRef": {"name": "wheels"}} | spec))
+
+
+def account(name: str) -> dict[str, str]:
+    return {"kind": "ServiceAccount", "name": name}
+
+
+def grants(workload: WorkloadIdentity = GKE, **spec: Any) -> tuple[tuple[Grant, ...], Reason | None]:
+    found, complaint = desired_grants(desired_access(access(**spec)), workload)
+    return found, complaint.reason if complaint else None
+
+
+def test_a_small_spec_is_enough() -> None:
+    """With a location alone the object's name and the namespace's first project are the repository."""
+    assert repository() == DesiredRepository(
+        name=RepositoryName("acme-packages", "us-central1", "wheels"),
+        ownership=Ownership.of("cluster-1", ObjectKey("team-a", "wheels")),
+        description=None,
+        deletion_policy=DeletionPolicy.ORPHAN,
+        access_from=frozenset(),
+        access_from_selector=None,
+    )
+
+
+def test_every_field_of_the_spec_counts() -> None:
+    """What the spec says beats every default."""
+    desired = repository(
+        project="acme-other",
+        repositoryId="team-wheels",
+        description="ours",
+        deletionPolicy="Delete",
+        accessFrom={
+            "namespaces": ["team-b"],
+            "namespaceSelector": {
+                "matchLabels": {"team": "b"},
+                "matchExpressions": [
+                    {"key": "env", "operator": "NotIn", "values": ["dev"]},
+                    {"key": "old", "operator": "DoesNotExist"},
+                ],
+            },
+        },
+    )
+    assert desired.name == RepositoryName("acme-other", "us-central1", "team-wheels")
+    assert (desired.description, desired.deletion_policy) == ("ours", DeletionPolicy.DELETE)
+    assert desired.access_from == {"team-b"}
+    assert desired.access_from_selector == Selector(
+        (Requirement("team", "In", ("b",)), Requirement("env", "NotIn", ("dev",)), Requirement("old", "DoesNotExist"))
+    )
+
+
+def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
+    """`namespaceSelector: {}` selects all namespaces; leaving it out selects none."""
+    assert repository(accessFrom={"namespaceSelector": {}}).access_from_selector == Selector()
+    assert repository(accessFrom={}).access_from_selector is None
+    assert repository(accessFrom={"namespaces": ["b"]}).access_from_selector is None
+
+
+@pytest.mark.parametrize(
+    ("namespace", "project"),
+    [(Namespace("team-a"), None), (None, None), (NAMESPACE, "acme-third"), (Namespace("team-a"), "acme-packages")],
+    ids=["no default", "unknown namespace", "not listed", "nothing listed"],
+)
+def test_a_project_must_be_allowed_for_the_namespace(namespace: Namespace | None, project: str | None) -> None:
+    """Only the namespace's annotation lets a project be used."""
+    with pytest.raises(Invalid) as caught:
+        repository(namespace, **({"project": project} if project else {}))
+    assert caught.value.reason is Reason.PROJECT_NOT_ALLOWED
+
+
+def test_any_project_is_allowed_where_the_setting_says_so() -> None:
+    """With the policy Any an unlisted project is used; without a project and a default there is still none."""
+    assert repository(Namespace("team-a"), any_project=True, project="acme-third").name.project == "acme-third"
+    with pytest.raises(Invalid):
+        repository(Namespace("team-a"), any_project=True)
+
+
+def test_a_malformed_default_project_is_refused() -> None:
+    """A project from the annotation obeys the grammar too, since it ends in URLs."""
+    with pytest.raises(Invalid):
+        repository(Namespace("team-a", projects=("evil.com/#",)))
+
+
+def test_a_name_that_is_no_repository_id_asks_for_one() -> None:
+    """An object name with a dot is fine once the spec gives a repositoryId."""
+    with pytest.raises(Invalid, match=r"spec\.repositoryId"):
+        repository(name="my.wheels")
+    assert repository(name="my.wheels", repositoryId="wheels").name.repository_id == "wheels"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"location": "evil.com/#"},
+        {"location": "us-central1\n"},
+        {"location": None},
+        {"project": "system:masters"},
+        {"repositoryId": "../../other"},
+        {"repositoryId": "r\n[install]"},
+        {"description": "a\rb"},
+        {"deletionPolicy": "delete"},
+        {"accessFrom": {"namespaces": "team-b"}},
+        {"accessFrom": {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Gt"}]}}},
+        {"unheardOf": 1},
+    ],
+    ids=str,
+)
+def test_what_the_api_server_would_refuse_is_refused_here_too(spec: dict[str, Any]) -> None:
+    """A spec that got past the schema is Invalid, and the message names a field and no value."""
+    with pytest.raises(Invalid, match=r"^spec\.") as caught:
+        repository(**spec)
+    assert caught.value.reason is Reason.INVALID_ARGUMENT
+    assert not any(isinstance(value, str) and value in caught.value.message for value in spec.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "policy"),
+    [
+        ("Delete", DeletionPolicy.DELETE),
+        ("Orphan", DeletionPolicy.ORPHAN),
+        ("delete", DeletionPolicy.ORPHAN),
+        (["Delete"], DeletionPolicy.ORPHAN),
+        (None, DeletionPolicy.ORPHAN),
+    ],
+)
+def test_nothing_but_delete_deletes(value: object, policy: DeletionPolicy) -> None:
+    """Even where the spec no longer parses, anything but `Delete` leaves the repository."""
+    assert deletion_policy(stored(deletionPolicy=value, location=7)) is policy
+
+
+def test_a_reference_without_a_namespace_is_the_own() -> None:
+    """The access's own namespace is the default of repositoryRef."""
+    subject = {"subjects": [account("pull")]}
+    assert desired_access(access(**subject)).repository == ObjectKey("team-a", "wheels")
+    elsewhere = access(repositoryRef={"name": "wheels", "namespace": "owners"}, **subject)
+    assert desired_access(elsewhere).repository == ObjectKey("owners", "wheels")
+
+
+def test_an_access_reads_and_has_no_secret_by_default() -> None:
+    """Reader is the default role, and no Secret is made unasked."""
+    desired = desired_access(access(subjects=[account("pull")]))
+    assert (desired.role, desired.secret) == (Role.READER, None)
+    assert desired.subjects == (Subject(SubjectKind.SERVICE_ACCOUNT, "pull"),)
+
+
+def test_the_only_serviceaccount_lends_its_identity() -> None:
+    """With one ServiceAccount among the subjects the token is its; a named one comes first."""
+    subjects = [account("pull"), {"kind": "GoogleUser", "name": "ann@example.com"}]
+    one = desired_access(access(subjects=subjects, secret={"name": "pip"}))
+    assert one.secret == DesiredSecret("pip", Identity("team-a", "pull"))
+    other = desired_access(access(subjects=subjects, secret={"name": "pip", "serviceAccountName": "ci"}))
+    assert other.secret == DesiredSecret("pip", Identity("team-a", "ci"))
+
+
+@pytest.mark.parametrize("names", [[], ["a", "b"]])
+def test_whose_token_it_is_must_be_clear(names: list[str]) -> None:
+    """Without a ServiceAccount, or with several, a Secret has to name one."""
+    with pytest.raises(Invalid):
+        desired_access(access(subjects=[account(name) for name in names], secret={"name": "pip"}))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"subjects": [{"kind": "Everybody", "name": "x"}]},
+        {"subjects": [account("pull\n")]},
+        {"subjects": [{"kind": "GoogleUser", "name": "Ann@example.com"}]},
+        {"subjects": [{"kind": "GoogleServiceAccount", "name": "x@evil.com"}]},
+        {"subjects": [{"kind": "GoogleUser", "name": "allUsers"}]},
+        {"subjects": [account("pull")], "role": "Admin"},
+        {"subjects": [account("pull")], "repositoryRef": {"name": "../x"}},
+        {"subjects": [account("pull")], "repositoryRef": {}},
+        {"subjects": [account("pull")], "secret": {"name": "a\nb"}},
+    ],
+    ids=str,
+)
+def test_an_access_that_does_not_parse_is_invalid(spec: dict[str, Any]) -> None:
+    """Whatever breaks the schema is Invalid, and nothing is granted by it."""
+    with pytest.raises(Invalid):
+        desired_access(access(**spec))
+
+
+def test_serviceaccounts_are_granted_as_principals() -> None:
+    """Each ServiceAccount, and the Secret's identity, gets the role once."""
+    found, complaint = grants(role="Writer", subjects=[account("pull")], secret={"serviceAccountName": "pull"})
+    assert found == (Grant(WRITER, f"{POOL}/subject/ns/team-a/sa/pull"),)
+    assert complaint is None
+    both, _ = grants(subjects=[account("pull")], secret={"serviceAccountName": "ci"})
+    assert [grant.member.rpartition("/")[2] for grant in both] == ["pull", "ci"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "member"),
+    [
+        ("GoogleUser", "ann@example.com", "user:ann@example.com"),
+        ("GoogleGroup", "team@example.com", "group:team@example.com"),
+        (
+            "GoogleServiceAccount",
+            "ci@acme-packages.iam.gserviceaccount.com",
+            "serviceAccount:ci@acme-packages.iam.gserviceaccount.com",
+        ),
+    ],
+)
+def test_google_subjects_are_granted_by_e_mail(kind: str, name: str, member: str) -> None:
+    """In the repository's own namespace somebody outside the cluster may be named."""
+    assert grants(subjects=[{"kind": kind, "name": name}]) == ((Grant(READER, member),), None)
+
+
+def test_a_google_subject_from_another_namespace_is_not_granted() -> None:
+    """Across namespaces the ServiceAccounts go on, and the first other subject is the complaint."""
+    found, complaint = grants(
+        repositoryRef={"name": "wheels", "namespace": "owners"},
+        subjects=[{"kind": "GoogleUser", "name": "ann@example.com"}, account("pull")],
+    )
+    assert found == (Grant(READER, f"{POOL}/subject/ns/team-a/sa/pull"),)
+    assert complaint is Reason.SUBJECT_NOT_PERMITTED
+
+
+@pytest.mark.parametrize(("gke", "prefix"), [(True, "ns/team-a/sa/"), (False, "system:serviceaccount:team-a:")])
+def test_a_subject_of_more_than_127_bytes_is_refused_before_the_call(gke: bool, prefix: str) -> None:
+    """The limit is of the subject as the cluster writes it; the others go on."""
+    longest = 127 - len(prefix)
+    workload = WorkloadIdentity("1", "pool", gke=gke)
+    fits, complaint = grants(workload, subjects=[account("a" * 60 + "." + "a" * (longest - 61))])
+    assert (len(fits), complaint) == (1, None)
+    others, complaint = grants(workload, subjects=[account("a" * 60 + "." + "a" * (longest - 60)), account("pull")])
+    assert [grant.member[-4:] for grant in others] == ["pull"]
+    assert complaint is Reason.SUBJECT_TOO_LONG
