@@ -8,7 +8,6 @@ from wheelhouse.domain.keys import Key
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 
-
 TICK = 1e-5
 """Seconds that a clock of microseconds may be short of a float."""
 

@@ -17,7 +17,7 @@ from wheelhouse.errors import Invalid, Unavailable
 REQUESTED_VERSION = 3
 """Asked for always: with less, conditional bindings come without their conditions, and a write would drop these."""
 
-_TOO_LARGE = re.compile(r"too (large|many|big)|exceed|maximum (size|number)", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"too (large|many|big)|larger than|exceed|maximum", re.IGNORECASE)
 """How IAM is taken to say that a policy is full [inferred: no recording of it exists]."""
 
 
