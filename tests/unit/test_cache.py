@@ -28,8 +28,8 @@ def access(
 ) -> CustomObject:
     spec = {"repositoryRef": {"name": "wheels", "namespace": "owners"} if reference is None else reference}
     status = {} if repository is None else {"repository": repository}
-    parts = {"deleting": False, "finalizers": ()} | parts
-    return CustomObject(key, uid, 1, str(version), spec=spec, status=status, **parts)
+    meta: dict[str, Any] = {"deleting": False, "finalizers": ()} | parts
+    return CustomObject(key, uid, 1, str(version), spec=spec, status=status, **meta)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
 def test_a_project_must_be_allowed_for_the_namespace(namespace: Namespace | None, project: str | None) -> None:
     """Only the namespace's annotation lets a project be used."""
     with pytest.raises(Invalid) as caught:
-        repository(namespace, **({"project": project} if project else {}))
+        repository(namespace, project=project)
     assert caught.value.reason is Reason.PROJECT_NOT_ALLOWED
 
 

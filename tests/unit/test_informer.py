@@ -1,6 +1,6 @@
 """Events and lists → cache → keys: who must look when something changes."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,8 @@ class Woken(WorkQueue):
 class Lists:
     """The API server's complete lists; `broken` is the one that fails after its first object."""
 
-    namespaces: list[Mapping[str, Any]] = field(default_factory=list)
-    objects: dict[Kind, list[Mapping[str, Any]]] = field(default_factory=dict)
+    namespaces: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    objects: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     broken: Kind | str | None = None
 
     async def list_all(self, kind: Kind) -> AsyncIterator[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -31,7 +32,8 @@ INJECTIONS = [
 def injected(field: str, text: str, where: str) -> ClientConfiguration:
     old = WRITER.token.value if field == "token" else str(getattr(WRITER, field))
     new = {"before": text + old, "within": old[:-3] + text + old[-3:], "after": old + text}[where]
-    return replace(WRITER, **{field: Token(new) if field == "token" else new})
+    changes: dict[str, Any] = {field: Token(new) if field == "token" else new}
+    return replace(WRITER, **changes)
 
 
 def read_as_pip(text: str) -> dict[str, dict[str, str]]:

@@ -249,6 +249,6 @@ class PolicyLoop(RuleBasedStateMachine):
 
 
 PolicyLoop.TestCase.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestPolicyLoop = PolicyLoop.TestCase
