@@ -31,7 +31,7 @@ class Api:
         try:
             reply = self._send(connection, method, path, b"" if body is None else json.dumps(body).encode())
             return reply.status, _decode(reply.read())
-        except http.client.HTTPException as error:
+        except (http.client.HTTPException, ssl.SSLError) as error:
             raise ConnectionError(f"{method} {path}: {error}") from error
         finally:
             connection.close()
@@ -49,7 +49,7 @@ class Api:
                 raise ConnectionError(f"GET {path}: {reply.status} {_decode(reply.read()).get('message', '')}")
             while line := reply.readline():
                 yield json.loads(line)
-        except http.client.HTTPException as error:
+        except (http.client.HTTPException, ssl.SSLError) as error:
             raise ConnectionError(f"GET {path}: {error}") from error
         finally:
             connection.close()

@@ -86,6 +86,9 @@ class World:
             self.state.save(record)
             try:
                 for name in missing:
+                    if name == "kubelet":
+                        installation.apply(self.state, self._say)
+                        installation.await_enforced(self.state)
                     self._start(name)
             except BaseException:
                 self._supervisor.end(reversed(missing))
@@ -154,16 +157,21 @@ class World:
             record.options = replace(record.options, **changes)
             self.state.save(record)
 
-    def _check(self, name: str) -> None:
-        if name not in COMPONENTS:
-            raise LocalError(f"No component is called {name}: there are {', '.join(COMPONENTS)}")
+    def check_exists(self) -> None:
+        """Nothing, when a world was ever started here.
+
+        Raises:
+            LocalError: none was.
+        """
         if not self.state.exists():
             raise LocalError(f"No world was started in {self.state.root}: run `wheelhouse local up`")
 
+    def _check(self, name: str) -> None:
+        if name not in COMPONENTS:
+            raise LocalError(f"No component is called {name}: there are {', '.join(COMPONENTS)}")
+        self.check_exists()
+
     def _start(self, name: str) -> None:
-        if name == "kubelet":
-            installation.apply(self.state, self._say)
-            installation.await_enforced(self.state)
         component = self._component(name)
         self._say(f"Starting {name}")
         self._supervisor.start(component)

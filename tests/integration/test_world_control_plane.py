@@ -3,10 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from wheelhouse_local import installation
-from wheelhouse_local.errors import LocalError
 from wheelhouse_local.state import CONTROL_PLANE, Options
 from wheelhouse_local.world import World
 
@@ -41,21 +37,3 @@ def test_state_survives_and_processes_do_not(tmp_path: Path) -> None:
     finally:
         world.down(purge=True)
     assert not (tmp_path / "a world").exists()
-
-
-def test_a_killed_part_starts_again(control_plane: World) -> None:
-    """After a SIGKILL of the API server a restart brings it back at the same address."""
-    server = control_plane.server
-    control_plane.kill("apiserver")
-    assert control_plane.died() == ["apiserver"]
-    control_plane.restart("apiserver")
-    assert control_plane.died() == []
-    assert control_plane.server == server
-    assert control_plane.kubectl("get", "--raw", "/readyz").stdout == "ok"
-
-
-def test_a_policy_that_is_not_enforced_is_no_world(control_plane: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That the operator has no right to a request does not show that a policy would refuse it."""
-    monkeypatch.setattr(installation, "_PATIENCE_S", 0.0)
-    with pytest.raises(LocalError, match=r"not enforced: POST .*/secrets as the operator is .*cannot create"):
-        installation.await_enforced(control_plane.state)

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import wheelhouse_local
-from wheelhouse_local import kubelet, processes, volume
-from wheelhouse_local.components import kubelet as kubelet_component
+from wheelhouse_local import volume
 from wheelhouse_local.errors import LocalError
 from wheelhouse_local.mount import Mount
 from wheelhouse_local.world import World
@@ -98,60 +96,7 @@ def test_a_mount_follows_the_secret(control_plane: World, tmp_path: Path, follow
     assert (folder / "pip.conf").read_text() == "three"
 
 
-def test_a_mount_survives_the_api_server(
-    control_plane: World, tmp_path: Path, follower: "subprocess.Popen[str]"
-) -> None:
-    """When the API server was gone, the mount shows what changed since it is back."""
-    assert follower.stderr is not None
-    follower.stderr.readline()
-    control_plane.kill("apiserver")
-    control_plane.restart("apiserver")
-    _patch(control_plane, **{"pip.conf": "after"})
-    assert any("pip.conf" in line for line in iter(follower.stderr.readline, ""))
-    assert (tmp_path / "a mount" / "pip.conf").read_text() == "after"
-
-
 def test_an_absent_secret_is_said(control_plane: World, tmp_path: Path) -> None:
     """Without --follow there is nothing to wait for."""
     with pytest.raises(LocalError, match='Secret default/nothing: secrets "nothing" not found'):
         Mount(control_plane.api(), "default", "nothing", tmp_path, lambda _: None).once()
-
-
-@pytest.fixture
-def operator_account(control_plane: World) -> Iterator[None]:
-    control_plane.kubectl("create", "namespace", "wheelhouse-system")
-    control_plane.kubectl("create", "serviceaccount", "wheelhouse-operator", "-n", "wheelhouse-system")
-    yield
-    control_plane.kubectl("delete", "namespace", "wheelhouse-system")
-
-
-@pytest.mark.usefixtures("operator_account")
-def test_the_operators_token_is_kept_fresh(control_plane: World) -> None:
-    """The token says who the operator is; each renewal is another one, due well before it expires."""
-    state = control_plane.state
-    assert 0 < kubelet.renew(control_plane.api(), state.token) <= kubelet.LIFETIME_S * 0.8
-    first = (state.token / "token").read_text()
-    operator = ("--kubeconfig", str(control_plane.operator_kubeconfig))
-    who = control_plane.kubectl(*operator, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
-    assert who.stdout == "system:serviceaccount:wheelhouse-system:wheelhouse-operator"
-    kubelet.renew(control_plane.api(), state.token)
-    assert (state.token / "token").read_text() != first
-
-
-@pytest.mark.usefixtures("operator_account")
-def test_the_kubelet_waits_for_the_api_server(control_plane: World) -> None:
-    """It goes on trying while no API server is there, writes the token when one is, and ends when asked to."""
-    state = control_plane.state
-    component = kubelet_component(state)
-    control_plane.kill("apiserver")
-    process = processes.spawn(component.argv, component.env, state.log("kubelet"))
-    try:
-        while "not renewed: " not in state.log("kubelet").read_text():
-            assert processes.alive(process)
-        control_plane.restart("apiserver")
-        while not component.ready():
-            assert processes.alive(process)
-        processes.send(process, signal.SIGTERM)
-        assert processes.wait(process, 5)
-    finally:
-        processes.end(process)

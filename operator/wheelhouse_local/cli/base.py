@@ -27,6 +27,8 @@ class _Group(click.Group):
         """Run a command; what it cannot do becomes a message and exit status 1."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has seen enough; click ends quietly
+            raise
         except (LocalError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -76,6 +76,7 @@ def show_logs(world: World, component: str | None, follow: bool) -> None:
     \b
     wheelhouse local logs operator -f
     """
+    world.check_exists()
     ended = threading.Event()
     names = [component] if component else list(COMPONENTS)
     logs.follow(world.state, names, click.echo, ended.wait if follow else lambda _: True, at_end=False)

@@ -30,6 +30,8 @@ def env(world: World, form: str) -> None:
     wheelhouse local env --json
     (eval "$(wheelhouse local env --operator)"; wheelhouse run)
     """
+    if not world.pid("apiserver"):
+        click.echo(f"The world in {world.state.root} does not run: `wheelhouse local up` starts it", err=True)
     if form == "json":
         click.echo(json.dumps(world.environment(), indent=2))
     elif form == "operator":
@@ -94,6 +96,7 @@ def requests(world: World, since: datetime | None, kubernetes: bool) -> None:
     wheelhouse local requests --since 1m
     wheelhouse local requests --kubernetes --since 2026-11-24T12:00:00Z
     """
+    world.check_exists()
     entries = (trace.kubernetes if kubernetes else trace.google)(world.state, since)
     for entry in entries:
         click.echo(json.dumps(entry))
