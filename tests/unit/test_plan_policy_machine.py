@@ -179,14 +179,14 @@ class PolicyLoop(RuleBasedStateMachine):
         self.run_to_the_end()
 
     @precondition(lambda self: self.going is None)
-    @rule(data=st.data())
-    def unanswered_pass(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), deleted=st.booleans())
+    def unanswered_pass(self, data: st.DataObject, deleted: bool) -> None:
         """A pass whose set went through and whose process died, or whose object was deleted, right after it."""
         self.read()
         self.record(None)
         self.set_policy(reply_lost=True)
         self.going = None
-        if self.accesses and data.draw(st.booleans()):
+        if self.accesses and deleted:
             self.delete(data)
 
     @rule()
@@ -249,6 +249,6 @@ class PolicyLoop(RuleBasedStateMachine):
 
 
 PolicyLoop.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestPolicyLoop = PolicyLoop.TestCase
