@@ -179,12 +179,13 @@ class PolicyLoop(RuleBasedStateMachine):
         self.run_to_the_end()
 
     @precondition(lambda self: self.going is None)
-    @rule(data=st.data(), deleted=st.booleans())
-    def unanswered_pass(self, data: st.DataObject, deleted: bool) -> None:
-        """A pass whose set went through and whose process died, or whose object was deleted, right after it."""
+    @rule(data=st.data(), sent=st.booleans(), deleted=st.booleans())
+    def unanswered_pass(self, data: st.DataObject, sent: bool, deleted: bool) -> None:
+        """A pass that dies right before or right after its set, and an access that is deleted then."""
         self.read()
         self.record(None)
-        self.set_policy(reply_lost=True)
+        if sent:
+            self.set_policy(reply_lost=True)
         self.going = None
         if self.accesses and deleted:
             self.delete(data)
