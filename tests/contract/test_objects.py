@@ -1,0 +1,189 @@
+"""Our own kinds as the operator writes them: whole status with a resourceVersion, finalizers, Events, lists."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fakes.bench import Bench, RealBench
+from structlog.testing import capture_logs
+
+from wheelhouse.clients.kubernetes import objects as objects_module
+from wheelhouse.clients.kubernetes.admission import enforcement
+from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.objects import KubernetesObjects
+from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
+from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
+from wheelhouse.clients.kubernetes.transport import APPLY, Call, Transport
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Conflict, NotReady, Refused
+
+KIND = Kind.ACCESS
+
+
+def status(ready: str = "True", **fields: Any) -> dict[str, Any]:
+    condition = {
+        "type": "Ready",
+        "status": ready,
+        "reason": "Ready",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+        "observedGeneration": 1,
+    }
+    return {"observedGeneration": 1, "conditions": [condition], **fields}
+
+
+async def test_status_is_written_whole_and_once(bench: Bench) -> None:
+    """The same again changes nothing; what is left out goes; an older resourceVersion is a conflict."""
+    stored = await bench.access(await bench.namespace())
+    first = await bench.objects.write_status(KIND, stored, status(grantSummary="somebody"))
+    assert first is not None
+    assert first.status == status(grantSummary="somebody")
+    again = await bench.objects.write_status(KIND, first, status(grantSummary="somebody"))
+    assert again == first
+    less = await bench.objects.write_status(KIND, first, status("False"))
+    assert less is not None
+    assert less.status == status("False")
+    with pytest.raises(Conflict):
+        await bench.objects.write_status(KIND, first, status())
+
+
+async def test_nobody_writes_to_what_is_gone(bench: Bench) -> None:
+    """Gone is None; a recreated object of the same name is a conflict."""
+    namespace = await bench.namespace()
+    stored = await bench.access(namespace)
+    assert await bench.delete_access(stored.key) is None
+    assert await bench.objects.write_status(KIND, stored, status()) is None
+    assert await bench.objects.set_finalizers(KIND, stored, [FINALIZER]) is None
+    await bench.access(namespace)
+    with pytest.raises(Conflict):
+        await bench.objects.write_status(KIND, stored, status())
+    with pytest.raises(Conflict):
+        await bench.objects.set_finalizers(KIND, stored, [FINALIZER])
+
+
+async def test_finalizers_hold_and_let_go(bench: Bench) -> None:
+    """Ours holds a deleted object, whose generation grows; the last one removed, it is gone."""
+    stored = await bench.access(await bench.namespace())
+    held = await bench.objects.set_finalizers(KIND, stored, [FINALIZER])
+    assert held is not None
+    assert held.finalizers == (FINALIZER,)
+    assert await bench.objects.set_finalizers(KIND, held, [FINALIZER]) == held
+    with pytest.raises(Conflict):
+        await bench.objects.set_finalizers(KIND, stored, [])
+    deleting = await bench.delete_access(stored.key)
+    assert deleting is not None
+    assert (deleting.deleting, deleting.generation) == (True, stored.generation + 1)
+    assert await bench.objects.write_status(KIND, deleting, status()) is not None
+    left = await bench.delete_access(stored.key)
+    assert left is not None
+    released = await bench.objects.set_finalizers(KIND, left, [])
+    assert released is not None
+    assert (released.deleting, released.finalizers) == (True, ())
+    assert await bench.objects.set_finalizers(KIND, left, []) is None
+
+
+async def test_a_definition_that_stays(bench: Bench) -> None:
+    """Nobody is deleting our kinds."""
+    assert not await bench.objects.definition_deleting(KIND)
+
+
+@pytest.fixture
+def real(admin: Transport, operator: Transport) -> RealBench:
+    objects = KubernetesObjects(operator, Events(operator, "contract-pod"))
+    return RealBench(admin, KubernetesSecrets(operator), objects)
+
+
+async def test_foreign_conditions_stay(real: RealBench, admin: Transport) -> None:
+    """Another controller's condition, applied by its own manager, outlives our writes."""
+    stored = await real.access(await real.namespace())
+    theirs = status()["conditions"][0] | {"type": "Theirs"}
+    where = f"/apis/wheelhouse.dev/v1alpha1/namespaces/{stored.key.namespace}/repositoryaccesses/{stored.key.name}"
+    body = {
+        "apiVersion": "wheelhouse.dev/v1alpha1",
+        "kind": "RepositoryAccess",
+        "metadata": {"name": stored.key.name},
+        "status": {"conditions": [theirs]},
+    }
+    call = Call("apply", "x", "PATCH", f"{where}/status", {"fieldManager": "theirs"}, body, APPLY)
+    current = CustomObject.parse((await admin.send(call)).body)
+    for ready in ("True", "False"):
+        written = await real.objects.write_status(KIND, current, status(ready))
+        assert written is not None
+        types = {row["type"]: row["status"] for row in written.status["conditions"]}
+        assert types == {"Theirs": "True", "Ready": ready}
+        current = written
+
+
+async def test_lists_are_complete(real: RealBench, operator: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages it takes; Namespaces come as metadata, which is all that is read of them."""
+    monkeypatch.setattr(objects_module, "PAGE", 2)
+    namespace = await real.namespace()
+    made = {(await real.access(namespace, f"pull-{number}")).key for number in range(5)}
+    client = KubernetesObjects(operator, Events(operator, "contract-pod"))
+    listed = [CustomObject.parse(body) async for body in client.list_all(KIND)]
+    assert made <= {stored.key for stored in listed}
+    assert len(listed) == len({stored.key for stored in listed})
+    namespaces = {body["metadata"]["name"] async for body in client.list_namespaces()}
+    assert {namespace, "kube-system"} <= namespaces
+    assert len(await client.kube_system_uid()) == 36
+
+
+async def test_events_reach_people(real: RealBench, admin: Transport) -> None:
+    """`kubectl describe` finds it by the object's uid; a long note is cut."""
+    stored = await real.access(await real.namespace())
+    await real.objects.event(KIND, stored, "DriftCorrected", "ü" * 2000, warning=True)
+    where = f"/apis/events.k8s.io/v1/namespaces/{stored.key.namespace}/events"
+    found = (await admin.send(Call("list", "events", "GET", where))).body["items"]
+    event = next(item for item in found if item["reportingController"] == "wheelhouse.dev/operator")
+    assert (event["reason"], event["type"], event["reportingInstance"]) == ("DriftCorrected", "Warning", "contract-pod")
+    assert (event["regarding"]["uid"], event["regarding"]["kind"]) == (stored.uid, "RepositoryAccess")
+    assert len(event["note"].encode()) <= 1024
+
+
+async def test_an_event_that_cannot_be_is_no_failure(real: RealBench) -> None:
+    """In a terminating or absent namespace silently, otherwise with a line in the log."""
+    stored = await real.access(await real.namespace())
+    with capture_logs() as logs:
+        await real.objects.event(KIND, stored, "", "an Event without a reason is refused")
+    assert [line["status"] for line in logs] == [422]
+    await real.terminate(stored.key.namespace)
+    with capture_logs() as logs:
+        await real.objects.event(KIND, stored, "Ready", "in a namespace that goes")
+        gone = replace(stored, key=ObjectKey("contract-gone", "x"))
+        await real.objects.event(KIND, gone, "Ready", "in a namespace that is gone")
+    assert logs == []
+
+
+async def test_the_self_test_sees_the_policies(operator: Transport, admin: Transport) -> None:
+    """Enforced for the operator; an administrator is stopped by nothing, which is told with the remedy."""
+    assert await enforcement(operator, "contract-system", "operator") is None
+    complaint = await enforcement(admin, "contract-system", "operator")
+    assert complaint is not None
+    assert "manifests/base" in complaint
+
+
+async def test_tokens_are_for_tenants_that_opted_in(real: RealBench, operator: Transport, admin: Transport) -> None:
+    """A ServiceAccount's token for the pool; absent, not opted in, and another audience are told apart."""
+    tokens = ServiceAccountTokens(operator, "acme-packages.svc.id.goog")
+    namespace, closed = await real.namespace(), await real.namespace(opted_in=False)
+    for where in (namespace, closed):
+        await admin.send(
+            Call("x", "x", "POST", f"/api/v1/namespaces/{where}/serviceaccounts", body={"metadata": {"name": "wheels"}})
+        )
+    token = await tokens.request(Identity(namespace, "wheels"), 20)
+    assert token.value.startswith("eyJ")
+    for identity in (Identity(namespace, "absent"), Identity("contract-gone", "wheels")):
+        with pytest.raises(NotReady) as absent:
+            await tokens.request(identity, 600)
+        assert absent.value.reason is Reason.SERVICE_ACCOUNT_NOT_FOUND
+    with pytest.raises(Refused) as refused:
+        await tokens.request(Identity(closed, "wheels"), 600)
+    assert refused.value.reason is Reason.NOT_OPTED_IN
+    with pytest.raises(Refused) as other:
+        await ServiceAccountTokens(operator, "https://kubernetes.default.svc").request(
+            Identity(namespace, "wheels"), 600
+        )
+    assert other.value.reason is Reason.TOKEN_REFUSED

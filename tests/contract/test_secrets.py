@@ -1,0 +1,242 @@
+"""Secrets are written and removed without a read: what the API server says, on a fake and on a real one."""
+
+from dataclasses import replace
+
+import pytest
+from fakes.bench import Bench, RealBench
+
+from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.objects import KubernetesObjects
+from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
+from wheelhouse.clients.kubernetes.transport import Call, Transport
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.secret import SECRET_TYPE, AccessReference, Applied, Clash, Denied, SecretManifest
+from wheelhouse.errors import Conflict, Refused
+
+DATA = {"pip.conf": "a token", "netrc": "a token too"}
+OTHER = AccessReference(ObjectKey("elsewhere", "other"), "22222222-2222-4222-8222-222222222222")
+
+
+async def manifest(bench: Bench, namespace: str, name: str = "pip") -> SecretManifest:
+    """The Secret of a new access in its own namespace."""
+    access = await bench.access(namespace, name)
+    return SecretManifest(namespace, name, AccessReference(access.key, access.uid), DATA, {"wheelhouse.dev/x": "y"})
+
+
+def bare(secret: SecretManifest) -> SecretManifest:
+    """What a release asks with."""
+    return replace(secret, data={}, annotations={})
+
+
+async def ask(bench: Bench, secret: SecretManifest, *, force: bool = False) -> object:
+    return await bench.secrets.apply(bare(secret), force=force, dry_run=True)
+
+
+async def test_create_no_op_update_delete(bench: Bench) -> None:
+    """The plain life: 201, then 200 and the same resourceVersion, then new data, then gone by its uid."""
+    secret = await manifest(bench, await bench.namespace())
+    created = await bench.secrets.apply(secret, force=False)
+    assert isinstance(created, Applied)
+    assert created.created
+    before = await bench.version(secret.namespace, secret.name)
+    assert await bench.secrets.apply(secret, force=False) == Applied(created.uid, created=False)
+    assert await bench.version(secret.namespace, secret.name) == before
+    fewer = replace(secret, data={"pip.conf": "another token"})
+    assert await bench.secrets.apply(fewer, force=False) == Applied(created.uid, created=False)
+    assert await bench.data(secret.namespace, secret.name) == {"pip.conf": "another token"}
+    assert await ask(bench, secret) == Applied(created.uid, created=False)
+    await bench.secrets.delete(secret.namespace, secret.name, OTHER.uid)
+    assert await bench.data(secret.namespace, secret.name) is not None
+    await bench.secrets.delete(secret.namespace, secret.name, created.uid)
+    await bench.secrets.delete(secret.namespace, secret.name, created.uid)
+    assert await bench.data(secret.namespace, secret.name) is None
+
+
+async def test_asking_changes_nothing(bench: Bench) -> None:
+    """A release's dry run of an absent Secret would create it, and does not; of ours it keeps the data."""
+    secret = await manifest(bench, await bench.namespace())
+    absent = await ask(bench, secret)
+    assert isinstance(absent, Applied)
+    assert absent.created
+    assert await bench.data(secret.namespace, secret.name) is None
+    await bench.secrets.apply(secret, force=False)
+    before = await bench.version(secret.namespace, secret.name)
+    await ask(bench, secret)
+    await ask(bench, secret, force=True)
+    assert await bench.version(secret.namespace, secret.name) == before
+
+
+async def test_a_foreign_type_is_never_ours(bench: Bench) -> None:
+    """409 with a cause on .type, or 422 when forced; neither a forced apply nor a delete changes it."""
+    secret = await manifest(bench, await bench.namespace())
+    await bench.plant(secret.namespace, secret.name, "Opaque", {"pip.conf": "theirs"})
+    unforced = await bench.secrets.apply(secret, force=False)
+    assert unforced == Clash(("kubectl-create",), foreign_type=True)
+    assert await ask(bench, secret) == Clash(("kubectl-create",), foreign_type=True)
+    forced = await bench.secrets.apply(secret, force=True)
+    assert isinstance(forced, Clash)
+    assert forced.foreign_type
+    assert await bench.data(secret.namespace, secret.name) == {"pip.conf": "theirs"}
+
+
+async def test_a_persons_edit_names_the_person(bench: Bench) -> None:
+    """Data by kubectl, or under our own manager's name: unforced it is refused, forced it is put back."""
+    secret = await manifest(bench, await bench.namespace())
+    first = await bench.secrets.apply(secret, force=False)
+    assert isinstance(first, Applied)
+    for manager in ("kubectl-edit", secret.access.manager):
+        await bench.edit(secret.namespace, secret.name, {".data.pip.conf": "evil"}, manager)
+        assert await bench.secrets.apply(secret, force=False) == Clash((manager,))
+        assert await bench.secrets.apply(secret, force=True) == Applied(first.uid, created=False)
+        assert await bench.data(secret.namespace, secret.name) == DATA
+    await bench.edit(secret.namespace, secret.name, {".data.netrc": None, ".data.mine": "kept"})
+    assert isinstance(await bench.secrets.apply(secret, force=False), Applied)
+    assert await bench.data(secret.namespace, secret.name) == DATA | {"mine": "kept"}
+
+
+async def test_an_edited_label_does_not_hide_a_secret(bench: Bench) -> None:
+    """A release asks again by force when only a person stands in the way, and gets the uid."""
+    secret = await manifest(bench, await bench.namespace())
+    written = await bench.secrets.apply(secret, force=False)
+    assert isinstance(written, Applied)
+    await bench.edit(secret.namespace, secret.name, {".metadata.labels.wheelhouse.dev/access-uid": "nobody"})
+    assert await ask(bench, secret) == Clash(("kubectl-edit",))
+    assert await ask(bench, secret, force=True) == Applied(written.uid, created=False)
+
+
+async def test_another_access_is_named(bench: Bench) -> None:
+    """Two accesses want one Secret: the other's manager is named, when writing and when asking."""
+    secret = await manifest(bench, await bench.namespace())
+    await bench.secrets.apply(secret, force=False)
+    theirs = replace(secret, access=OTHER, data={"pip.conf": "other"})
+    assert await bench.secrets.apply(theirs, force=False) == Clash((secret.access.manager,))
+    assert await ask(bench, theirs) == Clash((secret.access.manager,))
+
+
+async def test_taking_over_and_disowning(bench: Bench) -> None:
+    """A dead access's Secret is forced, and what only its manager held goes with one apply of nothing."""
+    secret = await manifest(bench, await bench.namespace())
+    dead = replace(secret, access=OTHER, data={"pip.conf": "old", ".pypirc": "old"}, annotations={})
+    first = await bench.secrets.apply(dead, force=False)
+    assert isinstance(first, Applied)
+    taken = replace(secret, data={"pip.conf": "new"})
+    assert await bench.secrets.apply(taken, force=True) == Applied(first.uid, created=False)
+    assert await bench.data(secret.namespace, secret.name) == {"pip.conf": "new", ".pypirc": "old"}
+    await bench.secrets.disown(secret.namespace, secret.name, OTHER.uid, OTHER.manager)
+    assert await bench.data(secret.namespace, secret.name) == {"pip.conf": "new", ".pypirc": "old"}
+    await bench.secrets.disown(secret.namespace, secret.name, first.uid, OTHER.manager)
+    assert await bench.data(secret.namespace, secret.name) == {"pip.conf": "new"}
+    await bench.secrets.disown(secret.namespace, "absent", first.uid, OTHER.manager)
+    assert await bench.data(secret.namespace, "absent") is None
+
+
+async def test_a_frozen_secret(bench: Bench) -> None:
+    """422 on data when it would change; a no-op passes; a release still learns the uid, and deletes."""
+    secret = await manifest(bench, await bench.namespace())
+    written = await bench.secrets.apply(secret, force=False)
+    assert isinstance(written, Applied)
+    await bench.freeze(secret.namespace, secret.name)
+    assert await bench.secrets.apply(secret, force=False) == Applied(written.uid, created=False)
+    assert await bench.secrets.apply(replace(secret, data={"pip.conf": "new"}), force=False) == Clash(immutable=True)
+    assert await ask(bench, secret) == Applied(written.uid, created=False)
+    await bench.secrets.delete(secret.namespace, secret.name, written.uid)
+    assert await bench.data(secret.namespace, secret.name) is None
+
+
+async def test_a_namespace_that_has_not_opted_in(bench: Bench) -> None:
+    """No Secret is created there, and asking for an absent one says the same."""
+    secret = await manifest(bench, await bench.namespace(opted_in=False))
+    for reply in (await bench.secrets.apply(secret, force=False), await ask(bench, secret)):
+        assert isinstance(reply, Denied)
+        assert not reply.terminating
+
+
+async def test_a_namespace_that_opted_out(bench: Bench) -> None:
+    """No refresh any more, but everything that removes works."""
+    secret = await manifest(bench, await bench.namespace())
+    written = await bench.secrets.apply(secret, force=False)
+    assert isinstance(written, Applied)
+    await bench.opt_out(secret.namespace)
+    refreshed = replace(secret, data=DATA | {"pip.conf": "newer"})
+    assert isinstance(await bench.secrets.apply(refreshed, force=False), Denied)
+    assert await ask(bench, secret) == Applied(written.uid, created=False)
+    assert await ask(bench, secret, force=True) == Applied(written.uid, created=False)
+    await bench.secrets.delete(secret.namespace, secret.name, written.uid)
+    assert await bench.data(secret.namespace, secret.name) is None
+
+
+async def test_a_namespace_that_goes(bench: Bench) -> None:
+    """Terminating or gone: nothing can be created, and that is no error."""
+    secret = await manifest(bench, await bench.namespace())
+    gone = replace(secret, namespace="contract-gone")
+    await bench.terminate(secret.namespace)
+    for absent in (replace(secret, name="absent"), gone):
+        for reply in (await bench.secrets.apply(absent, force=False), await ask(bench, absent)):
+            assert isinstance(reply, Denied)
+            assert reply.terminating
+    await bench.secrets.delete("contract-gone", "absent", OTHER.uid)
+    await bench.secrets.disown("contract-gone", "absent", OTHER.uid, OTHER.manager)
+
+
+async def test_a_secret_that_is_being_deleted(bench: Bench) -> None:
+    """The API server takes the apply; it is no success, since the Secret goes with it."""
+    secret = await manifest(bench, await bench.namespace())
+    await bench.secrets.apply(secret, force=False)
+    await bench.hold_and_delete(secret.namespace, secret.name)
+    with pytest.raises(Conflict):
+        await bench.secrets.apply(secret, force=False)
+    with pytest.raises(Conflict):
+        await ask(bench, secret)
+
+
+async def test_a_secret_of_our_type_that_somebody_made(bench: Bench) -> None:
+    """The same type and no clash: it is joined, as any server-side apply does; what they wrote stays."""
+    secret = await manifest(bench, await bench.namespace())
+    await bench.plant(secret.namespace, secret.name, SECRET_TYPE, {"theirs": "kept"})
+    joined = await bench.secrets.apply(secret, force=False)
+    assert isinstance(joined, Applied)
+    assert not joined.created
+    assert await bench.data(secret.namespace, secret.name) == DATA | {"theirs": "kept"}
+
+
+async def test_only_our_type_is_deleted(bench: Bench) -> None:
+    """A wrong uid in the ledger could name somebody's Secret: admission refuses."""
+    if isinstance(bench, RealBench):
+        namespace = await bench.namespace()
+        await bench.plant(namespace, "foreign", "Opaque", {"a": "b"})
+        where = f"/api/v1/namespaces/{namespace}/secrets/foreign"
+        uid = (await bench._admin.send(Call("get", "secrets", "GET", where))).metadata["uid"]
+    else:
+        namespace, uid = await bench.namespace(), bench._fakes.secrets.plant("contract-1", "foreign").uid  # type: ignore[attr-defined]
+    with pytest.raises(Refused):
+        await bench.secrets.delete(namespace, "foreign", uid)
+
+
+async def test_the_secret_belongs_to_its_access(bench: Bench) -> None:
+    """In the access's own namespace Kubernetes collects it, even when a finalizer was stripped; elsewhere it cannot."""
+    secret = await manifest(bench, await bench.namespace())
+    fanned_out = replace(secret, namespace=await bench.namespace())
+    for each in (secret, fanned_out):
+        await bench.secrets.apply(each, force=False)
+    assert await bench.owners(secret.namespace, secret.name) == [secret.access.uid]
+    assert await bench.owners(fanned_out.namespace, fanned_out.name) == []
+
+
+async def test_no_data_comes_back(operator: Transport, admin: Transport) -> None:
+    """Replies are metadata alone, also to an apply of a Secret that holds more than ours."""
+    bench = RealBench(admin, KubernetesSecrets(operator), KubernetesObjects(operator, Events(operator, "pod")))
+    secret = await manifest(bench, await bench.namespace())
+    await bench.plant(secret.namespace, secret.name, SECRET_TYPE, {"theirs": "canary"})
+    bodies: list[object] = []
+    send = operator.send
+
+    async def watched(call: Call) -> object:
+        reply = await send(call)
+        bodies.append(reply.body)
+        return reply
+
+    operator.send = watched  # type: ignore[method-assign, assignment]
+    await bench.secrets.apply(secret, force=False)
+    await bench.secrets.apply(secret, force=True, dry_run=True)
+    assert [body.get("kind") for body in bodies] == ["PartialObjectMetadata"] * 2  # type: ignore[attr-defined]
+    assert "canary" not in str(bodies)
