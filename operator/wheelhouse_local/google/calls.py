@@ -1,0 +1,90 @@
+"""Every call of the emulated API: who calls, may they, what faults are asked for, and one line in the trace.
+
+Both edges, gRPC and REST, come through here, so that they answer alike.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from wheelhouse_local.google.errors import HTTP_STATUS, ApiError
+from wheelhouse_local.google.faults import Faults
+from wheelhouse_local.google.identities import Caller, Identities
+from wheelhouse_local.google.policies import Policies
+from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.trace import Trace
+
+T = TypeVar("T")
+
+_BY_NUMBER = {number: name for name, number in reversed(HTTP_STATUS.items())}
+
+
+class LostReplyError(Exception):
+    """The effect stands, and the reply shall not arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """The parts of the emulation that calls need."""
+
+    registry: Registry
+    policies: Policies
+    identities: Identities
+    faults: Faults
+    trace: Trace
+
+    def caller(self, authorization: str) -> Caller | None:
+        """Whose token a header `Bearer …` holds."""
+        kind, _, token = authorization.partition(" ")
+        return self.identities.resolve(token) if kind.lower() == "bearer" else None
+
+    async def call(
+        self, method: str, authorization: str, resource: str, permission: str | None, run: Callable[[], T]
+    ) -> T:
+        """Answer one call.
+
+        Args:
+            method: Service.Method, for faults and the trace.
+            authorization: the header, `Bearer TOKEN`.
+            resource: what is called, and what the permission is asked on.
+            permission: what the caller needs there; None where everybody with a token may.
+            run: the effect.
+
+        Raises:
+            ApiError: the refusal, for the edge to put into its own form.
+            LostReplyError: a fault asked for a reply that does not arrive.
+        """
+        began = time.monotonic()
+        caller = self.caller(authorization)
+        status = "OK"
+        try:
+            fault = await self.faults.apply(method)
+            if fault is not None and fault.status:
+                raise ApiError(_BY_NUMBER.get(fault.status, "UNAVAILABLE"), "Injected by the test.")
+            self._check(caller, resource, permission)
+            result = run()
+            if fault is not None and fault.drop_reply:
+                raise LostReplyError
+            return result
+        except ApiError as error:
+            status = error.status
+            raise
+        except LostReplyError:
+            status = "LOST"
+            raise
+        finally:
+            self.trace.record(caller.identity if caller else "", method, resource, status, began)
+
+    def _check(self, caller: Caller | None, resource: str, permission: str | None) -> None:
+        if caller is None:
+            raise ApiError(
+                "UNAUTHENTICATED",
+                "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+                "valid authentication credential.",
+            )
+        if permission is not None and not self.policies.allowed(caller, resource, permission):
+            where = f"//artifactregistry.googleapis.com/{resource}"
+            raise ApiError(
+                "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."
+            )

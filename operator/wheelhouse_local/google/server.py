@@ -1,0 +1,147 @@
+"""All of the emulated Google in one process: REST, gRPC, Security Token Service, metadata server, index."""
+
+import asyncio
+import json
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from wheelhouse_local.constants import OWNER, PROJECT
+from wheelhouse_local.google import rest, rpc
+from wheelhouse_local.google.calls import Google
+from wheelhouse_local.google.control import Control
+from wheelhouse_local.google.faults import Faults
+from wheelhouse_local.google.identities import Identities
+from wheelhouse_local.google.index import Index
+from wheelhouse_local.google.metadata import MetadataServer
+from wheelhouse_local.google.policies import Policies
+from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.sts import KeySet, TokenService
+from wheelhouse_local.google.trace import Trace
+from wheelhouse_local.state import write_private
+
+OWNER_TOKEN_LIFE = 10 * 365 * 24 * 3600
+SERVICE_ACCOUNTS = ("ci", "analytics")
+"""Google service accounts that exist in the project from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the process is told: its data folder, the API server that signs tokens, and a cap on token lives (s)."""
+
+    data: Path
+    kubernetes_server: str
+    kubernetes_ca: Path
+    kubernetes_token_file: Path
+    token_lifetime: int | None = None
+
+
+class Server:
+    """Starts everything, and writes endpoints.json when it serves."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        data = configuration.data
+        data.mkdir(parents=True, exist_ok=True)
+        self._configuration = configuration
+        self._store = Store(data / "google.sqlite")
+        policies = Policies(self._store)
+        identities = Identities(self._store, time.time)
+        self.google = Google(
+            Registry(self._store, policies), policies, identities, Faults(), Trace(data / "requests.jsonl")
+        )
+        self._runners: list[web.AppRunner] = []
+
+    async def start(self) -> dict[str, str]:
+        """Serve on ports of 127.0.0.1; the same ones as at the last start where they are free."""
+        data, google, cap = self._configuration.data, self.google, self._configuration.token_lifetime
+        google.identities.sweep()
+        for name in SERVICE_ACCOUNTS:
+            self._store.put("service-account", f"{name}@{PROJECT}.iam.gserviceaccount.com", {})
+        self._owner_token()
+        keys = KeySet(
+            self._configuration.kubernetes_server,
+            self._configuration.kubernetes_ca,
+            self._configuration.kubernetes_token_file,
+        )
+        before = _read(data / "endpoints.json")
+        app = web.Application()
+        app.add_routes(Control(google, self._store, cap).routes())
+        app.add_routes(TokenService(google, keys, cap).routes())
+        app.add_routes(rest.routes(google))
+        api = await self._serve(app, before.get("artifactRegistry"))
+        metadata = await self._serve(MetadataServer(google).app(), before.get("metadata"))
+        index = await self._serve(Index(google, self._store, data / "files").app(), before.get("index"))
+        wanted = _free(_port(before.get("artifactRegistryGrpc")))
+        self._grpc, grpc_port = await rpc.serve(google, data, wanted)
+        endpoints = {
+            "artifactRegistry": api,
+            "artifactRegistryGrpc": f"127.0.0.1:{grpc_port}",
+            "sts": api,
+            "metadata": metadata,
+            "index": index,
+        }
+        write_private(data / "endpoints.json", json.dumps(endpoints, indent=2) + "\n")
+        return endpoints
+
+    async def stop(self) -> None:
+        """Stop serving and close the files."""
+        await self._grpc.stop(grace=1)
+        for runner in self._runners:
+            await runner.cleanup()
+        self._store.close()
+        self.google.trace.close()
+
+    async def _serve(self, app: web.Application, before: str | None) -> str:
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        self._runners.append(runner)
+        site = web.TCPSite(runner, "127.0.0.1", _free(_port(before)))
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        return f"http://{host}:{port}/"
+
+    def _owner_token(self) -> None:
+        path = self._configuration.data / "owner-token"
+        if not path.exists() or self.google.identities.resolve(path.read_text().strip()) is None:
+            write_private(path, self.google.identities.issue(f"user:{OWNER}", OWNER_TOKEN_LIFE))
+
+
+async def run(configuration: Configuration) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    server = Server(configuration)
+    endpoints = await server.start()
+    print("The emulated Google serves on", ", ".join(sorted(set(endpoints.values()))), flush=True)
+    await stopped.wait()
+    await server.stop()
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _port(address: str | None) -> int:
+    text = (address or "").rstrip("/").rpartition(":")[2]
+    return int(text) if text.isdigit() else 0
+
+
+def _free(port: int) -> int:
+    """The port if nobody listens there, else 0: any."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
