@@ -102,6 +102,16 @@ def test_a_failed_build_leaves_nothing_to_trip_over(machine: Machine) -> None:
     assert binaries.find(_ignore).version == "v1.37.2"
 
 
+def test_a_part_of_a_cache_is_replaced(machine: Machine) -> None:
+    """A folder that lacks a program, from an interrupted copy, gives way to a whole one."""
+    machine.kubernetes(machine.folder / "part", "v1.37.2", ("etcd",))
+    build.cache().mkdir(parents=True)
+    (machine.folder / "part").rename(build.cache() / build.VERSION)
+    machine.go(BUILD)
+    assert binaries.find(_ignore).version == "v1.37.2"
+    assert sorted(path.name for path in (build.cache() / build.VERSION).iterdir()) == sorted(PROGRAMS)
+
+
 def test_two_at_once_build_once(machine: Machine) -> None:
     """Who comes while another builds waits for it, says so, and uses its result."""
     gate = machine.folder / "gate"
@@ -111,7 +121,7 @@ def test_two_at_once_build_once(machine: Machine) -> None:
     folders: list[Path] = []
 
     def run(said: threading.Event) -> threading.Thread:
-        thread = threading.Thread(target=lambda: folders.append(build.ensure(lambda _: said.set())))
+        thread = threading.Thread(target=lambda: folders.append(build.ensure(lambda _: said.set())), daemon=True)
         thread.start()
         return thread
 
