@@ -1,0 +1,5 @@
+"""`python -m wheelhouse`."""
+
+from wheelhouse.cli.main import main
+
+main()

@@ -1,0 +1,234 @@
+"""The composition root: settings in, a running operator out."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+import kopf
+import structlog
+
+from wheelhouse.clients.artifact_registry.calls import GoogleRepositories
+from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.identity import GOOGLE_UNIVERSE, MetadataFacts, metadata_facts, operator_credentials
+from wheelhouse.clients.index import PackageIndex
+from wheelhouse.clients.kubernetes.admission import enforcement
+from wheelhouse.clients.kubernetes.connection import Connection
+from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.objects import KubernetesObjects
+from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
+from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
+from wheelhouse.clients.kubernetes.transport import Transport
+from wheelhouse.clients.policies import GooglePolicies
+from wheelhouse.clients.tokens import FederatedTokens, Federation
+from wheelhouse.domain.iam import WorkloadIdentity
+from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable, WheelhouseError
+from wheelhouse.handlers.events import kopf_settings, watches
+from wheelhouse.reconcile.loop import Loop
+from wheelhouse.reconcile.ports import Options, World
+from wheelhouse.runtime.cache import ObjectCache
+from wheelhouse.runtime.http import HttpServer
+from wheelhouse.runtime.informer import Informer
+from wheelhouse.runtime.metrics import Metrics
+from wheelhouse.runtime.queue import UNIT_NAMES, WorkQueue
+from wheelhouse.settings import ProjectPolicy, Settings
+
+logger = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+
+TOKEN_LIFETIME = timedelta(hours=1)
+STUCK_AFTER = 300.0
+"""Seconds that a key may wait for a worker before the operator calls itself dead and is started again."""
+RETRY_SECONDS = 2.0
+
+
+def workload(settings: Settings, facts: MetadataFacts | None) -> tuple[WorkloadIdentity, Federation]:
+    """How this cluster's ServiceAccounts are known to Google: settings first, then the metadata server.
+
+    Raises:
+        Invalid: neither knows, or they disagree.
+    """
+    pool = settings.workload_identity_pool or (facts.pool if facts else None)
+    number = settings.workload_identity_project_number or (facts.project_number if facts else None)
+    if pool is None or number is None:
+        raise Invalid(
+            "The Workload Identity pool is not known: run on GKE, or set WHEELHOUSE_WORKLOAD_IDENTITY_POOL, "
+            "WHEELHOUSE_WORKLOAD_IDENTITY_PROJECT_NUMBER and WHEELHOUSE_WORKLOAD_IDENTITY_PROVIDER."
+        )
+    if settings.workload_identity_provider is not None:
+        identity = WorkloadIdentity(number, pool, gke=False)
+        return identity, Federation.provider(settings.workload_identity_provider)
+    cluster = settings.gke_cluster or (facts.cluster if facts else None)
+    if cluster is None:
+        raise Invalid("The GKE cluster is not known: set WHEELHOUSE_GKE_CLUSTER, or a provider outside GKE.")
+    if facts is not None and facts.cluster is not None and settings.gke_cluster is None and pool != facts.pool:
+        raise Invalid(
+            f"WHEELHOUSE_WORKLOAD_IDENTITY_POOL is {pool}, the cluster's pool is {facts.pool}: correct the setting, "
+            "and the admission policy wheelhouse-tokens with it (manifests/base/settings.yaml is the place of both)."
+        )
+    return WorkloadIdentity(number, pool), Federation.gke(pool, cluster)
+
+
+class Operator:
+    """One process: probes first, then the loop once everything it needs is there."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._complaint: str | None = "Starting."
+        self._queue: WorkQueue | None = None
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            Invalid: a setting is missing or wrong; the message says which.
+        """
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        server = HttpServer(self._metrics.registry, self._dead, lambda: self._complaint)
+        await server.start(self._settings.http_host, self._settings.http_port)
+        work = asyncio.create_task(self._work(stop))
+        waiting = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            self._complaint = "Stopping."
+            await _end(waiting, work)
+            await server.stop()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            connection = Connection()
+            await connection.open()
+            session = await stack.enter_async_context(connection.session())
+            transport = Transport(session, connection.server, self._metrics.kubernetes)
+            settings = self._settings
+            objects = KubernetesObjects(transport, Events(transport, settings.pod_name))
+            await self._enforced(transport)
+            cache = ObjectCache()
+            loops: list[Loop] = []
+            self._queue = queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
+            self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
+            world = await self._world(stack, transport, objects, cache, queue)
+            loops.append(Loop(world))
+            informer = Informer(cache, queue)
+            await self._until_answered(lambda: informer.sync(objects))
+            informer.start()
+            watching = watches(informer, connection.server, connection.session())
+            async with _running(queue.run(), self._resync(informer, objects)):
+                self._complaint = None
+                logger.info("Ready", server=connection.server, pool=world.workload.pool)
+                await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True, stop_flag=stop)
+
+    async def _world(
+        self,
+        stack: contextlib.AsyncExitStack,
+        transport: Transport,
+        objects: KubernetesObjects,
+        cache: ObjectCache,
+        queue: WorkQueue,
+    ) -> World:
+        settings, google = self._settings, self._metrics.google
+        facts = await self._until_answered(metadata_facts)
+        identity, federation = workload(settings, facts)
+        universe = settings.universe_domain or (facts.universe if facts else GOOGLE_UNIVERSE)
+        credentials = await operator_credentials(universe)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        registry = ArtifactRegistry(credentials, universe, settings.artifact_registry_endpoint, google)
+        stack.push_async_callback(registry.close)
+        accounts = ServiceAccountTokens(transport, federation.audience)
+        sts = settings.sts_endpoint or f"https://sts.{universe}/"
+        return World(
+            repositories=GoogleRepositories(registry),
+            policies=GooglePolicies(registry),
+            tokens=FederatedTokens(accounts, http, sts, federation, google),
+            index=PackageIndex(http, settings.index_url_template, google),
+            secrets=KubernetesSecrets(transport),
+            objects=objects,
+            cache=cache,
+            queue=queue,
+            workload=identity,
+            options=await self._options(objects),
+            now=lambda: datetime.now(UTC),
+            jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
+        )
+
+    async def _options(self, objects: KubernetesObjects) -> Options:
+        settings = self._settings
+        cluster = settings.cluster_name
+        if cluster is None:
+            cluster = await self._until_answered(objects.kube_system_uid)
+        return Options(
+            cluster=cluster,
+            any_project=settings.project_policy is ProjectPolicy.ANY,
+            index_url_template=settings.index_url_template,
+            verify_access=settings.verify_access,
+            drift_interval=timedelta(seconds=settings.drift_interval),
+            token_lifetime=TOKEN_LIFETIME,
+        )
+
+    async def _enforced(self, transport: Transport) -> None:
+        """Wait until the admission policies bite: before that nothing is minted and nothing is written."""
+        settings = self._settings
+        while True:
+            complaint = await self._until_answered(
+                lambda: enforcement(transport, settings.pod_namespace, settings.service_account)
+            )
+            if complaint is None:
+                return
+            self._complain(complaint)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _resync(self, informer: Informer, objects: KubernetesObjects) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync_interval)
+            try:
+                await informer.sync(objects)
+            except WheelhouseError as error:
+                logger.warning("A resync failed; the next one will try again", because=error.message)
+                continue
+            informer.resync()
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask until Kubernetes or the metadata server answers; a missing CRD or right is told by the probe."""
+        while True:
+            try:
+                return await ask()
+            except (Unavailable, Refused, NotReady) as error:
+                self._complain(error.message)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _complain(self, complaint: str) -> None:
+        if complaint != self._complaint:
+            logger.warning("Not ready", because=complaint)
+        self._complaint = complaint
+
+    def _dead(self) -> str | None:
+        """What the liveness probe tells: a queue that does not move is started again."""
+        waited = self._queue.oldest() if self._queue else 0.0
+        return f"A key has waited for {waited:.0f} s." if waited > STUCK_AFTER else None
+
+
+@contextlib.asynccontextmanager
+async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run tasks beside the body, and end them with it."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        await _end(*tasks)
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
