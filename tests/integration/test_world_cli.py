@@ -46,6 +46,8 @@ class Checkout:
         shutil.copytree(Path(wheelhouse_local.__file__).parent, local, ignore=ignored)
         self._place("google_process.py", local / "google" / "__main__.py")
         self._place("operator_process.py", self._source / "wheelhouse" / "__main__.py")
+        # Without it, an installed `wheelhouse` would come before this one.
+        (self._source / "wheelhouse" / "__init__.py").touch()
         shutil.copy(Path(wheelhouse.__file__).with_name("settings.py"), self._source / "wheelhouse")
         for name, folder in (("crds", root / "crds"), ("manifests", root / "manifests" / "overlays" / "local")):
             self._place(f"{name}.yaml", folder / "all.yaml")
