@@ -7,11 +7,12 @@ from typing import Any
 import aiohttp
 import kopf
 
-from wheelhouse.domain.objects import FINALIZER, Kind
+from wheelhouse.domain.objects import Kind
 from wheelhouse.runtime.informer import Informer
 
 GROUP = "wheelhouse.dev"
 VERSION = "v1alpha1"
+KOPF_FINALIZER = "wheelhouse.dev/kopf-sets-none"
 
 
 class EndlessBackoff:
@@ -63,7 +64,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 290
     settings.watching.chunk_size = 500
-    settings.persistence.finalizer = FINALIZER
+    # Kopf takes its finalizer off objects that no handler of its own must release: it must not be ours.
+    settings.persistence.finalizer = KOPF_FINALIZER
     settings.peering.standalone = True
     settings.process.ultimate_exiting_timeout = 20
     return settings

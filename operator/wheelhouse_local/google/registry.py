@@ -26,7 +26,7 @@ _new_package = types.Package.pb()
 _ID = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
 _OUTPUT_ONLY = ("create_time", "update_time", "registry_uri", "size_bytes", "satisfies_pzs", "satisfies_pzi")
-_IMMUTABLE = ("format", "mode", "kms_key_name")
+_IMMUTABLE = ("format_", "mode", "kms_key_name")
 _STANDARD = types.Repository.Mode.STANDARD_REPOSITORY
 _PYTHON = types.Repository.Format.PYTHON
 
@@ -46,7 +46,7 @@ class Registry:
             raise not_found()
         repository = json_format.ParseDict(found, _new_repository())
         _, project, _, location, _, repository_id = name.split("/")
-        form = types.Repository.Format(repository.format).name.lower()
+        form = types.Repository.Format(repository.format_).name.lower()
         repository.registry_uri = f"{location}-{form}.pkg.dev/{project}/{repository_id}"
         return repository
 
@@ -64,7 +64,7 @@ class Registry:
         repository.CopyFrom(wanted)
         for field in _OUTPUT_ONLY:
             repository.ClearField(field)
-        if repository.format != _PYTHON:
+        if repository.format_ != _PYTHON:
             raise unimplemented("A repository of another format than PYTHON")
         repository.mode = repository.mode or _STANDARD
         if repository.mode != _STANDARD or repository.WhichOneof("mode_config"):
@@ -163,6 +163,8 @@ class Registry:
 
 
 def _snake(path: str) -> str:
+    if path == "format":
+        return "format_"  # proto-plus names the field so; masks say `format`.
     return re.sub(r"(?<!^)([A-Z])", lambda found: f"_{found[1].lower()}", path)
 
 
