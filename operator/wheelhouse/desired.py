@@ -12,7 +12,7 @@ from wheelhouse.domain.iam import SUBJECT_LIMIT, Grant, Identity, Role, Workload
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import PROJECTS_ANNOTATION, CustomObject, Namespace, Requirement, Selector
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import DeletionPolicy, DesiredRepository, Ownership
+from wheelhouse.domain.repository import AccessFrom, DeletionPolicy, DesiredRepository, Ownership
 from wheelhouse.errors import Invalid
 
 
@@ -35,8 +35,6 @@ def desired_repository(
     except ValidationError as error:
         raise Invalid(_complaint(error)) from None
     project = _project(spec.project, namespace, any_project=any_project)
-    access_from = spec.access_from
-    selector = access_from.namespace_selector if access_from else None
     repository_id = spec.repository_id or stored.key.name
     name = RepositoryName(project, spec.location, repository_id)
     if RepositoryName.parse(name.full) is None:
@@ -45,9 +43,20 @@ def desired_repository(
         name=name,
         ownership=Ownership.of(cluster, stored.key),
         description=spec.description,
-        deletion_policy=DeletionPolicy(spec.deletion_policy.value),
-        access_from=frozenset(access_from.namespaces or ()) if access_from else frozenset(),
-        access_from_selector=_selector(selector) if selector is not None else None,
+    )
+
+
+def desired_access_from(stored: CustomObject) -> AccessFrom | None:
+    """Whom a PythonRepository lets in, whatever its project; None when its spec does not parse."""
+    try:
+        spec = PythonRepositorySpec.model_validate(dict(stored.spec))
+    except ValidationError:
+        return None
+    if spec.access_from is None:
+        return AccessFrom()
+    selector = spec.access_from.namespace_selector
+    return AccessFrom(
+        frozenset(spec.access_from.namespaces or ()), _selector(selector) if selector is not None else None
     )
 
 

@@ -7,7 +7,7 @@ from wheelhouse.domain.iam import Role
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace, Requirement, Selector
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import DeletionPolicy, DesiredRepository, Ownership
+from wheelhouse.domain.repository import AccessFrom
 from wheelhouse.plan.consent import RepositoryView, consent
 
 REPOSITORY = ObjectKey("owners", "wheels")
@@ -22,10 +22,8 @@ def access(namespace: str = "team-a", role: Role = Role.READER) -> DesiredAccess
 def view(
     *namespaces: str, selector: Selector | None = None, ready: bool = True, name: RepositoryName | None = NAME
 ) -> RepositoryView:
-    desired = DesiredRepository(
-        NAME, Ownership.of("c", REPOSITORY), None, DeletionPolicy.ORPHAN, frozenset(namespaces), selector
-    )
-    return RepositoryView(REPOSITORY, desired, ready, name, "https://x/simple/", "https://x/")
+    access_from = AccessFrom(frozenset(namespaces), selector)
+    return RepositoryView(REPOSITORY, access_from, ready, name, "https://x/simple/", "https://x/")
 
 
 NAMESPACE = Namespace("team-a", {"team": "a"})
@@ -36,13 +34,13 @@ OWN = Namespace("owners")
 def test_the_repositorys_own_namespace_needs_no_consent(role: Role) -> None:
     """In the repository's namespace every role is had without accessFrom, even before the Namespace is seen."""
     for namespace in (OWN, None):
-        judged = consent(access("owners", role), namespace, view())
+        judged = consent(access("owners", role), namespace, view(), holds=False)
         assert (judged.permitted, judged.may_add, judged.check.reason) == (True, True, Reason.RESOLVED_REFS)
 
 
 def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
     """In one's own namespace the message says that the repository is not there, and what to do."""
-    judged = consent(access("owners"), OWN, None)
+    judged = consent(access("owners"), OWN, None, holds=False)
     assert (judged.permitted, judged.may_add) == (False, False)
     assert judged.check.reason is Reason.REPOSITORY_NOT_FOUND
 
@@ -59,7 +57,7 @@ def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
 )
 def test_another_namespace_reads_with_consent(namespace: Namespace, repository: RepositoryView, role: Role) -> None:
     """A namespace that accessFrom names or selects may be Reader."""
-    judged = consent(access(role=role), namespace, repository)
+    judged = consent(access(role=role), namespace, repository, holds=False)
     assert (judged.permitted, judged.may_add, judged.check.reason) == (True, True, Reason.RESOLVED_REFS)
 
 
@@ -76,15 +74,15 @@ FORBIDDEN = {
 @pytest.mark.parametrize("role", list(Role))
 def test_absent_and_forbidden_are_the_same(namespace: Namespace | None, repository: RepositoryView, role: Role) -> None:
     """Without consent the whole judgment equals that of a repository that does not exist."""
-    judged = consent(access(role=role), namespace, repository)
-    assert judged == consent(access(role=role), namespace, None)
+    judged = consent(access(role=role), namespace, repository, holds=False)
+    assert judged == consent(access(role=role), namespace, None, holds=False)
     assert (judged.permitted, judged.may_add, judged.check.reason) == (False, False, Reason.REF_NOT_PERMITTED)
 
 
 def test_another_namespace_never_writes() -> None:
     """A role above Reader across namespaces looks like a repository that does not exist."""
-    judged = consent(access(role=Role.WRITER), NAMESPACE, view("team-a"))
-    assert judged == consent(access(role=Role.WRITER), NAMESPACE, None)
+    judged = consent(access(role=Role.WRITER), NAMESPACE, view("team-a"), holds=False)
+    assert judged == consent(access(role=Role.WRITER), NAMESPACE, None, holds=False)
     assert not judged.permitted
 
 
@@ -92,13 +90,18 @@ def test_another_namespace_never_writes() -> None:
 def test_a_repository_that_is_not_ready_withdraws_nothing(repository: RepositoryView) -> None:
     """Not Ready, or not yet resolved, keeps what an access has and adds nothing."""
     for who, namespace in ((access(), NAMESPACE), (access("owners"), OWN)):
-        judged = consent(who, namespace, repository)
+        judged = consent(who, namespace, repository, holds=False)
         assert (judged.permitted, judged.may_add) == (True, False)
         assert judged.check.reason is Reason.REPOSITORY_NOT_READY
 
 
-def test_an_unreadable_repository_withdraws_nothing_and_grants_nothing() -> None:
-    """A repository that no longer parses and is not Ready is no withdrawal of consent."""
-    unreadable = RepositoryView(REPOSITORY, None, ready=False, name=NAME, index_url=None, upload_url=None)
-    judged = consent(access(), NAMESPACE, unreadable)
-    assert (judged.permitted, judged.may_add) == (True, False)
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("role", Role)
+def test_an_unreadable_repository_withdraws_nothing_and_grants_nothing(role: Role, ready: bool) -> None:
+    """A repository that no longer parses lets nobody in, whatever its status says, and keeps what is held."""
+    unreadable = RepositoryView(REPOSITORY, None, ready=ready, name=NAME, index_url=None, upload_url=None)
+    held = consent(access(role=role), NAMESPACE, unreadable, holds=True)
+    assert (held.permitted, held.may_add) == (True, False)
+    stranger = consent(access(role=role), NAMESPACE, unreadable, holds=False)
+    assert stranger == consent(access(role=role), NAMESPACE, None, holds=False)
+    assert not stranger.permitted

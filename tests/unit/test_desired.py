@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from wheelhouse.desired import deletion_policy, desired_access, desired_grants, desired_repository
+from wheelhouse.desired import deletion_policy, desired_access, desired_access_from, desired_grants, desired_repository
 from wheelhouse.domain.access import DesiredSecret, Subject, SubjectKind
 from wheelhouse.domain.iam import Grant, Identity, Role, WorkloadIdentity
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Namespace, Requirement, Selector
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import DeletionPolicy, DesiredRepository, Ownership
+from wheelhouse.domain.repository import AccessFrom, DeletionPolicy, DesiredRepository, Ownership
 from wheelhouse.errors import Invalid
 
 NAMESPACE = Namespace("team-a", projects=("acme-packages", "acme-other"))
@@ -49,43 +49,44 @@ def test_a_small_spec_is_enough() -> None:
         name=RepositoryName("acme-packages", "us-central1", "wheels"),
         ownership=Ownership.of("cluster-1", ObjectKey("team-a", "wheels")),
         description=None,
-        deletion_policy=DeletionPolicy.ORPHAN,
-        access_from=frozenset(),
-        access_from_selector=None,
     )
 
 
 def test_every_field_of_the_spec_counts() -> None:
     """What the spec says beats every default."""
-    desired = repository(
-        project="acme-other",
-        repositoryId="team-wheels",
-        description="ours",
-        deletionPolicy="Delete",
-        accessFrom={
-            "namespaces": ["team-b"],
-            "namespaceSelector": {
-                "matchLabels": {"team": "b"},
-                "matchExpressions": [
-                    {"key": "env", "operator": "NotIn", "values": ["dev"]},
-                    {"key": "old", "operator": "DoesNotExist"},
-                ],
-            },
-        },
-    )
+    desired = repository(project="acme-other", repositoryId="team-wheels", description="ours", deletionPolicy="Delete")
     assert desired.name == RepositoryName("acme-other", "us-central1", "team-wheels")
-    assert (desired.description, desired.deletion_policy) == ("ours", DeletionPolicy.DELETE)
-    assert desired.access_from == {"team-b"}
-    assert desired.access_from_selector == Selector(
-        (Requirement("team", "In", ("b",)), Requirement("env", "NotIn", ("dev",)), Requirement("old", "DoesNotExist"))
+    assert desired.description == "ours"
+
+
+def admitted(**access_from: Any) -> AccessFrom | None:
+    return desired_access_from(stored(location="us-central1", accessFrom=access_from))
+
+
+def test_whom_a_repository_lets_in() -> None:
+    """Names and selector are taken as they stand, whatever the project is."""
+    expressions = [
+        {"key": "env", "operator": "NotIn", "values": ["dev"]},
+        {"key": "old", "operator": "DoesNotExist"},
+    ]
+    found = admitted(
+        namespaces=["team-b"], namespaceSelector={"matchLabels": {"team": "b"}, "matchExpressions": expressions}
     )
+    requirements = (
+        Requirement("team", "In", ("b",)),
+        Requirement("env", "NotIn", ("dev",)),
+        Requirement("old", "DoesNotExist"),
+    )
+    assert found == AccessFrom(frozenset({"team-b"}), Selector(requirements))
+    assert desired_access_from(stored(location="us-central1")) == AccessFrom()
+    assert desired_access_from(stored(location=7)) is None
 
 
 def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
     """`namespaceSelector: {}` selects all namespaces; leaving it out selects none."""
-    assert repository(accessFrom={"namespaceSelector": {}}).access_from_selector == Selector()
-    assert repository(accessFrom={}).access_from_selector is None
-    assert repository(accessFrom={"namespaces": ["b"]}).access_from_selector is None
+    assert admitted(namespaceSelector={}) == AccessFrom(frozenset(), Selector())
+    assert admitted() == AccessFrom()
+    assert admitted(namespaces=["b"]) == AccessFrom(frozenset({"b"}))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from wheelhouse.domain.repository import (
     OBJECT_LABEL,
     PYTHON_FORMAT,
     STANDARD_MODE,
-    DeletionPolicy,
     DesiredRepository,
     ObservedRepository,
     Ownership,
@@ -35,7 +34,7 @@ RIVAL = ObjectKey("team-b", "wheels")
 
 
 def desired(description: str | None = None) -> DesiredRepository:
-    return DesiredRepository(NAME, OWNERSHIP, description, DeletionPolicy.ORPHAN, frozenset(), None)
+    return DesiredRepository(NAME, OWNERSHIP, description)
 
 
 def observed(

@@ -69,6 +69,7 @@ class Namespace:
     labels: Mapping[str, str] = field(default_factory=dict)
     projects: tuple[str, ...] = ()
     deleting: bool = False
+    resource_version: int = field(default=0, compare=False)
 
     @property
     def opted_in(self) -> bool:
@@ -85,6 +86,7 @@ class Namespace:
             labels=dict(meta.get("labels") or {}),
             projects=tuple(part.strip() for part in listed.split(",") if part.strip()),
             deleting="deletionTimestamp" in meta,
+            resource_version=int(meta.get("resourceVersion", 0)),
         )
 
 

@@ -5,6 +5,7 @@ must equal the model, so that no value can smuggle in a line, a section or anoth
 """
 
 import configparser
+import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +72,7 @@ def render(configuration: ClientConfiguration) -> dict[str, str]:
     Raises:
         RenderError: a text does not read back as the model.
     """
+    _check(configuration)
     texts = {
         "pip.conf": _pip_conf(configuration),
         "uv.toml": _uv_toml(configuration),
@@ -81,6 +83,19 @@ def render(configuration: ClientConfiguration) -> dict[str, str]:
         texts[".pypirc"] = _pypirc(configuration, configuration.upload_url)
     _read_back(configuration, texts)
     return texts
+
+
+def _check(configuration: ClientConfiguration) -> None:
+    """No value may hold what a format reads as more than text: white space, quotes, escapes, anything not ASCII."""
+    values = {
+        "name": configuration.name,
+        "index_url": configuration.index_url,
+        "upload_url": configuration.upload_url or configuration.index_url,
+        "token": configuration.token.value,
+    }
+    for name, value in values.items():
+        if not re.fullmatch(r"[!-~]+", value) or re.search(r"[\"'\\#]", value):
+            raise RenderError(f"{name}: a character that has no place in a client's configuration")
 
 
 def _pip_conf(configuration: ClientConfiguration) -> str:
@@ -100,9 +115,10 @@ def _uv_toml(configuration: ClientConfiguration) -> str:
 
 
 def _pypirc(configuration: ClientConfiguration, upload_url: str) -> str:
+    server = _server(configuration)
     return (
-        f"[distutils]\nindex-servers =\n    {configuration.name}\n\n"
-        f"[{configuration.name}]\nrepository = {upload_url}\n"
+        f"[distutils]\nindex-servers =\n    {server}\n\n"
+        f"[{server}]\nrepository = {upload_url}\n"
         f"username = {USERNAME}\npassword = {configuration.token.value}\n"
     )
 
@@ -118,19 +134,31 @@ def _read_back(configuration: ClientConfiguration, texts: dict[str, str]) -> Non
     index = {"name": configuration.name, "url": expected_url, "default": True}
     if configuration.upload_url is not None:
         index["publish-url"] = configuration.with_credentials(configuration.upload_url)
-        servers = {"index-servers": f"\n{configuration.name}"}
+        servers = {"index-servers": f"\n{_server(configuration)}"}
         section = {
             "repository": configuration.upload_url,
             "username": USERNAME,
             "password": configuration.token.value,
         }
-        if _ini(texts[".pypirc"]) != {"distutils": servers, configuration.name: section}:
+        if _ini(texts[".pypirc"]) != {"distutils": servers, _server(configuration): section}:
             raise RenderError(".pypirc does not read back as it was meant")
-    if tomllib.loads(texts["uv.toml"]) != {"index": [index]}:
+    if _toml(texts["uv.toml"]) != {"index": [index]}:
         raise RenderError("uv.toml does not read back as it was meant")
     words = ["machine", configuration.host, "login", USERNAME, "password", configuration.token.value]
     if _netrc_words(texts["netrc"]) != words:
         raise RenderError("netrc does not read back as it was meant")
+
+
+def _server(configuration: ClientConfiguration) -> str:
+    """The section of .pypirc; `distutils` is the one that lists the servers."""
+    return f"{configuration.name}-repository" if configuration.name == "distutils" else configuration.name
+
+
+def _toml(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise RenderError("uv.toml does not parse") from None
 
 
 def _ini(text: str) -> dict[str, dict[str, str]]:
@@ -138,8 +166,8 @@ def _ini(text: str) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(text)
-    except configparser.Error as error:
-        raise RenderError("an INI file does not parse") from error
+    except configparser.Error:
+        raise RenderError("an INI file does not parse") from None
     return {section: dict(parser.items(section)) for section in parser.sections()}
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import Selector
+from wheelhouse.domain.objects import Namespace, Selector
 
 CLUSTER_LABEL = "wheelhouse-cluster"
 OBJECT_LABEL = "wheelhouse-object"
@@ -41,15 +41,25 @@ class Ownership:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessFrom:
+    """Who may point an access at a repository, besides its own namespace: the union of names and selector."""
+
+    namespaces: frozenset[str] = frozenset()
+    selector: Selector | None = None
+
+    def admits(self, namespace: Namespace) -> bool:
+        """Whether this namespace is named or selected."""
+        selected = self.selector is not None and self.selector.matches(namespace.labels)
+        return namespace.name in self.namespaces or selected
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredRepository:
     """What one PythonRepository asks for; only fields that its spec sets are compared."""
 
     name: RepositoryName
     ownership: Ownership
     description: str | None
-    deletion_policy: DeletionPolicy
-    access_from: frozenset[str]
-    access_from_selector: Selector | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ class Claimant:
         held = {record.grant.identity for record in self.ledger if record.state is not GrantState.REJECTED}
         return tuple(grant for grant in self.wanted if grant.identity in held)
 
+    def addable(self) -> Iterable[Pair]:
+        """What may be added to the policy: what is permitted now, and what was granted and has drifted away."""
+        granted = {record.grant.identity for record in self.ledger if record.state is GrantState.GRANTED}
+        return (grant.identity for grant in self.wanted if self.may_add or grant.identity in granted)
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyPlan:
@@ -65,11 +70,12 @@ def plan_policy(
     owned = {record.grant.identity: record.grant for c in claimants for record in c.ledger if record.state.owned}
     present = observed.grants()
     remove = tuple(grant for pair, grant in sorted(owned.items()) if pair in present and pair not in wanted)
-    missing = sorted(pair for pair in wanted if pair not in present and pair not in rejected)
+    addable = frozenset(pair for claimant in claimants for pair in claimant.addable())
+    missing = sorted(pair for pair in wanted if pair in addable and pair not in present and pair not in rejected)
     room = max(0, MEMBER_LIMIT - observed.size + len(remove))
     full = frozenset(missing[room:])
     add = tuple(wanted[pair] for pair in missing[:room] if only is None or pair in only)
-    known = _Known(present, frozenset(owned), rejected, full)
+    known = _Known(present, frozenset(owned), rejected, addable - full)
     before = {c.access: (*_records(c, known), *_leaving(c, wanted)) for c in claimants}
     done = frozenset(grant.identity for grant in add)
     after = {c.access: tuple(_settle(record, done) for record in _records(c, known)) for c in claimants}
@@ -82,21 +88,21 @@ class _Known:
     present: frozenset[Pair]
     owned: frozenset[Pair]
     rejected: Mapping[Pair, str]
-    full: frozenset[Pair]
+    addable: frozenset[Pair]
 
 
 def _records(claimant: Claimant, known: _Known) -> Iterable[GrantRecord]:
     """The ledger of what this access wants, as it must stand before the policy is set."""
     for grant in claimant.claims():
         pair = grant.identity
-        if pair in known.owned:
+        if pair in known.rejected and pair not in known.present:
+            yield GrantRecord(grant, GrantState.REJECTED, known.rejected[pair])
+        elif pair in known.owned:
             # Whoever claims what any ledger owns owns it too, so that the last claimant removes it.
             yield GrantRecord(grant, GrantState.GRANTED if pair in known.present else GrantState.RECORDED)
         elif pair in known.present:
             yield GrantRecord(grant, GrantState.EXISTING)
-        elif pair in known.rejected:
-            yield GrantRecord(grant, GrantState.REJECTED, known.rejected[pair])
-        elif pair not in known.full:
+        elif pair in known.addable:
             yield GrantRecord(grant, GrantState.RECORDED)
 
 

@@ -35,7 +35,7 @@ def tolerable(expires: datetime | None, refresh: datetime | None, now: datetime)
     """
     if expires is None or refresh is None:
         return False
-    return expires - now > (expires - refresh) / 2
+    return expires - now > max(timedelta(), (expires - refresh) / 2)
 
 
 def probe_delay(elapsed: timedelta) -> float:

@@ -47,14 +47,14 @@ class AccessUnit:
         if stored.deleting:
             return await self._release(stored)
         try:
-            claim = self._claims.of(stored)
+            self._claims.of(stored)
         except Invalid as error:
             self._ledger.note_access(stored, granted=failed(error.reason, error.message))
             return await self._ledger.report(KIND, key)
         held = await hold(self._world, KIND, stored)
         if held is None:
             return None
-        self._decide(held, claim)
+        self._decide(held, self._claims.of(held))
         self._wake(held)
         return await self._ledger.report(KIND, key)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wheelhouse.desired import desired_access, desired_grants, desired_repository
+from wheelhouse.desired import desired_access, desired_access_from, desired_grants
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.iam import Grant
 from wheelhouse.domain.names import ObjectKey, RepositoryName
@@ -53,9 +53,11 @@ class Claims:
         """
         access = desired_access(stored)
         repository = self._view(access.repository)
-        judged = consent(access, self.namespace(access.key.namespace), repository)
+        holds = any(record.state.owned for record in self._ledger.access(stored).grants)
+        judged = consent(access, self.namespace(access.key.namespace), repository, holds=holds)
         grants, complaint = desired_grants(access, self._world.workload)
-        wanted = grants if judged.permitted and not stored.deleting else ()
+        # Without the finalizer nothing would withdraw the grant again.
+        wanted = grants if judged.permitted and stored.finalized and not stored.deleting else ()
         return Claim(access, judged, repository, wanted, complaint)
 
     def claimant(self, stored: CustomObject, name: RepositoryName) -> Claimant:
@@ -87,19 +89,12 @@ class Claims:
         stored = self._world.cache.repository(key)
         if stored is None or stored.deleting:
             return None
-        options = self._world.options
-        namespace = self.namespace(key.namespace)
-        try:
-            # Consent does not hang on the project: losing its annotation stops new grants and withdraws none.
-            desired = desired_repository(stored, namespace, options.cluster, any_project=True)
-        except Invalid:
-            desired = None
         status = stored.status
         ready = by_type(status).get(ConditionType.READY, {}).get("status") == Truth.TRUE
         current = status.get("observedGeneration") == stored.generation
         return RepositoryView(
             key=key,
-            desired=desired,
+            access_from=desired_access_from(stored),
             ready=ready and current,
             name=RepositoryName.parse(str(status.get("repository"))),
             index_url=status.get("indexURL"),

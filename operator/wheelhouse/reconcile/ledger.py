@@ -94,13 +94,13 @@ class Ledger:
         for outage in [outage for outage in self._outages if outage[:2] == (kind, key)]:
             del self._outages[outage]
 
-    async def record(self, kind: Kind, key: ObjectKey) -> None:
-        """Write now what is known: the intent stands before the effect.
+    async def record(self, kind: Kind, key: ObjectKey) -> bool:
+        """Write now what is known: the intent stands before the effect. False when the object is gone.
 
         Raises:
             Conflict: the object changed since it was read; nothing was written.
         """
-        await self._write(kind, key)
+        return await self._write(kind, key)
 
     async def report(self, kind: Kind, key: ObjectKey) -> float | None:
         """Write what changed; mere progress waits. Returns the seconds to come back after, if it waits.
@@ -133,20 +133,21 @@ class Ledger:
             return repository_status(self.repository(stored), stored.status, now)
         return access_status(self.access(stored), stored.status, now)
 
-    async def _write(self, kind: Kind, key: ObjectKey) -> None:
+    async def _write(self, kind: Kind, key: ObjectKey) -> bool:
         async with self._locks[kind, key]:
             stored = self._stored(kind, key)
             if stored is None:
-                return
+                return False
             status = self._status(kind, stored)
             self._progress.pop((kind, key), None)
             if same(status, stored.status):
-                return
+                return True
             written = await self._world.objects.write_status(kind, stored, status)
             if written is None:
-                return
+                return False
             self._world.cache.store(kind, written)
         await self._tell(kind, written, stored.status)
+        return True
 
     async def _tell(self, kind: Kind, stored: CustomObject, before: Mapping[str, Any]) -> None:
         """One Event when Ready changed: only transitions are news."""

@@ -11,7 +11,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.outcome import AccessSummary, Check, failed, passed, pending
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.errors import Invalid, Refused, Unavailable
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable
 from wheelhouse.plan.policy import Claimant, Ledgers, Pair, PolicyPlan, plan_policy
 from wheelhouse.reconcile.claims import Claims
 from wheelhouse.reconcile.ledger import Ledger
@@ -51,13 +51,13 @@ class PolicyUnit:
         Raises:
             WheelhouseError: Conflict or Unavailable, for the queue to come back.
         """
-        claimants = [claimant for claimant in self._claims.claimants(name) if _concerned(claimant)]
+        claimants = self._claimants(name)
         if not claimants:
             self._seen.pop(name, None)
             self._rejected.pop(name, None)
             return None
         try:
-            return await self._settle(name, claimants)
+            plan = await self._settle(name)
         except Unavailable as error:
             for claimant in claimants:
                 self._outage(claimant.access, error)
@@ -66,44 +66,46 @@ class PolicyUnit:
             for claimant in claimants:
                 self._note(claimant.access, failed(error.reason, error.message))
             return REFUSED_DELAY
-
-    async def _settle(self, name: RepositoryName, claimants: Sequence[Claimant]) -> float | None:
-        try:
-            plan = await self._attempt(name, claimants, only=None)
-        except Invalid as error:
-            adds = await self._missing(name, claimants)
-            await self._bisect(name, claimants, adds, error)
-            plan = await self._attempt(name, claimants, only=None)
         if plan is None:
             self._seen.pop(name, None)
             for claimant in claimants:
                 self._note(claimant.access, pending(f"{name} is not there (any more): waiting for it."), ())
             return VANISHED_DELAY
-        self._finish(name, claimants, plan)
         return self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
 
-    async def _attempt(
-        self, name: RepositoryName, claimants: Sequence[Claimant], only: Collection[Pair] | None
-    ) -> PolicyPlan | None:
-        """One read-modify-write; None when the repository is gone."""
+    def _claimants(self, name: RepositoryName) -> list[Claimant]:
+        return [claimant for claimant in self._claims.claimants(name) if _concerned(claimant)]
+
+    async def _settle(self, name: RepositoryName) -> PolicyPlan | None:
+        """Set the policy; where IAM rejects it, find the members that it rejects, so that all others proceed."""
+        try:
+            return await self._attempt(name)
+        except Invalid as error:
+            if error.reason is Reason.POLICY_FULL:
+                raise
+            await self._bisect(name, await self._missing(name), error)
+        return await self._attempt(name)
+
+    async def _attempt(self, name: RepositoryName, only: Collection[Pair] | None = None) -> PolicyPlan | None:
+        """One read-modify-write from fresh claims; None when the repository is gone."""
         observed = await self._world.policies.get(name)
         if observed is None:
             return None
+        claimants = self._claimants(name)
         plan = plan_policy(claimants, observed, self._rejections(name), only)
         await self._record(name, claimants, plan.before)
         if plan.policy is not None:
             await self._world.policies.set(name, plan.policy)
         self._summarize(name, claimants, plan.policy.size if plan.policy else observed.size)
+        self._finish(name, claimants, plan)
         return plan
 
-    async def _missing(self, name: RepositoryName, claimants: Sequence[Claimant]) -> tuple[Grant, ...]:
+    async def _missing(self, name: RepositoryName) -> tuple[Grant, ...]:
         observed = await self._world.policies.get(name)
-        return () if observed is None else plan_policy(claimants, observed, self._rejections(name)).add
+        return () if observed is None else plan_policy(self._claimants(name), observed, self._rejections(name)).add
 
-    async def _bisect(
-        self, name: RepositoryName, claimants: Sequence[Claimant], adds: Sequence[Grant], error: Invalid
-    ) -> None:
-        """Find the members that IAM rejects, so that all others proceed.
+    async def _bisect(self, name: RepositoryName, adds: Sequence[Grant], error: Invalid) -> None:
+        """Note the members that IAM rejects.
 
         Raises:
             Invalid: the policy is rejected although nothing is added to it.
@@ -111,14 +113,13 @@ class PolicyUnit:
         if not adds:
             raise error
         if len(adds) == 1:
-            now = self._world.now()
-            self._rejected.setdefault(name, {})[adds[0].identity] = (error.message, now)
+            self._rejected.setdefault(name, {})[adds[0].identity] = (error.message, self._world.now())
             return
         for half in (adds[: len(adds) // 2], adds[len(adds) // 2 :]):
             try:
-                await self._attempt(name, claimants, only={grant.identity for grant in half})
+                await self._attempt(name, only={grant.identity for grant in half})
             except Invalid as again:
-                await self._bisect(name, claimants, half, again)
+                await self._bisect(name, half, again)
 
     def _rejections(self, name: RepositoryName) -> dict[Pair, str]:
         now = self._world.now()
@@ -134,7 +135,9 @@ class PolicyUnit:
             if stored is not None and _owned(before[stored.key]) - _owned(_written_grants(stored, name)):
                 self._ledger.note_access(stored, repository=name.full, grants=before[stored.key])
                 gaining.append(stored.key)
-        await asyncio.gather(*(self._ledger.record(Kind.ACCESS, key) for key in gaining))
+        written = await asyncio.gather(*(self._ledger.record(Kind.ACCESS, key) for key in gaining))
+        if not all(written):
+            raise Conflict("An access was deleted while its grant was being recorded.")
 
     def _finish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
         self._seen[name] = {c.access: replace(c, ledger=plan.after[c.access]) for c in claimants}

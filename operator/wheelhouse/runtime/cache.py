@@ -12,6 +12,10 @@ K = TypeVar("K")
 Changed = Callable[[Kind, CustomObject | None, CustomObject | None], None]
 
 
+REMEMBERED = 10_000
+"""Uids of removed objects that are remembered."""
+
+
 class ObjectCache:
     """Our objects and the namespaces; `changed` hears of every change to an object with its old and new value."""
 
@@ -19,6 +23,7 @@ class ObjectCache:
         self.changed: Changed = lambda _kind, _old, _new: None
         self._objects: dict[Kind, dict[ObjectKey, CustomObject]] = {kind: {} for kind in Kind}
         self._namespaces: dict[str, Namespace] = {}
+        self._gone: dict[str, None] = {}
         self._by_name: dict[Kind, defaultdict[str, set[ObjectKey]]] = {kind: defaultdict(set) for kind in Kind}
         self._by_reference: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
 
@@ -54,6 +59,8 @@ class ObjectCache:
     def store(self, kind: Kind, stored: CustomObject) -> None:
         """Take an object as it was seen or written, unless something newer is known."""
         old = self._objects[kind].get(stored.key)
+        if stored.uid in self._gone:
+            return  # A late list page or reply: an object that is gone does not come back.
         if old is not None and int(old.resource_version) >= int(stored.resource_version):
             return
         if stored.deleting and not stored.finalizers:
@@ -71,6 +78,9 @@ class ObjectCache:
             return
         self._unindex(kind, old)
         del self._objects[kind][key]
+        self._gone[uid] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         self.changed(kind, old, None)
 
     def objects(self, kind: Kind) -> Collection[CustomObject]:
@@ -80,6 +90,8 @@ class ObjectCache:
     def store_namespace(self, namespace: Namespace) -> bool:
         """Take a Namespace; whether it changed in what Wheelhouse reads of it."""
         old = self._namespaces.get(namespace.name)
+        if old is not None and old.resource_version > namespace.resource_version:
+            return False  # A list that was slower than a watch.
         self._namespaces[namespace.name] = namespace
         return old != namespace
 

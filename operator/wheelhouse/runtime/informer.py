@@ -8,8 +8,10 @@ import structlog
 from wheelhouse.domain.keys import AccessKey, PolicyKey, RepositoryKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.reasons import ConditionType
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.queue import WorkQueue
+from wheelhouse.status.conditions import by_type
 
 logger = structlog.get_logger(__name__)
 
@@ -48,7 +50,11 @@ class Informer:
 
     def seen_namespace(self, body: Body, *, gone: bool = False) -> None:
         """A Namespace, by a watch or a list: consent, projects and opt-in may have changed with it."""
-        namespace = Namespace.parse(body)
+        try:
+            namespace = Namespace.parse(body)
+        except (KeyError, TypeError, AttributeError):
+            logger.warning("Passed over a Namespace without proper metadata")
+            return
         changed = self._cache.remove_namespace(namespace.name) if gone else self._cache.store_namespace(namespace)
         if not changed:
             return
@@ -122,10 +128,6 @@ def _view_part(stored: CustomObject | None) -> object:
     if stored is None:
         return None
     status = stored.status
-    ready = [
-        row.get("status")
-        for row in status.get("conditions") or ()
-        if isinstance(row, Mapping) and row.get("type") == "Ready"
-    ]
+    ready = by_type(status).get(ConditionType.READY, {}).get("status")
     shown = [status.get(name) for name in ("repository", "indexURL", "uploadURL", "observedGeneration")]
     return stored.uid, stored.generation, stored.deleting, ready, shown

@@ -60,6 +60,7 @@ class Lane:
         self._observe = observe
         self._ready: deque[Key] = deque()
         self._resync: deque[Key] = deque()
+        self._lazy: set[Key] = set()
         self._waiting: dict[Key, float] = {}
         self._running: set[Key] = set()
         self._again: set[Key] = set()
@@ -83,8 +84,13 @@ class Lane:
             self._again.add(key)
             return
         if key in self._waiting:
+            if key in self._lazy and not resync:
+                self._lazy.discard(key)  # A change overtakes the resync; its old place is passed over.
+                self._ready.append(key)
             return
         self._waiting[key] = time.monotonic()
+        if resync:
+            self._lazy.add(key)
         (self._resync if resync else self._ready).append(key)
         self._semaphore.release()
 
@@ -105,8 +111,7 @@ class Lane:
         """Take keys and process them, until canceled."""
         while True:
             await self._semaphore.acquire()
-            queue = self._ready or self._resync
-            key = queue.popleft()
+            key = self._next()
             self._waiting.pop(key, None)
             self._running.add(key)
             try:
@@ -116,6 +121,14 @@ class Lane:
                 if key in self._again:
                     self._again.discard(key)
                     self.add(key)
+
+    def _next(self) -> Key:
+        if self._ready:
+            return self._ready.popleft()
+        while (key := self._resync.popleft()) not in self._lazy:
+            pass
+        self._lazy.discard(key)
+        return key
 
     async def _one(self, key: Key) -> None:
         begun = time.monotonic()
@@ -136,6 +149,8 @@ class Lane:
             self.add_after(key, seconds)
 
     def _delay(self, key: Key, error: WheelhouseError) -> float | None:
+        if isinstance(error, Invalid | Refused | NotReady):
+            self._failures.pop(key, None)  # An answer, not a failure.
         match error:
             case Invalid():
                 return None

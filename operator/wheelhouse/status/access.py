@@ -99,9 +99,10 @@ def _secret(record: SecretRecord) -> dict[str, Any]:
 
 def _read_grants(raw: object) -> Iterable[GrantRecord]:
     for row in raw if isinstance(raw, list) else []:
-        if isinstance(row, Mapping) and row.get("state") in set(GrantState):
+        state = next((s for s in GrantState if isinstance(row, Mapping) and s == row.get("state")), None)
+        if state is not None:
             grant = Grant(str(row.get("role")), str(row.get("member")))
-            yield GrantRecord(grant, GrantState(row["state"]), str(row.get("message", "")))
+            yield GrantRecord(grant, state, str(row.get("message", "")))
 
 
 def _read_secret(raw: object) -> SecretRecord | None:

@@ -28,7 +28,7 @@ def moment(text: object) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -79,10 +79,12 @@ def check_of(row: Mapping[str, Any]) -> Check | None:
 
 
 def _ready(found: Iterable[Found], *, deleting: bool) -> tuple[Check, Found | None]:
-    cause = next(((kind, check) for kind, check in found if not check.ok), None)
-    held_up = cause is not None and cause[1].reason is not Reason.PENDING
-    if deleting and not held_up:
-        return failed(Reason.DELETING, "Being released."), None
+    wrong = [(kind, check) for kind, check in found if not check.ok]
+    if deleting:  # Only what holds the release up is worth a word.
+        wrong = [(kind, check) for kind, check in wrong if check.reason is not Reason.PENDING]
+        if not wrong:
+            return failed(Reason.DELETING, "Being released."), None
+    cause = wrong[0] if wrong else None
     if cause is not None:
         return failed(cause[1].reason, cause[1].message), cause
     return passed(Reason.READY), None

@@ -65,9 +65,10 @@ def _operation(raw: object) -> Operation | None:
     if not isinstance(raw, Mapping):
         return None
     start = moment(raw.get("startTime"))
-    if start is None or raw.get("kind") not in set(OperationKind) or not isinstance(raw.get("name"), str):
+    kind = next((kind for kind in OperationKind if kind == raw.get("kind")), None)
+    if start is None or kind is None or not isinstance(raw.get("name"), str):
         return None
-    return Operation(raw["name"], OperationKind(raw["kind"]), start)
+    return Operation(raw["name"], kind, start)
 
 
 def _summary(raw: object) -> AccessSummary | None:
