@@ -1,0 +1,71 @@
+# Wheelhouse: `make` tells what there is. Everything bootstraps .venv by itself; nothing needs to be installed before
+# but Python 3.11 or newer, make, and Go for the first build of the local control plane.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.PHONY: help venv demo test test-long lint bench lock controlplane
+
+help: ## Tell what there is
+	@echo "make targets:"
+	grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
+	echo
+	echo "The first 'make demo' or 'make test' builds a real kube-apiserver and etcd with Go: 6 to 10 minutes, once."
+
+venv: $(STAMP) ## Make the virtual environment .venv
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@python=""
+	for candidate in python3.13 python3.12 python3.11 python3; do
+	  if command -v "$$candidate" >/dev/null && "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+	    python="$$candidate"; break
+	  fi
+	done
+	if [ -z "$$python" ]; then
+	  echo "Wheelhouse needs Python 3.11 or newer, and none was found: install one (for example the package python3.11" >&2
+	  echo "of your distribution, or with pyenv) so that python3.11, python3.12, python3.13 or python3 is it." >&2
+	  exit 1
+	fi
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then
+	  echo "$$python cannot make virtual environments: install its venv package (on Debian: python3-venv)." >&2
+	  exit 1
+	fi
+	echo "Making $(VENV) with $$("$$python" --version)"
+	"$$python" -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+controlplane: $(STAMP) ## Find or build the local control plane (kube-apiserver, kube-controller-manager, etcd)
+	@$(PY) -m wheelhouse_local.controlplane
+
+demo: $(STAMP) ## Tell the whole story: declare, upload, install, withdraw, with the real tools on this machine
+	@$(PY) -m wheelhouse_local.demo
+
+lint: $(STAMP) ## Format check, lint and types
+	@$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+test: lint controlplane ## All tests: what CI runs
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+test-long: $(STAMP) controlplane ## The same tests with many more random examples
+	@WHEELHOUSE_TEST_PROFILE=long $(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+bench: $(STAMP) controlplane ## Measure, and print the table of benchmarks/results.md
+	@$(PY) benchmarks/first_install.py
+
+lock: $(STAMP) ## Make the hashed requirements files anew
+	@export UV_NO_CONFIG=1
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --extra local --group dev pyproject.toml -o requirements-dev.txt

@@ -1,0 +1,19 @@
+"""`python -m wheelhouse_local.controlplane`: find the control plane's programs, or build them, and say which."""
+
+import sys
+
+from wheelhouse_local.controlplane.binaries import find
+from wheelhouse_local.errors import LocalError
+
+
+def main() -> int:
+    """Find or build; the exit status says whether all three are there."""
+    try:
+        find(lambda line: print(line, flush=True))
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())
