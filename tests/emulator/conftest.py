@@ -1,0 +1,32 @@
+"""What the tests of the emulated Google share: it, a cluster that it believes, and real clients."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fakes.emulated import Clients, Cluster, Emulated, clients, emulated
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    """An API server's key set."""
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    async with Cluster(folder).serving() as found:
+        yield found
+
+
+@pytest.fixture
+async def google(tmp_path: Path, cluster: Cluster) -> AsyncIterator[Emulated]:
+    """The emulated Google, empty."""
+    async with emulated(tmp_path / "google", cluster.triple) as found:
+        yield found
+
+
+@pytest.fixture
+async def tools(tmp_path: Path) -> AsyncIterator[Clients]:
+    """Real pip, uv and twine, which reach 127.0.0.1 only."""
+    home = tmp_path / "home"
+    home.mkdir()
+    async with clients(home) as found:
+        yield found
