@@ -1,5 +1,7 @@
 """What the owner of the world may ask that Google has no call for: tokens, planted policies, groups, faults."""
 
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -9,10 +11,12 @@ from google.protobuf import json_format
 from wheelhouse_local.constants import OWNER
 from wheelhouse_local.google.calls import Google
 from wheelhouse_local.google.errors import ApiError
+from wheelhouse_local.google.faults import Rule
 from wheelhouse_local.google.identities import identity_of
 from wheelhouse_local.google.store import Store
 
 TOKEN_LIFE = 3600
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Control:
@@ -26,13 +30,31 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
         return [
-            web.post("/control/token", self._token),
-            web.post("/control/policy", self._policy),
-            web.post("/control/group", self._group),
-            web.get("/control/fault", self._faults),
-            web.post("/control/fault", self._fault),
-            web.delete("/control/fault", self._clear),
+            web.post("/control/token", self._traced("Control.Token", self._token)),
+            web.post("/control/policy", self._traced("Control.Policy", self._policy)),
+            web.post("/control/group", self._traced("Control.Group", self._group)),
+            web.get("/control/fault", self._traced("Control.ListFaults", self._faults)),
+            web.post("/control/fault", self._traced("Control.AddFault", self._fault)),
+            web.delete("/control/fault", self._traced("Control.ClearFaults", self._clear)),
         ]
+
+    def _traced(self, method: str, run: Handler) -> Handler:
+        """Record the call; faults spare these routes, or nobody could clear them."""
+
+        async def answer(request: web.Request) -> web.Response:
+            began, status = time.monotonic(), str(web.HTTPInternalServerError.status_code)
+            caller = self._google.caller(request.headers.get("Authorization", ""))
+            try:
+                response = await run(request)
+                status = str(response.status)
+                return response
+            except web.HTTPException as error:
+                status = str(error.status)
+                raise
+            finally:
+                self._google.trace.record(caller.identity if caller else "", method, "", status, began)
+
+        return answer
 
     def _owner(self, request: web.Request) -> None:
         caller = self._google.caller(request.headers.get("Authorization", ""))
@@ -41,7 +63,10 @@ class Control:
 
     async def _body(self, request: web.Request) -> dict[str, Any]:
         self._owner(request)
-        body = await request.json()
+        try:
+            body = await request.json()
+        except ValueError:
+            body = None
         if not isinstance(body, dict):
             raise web.HTTPBadRequest(text="Expected a JSON object.\n")
         return body
@@ -50,7 +75,7 @@ class Control:
         body = await self._body(request)
         identity = identity_of(str(body.get("as", "")))
         if identity is None:
-            return web.json_response({"error": "as: expected ksa:NS/NAME, user:EMAIL or gsa:EMAIL"}, status=400)
+            return _bad("as: expected ksa:NS/NAME, user:EMAIL or gsa:EMAIL")
         if identity.startswith("serviceAccount:"):
             self._store.put("service-account", identity.partition(":")[2], {})
         token = self._google.identities.issue(identity, self._lifetime)
@@ -62,24 +87,34 @@ class Control:
             policy = json_format.ParseDict(body.get("policy", {}), policy_pb2.Policy())
             written = self._google.policies.plant(str(body.get("resource", "")), policy)
         except (ApiError, json_format.ParseError) as error:
-            return web.json_response({"error": str(error)}, status=400)
+            return _bad(str(error))
         return web.json_response(json_format.MessageToDict(written))
 
     async def _group(self, request: web.Request) -> web.Response:
         body = await self._body(request)
-        members = [str(member) for member in body.get("members", [])]
-        self._store.put("group", str(body["group"]).lower(), {"members": members})
+        group, members = body.get("group"), body.get("members", [])
+        if not isinstance(group, str) or not isinstance(members, list):
+            return _bad("expected group (an e-mail) and members (a list of IAM members)")
+        self._store.put("group", group.lower(), {"members": [str(member) for member in members]})
         return web.json_response({})
 
     async def _faults(self, request: web.Request) -> web.Response:
         self._owner(request)
-        return web.json_response({"faults": self._google.faults.listed()})
+        return web.json_response({"faults": [rule.document() for rule in self._google.faults.rules]})
 
     async def _fault(self, request: web.Request) -> web.Response:
-        self._google.faults.add(await self._body(request))
+        body = await self._body(request)
+        try:
+            self._google.faults.rules.append(Rule.parse(body))
+        except ValueError as error:
+            return _bad(str(error))
         return web.json_response({})
 
     async def _clear(self, request: web.Request) -> web.Response:
         self._owner(request)
         self._google.faults.rules.clear()
         return web.json_response({})
+
+
+def _bad(problem: str) -> web.Response:
+    return web.json_response({"error": problem}, status=web.HTTPBadRequest.status_code)

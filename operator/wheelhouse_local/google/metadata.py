@@ -3,8 +3,6 @@
 https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#metadata_server
 """
 
-import time
-
 from aiohttp import web
 
 from wheelhouse_local.constants import (
@@ -17,6 +15,7 @@ from wheelhouse_local.constants import (
     SERVICE_ACCOUNT,
 )
 from wheelhouse_local.google.calls import Google
+from wheelhouse_local.google.edge import observed
 from wheelhouse_local.google.identities import service_account_identity
 
 UNIVERSE = "emu.test"
@@ -54,12 +53,13 @@ class MetadataServer:
     async def _root(self, _request: web.Request) -> web.Response:
         return web.Response(text="computeMetadata/\n", headers=_HEADERS)
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        began = time.monotonic()
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"].rstrip("/").replace(f"service-accounts/{EMAIL}", "service-accounts/default")
-        response = self._found(request, path)
-        self._google.trace.record(self._identity, "Metadata.Get", path, str(response.status), began)
-        return response
+
+        async def answer() -> tuple[str, web.StreamResponse]:
+            return self._identity, self._found(request, path)
+
+        return await observed(self._google, request, "Metadata.Get", path, answer)
 
     def _found(self, request: web.Request, path: str) -> web.Response:
         if request.headers.get("Metadata-Flavor") != "Google":
@@ -69,6 +69,8 @@ class MetadataServer:
         if path in _TEXTS:
             return web.Response(text=_TEXTS[path], headers={**_HEADERS, "Content-Type": "application/text"})
         if path == "instance/service-accounts/default":
+            if request.query.get("recursive", "").lower() != "true":
+                return web.Response(text="aliases\nemail\nscopes\ntoken\n", headers=_HEADERS)
             body = {"aliases": ["default"], "email": EMAIL, "scopes": SCOPES}
             return web.json_response(body, headers=_HEADERS)
         if path == "instance/service-accounts/default/token":

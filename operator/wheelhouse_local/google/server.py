@@ -26,6 +26,8 @@ from wheelhouse_local.google.trace import Trace
 from wheelhouse_local.state import write_private
 
 OWNER_TOKEN_LIFE = 10 * 365 * 24 * 3600
+STOP_GRACE = 1.0
+"""Seconds that calls in flight get when the process is told to stop."""
 SERVICE_ACCOUNTS = ("ci", "analytics")
 """Google service accounts that exist in the project from the beginning."""
 
@@ -90,14 +92,14 @@ class Server:
 
     async def stop(self) -> None:
         """Stop serving and close the files."""
-        await self._grpc.stop(grace=1)
+        await self._grpc.stop(grace=STOP_GRACE)
         for runner in self._runners:
             await runner.cleanup()
         self._store.close()
         self.google.trace.close()
 
     async def _serve(self, app: web.Application, before: str | None) -> str:
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_GRACE)
         await runner.setup()
         self._runners.append(runner)
         site = web.TCPSite(runner, "127.0.0.1", _free(_port(before)))

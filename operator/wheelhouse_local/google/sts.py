@@ -1,6 +1,7 @@
 """The Security Token Service: a ServiceAccount's token in, a federated token out (RFC 8693).
 
-https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token
+https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token; the error codes are those of RFC 6749 and
+8693, the words of the descriptions are ours.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from aiohttp import web
 
 from wheelhouse_local.constants import ISSUER, POOL
 from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.errors import HTTP_STATUS
+from wheelhouse_local.google.edge import observed
 from wheelhouse_local.google.identities import service_account_identity
 
 AUDIENCE = f"identitynamespace:{POOL}:{ISSUER}"
@@ -24,50 +25,64 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105 - a type, not a credential
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a credential
 LONGEST = 3600
+"""Seconds; a federated token never lives longer."""
+FETCH_PAUSE = 2.0
+"""Seconds after the keys were read in which an unknown key id does not make us read them again."""
 _SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)")
-_FETCH_PAUSE = 2.0
 
 
 class Refusal(Exception):
     """An exchange is refused, by an OAuth error code."""
 
-    def __init__(self, error: str, description: str) -> None:
+    def __init__(self, error: str, description: str, status: int = web.HTTPBadRequest.status_code) -> None:
         super().__init__(description)
         self.error = error
-        self.description = description
+        self.status = status
+
+    def response(self) -> web.Response:
+        """The refusal as OAuth has it."""
+        return web.json_response({"error": self.error, "error_description": str(self)}, status=self.status)
 
 
 class KeySet:
-    """The API server's own keys, fetched when a token names one that is not known."""
+    """The API server's own keys, read when a token names one that is not known."""
 
     def __init__(self, server: str, ca: Path, token_file: Path) -> None:
-        self._server = server
+        self._url = f"{server.rstrip('/')}/openid/v1/jwks"
         self._ca = ca
         self._token_file = token_file
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched = 0.0
+        self._rest_until = 0.0
         self._lock = asyncio.Lock()
 
     async def key(self, key_id: str) -> jwt.PyJWK | None:
-        """The key of this id; None when the API server does not know it either."""
+        """The key of this id; None when the API server does not know it either.
+
+        Raises:
+            Refusal: the API server did not answer.
+        """
         async with self._lock:
-            if key_id not in self._keys and time.monotonic() - self._fetched > _FETCH_PAUSE:
-                await self._fetch()
-                self._fetched = time.monotonic()
+            if key_id not in self._keys and time.monotonic() >= self._rest_until:
+                try:
+                    self._keys = await self._fetch()
+                except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+                    problem = f"The key set of the cluster cannot be read: {type(error).__name__}."
+                    status = web.HTTPServiceUnavailable.status_code
+                    raise Refusal("temporarily_unavailable", problem, status) from error
+                self._rest_until = time.monotonic() + FETCH_PAUSE
         return self._keys.get(key_id)
 
-    async def _fetch(self) -> None:
+    async def _fetch(self) -> dict[str, jwt.PyJWK]:
         context = ssl.create_default_context(cafile=str(self._ca))
         token = await asyncio.to_thread(self._token_file.read_text)
         headers = {"Authorization": f"Bearer {token.strip()}"}
-        timeout = aiohttp.ClientTimeout(total=10)
         async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{self._server.rstrip('/')}/openid/v1/jwks", headers=headers, ssl=context) as reply,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+            session.get(self._url, headers=headers, ssl=context) as reply,
         ):
             reply.raise_for_status()
             body = await reply.json(content_type=None)
-        self._keys = {str(raw["kid"]): jwt.PyJWK(raw) for raw in body["keys"]}
+        return {str(raw["kid"]): jwt.PyJWK(raw) for raw in body["keys"]}
 
 
 class TokenService:
@@ -82,56 +97,70 @@ class TokenService:
         """The one route."""
         return [web.post("/v1/token", self._token)]
 
-    async def _token(self, request: web.Request) -> web.Response:
-        began = time.monotonic()
-        identity, status = "", "OK"
-        try:
-            fault = await self._google.faults.apply("Sts.Token")
-            if fault is not None and fault.status:
-                status = str(fault.status)
-                return web.json_response({"error": "internal_failure"}, status=fault.status)
-            identity, lifetime = await self._exchange(
-                {key: str(value) for key, value in (await request.post()).items()}
-            )
-            token = self._google.identities.issue(identity, lifetime)
-            return web.json_response(
-                {
-                    "access_token": token,
-                    "issued_token_type": ACCESS_TOKEN_TYPE,
-                    "token_type": "Bearer",
-                    "expires_in": lifetime,
-                }
-            )
-        except Refusal as refusal:
-            status = "INVALID_ARGUMENT"
-            body = {"error": refusal.error, "error_description": refusal.description}
-            return web.json_response(body, status=HTTP_STATUS[status])
-        finally:
-            self._google.trace.record(identity, "Sts.Token", POOL, status, began)
+    async def _token(self, request: web.Request) -> web.StreamResponse:
+        async def answer() -> tuple[str, web.StreamResponse]:
+            form = {key: str(value) for key, value in (await request.post()).items()}
+            try:
+                identity, lifetime = await self._exchange(form)
+            except Refusal as refusal:
+                return "", refusal.response()
+            reply = {
+                "access_token": self._google.identities.issue(identity, lifetime),
+                "issued_token_type": ACCESS_TOKEN_TYPE,
+                "token_type": "Bearer",
+                "expires_in": lifetime,
+            }
+            return identity, web.json_response(reply)
+
+        return await observed(self._google, request, "Sts.Token", POOL, answer)
 
     async def _exchange(self, form: dict[str, str]) -> tuple[str, int]:
-        if form.get("grant_type") != GRANT_TYPE:
-            raise Refusal("unsupported_grant_type", "Invalid grant_type.")
-        if form.get("audience") != AUDIENCE:
-            raise Refusal("invalid_target", 'The target service indicated by the "audience" parameters is invalid.')
-        if form.get("subject_token_type") != TOKEN_TYPE:
-            raise Refusal("invalid_request", "Invalid subject_token_type.")
-        claims = await self._verify(form.get("subject_token", ""))
-        subject = _SUBJECT.fullmatch(str(claims.get("sub", "")))
+        """Whose token is asked for, and how many seconds it may live."""
+        _check(form)
+        claims = await self._verify(form["subject_token"])
+        subject = _SUBJECT.fullmatch(str(claims["sub"]))
         if subject is None:
             raise Refusal("invalid_grant", "The subject of the token is no ServiceAccount.")
         # A federated token ends with the token that it was exchanged for.
         lifetime = int(min(claims["exp"] - time.time(), LONGEST, self._cap or LONGEST))
+        if lifetime < 1:
+            raise Refusal("invalid_grant", "The subject token ends within this second.")
         return service_account_identity(subject[1], subject[2]), lifetime
 
     async def _verify(self, token: str) -> dict[str, Any]:
         try:
             key = await self._keys.key(str(jwt.get_unverified_header(token).get("kid")))
             if key is None:
-                raise Refusal("invalid_grant", "The token is signed by a key that the cluster does not publish.")
+                raise Refusal(
+                    "invalid_grant", "The subject token is signed by a key that the cluster does not publish."
+                )
             claims: dict[str, Any] = jwt.decode(
-                token, key, algorithms=["RS256", "ES256"], audience=POOL, issuer=ISSUER, options={"require": ["exp"]}
+                token,
+                key,
+                algorithms=["RS256", "ES256"],
+                audience=POOL,
+                issuer=ISSUER,
+                options={"require": ["exp", "sub"]},
             )
         except jwt.PyJWTError as error:
-            raise Refusal("invalid_grant", f"Error code invalid_grant: {type(error).__name__}.") from None
+            raise Refusal("invalid_grant", f"The subject token is refused: {error}.") from None
         return claims
+
+
+def _check(form: dict[str, str]) -> None:
+    """What can be refused before the token is looked at.
+
+    Raises:
+        Refusal: with the OAuth code for what is wrong.
+    """
+    for field in ("grant_type", "audience", "subject_token_type", "subject_token"):
+        if not form.get(field):
+            raise Refusal("invalid_request", f"The parameter {field} is missing.")
+    if form["grant_type"] != GRANT_TYPE:
+        raise Refusal("unsupported_grant_type", f"The grant_type must be {GRANT_TYPE}.")
+    if form["audience"] != AUDIENCE:
+        raise Refusal("invalid_target", 'The target service indicated by the "audience" parameters is invalid.')
+    if form["subject_token_type"] != TOKEN_TYPE:
+        raise Refusal("invalid_request", f"The subject_token_type must be {TOKEN_TYPE}.")
+    if form.get("requested_token_type", ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
+        raise Refusal("invalid_request", f"The requested_token_type must be {ACCESS_TOKEN_TYPE}.")
