@@ -16,8 +16,8 @@ class Loop:
     def __init__(self, world: World) -> None:
         ledger = Ledger(world)
         claims = Claims(world, ledger)
-        self._repositories = RepositoryUnit(world, ledger)
         self._policies = PolicyUnit(world, ledger, claims)
+        self._repositories = RepositoryUnit(world, ledger, self._policies)
         self._secrets = SecretUnit(world, ledger, claims)
         self._accesses = AccessUnit(world, ledger, claims, self._policies, self._secrets)
 

@@ -34,6 +34,7 @@ class PolicyUnit:
         self._claims = claims
         self._seen: dict[RepositoryName, dict[ObjectKey, Claimant]] = {}
         self._rejected: dict[RepositoryName, dict[Pair, tuple[str, datetime]]] = {}
+        self._due: dict[RepositoryName, datetime] = {}
 
     def stale(self, stored: CustomObject, name: RepositoryName) -> bool:
         """Whether this access's claim or ledger differs from what the last pass of `name` left."""
@@ -53,9 +54,13 @@ class PolicyUnit:
         """
         claimants = self._claimants(name)
         if not claimants:
-            self._seen.pop(name, None)
-            self._rejected.pop(name, None)
+            self.forget(name)
             return None
+        now = self._world.now()
+        if self._seen.get(name) == {claimant.access: claimant for claimant in claimants} and now < self._due.get(
+            name, now
+        ):
+            return (self._due[name] - now).total_seconds()  # The pass before saw all of this already.
         try:
             plan = await self._settle(name)
         except Unavailable as error:
@@ -67,11 +72,18 @@ class PolicyUnit:
                 self._note(claimant.access, failed(error.reason, error.message))
             return REFUSED_DELAY
         if plan is None:
-            self._seen.pop(name, None)
+            self.forget(name)
             for claimant in claimants:
                 self._note(claimant.access, pending(f"{name} is not there (any more): waiting for it."), ())
             return VANISHED_DELAY
-        return self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
+        self._due[name] = self._world.now() + self._world.options.drift_interval * (1 + 0.2 * self._world.jitter())
+        return (self._due[name] - self._world.now()).total_seconds()
+
+    def forget(self, name: RepositoryName) -> None:
+        """The policy is another one than was seen: the repository is new, or gone."""
+        self._seen.pop(name, None)
+        self._rejected.pop(name, None)
+        self._due.pop(name, None)
 
     def _claimants(self, name: RepositoryName) -> list[Claimant]:
         return [claimant for claimant in self._claims.claimants(name) if _concerned(claimant)]

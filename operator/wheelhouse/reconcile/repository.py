@@ -29,6 +29,7 @@ from wheelhouse.plan.repository import (
 )
 from wheelhouse.reconcile.finalizer import hold, let_go
 from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.policy import PolicyUnit
 from wheelhouse.reconcile.ports import World
 
 KIND = Kind.REPOSITORY
@@ -39,9 +40,10 @@ CREATION_GRACE = timedelta(seconds=30)
 class RepositoryUnit:
     """Reconciles PythonRepositories, one at a time per object."""
 
-    def __init__(self, world: World, ledger: Ledger) -> None:
+    def __init__(self, world: World, ledger: Ledger, policies: PolicyUnit) -> None:
         self._world = world
         self._ledger = ledger
+        self._policies = policies
         self._unseen: dict[ObjectKey, datetime] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -165,7 +167,8 @@ class RepositoryUnit:
     def _found(self, stored: CustomObject, desired: DesiredRepository, observed: ObservedRepository) -> None:
         name = desired.name
         if observed.create_time != self._ledger.repository(stored).create_time:
-            self._world.queue.add(PolicyKey(name))  # A new repository has a new policy.
+            self._policies.forget(name)  # A new repository has a new policy.
+            self._world.queue.add(PolicyKey(name))
         template = self._world.options.index_url_template
         base = index_base(template, observed.registry_uri, name.location, name.project, name.repository_id)
         self._ledger.note_repository(

@@ -1,0 +1,87 @@
+"""What the operator really asks of Google and changes in Kubernetes: counted in both servers' own logs."""
+
+import time
+
+import pytest
+from support.kube import ACCESSES, REPOSITORIES, Kube, await_that, full_name
+
+pytestmark = pytest.mark.e2e
+
+
+def test_each_act_costs_what_it_should(kube: Kube) -> None:
+    """Repository, access with Secret, second access of the same ServiceAccount, idle, deletion: request by request."""
+    kube.namespace("costs")
+    with kube.counted() as created:
+        kube.repository("costs", "costs")
+        kube.await_ready(REPOSITORIES, "costs", "costs")
+    google = {name: number for name, number in created.items() if "." in name and " " not in name}
+    assert google.pop("Operations.GetOperation") >= 1
+    assert google == {"ArtifactRegistry.GetRepository": 2, "ArtifactRegistry.CreateRepository": 1}
+    assert created["patch pythonrepositories"] == 1
+
+    with kube.counted() as granted:
+        kube.reader("costs", "first", "costs", "reader", secret="first")
+        kube.await_ready(ACCESSES, "costs", "first")
+    assert granted == {
+        "patch repositoryaccesses": 1,
+        "patch repositoryaccesses/status": 2,
+        "create serviceaccounts/token": 1,
+        "patch secrets": 1,
+        "create events": 1,
+        "ArtifactRegistry.GetIamPolicy": 1,
+        "ArtifactRegistry.SetIamPolicy": 1,
+        "Sts.Token": 1,
+        "Index.Simple": 1,
+    }
+
+    with kube.counted() as again:
+        kube.reader("costs", "second", "costs", "reader", secret="second")
+        kube.await_ready(ACCESSES, "costs", "second")
+    assert again["ArtifactRegistry.SetIamPolicy"] == 0
+    assert again["ArtifactRegistry.GetIamPolicy"] == 1
+    assert again["Sts.Token"] == 0
+    assert again["create serviceaccounts/token"] == 0
+
+    with kube.counted() as kept:
+        kube.delete(ACCESSES, "costs", "first")
+        kube.await_gone(ACCESSES, "costs", "first")
+    assert kept["ArtifactRegistry.SetIamPolicy"] == 0
+
+    with kube.counted() as deleted:
+        kube.delete(ACCESSES, "costs", "second")
+        kube.await_gone(ACCESSES, "costs", "second")
+    assert deleted == {
+        "patch secrets": 1,
+        "delete secrets": 1,
+        "patch repositoryaccesses": 1,
+        "ArtifactRegistry.GetIamPolicy": 1,
+        "ArtifactRegistry.SetIamPolicy": 1,
+    }
+    assert kube.members("costs") == {}
+
+
+def test_a_changed_description_is_two_requests(kube: Kube) -> None:
+    """A changed description: one GET and one PATCH, and Google has it."""
+    kube.namespace("described")
+    kube.repository("described", "described", description="first")
+    kube.await_ready(REPOSITORIES, "described", "described")
+    with kube.counted() as changed:
+        kube.repository("described", "described", description="second")
+        kube.await_ready(REPOSITORIES, "described", "described")
+    assert changed["ArtifactRegistry.GetRepository"] == 1
+    assert changed["ArtifactRegistry.UpdateRepository"] == 1
+    assert kube.google("GET", f"v1/{full_name('described')}")[1]["description"] == "second"
+
+
+@pytest.mark.slow
+def test_a_minute_of_idle_changes_nothing(kube: Kube) -> None:
+    """With repositories and accesses in place a minute passes without one write anywhere."""
+    kube.namespace("idle")
+    kube.repository("idle", "idle")
+    kube.reader("idle", "reader", "idle", "reader", secret="pip-config")
+    kube.await_ready(ACCESSES, "idle", "reader")
+    await_that(lambda: kube.ready(REPOSITORIES, "idle", "idle"), "the repository")
+    time.sleep(2)  # What the last write set in motion comes to rest.
+    with kube.counted() as idle:
+        time.sleep(60)  # The minute that the promise is about.
+    assert not idle

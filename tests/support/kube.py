@@ -1,0 +1,167 @@
+"""A test's hands on a world: apply, wait, read, and count what was asked of Google and of Kubernetes."""
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wheelhouse_local import trace
+from wheelhouse_local.world import World
+
+GROUP = "/apis/wheelhouse.dev/v1alpha1"
+PROJECT = "acme-packages"
+REPOSITORIES, ACCESSES = "pythonrepositories", "repositoryaccesses"
+PATIENCE = 60.0
+
+
+def full_name(repository_id: str) -> str:
+    return f"projects/{PROJECT}/locations/us-central1/repositories/{repository_id}"
+
+
+def principal(namespace: str, service_account: str) -> str:
+    pool = f"iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/{PROJECT}.svc.id.goog"
+    return f"principal://{pool}/subject/ns/{namespace}/sa/{service_account}"
+
+
+def await_that(check: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Look until the check is truthy; what is awaited here has no event to wait for."""
+    until = time.monotonic() + patience
+    while not (found := check()):
+        assert time.monotonic() < until, f"waited {patience} s for {what}"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Kube:
+    """One world, as a user and as the owner of its Google project."""
+
+    world: World
+
+    def namespace(self, name: str, *, projects: str = PROJECT, opted_in: bool = True, **labels: str) -> None:
+        marks = {"wheelhouse.dev/credentials": "enabled"} if opted_in else {}
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {
+                    "name": name,
+                    "labels": marks | labels,
+                    "annotations": {"wheelhouse.dev/projects": projects},
+                },
+            }
+        )
+
+    def service_account(self, namespace: str, name: str) -> None:
+        self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}})
+
+    def repository(self, namespace: str, name: str, **spec: Any) -> None:
+        self._object("PythonRepository", namespace, name, {"location": "us-central1", **spec})
+
+    def access(self, namespace: str, name: str, repository: str, *, of: str = "", **spec: Any) -> None:
+        reference = {"name": repository} | ({"namespace": of} if of else {})
+        self._object("RepositoryAccess", namespace, name, {"repositoryRef": reference, **spec})
+
+    def reader(self, namespace: str, name: str, repository: str, account: str, secret: str = "", of: str = "") -> None:
+        """An access of a new ServiceAccount, with a Secret if one is named."""
+        self.service_account(namespace, account)
+        more = {"secret": {"name": secret}} if secret else {}
+        self.access(namespace, name, repository, of=of, subjects=[{"kind": "ServiceAccount", "name": account}], **more)
+
+    def _object(self, kind: str, namespace: str, name: str, spec: dict[str, Any]) -> None:
+        meta = {"name": name, "namespace": namespace}
+        self.apply({"apiVersion": "wheelhouse.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec})
+
+    def apply(self, *manifests: dict[str, Any]) -> None:
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+        self.world.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+
+    def get(self, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+        status, body = self.world.api().call("GET", f"{GROUP}/namespaces/{namespace}/{plural}/{name}")
+        return body if status == 200 else None
+
+    def delete(self, plural: str, namespace: str, name: str) -> None:
+        self.world.api().call("DELETE", f"{GROUP}/namespaces/{namespace}/{plural}/{name}")
+
+    def ready(self, plural: str, namespace: str, name: str) -> bool:
+        body = self.get(plural, namespace, name)
+        if body is None or body["status"]["observedGeneration"] != body["metadata"]["generation"]:
+            return False
+        return self.condition(body, "Ready")["status"] == "True"
+
+    def condition(self, body: dict[str, Any], kind: str) -> dict[str, Any]:
+        return next(
+            (row for row in body["status"].get("conditions", ()) if row["type"] == kind), {"status": "", "reason": ""}
+        )
+
+    def await_ready(self, plural: str, namespace: str, *names: str) -> None:
+        for name in names:
+            await_that(lambda name=name: self.ready(plural, namespace, name), f"{name} to be Ready")
+
+    def await_reason(self, plural: str, namespace: str, name: str, reason: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            body = self.get(plural, namespace, name)
+            return body if body and self.condition(body, "Ready")["reason"] == reason else None
+
+        body: dict[str, Any] = await_that(look, f"{name} to be {reason}")
+        return body
+
+    def await_gone(self, plural: str, namespace: str, *names: str) -> None:
+        for name in names:
+            await_that(lambda name=name: self.get(plural, namespace, name) is None, f"{name} to be gone")
+
+    def secret(self, namespace: str, name: str) -> dict[str, str] | None:
+        status, body = self.world.api().call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        return {key: base64.b64decode(text).decode() for key, text in body["data"].items()} if status == 200 else None
+
+    def google(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        """Ask the emulated Artifact Registry as the project's owner."""
+        environment = self.world.environment()
+        token = Path(environment["accessTokenFile"]).read_text().strip()
+        request = urllib.request.Request(
+            environment["endpoints"]["artifactRegistry"] + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def members(self, repository_id: str) -> dict[str, list[str]]:
+        """The repository's policy: members by role."""
+        _, policy = self.google("GET", f"v1/{full_name(repository_id)}:getIamPolicy")
+        return {binding["role"]: binding["members"] for binding in policy.get("bindings", ())}
+
+    def grant(self, repository_id: str, role: str, member: str) -> None:
+        """Add a binding as somebody else would: read, change, write."""
+        path = f"v1/{full_name(repository_id)}"
+        _, policy = self.google("GET", f"{path}:getIamPolicy")
+        policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+        status, _ = self.google("POST", f"{path}:setIamPolicy", {"policy": policy})
+        assert status == 200
+
+    @contextmanager
+    def counted(self) -> Iterator[Counter[str]]:
+        """What the operator asked of Google and changed in Kubernetes while the block ran."""
+        google, audit = self._google_lines(), self._audit_lines()
+        counts: Counter[str] = Counter()
+        yield counts
+        counts.update(self._google_lines() - google)
+        counts.update(self._audit_lines() - audit)
+
+    def _google_lines(self) -> Counter[str]:
+        return Counter(row["method"] for row in trace.google(self.world.state) if row["service"] != "Metadata")
+
+    def _audit_lines(self) -> Counter[str]:
+        rows = trace.kubernetes(self.world.state)
+        return Counter(row["method"] for row in rows if row["method"].split()[0] not in {"get", "list", "watch"})
