@@ -10,7 +10,7 @@ import ssl
 import sys
 import time
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +93,25 @@ class Cluster:
             await runner.cleanup()
 
 
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of Basic authentication."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self.content.decode()
+
+
 @dataclass(slots=True)
 class Emulated:
     """A running emulated Google, from the inside and from the outside."""
@@ -126,23 +145,22 @@ class Emulated:
         """An index URL with credentials in it."""
         return self.index.replace("http://", f"http://oauth2accesstoken:{token}@") + path
 
-    async def get(self, path: str, token: str | None = None, **kwargs: Any) -> aiohttp.ClientResponse:
+    async def get(self, path: str, token: str | None = None, **kwargs: Any) -> "Reply":
         """GET below the index URL of `team-wheels`, read whole."""
         return await self.send("GET", self.index + path, token, **kwargs)
 
-    async def send(self, method: str, url: str, token: str | None = None, **kwargs: Any) -> aiohttp.ClientResponse:
+    async def send(self, method: str, url: str, token: str | None = None, **kwargs: Any) -> "Reply":
         """Send with Basic authentication, follow no redirect, and read the answer whole."""
-        auth = None if token is None else aiohttp.BasicAuth("oauth2accesstoken", token)
-        async with self.session.request(method, url, auth=auth, allow_redirects=False, **kwargs) as response:
-            await response.read()
-        return response
+        headers = {**kwargs.pop("headers", {}), **({} if token is None else basic("oauth2accesstoken", token))}
+        async with self.session.request(method, url, headers=headers, allow_redirects=False, **kwargs) as response:
+            return Reply(response.status, response.headers, await response.read())
 
     async def upload(self, name: str = "demo", version: str = "1.0") -> str:
         """Upload a small wheel as the writer; its SHA-256."""
         filename, content = wheel(name, version)
         form = upload_form(name, version, filename, content)
         response = await self.send("POST", self.index, self.token(WRITER), data=form)
-        assert response.status == 200, await response.text()
+        assert response.status == 200, response.text
         return hashlib.sha256(content).hexdigest()
 
     def trace(self) -> list[dict[str, Any]]:
@@ -184,7 +202,7 @@ def wheel(name: str = "demo", version: str = "1.0", requires_python: str = ">=3.
     return f"{module}-{version}-py3-none-any.whl", buffer.getvalue()
 
 
-def upload_form(name: str, version: str, filename: str, content: bytes, **fields: str) -> aiohttp.FormData:
+def upload_form(name: str, version: str, filename: str, content: bytes, /, **fields: str) -> aiohttp.FormData:
     """A legacy upload as twine sends it."""
     form = aiohttp.FormData()
     digest = hashlib.sha256(content).hexdigest()

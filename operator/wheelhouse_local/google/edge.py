@@ -2,12 +2,21 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from wheelhouse_local.google.calls import Google
 
-Answer = Callable[[], Awaitable[tuple[str, web.StreamResponse]]]
+
+@dataclass(slots=True)
+class Line:
+    """What an answer adds to its line in the trace: who called, as an IAM member, once it is known."""
+
+    caller: str = ""
+
+
+Answer = Callable[[Line], Awaitable[web.StreamResponse]]
 
 
 async def observed(
@@ -20,16 +29,16 @@ async def observed(
         request: what is answered; its connection breaks when a fault asks for a lost reply.
         method: Service.Method.
         resource: what the trace says was asked for.
-        answer: gives who called (an IAM member, or nothing) and the response.
+        answer: gives the response, and says who called.
     """
     began = time.monotonic()
-    caller, status = "", str(web.HTTPInternalServerError.status_code)
+    line, status = Line(), str(web.HTTPInternalServerError.status_code)
     try:
         fault = await google.faults.apply(method)
         if fault is not None and fault.status:
             status = str(fault.status)
             return web.json_response({"error": "Injected by the test."}, status=fault.status)
-        caller, response = await answer()
+        response = await answer(line)
         status = str(response.status)
         if fault is not None and fault.drop_reply:
             status = "LOST"
@@ -40,4 +49,4 @@ async def observed(
         status = str(error.status)
         raise
     finally:
-        google.trace.record(caller, method, resource, status, began)
+        google.trace.record(line.caller, method, resource, status, began)

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.edge import observed
+from wheelhouse_local.google.edge import Line, observed
 from wheelhouse_local.google.identities import Caller
 from wheelhouse_local.google.packages import Packages, normalized
 from wheelhouse_local.google.registry import KIND as REPOSITORY
@@ -53,10 +53,11 @@ class Index:
         async def route(request: web.Request) -> web.StreamResponse:
             resource = "projects/{project}/locations/{location}/repositories/{repository}".format(**request.match_info)
 
-            async def answer() -> tuple[str, web.StreamResponse]:
+            async def answer(line: Line) -> web.StreamResponse:
                 caller = self._caller(request)
+                line.caller = caller.identity if caller else ""
                 refusal = None if permission is None else self._refusal(caller, resource, permission)
-                return caller.identity if caller else "", refusal or await run(request, resource)
+                return refusal or await run(request, resource)
 
             return await observed(self._google, request, method, request.path, answer)
 

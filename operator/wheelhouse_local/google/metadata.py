@@ -15,7 +15,7 @@ from wheelhouse_local.constants import (
     SERVICE_ACCOUNT,
 )
 from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.edge import observed
+from wheelhouse_local.google.edge import Line, observed
 from wheelhouse_local.google.identities import service_account_identity
 
 UNIVERSE = "emu.test"
@@ -56,8 +56,9 @@ class MetadataServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"].rstrip("/").replace(f"service-accounts/{EMAIL}", "service-accounts/default")
 
-        async def answer() -> tuple[str, web.StreamResponse]:
-            return self._identity, self._found(request, path)
+        async def answer(line: Line) -> web.StreamResponse:
+            line.caller = self._identity
+            return self._found(request, path)
 
         return await observed(self._google, request, "Metadata.Get", path, answer)
 

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from wheelhouse_local.constants import ISSUER, POOL
 from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.edge import observed
+from wheelhouse_local.google.edge import Line, observed
 from wheelhouse_local.google.identities import service_account_identity
 
 AUDIENCE = f"identitynamespace:{POOL}:{ISSUER}"
@@ -98,19 +98,19 @@ class TokenService:
         return [web.post("/v1/token", self._token)]
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
-        async def answer() -> tuple[str, web.StreamResponse]:
+        async def answer(line: Line) -> web.StreamResponse:
             form = {key: str(value) for key, value in (await request.post()).items()}
             try:
-                identity, lifetime = await self._exchange(form)
+                line.caller, lifetime = await self._exchange(form)
             except Refusal as refusal:
-                return "", refusal.response()
+                return refusal.response()
             reply = {
-                "access_token": self._google.identities.issue(identity, lifetime),
+                "access_token": self._google.identities.issue(line.caller, lifetime),
                 "issued_token_type": ACCESS_TOKEN_TYPE,
                 "token_type": "Bearer",
                 "expires_in": lifetime,
             }
-            return identity, web.json_response(reply)
+            return web.json_response(reply)
 
         return await observed(self._google, request, "Sts.Token", POOL, answer)
 

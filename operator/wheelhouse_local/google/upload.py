@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 LARGEST = 512 * 1024 * 1024
 """Bytes of one file; the real limit is 9.9 GB a request."""
@@ -53,10 +54,13 @@ async def receive(request: web.Request, folder: Path) -> AsyncIterator[Upload]:
     try:
         with os.fdopen(handle, "wb") as file:
             form = _Form(file.write)
-            reader = await request.multipart()
-            while (part := await reader.next()) is not None:
-                if isinstance(part, BodyPartReader):
-                    await form.take(part)
+            try:
+                reader = await request.multipart()
+                while (part := await reader.next()) is not None:
+                    if isinstance(part, BodyPartReader):
+                        await form.take(part)
+            except HttpProcessingError as error:
+                raise ValueError(f"The multipart form is broken: {error.message}") from error
         yield form.upload(path)
     finally:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call to the local disk
