@@ -111,12 +111,13 @@ class PolicyLoop(RuleBasedStateMachine):
     def readiness(self, data: st.DataObject, ready: bool) -> None:
         self.accesses[data.draw(st.sampled_from(sorted(self.accesses)))].may_add = ready
 
-    # Foreign writers. What a ledger has recorded counts as ours even before it is set: after a lost reply the two
-    # cannot be told apart, so nobody else adds exactly that tuple here.
+    # Foreign writers. What a ledger has recorded, or a pass is about to record, counts as ours even before it is set:
+    # after a lost reply the two cannot be told apart, so nobody else adds exactly that tuple here.
 
     @rule(grant=st.sampled_from(FOREIGN))
     def foreign_adds(self, grant: Grant) -> None:
-        if grant.identity not in self.owned() and grant.identity not in self.server.read().grants():
+        going = {adding.identity for adding in self.going.plan.add} if self.going else set()
+        if grant.identity not in self.owned() | going | self.server.read().grants():
             self.server.plant(grant)
             self.server.foreign.add(grant.identity)
 

@@ -107,7 +107,12 @@ class PolicyUnit:
         plan = plan_policy(claimants, observed, self._rejections(name), only)
         await self._record(name, claimants, plan.before)
         if plan.policy is not None:
-            await self._world.policies.set(name, plan.policy)
+            try:
+                await self._world.policies.set(name, plan.policy)
+            except Conflict:
+                # Surely not set: what this attempt recorded is nobody's yet, and whoever adds it meanwhile owns it.
+                self._restore(claimants)
+                raise
         self._summarize(name, claimants, plan.policy.size if plan.policy else observed.size)
         self._finish(name, claimants, plan)
         return plan
@@ -150,6 +155,12 @@ class PolicyUnit:
         written = await asyncio.gather(*(self._ledger.record(Kind.ACCESS, key) for key in gaining))
         if not all(written):
             raise Conflict("An access was deleted while its grant was being recorded.")
+
+    def _restore(self, claimants: Sequence[Claimant]) -> None:
+        for claimant in claimants:
+            stored = self._world.cache.access(claimant.access)
+            if stored is not None:
+                self._ledger.note_access(stored, grants=claimant.ledger)
 
     def _finish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
         self._seen[name] = {c.access: replace(c, ledger=plan.after[c.access]) for c in claimants}
