@@ -20,6 +20,14 @@ T = TypeVar("T")
 _BY_NUMBER = {number: name for name, number in reversed(HTTP_STATUS.items())}
 
 
+def _injected(method: str, number: int) -> ApiError:
+    """A fault's HTTP number as a status: 409 is a lost race, except where something is created."""
+    name = _BY_NUMBER.get(number, "UNAVAILABLE")
+    if number == HTTP_STATUS["ABORTED"] and not method.partition(".")[2].startswith("Create"):
+        name = "ABORTED"
+    return ApiError(name, "Injected by the test.")
+
+
 class LostReplyError(Exception):
     """The effect stands, and the reply shall not arrive."""
 
@@ -57,13 +65,14 @@ class Google:
         """
         began = time.monotonic()
         caller = self.caller(authorization)
-        status = "OK"
+        status = "INTERNAL"  # Until it is answered: whatever is raised unforeseen is our failure.
         try:
             fault = await self.faults.apply(method)
             if fault is not None and fault.status:
-                raise ApiError(_BY_NUMBER.get(fault.status, "UNAVAILABLE"), "Injected by the test.")
+                raise _injected(method, fault.status)
             self._check(caller, resource, permission)
             result = run()
+            status = "OK"
             if fault is not None and fault.drop_reply:
                 raise LostReplyError
             return result

@@ -23,6 +23,7 @@ LOCATIONS = ("asia-east1", "europe", "europe-west1", "us", "us-central1", "us-ea
 RepositoryPb: TypeAlias = Any
 _new_repository = types.Repository.pb()
 _new_package = types.Package.pb()
+_PARENT = re.compile(r"projects/[^/]+/locations/([^/]+)")
 _ID = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
 _OUTPUT_ONLY = ("create_time", "update_time", "registry_uri", "size_bytes", "satisfies_pzs", "satisfies_pzi")
@@ -52,8 +53,8 @@ class Registry:
 
     def create(self, parent: str, repository_id: str, wanted: RepositoryPb) -> operations_pb2.Operation:
         """Create a repository; the first reply has no `done`."""
-        location = parent.split("/")[3]
-        if location not in LOCATIONS:
+        where = _PARENT.fullmatch(parent)
+        if where is None or where[1] not in LOCATIONS:
             raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
         if not _ID.fullmatch(repository_id) or len(repository_id) > 63:  # The length is inferred.
             raise ApiError("INVALID_ARGUMENT", f"Invalid repository id: {repository_id!r}")
@@ -66,6 +67,9 @@ class Registry:
             repository.ClearField(field)
         if repository.format_ != _PYTHON:
             raise unimplemented("A repository of another format than PYTHON")
+        if repository.disallow_unspecified_mode and not repository.mode:  # The words are ours.
+            raise ApiError("INVALID_ARGUMENT", "The mode of the repository is not specified.")
+        repository.ClearField("disallow_unspecified_mode")
         repository.mode = repository.mode or _STANDARD
         if repository.mode != _STANDARD or repository.WhichOneof("mode_config"):
             raise unimplemented("A repository of another mode than STANDARD_REPOSITORY")

@@ -162,8 +162,8 @@ class _Edge:
             return _refusal(error)
         except LostReplyError:
             if request.transport is not None:
-                request.transport.close()
-            raise
+                request.transport.abort()
+            return web.Response()
         return _answer(found if isinstance(found, dict) else _to_json(request, found))
 
 
