@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fakes.emulated import Clients, Cluster, Emulated, clients, emulated
+from fakes.clients import Clients, clients
+from fakes.emulated import Cluster, Emulated, emulated
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fakes.emulated import Clients, Emulated
+from fakes.clients import Clients
+from fakes.emulated import Emulated
 
 from wheelhouse_local.constants import CLUSTER, LOCATION, NAMESPACE, POOL, PROJECT, PROJECT_NUMBER, SERVICE_ACCOUNT
 from wheelhouse_local.google import metadata

@@ -1,16 +1,13 @@
-"""The emulated Google in the process of a test, a cluster whose tokens it believes, and real clients beside it."""
+"""The emulated Google in the process of a test, and a cluster whose tokens it believes."""
 
-import asyncio
 import base64
 import hashlib
 import io
 import json
-import os
 import ssl
-import sys
 import time
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +119,11 @@ class Emulated:
     session: aiohttp.ClientSession
 
     @property
+    def owner(self) -> str:
+        """The token of the world's owner."""
+        return (self.data / "owner-token").read_text()
+
+    @property
     def index(self) -> str:
         """The index URL of `team-wheels`, without simple/."""
         return f"{self.endpoints['index']}{LOCATION}-python.pkg.dev/{PROJECT}/team-wheels/"
@@ -213,91 +215,17 @@ def upload_form(name: str, version: str, filename: str, content: bytes, /, **fie
     return form
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    output: str
-
-
-@dataclass(slots=True)
-class Clients:
-    """Real pip, uv, twine and Python as subprocesses in an empty home: they reach this machine and nothing else."""
-
-    home: Path
-    proxy: str
-    strayed: list[bytes] = field(default_factory=list)
-
-    def environment(self, **extra: str) -> dict[str, str]:
-        """Nothing of the caller's settings; whatever is not on 127.0.0.1 goes to the trap."""
-        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), self.proxy)
-        quiet = {
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_RETRIES": "0",
-            "UV_NO_CONFIG": "1",
-            "UV_NO_CACHE": "1",
-            "UV_PYTHON_DOWNLOADS": "never",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        }
-        base = {"PATH": os.environ["PATH"], "HOME": str(self.home), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        return {**base, **proxies, **quiet, **extra}
-
-    async def run(self, *argv: str | Path, **extra: str) -> Ran:
-        """Run to the end, with these variables besides."""
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            env=self.environment(**extra),
-            cwd=self.home,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), 60)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return Ran(process.returncode or 0, output.decode(errors="replace"))
-
-    async def pip(self, *arguments: str | Path, **extra: str) -> Ran:
-        """Run pip."""
-        return await self.run(sys.executable, "-m", "pip", *arguments, **extra)
-
-    async def uv(self, *arguments: str | Path, **extra: str) -> Ran:
-        """Run uv."""
-        return await self.run(Path(sys.executable).with_name("uv"), *arguments, **extra)
-
-    async def twine(self, *arguments: str | Path, **extra: str) -> Ran:
-        """Run twine."""
-        options = ("--non-interactive", "--disable-progress-bar")
-        return await self.run(sys.executable, "-m", "twine", "upload", *options, *arguments, **extra)
-
-    def wheel(self, name: str = "demo", version: str = "1.0") -> Path:
-        """A wheel on disk, to upload."""
-        filename, content = wheel(name, version)
-        path = self.home / filename
-        path.write_bytes(content)
-        return path
+Ask = Callable[[str, str, Any], Awaitable[tuple[int, Any]]]
 
 
 @asynccontextmanager
-async def clients(home: Path) -> AsyncIterator[Clients]:
-    """Clients whose every request to another host would end in a trap, and fail the test."""
-    found = Clients(home, "")
+async def asking(token: str) -> AsyncIterator[Ask]:
+    """A client with a bearer token: ask(method, URL, JSON) gives the status and the JSON, or text, of the answer."""
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
 
-    async def trap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        found.strayed.append(await reader.readline())
-        writer.close()
+        async def ask(method: str, url: str, body: Any) -> tuple[int, Any]:
+            async with session.request(method, url, json=body) as response:
+                text = await response.text()
+                return response.status, json.loads(text) if text.startswith("{") else text
 
-    server = await asyncio.start_server(trap, "127.0.0.1", 0)
-    found.proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
-        yield found
-    finally:
-        server.close()
-    assert not found.strayed, found.strayed
+        yield ask

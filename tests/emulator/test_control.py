@@ -1,0 +1,117 @@
+"""What the owner of the world may ask: tokens of anybody, planted policies, groups, faults."""
+
+from typing import Any
+
+import pytest
+from fakes.emulated import READER, REPOSITORY, WRITER, Emulated, asking
+
+
+def control(google: Emulated, what: str) -> str:
+    return f"{google.endpoints['artifactRegistry']}control/{what}"
+
+
+@pytest.mark.parametrize(
+    ("short", "identity"),
+    [
+        ("ksa:team-a/wheels-reader", READER),
+        ("user:Somebody@acme.example", "user:somebody@acme.example"),
+        ("gsa:ci@acme-packages.iam.gserviceaccount.com", "serviceAccount:ci@acme-packages.iam.gserviceaccount.com"),
+    ],
+)
+async def test_the_owner_gets_tokens_of_anybody(google: Emulated, short: str, identity: str) -> None:
+    """control/token gives a token of a ServiceAccount, a user or a Google service account, for an hour."""
+    async with asking(google.owner) as ask:
+        status, reply = await ask("POST", control(google, "token"), {"as": short})
+    assert (status, reply["expiresIn"]) == (200, 3600)
+    caller = google.server.google.identities.resolve(reply["accessToken"])
+    assert caller is not None
+    assert caller.identity == identity
+
+
+@pytest.mark.parametrize("what", ["token", "policy", "group", "fault"])
+async def test_nobody_else_may(google: Emulated, what: str) -> None:
+    """The control routes are the owner's, whatever else a token may do."""
+    async with asking(google.token(READER)) as ask:
+        assert (await ask("POST", control(google, what), {}))[0] == 403
+    assert google.trace()[-1]["status"] == "403"
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("token", {"as": "ksa:nowhere"}),
+        ("token", []),
+        ("policy", {"resource": "projects/x", "policy": {}}),
+        ("policy", {"resource": REPOSITORY, "policy": {"bindings": "x"}}),
+        ("group", {}),
+        ("fault", {"status": 503}),
+        ("fault", {"on": "*", "status": 200}),
+        ("fault", {"on": "*", "sometimes": True}),
+        ("fault", {"on": "*", "times": "many"}),
+    ],
+)
+async def test_what_makes_no_sense_is_400(google: Emulated, what: str, body: Any) -> None:
+    """A control request that means nothing is refused, and not our failure."""
+    async with asking(google.owner) as ask:
+        assert (await ask("POST", control(google, what), body))[0] == 400
+
+
+async def test_a_planted_policy_stands_unchecked(google: Emulated) -> None:
+    """control/policy takes what setIamPolicy would refuse: conditions and tombstones."""
+    google.create()
+    condition = {"title": "office hours", "expression": "true"}
+    binding = {"role": "roles/artifactregistry.reader", "members": ["deleted:user:x@y.example?uid=1"]}
+    policy = {"bindings": [{**binding, "condition": condition}]}
+    async with asking(google.owner) as ask:
+        assert (await ask("POST", control(google, "policy"), {"resource": REPOSITORY, "policy": policy}))[0] == 200
+        url = f"{google.endpoints['artifactRegistry']}v1/{REPOSITORY}:getIamPolicy"
+        assert (await ask("GET", url, None))[1]["bindings"] == policy["bindings"]
+
+
+async def test_a_group_has_members(google: Emulated) -> None:
+    """Who is in a group has what the group has."""
+    google.create()
+    google.grant(("roles/artifactregistry.reader", "group:packagers@acme.example"))
+    token = google.token("user:somebody@acme.example")
+    assert (await google.get("simple/x/", token)).status == 403
+    body = {"group": "Packagers@acme.example", "members": ["user:somebody@acme.example"]}
+    async with asking(google.owner) as ask:
+        assert (await ask("POST", control(google, "group"), body))[0] == 200
+    assert (await google.get("simple/x/", token)).status == 404
+
+
+async def test_faults_are_listed_and_cleared(google: Emulated) -> None:
+    """A fault is shown as it was given, with what is left of it; the control routes never suffer one."""
+    fault = {"on": "*", "status": 503, "times": 2, "delay": 0.0, "dropReply": False}
+    url = control(google, "fault")
+    async with asking(google.owner) as ask:
+        await ask("POST", url, fault)
+        assert (await ask("GET", url, None))[1] == {"faults": [fault]}
+        assert (await google.get("simple/")).status == 503
+        assert (await ask("GET", url, None))[1] == {"faults": [{**fault, "times": 1}]}
+        await ask("DELETE", url, None)
+        assert (await ask("GET", url, None))[1] == {"faults": []}
+    assert (await google.get("simple/")).status == 404
+    assert [row["method"] for row in google.trace() if row["service"] == "Control"] == [
+        "Control.AddFault",
+        "Control.ListFaults",
+        "Control.ListFaults",
+        "Control.ClearFaults",
+        "Control.ListFaults",
+    ]
+
+
+async def test_only_federated_callers_are_not_google_users(google: Emulated) -> None:
+    """The member allAuthenticatedUsers means users and service accounts of Google, and none of a pool (documented)."""
+    google.create()
+    google.grant(("roles/artifactregistry.reader", "allAuthenticatedUsers"))
+    assert (await google.get("simple/x/", google.token("user:anybody@elsewhere.example"))).status == 404
+    assert (await google.get("simple/x/", google.token(WRITER))).status == 403
+
+
+async def test_what_is_not_emulated_says_so(google: Emulated) -> None:
+    """An unknown method is 501 UNIMPLEMENTED, never an invented answer."""
+    async with asking(google.owner) as ask:
+        url = google.endpoints["artifactRegistry"] + "v1/projects/acme-packages/serviceAccounts"
+        status, reply = await ask("GET", url, None)
+    assert (status, reply["error"]["status"]) == (501, "UNIMPLEMENTED")
