@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import pytest
-from fakes.emulated import REPOSITORY, Cluster, asking, emulated
+from fakes.emulated import REPOSITORY, Cluster, Emulated, asking, emulated
 from google.cloud import artifactregistry_v1 as ar
 
 from wheelhouse_local.google.server import STOP_GRACE
