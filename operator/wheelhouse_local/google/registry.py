@@ -65,6 +65,8 @@ class Registry:
         repository.CopyFrom(wanted)
         for field in _OUTPUT_ONLY:
             repository.ClearField(field)
+        if not repository.format_:  # Inferred: the field is required in practice.
+            raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
         if repository.format_ != _PYTHON:
             raise unimplemented("A repository of another format than PYTHON")
         if repository.disallow_unspecified_mode and not repository.mode:  # The words are ours.

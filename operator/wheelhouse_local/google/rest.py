@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 from google.cloud import artifactregistry_v1 as ar
-from google.iam.v1 import policy_pb2
-from google.protobuf import field_mask_pb2, json_format
+from google.iam.v1 import iam_policy_pb2, policy_pb2
+from google.protobuf import json_format
 
 from wheelhouse_local.google.calls import Google, LostReplyError
 from wheelhouse_local.google.errors import ApiError, unimplemented
@@ -16,7 +16,12 @@ from wheelhouse_local.google.registry import LOCATIONS
 REPOSITORY = "/v1/projects/{project}/locations/{location}/repositories/{repository}"
 PARENT = "/v1/projects/{project}/locations/{location}"
 # Recorded headers of the real service.
-HEADERS = {"Server": "ESF", "Vary": "Origin, X-Origin, Referer", "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Content-Type": "application/json; charset=UTF-8",
+    "Server": "ESF",
+    "Vary": "Origin, X-Origin, Referer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 Message = Any  # generated messages carry no types
 Handler = Callable[[web.Request], Any]
@@ -50,14 +55,12 @@ class _Edge:
         # Recorded: both spellings are taken.
         repository_id = request.query.get("repositoryId") or request.query.get("repository_id", "")
         parent = _parent(request)
-        body = await _body(request, ar.Repository.pb()())
-        return await self._call(
-            request,
-            "CreateRepository",
-            parent,
-            "repositories.create",
-            lambda: self._google.registry.create(parent, repository_id, body),
-        )
+        raw = await request.read()
+
+        def run() -> Message:
+            return self._google.registry.create(parent, repository_id, _repository_of(raw))
+
+        return await self._call(request, "CreateRepository", parent, "repositories.create", run)
 
     async def get(self, request: web.Request) -> web.Response:
         name = _repository(request)
@@ -84,16 +87,14 @@ class _Edge:
     async def update(self, request: web.Request) -> web.Response:
         text = request.query.get("updateMask") or request.query.get("update_mask", "")
         name = _repository(request)
-        body = await _body(request, ar.Repository.pb()())
-        body.name = name
-        mask = field_mask_pb2.FieldMask(paths=[path for path in text.split(",") if path])
-        return await self._call(
-            request,
-            "UpdateRepository",
-            name,
-            "repositories.update",
-            lambda: self._google.registry.update(body, mask.paths),
-        )
+        raw = await request.read()
+
+        def run() -> Message:
+            wanted = _repository_of(raw)
+            wanted.name = name
+            return self._google.registry.update(wanted, [path for path in text.split(",") if path])
+
+        return await self._call(request, "UpdateRepository", name, "repositories.update", run)
 
     async def delete(self, request: web.Request) -> web.Response:
         name = _repository(request)
@@ -115,22 +116,21 @@ class _Edge:
 
     async def set_policy(self, request: web.Request) -> web.Response:
         name = _repository(request)
-        raw = await _json(request)
-        policy = _parsed(raw.get("policy", {}), policy_pb2.Policy())
-        return await self._call(
-            request,
-            "SetIamPolicy",
-            name,
-            "repositories.setIamPolicy",
-            lambda: self._google.policies.replace(name, policy),
-        )
+        raw = await request.read()
+
+        def run() -> Message:
+            policy = _parsed(_object(raw).get("policy", {}), policy_pb2.Policy())
+            return self._google.policies.replace(name, policy)
+
+        return await self._call(request, "SetIamPolicy", name, "repositories.setIamPolicy", run)
 
     async def test_permissions(self, request: web.Request) -> web.Response:
         name = _repository(request)
-        asked = (await _json(request)).get("permissions", [])
+        raw = await request.read()
         caller = self._google.caller(request.headers.get("Authorization", ""))
 
         def run() -> dict[str, Any]:
+            asked = _parsed(_object(raw), iam_policy_pb2.TestIamPermissionsRequest()).permissions
             held = [text for text in asked if self._google.policies.allowed(caller, name, text)]
             return {"permissions": held} if held else {}
 
@@ -174,7 +174,7 @@ def _to_json(request: web.Request, message: Message) -> dict[str, Any]:
 
 
 def _answer(body: dict[str, Any], status: int = 200) -> web.Response:
-    return web.json_response(body, status=status, headers=HEADERS)
+    return web.Response(body=json.dumps(body).encode(), status=status, headers=HEADERS)
 
 
 def _refusal(error: ApiError) -> web.Response:
@@ -194,30 +194,25 @@ def _paging(request: web.Request) -> tuple[int, str]:
     return int(size) if size.isdigit() else 0, request.query.get("pageToken", "")
 
 
-async def _json(request: web.Request) -> dict[str, Any]:
+def _object(raw: bytes) -> dict[str, Any]:
     try:
-        found = await request.json()
-    except json.JSONDecodeError:
+        found = json.loads(raw)
+    except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise _bad_request("Invalid JSON payload received.")
+        raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.")
     return found
 
 
-async def _body(request: web.Request, message: Message) -> Message:
-    return _parsed(await _json(request), message)
+def _repository_of(raw: bytes) -> Message:
+    return _parsed(_object(raw), ar.Repository.pb()())
 
 
 def _parsed(raw: dict[str, Any], message: Message) -> Message:
     try:
         return json_format.ParseDict(raw, message, ignore_unknown_fields=True)
     except json_format.ParseError as error:
-        raise _bad_request(f"Invalid JSON payload received. {error}") from None
-
-
-def _bad_request(message: str) -> web.HTTPBadRequest:
-    body = {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}
-    return web.HTTPBadRequest(text=json.dumps(body), content_type="application/json")
+        raise ApiError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from None
 
 
 __all__: Sequence[str] = ["routes"]
