@@ -1,0 +1,309 @@
+"""IAM policies of repositories on the wire: etags, versions, what is refused, and what a grant allows."""
+
+import base64
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
+from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, alone, body, grpc_client, refusal
+from google.iam.v1 import policy_pb2
+
+from wheelhouse_local.constants import POOL, PROJECT, PROJECT_NUMBER
+from wheelhouse_local.google.roles import ROLES
+
+GET, SET = f"{REPOSITORY}:getIamPolicy", f"{REPOSITORY}:setIamPolicy"
+READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+CONDITION = {"title": "soon", "expression": "request.time < timestamp('2030-01-01T00:00:00Z')"}
+ROLE_FORM = (
+    'The role name must be in the form "roles/{role}", "organizations/{organization_id}/roles/{role}", or '
+    '"projects/{project_id}/roles/{role}".'
+)
+TOMBSTONE = "deleted:serviceAccount:gone@acme-packages.iam.gserviceaccount.com?uid=123"
+
+
+@pytest.fixture
+async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+    """With one repository."""
+    async with alone(tmp_path / "google") as found:
+        found.create()
+        yield found
+
+
+def binding(role: str, *members: str, **fields: Any) -> dict[str, Any]:
+    return {"role": role, "members": list(members), **fields}
+
+
+async def put(google: Emulated, *bindings: dict[str, Any], **fields: Any) -> Any:
+    return await body(google, "POST", SET, OPERATOR, json={"policy": {"bindings": list(bindings), **fields}})
+
+
+async def refused(google: Emulated, *bindings: dict[str, Any], **fields: Any) -> tuple[int, str, str]:
+    """What a write that fails answers; the policy stays as it was."""
+    before = await body(google, "GET", GET)
+    found: tuple[int, str, str] = await refusal(
+        google, "POST", SET, OPERATOR, json={"policy": {"bindings": list(bindings), **fields}}
+    )
+    assert await body(google, "GET", GET) == before
+    return found
+
+
+@pytest.mark.parametrize("query", ["", "?options.requestedPolicyVersion=3"])
+async def test_a_fresh_policy_has_an_etag_only(google: Emulated, query: str) -> None:
+    """ACAB, no version and no bindings, whatever version is asked for."""
+    assert await body(google, "GET", GET + query) == {"etag": "ACAB"}
+
+
+async def test_a_written_policy_has_version_one(google: Emulated) -> None:
+    """Version 1 once anything was set, also where 3 is written and asked for."""
+    written = await put(google, binding(READ, READER), version=3)
+    assert written["version"] == 1
+    assert await body(google, "GET", f"{GET}?options.requestedPolicyVersion=3") == written
+
+
+async def test_an_etag_is_the_time_of_the_write(google: Emulated) -> None:
+    """Eight bytes: 0x07 and the microseconds since 1970 in seven bytes."""
+    before = time.time_ns() // 1000
+    etag = base64.b64decode((await put(google, binding(READ, READER)))["etag"])
+    assert (len(etag), etag[0]) == (8, 7)
+    assert before <= int.from_bytes(etag[1:], "big") <= time.time_ns() // 1000
+
+
+async def test_a_write_without_change_keeps_the_etag(google: Emulated) -> None:
+    """Setting what stands answers the same etag, and a real change a new one."""
+    first = await put(google, binding(READ, READER))
+    assert await put(google, binding(READ, READER), etag=first["etag"]) == first
+    assert (await put(google, binding(READ, WRITER), etag=first["etag"]))["etag"] != first["etag"]
+
+
+async def test_a_stale_etag_is_aborted(google: Emulated) -> None:
+    """409 ABORTED in the recorded words, with both etags as C escapes."""
+    await put(google, binding(READ, READER), etag="ACAB")
+    status, name, message = await refused(google, binding(WRITE, WRITER), etag="ACAB")
+    assert (status, name) == (409, "ABORTED")
+    head, _, rest = message.partition("The request's ETag ")
+    assert (
+        head
+        == "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. "
+    )
+    shown = re.fullmatch(r"'(.*)' did not match the current policy's ETag '(.*)'\.", rest)
+    assert shown is not None
+    assert shown[1] == r"\000 \001"
+    standing = base64.b64decode((await body(google, "GET", GET))["etag"])
+    assert shown[2].encode().decode("unicode_escape").encode("latin-1") == standing
+
+
+async def test_without_an_etag_the_last_write_wins(google: Emulated) -> None:
+    """A write that names no etag overwrites whatever stands, the whole of it."""
+    await put(google, binding(READ, READER))
+    assert (await put(google, binding(WRITE, WRITER)))["bindings"] == [binding(WRITE, WRITER)]
+
+
+async def test_an_etag_may_be_url_safe(google: Emulated) -> None:
+    """The URL-safe alphabet, which gcloud shows and sends, is taken too."""
+    found = await put(google, binding(READ, READER))
+    while not set(found["etag"]) & set("+/"):
+        found = await put(google, binding(READ, READER, f"user:u{time.time_ns()}@acme.example"))
+    etag = found["etag"].replace("+", "-").replace("/", "_")
+    assert (await put(google, binding(WRITE, WRITER), etag=etag))["bindings"] == [binding(WRITE, WRITER)]
+
+
+@pytest.mark.parametrize("role", ["reader", "artifactregistry.reader", "roles/", "projects/roles/x", "roles/a/b"])
+async def test_a_role_has_a_form(google: Emulated, role: str) -> None:
+    """Anything else than the three forms is 400 in the recorded words."""
+    assert await refused(google, binding(role, READER)) == (
+        400,
+        "INVALID_ARGUMENT",
+        ROLE_FORM,
+    )
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "owner@acme.example",
+        "User:a@acme.example",
+        "user:",
+        "user:nobody",
+        "robot:a@acme.example",
+        "allusers",
+        "allUsers:x",
+        "principal:x",
+        "principal://iam.googleapis.com/projects/acme-packages/locations/global/workloadIdentityPools/p/subject/s",
+        TOMBSTONE,
+        "",
+    ],
+)
+async def test_a_member_has_a_form(google: Emulated, member: str) -> None:
+    """Type prefixes are exact, values must fit them, and nobody adds a principal that was deleted."""
+    assert (await refused(google, binding(READ, member)))[:2] == (400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "user:a@acme.example",
+        "group:team@acme.example",
+        f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com",
+        "serviceAccount:x@elsewhere.iam.gserviceaccount.com",
+        READER,
+        f"principalSet://iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}/*",
+        "allUsers",
+        "allAuthenticatedUsers",
+    ],
+)
+async def test_every_kind_of_member_is_taken(google: Emulated, member: str) -> None:
+    """Users, groups, service accounts, principals, sets of them, and everybody."""
+    assert (await put(google, binding(READ, member)))["bindings"] == [binding(READ, member)]
+
+
+async def test_a_service_account_must_exist(google: Emulated) -> None:
+    """A member of our own project that does not exist is 400 and named, as the real one says."""
+    member = f"serviceAccount:nobody@{PROJECT}.iam.gserviceaccount.com"
+    status, _, message = await refused(google, binding(READ, member))
+    assert (status, re.search("Service account .* does not exist", message) is not None) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "fields"),
+    [
+        ([binding(READ)], {}),
+        ([binding(READ, READER)], {"version": 2}),
+        ([binding(READ, READER, condition=CONDITION)], {"version": 3}),
+        ([binding(READ, READER, condition=CONDITION)], {"version": 1}),
+        ([binding(READ, *(f"user:u{number}@acme.example" for number in range(1501)))], {}),
+        ([binding(READ, *["user:a@acme.example"] * 751), binding(WRITE, *["user:a@acme.example"] * 750)], {}),
+        ([binding("roles/storage.admin", READER)], {}),
+    ],
+)
+async def test_a_policy_has_limits(google: Emulated, bindings: list[dict[str, Any]], fields: dict[str, Any]) -> None:
+    """Empty bindings, version 2, new conditions, over 1,500 occurrences of principals and foreign roles are 400."""
+    assert (await refused(google, *bindings, **fields))[:2] == (400, "INVALID_ARGUMENT")
+
+
+async def test_1500_principals_are_taken(google: Emulated) -> None:
+    """The limit itself is allowed."""
+    members = [f"user:u{number}@acme.example" for number in range(1500)]
+    assert len((await put(google, binding(READ, *members)))["bindings"][0]["members"]) == 1500
+
+
+async def plant(google: Emulated, *bindings: dict[str, Any]) -> Any:
+    """What the owner of the world puts there unchecked."""
+    sent = {"resource": REPOSITORY, "policy": {"bindings": list(bindings)}}
+    return await body(google, "POST", "/control/policy", json=sent)
+
+
+async def test_what_is_foreign_may_stay(google: Emulated) -> None:
+    """Tombstones and foreign roles that stand already are kept by a read-modify-write beside them."""
+    foreign = [binding("roles/storage.admin", "user:a@acme.example"), binding(READ, TOMBSTONE)]
+    found = await plant(google, *foreign)
+    written = await put(google, *foreign, binding(WRITE, WRITER), etag=found["etag"])
+    assert written["bindings"] == [*foreign, binding(WRITE, WRITER)]
+
+
+async def test_a_condition_may_stay_with_version_three(google: Emulated) -> None:
+    """A policy with a condition has version 3, is only written with 3, and allows nothing by that binding here."""
+    held = binding(READ, READER, condition=CONDITION)
+    found = await plant(google, held)
+    assert found["version"] == 3
+    assert (await refused(google, held, binding(WRITE, WRITER), version=1))[:2] == (400, "INVALID_ARGUMENT")
+    written = await put(google, held, binding(WRITE, WRITER), version=3, etag=found["etag"])
+    assert written["bindings"] == [held, binding(WRITE, WRITER)]
+    assert await held_by(google, READER) == set()
+
+
+async def held_by(google: Emulated, identity: str) -> set[str]:
+    """What TestIamPermissions says of an identity, of all that any role of ours gives."""
+    asked = sorted(frozenset().union(*ROLES.values()))
+    found = await body(google, "POST", f"{REPOSITORY}:testIamPermissions", identity, json={"permissions": asked})
+    return {name.removeprefix("artifactregistry.") for name in found.get("permissions", [])}
+
+
+@pytest.mark.parametrize(
+    ("role", "has", "lacks"),
+    [
+        ("reader", "get list downloadArtifacts", "uploadArtifacts deleteArtifacts update getIamPolicy setIamPolicy"),
+        ("viewer", "get downloadArtifacts getIamPolicy", "uploadArtifacts setIamPolicy"),
+        ("writer", "downloadArtifacts uploadArtifacts", "deleteArtifacts update getIamPolicy setIamPolicy"),
+        ("repoAdmin", "uploadArtifacts deleteArtifacts", "create update delete getIamPolicy setIamPolicy"),
+        ("editor", "deleteArtifacts create update delete getIamPolicy", "setIamPolicy"),
+        ("admin", "deleteArtifacts create update delete getIamPolicy setIamPolicy", ""),
+    ],
+)
+async def test_a_role_gives_what_the_table_says(google: Emulated, role: str, has: str, lacks: str) -> None:
+    """A grant on the repository gives exactly the role's side of the published table."""
+    google.grant((f"roles/artifactregistry.{role}", STRANGER))
+    held = await held_by(google, STRANGER)
+    assert {f"repositories.{verb}" for verb in has.split()} <= held
+    assert not {f"repositories.{verb}" for verb in lacks.split()} & held
+
+
+async def test_a_grant_holds_on_its_repository_only(google: Emulated) -> None:
+    """Neither another repository nor the listing of the location is opened."""
+    other = REPOSITORY.replace("team-wheels", "other")
+    google.create(other)
+    google.grant((READ, STRANGER))
+    assert (await body(google, "GET", REPOSITORY, STRANGER))["name"] == REPOSITORY
+    for path in (other, REPOSITORY.rpartition("/")[0]):
+        assert (await refusal(google, "GET", path, STRANGER))[0] == 403
+
+
+async def test_members_are_matched_by_case_as_iam_does(google: Emulated) -> None:
+    """E-mails match in any case; principals match exactly."""
+    google.grant((READ, "user:Someone@Acme.Example"), (WRITE, STRANGER.replace("team-b", "Team-b")))
+    assert "repositories.downloadArtifacts" in await held_by(google, "user:someone@acme.example")
+    assert await held_by(google, STRANGER) == set()
+
+
+async def test_a_group_means_its_members(google: Emulated) -> None:
+    """A grant to a group holds for those in it, and for nobody else."""
+    sent = {"group": "team@acme.example", "members": [STRANGER]}
+    await body(google, "POST", "/control/group", json=sent)
+    google.grant((READ, "group:team@acme.example"))
+    assert "repositories.downloadArtifacts" in await held_by(google, STRANGER)
+    assert await held_by(google, READER) == set()
+
+
+async def test_federated_identities_are_no_authenticated_users(google: Emulated) -> None:
+    """The member allAuthenticatedUsers means Google accounts, not identities of a pool; allUsers means all."""
+    google.grant((READ, "allAuthenticatedUsers"))
+    assert "repositories.get" in await held_by(google, "user:a@elsewhere.example")
+    assert await held_by(google, STRANGER) == set()
+    google.grant((READ, "allUsers"))
+    assert "repositories.get" in await held_by(google, STRANGER)
+
+
+async def test_a_deleted_principal_holds_nothing(google: Emulated) -> None:
+    """A service account of the same e-mail does not inherit what a tombstone holds."""
+    await plant(google, binding(READ, TOMBSTONE))
+    assert await held_by(google, "serviceAccount:gone@acme-packages.iam.gserviceaccount.com") == set()
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", GET), ("POST", SET)])
+async def test_policies_have_permissions_of_their_own(google: Emulated, method: str, path: str) -> None:
+    """A repoAdmin cannot read the policy, an editor cannot write it: 403."""
+    google.grant(("roles/artifactregistry.repoAdmin", STRANGER))
+    sent = {"policy": {}} if method == "POST" else None
+    assert (await refusal(google, method, path, STRANGER, json=sent))[:2] == (403, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", GET), ("POST", SET)])
+async def test_no_repository_no_policy(google: Emulated, method: str, path: str) -> None:
+    """The policy of what is not there is 404 to those who may ask."""
+    sent = {"policy": {}} if method == "POST" else None
+    absent = path.replace("team-wheels", "absent")
+    assert (await refusal(google, method, absent, OWNER_MEMBER, json=sent))[:2] == (404, "NOT_FOUND")
+
+
+async def test_grpc_and_rest_see_one_policy(google: Emulated) -> None:
+    """What one edge writes, the other reads, with the bytes of the etag."""
+    written = await put(google, binding(READ, READER))
+    async with grpc_client(google, google.token(OPERATOR)) as client:
+        found = await client.get_iam_policy(request={"resource": REPOSITORY})
+        assert (found.etag, found.version) == (base64.b64decode(written["etag"]), 1)
+        found.bindings.append(policy_pb2.Binding(role=WRITE, members=[WRITER]))
+        await client.set_iam_policy(request={"resource": REPOSITORY, "policy": found})
+    assert (await body(google, "GET", GET))["bindings"] == [binding(READ, READER), binding(WRITE, WRITER)]
