@@ -1,7 +1,4 @@
-"""A legacy upload on its way in: streamed to disk, bounded, and checked before anybody keeps it.
-
-https://docs.pypi.org/api/upload/
-"""
+"""An upload on its way in, as PyPI's legacy API has it: streamed to disk, bounded, checked before anybody keeps it."""
 
 import hashlib
 import os
