@@ -1,0 +1,186 @@
+"""The real gcloud against the emulated Google: administrators work with it beside the operator."""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.emulated import READER, REPOSITORY, Emulated
+from fakes.registry_clients import OWNER_MEMBER, alone
+
+from wheelhouse_local.constants import LOCATION, OWNER, PROJECT
+
+GCLOUD = shutil.which("gcloud")
+READ = "roles/artifactregistry.reader"
+HERE = f"--location={LOCATION}"
+
+pytestmark = [
+    pytest.mark.gcloud,
+    pytest.mark.skipif(GCLOUD is None, reason="gcloud IS NOT INSTALLED: nothing here shows that gcloud works"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Gcloud:
+    """Gcloud as an administrator runs it, in a configuration of its own."""
+
+    google: Emulated
+    home: Path
+    identity: str = OWNER_MEMBER
+
+    async def fails(self, *arguments: str) -> str:
+        """What it says when it fails."""
+        code, _, said = await self._run(*arguments)
+        assert code != 0, said
+        return said
+
+    async def __call__(self, *arguments: str) -> str:
+        """What it prints when it succeeds."""
+        code, printed, said = await self._run(*arguments)
+        assert code == 0, said
+        return printed
+
+    async def json(self, *arguments: str) -> Any:
+        """What it prints, as JSON."""
+        return json.loads(await self(*arguments, "--format=json"))
+
+    async def _run(self, *arguments: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            GCLOUD or "gcloud",
+            "artifacts",
+            *arguments,
+            env=self._environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            printed, said = await asyncio.wait_for(process.communicate(), 60)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, printed.decode(), said.decode()
+
+    def _environment(self) -> dict[str, str]:
+        """All of gcloud's traffic goes to the emulated Google, and what does not, to a port where nobody listens."""
+        nobody = "http://127.0.0.1:1"
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "HTTP_PROXY": nobody,
+            "HTTPS_PROXY": nobody,
+            "NO_PROXY": "127.0.0.1",
+            "CLOUDSDK_CONFIG": str(self.home / "gcloud"),
+            "CLOUDSDK_CORE_PROJECT": PROJECT,
+            "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+            "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
+            "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+            "CLOUDSDK_CORE_ACCOUNT": OWNER,
+            "CLOUDSDK_AUTH_ACCESS_TOKEN": self.google.token(self.identity),
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY": self.google.endpoints["artifactRegistry"],
+        }
+
+
+@pytest.fixture
+async def gcloud(tmp_path: Path) -> AsyncIterator[Gcloud]:
+    async with alone(tmp_path / "google") as google:
+        yield Gcloud(google, tmp_path)
+
+
+def called(gcloud: Gcloud) -> list[tuple[str, str]]:
+    """Methods and statuses since the last time."""
+    found = [(row["method"].partition(".")[2], row["status"]) for row in gcloud.google.trace()]
+    (gcloud.google.data / "requests.jsonl").write_text("")
+    return found
+
+
+async def test_create_and_look(gcloud: Gcloud) -> None:
+    """Create waits for its operation; describe shows what was asked for; a second create says ALREADY_EXISTS."""
+    create = ("repositories", "create", "team-wheels", HERE, "--repository-format=python")
+    await gcloud(*create, "--description=Team wheels", "--labels=team=a,stage=prod")
+    assert called(gcloud) == [("CreateRepository", "OK"), ("GetOperation", "OK"), ("GetRepository", "OK")]
+    found = await gcloud.json("repositories", "describe", "team-wheels", HERE)
+    assert (found["name"], found["format"], found["mode"]) == (REPOSITORY, "PYTHON", "STANDARD_REPOSITORY")
+    assert (found["description"], found["labels"]) == ("Team wheels", {"team": "a", "stage": "prod"})
+    assert found["registryUri"] == f"{LOCATION}-python.pkg.dev/{PROJECT}/team-wheels"
+    said = await gcloud.fails(*create)
+    assert "ERROR: (gcloud.artifacts.repositories.create) ALREADY_EXISTS" in said
+
+
+async def test_list_one_location_and_all(gcloud: Gcloud) -> None:
+    """With a location it lists that one; without, it asks for the locations and lists each."""
+    elsewhere = REPOSITORY.replace(LOCATION, "europe-west1")
+    for name in (REPOSITORY, elsewhere):
+        gcloud.google.create(name)
+    assert [row["name"] for row in await gcloud.json("repositories", "list", HERE)] == [REPOSITORY]
+    assert called(gcloud) == [("ListRepositories", "OK")]
+    found = await gcloud.json("repositories", "list")
+    assert {row["name"] for row in found} == {REPOSITORY, elsewhere}
+    calls = called(gcloud)
+    assert calls[0] == ("ListLocations", "OK")
+    assert set(calls[1:]) == {("ListRepositories", "OK")}
+
+
+async def test_update_and_delete(gcloud: Gcloud) -> None:
+    """Update changes description and labels, and nothing else; delete waits until the repository is gone."""
+    gcloud.google.create()
+    before = await gcloud.json("repositories", "describe", "team-wheels", HERE)
+    called(gcloud)
+    await gcloud("repositories", "update", "team-wheels", HERE, "--description=Changed", "--update-labels=team=b")
+    assert called(gcloud) == [("GetRepository", "OK"), ("UpdateRepository", "OK")]
+    after = await gcloud.json("repositories", "describe", "team-wheels", HERE)
+    assert (after.pop("description"), after.pop("labels")) == ("Changed", {"team": "b"})
+    assert after.pop("updateTime") > before.pop("updateTime")
+    assert after == before
+    called(gcloud)
+    await gcloud("repositories", "delete", "team-wheels", HERE)
+    assert called(gcloud) == [("DeleteRepository", "OK"), ("GetOperation", "OK")]
+    assert "NOT_FOUND: Requested entity was not found." in await gcloud.fails(
+        "repositories", "describe", "team-wheels", HERE
+    )
+
+
+async def test_policy_bindings(gcloud: Gcloud) -> None:
+    """Bindings are added, shown and removed by read-modify-write on the etag; a foreign one is not touched."""
+    google = gcloud.google
+    google.create()
+    google.grant(("roles/artifactregistry.writer", "user:other@acme.example"))
+    one = ("team-wheels", HERE, f"--member={READER}", f"--role={READ}")
+    await gcloud("repositories", "add-iam-policy-binding", *one)
+    assert called(gcloud) == [("GetIamPolicy", "OK"), ("SetIamPolicy", "OK")]
+    found = await gcloud.json("repositories", "get-iam-policy", "team-wheels", HERE)
+    assert {row["role"]: row["members"] for row in found["bindings"]} == {
+        READ: [READER],
+        "roles/artifactregistry.writer": ["user:other@acme.example"],
+    }
+    assert (found["version"], len(found["etag"])) == (1, 12)
+    await gcloud("repositories", "remove-iam-policy-binding", *one)
+    found = await gcloud.json("repositories", "get-iam-policy", "team-wheels", HERE)
+    assert [row["role"] for row in found["bindings"]] == ["roles/artifactregistry.writer"]
+
+
+async def test_print_settings(gcloud: Gcloud) -> None:
+    """It prints the index URL of the repository for pip and twine."""
+    gcloud.google.create()
+    printed = await gcloud("print-settings", "python", "--repository=team-wheels", HERE)
+    base = f"https://{LOCATION}-python.pkg.dev/{PROJECT}/team-wheels/"
+    assert f"repository: {base}" in printed
+    assert f"extra-index-url = {base}simple/" in printed
+
+
+async def test_refusals_are_shown(gcloud: Gcloud) -> None:
+    """A condition and a malformed role are INVALID_ARGUMENT; whoever holds nothing gets PERMISSION_DENIED."""
+    gcloud.google.create()
+    add = ("repositories", "add-iam-policy-binding", "team-wheels", HERE, f"--member={READER}")
+    condition = "--condition=title=soon,expression=request.time < timestamp('2030-01-01T00:00:00Z')"
+    assert "INVALID_ARGUMENT" in await gcloud.fails(*add, f"--role={READ}", condition)
+    assert 'must be in the form "roles/{role}"' in await gcloud.fails(*add, "--role=reader")
+    nobody = Gcloud(gcloud.google, gcloud.home, "user:nobody@acme.example")
+    assert "PERMISSION_DENIED" in await nobody.fails("repositories", "describe", "team-wheels", HERE)
+    assert gcloud.google.trace()[-1]["caller"] == nobody.identity
