@@ -15,8 +15,6 @@ from google.cloud.location import locations_pb2
 from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2
 
-from wheelhouse_local.google.faults import Rule
-
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry"
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -279,40 +277,6 @@ async def test_locations_are_listed(client: Any) -> None:
     """The client's own call for locations works."""
     found = await client.list_locations(locations_pb2.ListLocationsRequest(name="projects/acme-packages"))
     assert PARENT in [location.name for location in found.locations]
-
-
-@pytest.mark.parametrize(
-    ("status", "method", "error"),
-    [
-        (429, "GetRepository", exceptions.ResourceExhausted),
-        (500, "GetRepository", exceptions.InternalServerError),
-        (503, "GetRepository", exceptions.ServiceUnavailable),
-        (409, "GetRepository", exceptions.Aborted),
-        (409, "CreateRepository", exceptions.AlreadyExists),
-    ],
-)
-async def test_a_fault_is_answered_so_often(
-    google: Emulated, client: Any, status: int, method: str, error: type[Exception]
-) -> None:
-    """A status on request: as often as asked for, on the methods of the glob, with the status of its service."""
-    google.create()
-    google.server.google.faults.rules.append(Rule(f"*.{method}", status=status, times=1))
-    with pytest.raises(error):
-        await (
-            client.create_repository(**wanted())
-            if method == "CreateRepository"
-            else client.get_repository(name=REPOSITORY)
-        )
-    assert (await client.get_repository(name=REPOSITORY)).name == REPOSITORY
-
-
-async def test_a_lost_reply_leaves_its_effect(google: Emulated, client: Any) -> None:
-    """The caller sees UNAVAILABLE, the repository stands, and the trace says LOST."""
-    google.server.google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
-    with pytest.raises(exceptions.ServiceUnavailable):
-        await client.create_repository(**wanted())
-    assert google.trace()[-1]["status"] == "LOST"
-    assert (await client.get_repository(name=REPOSITORY)).name == REPOSITORY
 
 
 async def test_one_call_is_one_line(google: Emulated, client: Any) -> None:
