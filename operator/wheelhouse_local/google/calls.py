@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from wheelhouse_local.google.errors import HTTP_STATUS, ApiError
+from wheelhouse_local.google.errors import HTTP_STATUS, ApiError, unimplemented
 from wheelhouse_local.google.faults import Faults
 from wheelhouse_local.google.identities import Caller, Identities
 from wheelhouse_local.google.policies import Policies
@@ -48,7 +48,7 @@ class Google:
         return self.identities.resolve(token) if kind.lower() == "bearer" else None
 
     async def call(
-        self, method: str, authorization: str, resource: str, permission: str | None, run: Callable[[], T]
+        self, method: str, authorization: str, resource: str, permission: str | None, run: Callable[[Caller], T]
     ) -> T:
         """Answer one call.
 
@@ -57,7 +57,7 @@ class Google:
             authorization: the header, `Bearer TOKEN`.
             resource: what is called, and what the permission is asked on.
             permission: what the caller needs there; None where everybody with a token may.
-            run: the effect.
+            run: the effect, told who calls.
 
         Raises:
             ApiError: the refusal, for the edge to put into its own form.
@@ -70,8 +70,7 @@ class Google:
             fault = await self.faults.apply(method)
             if fault is not None and fault.status:
                 raise _injected(method, fault.status)
-            self._check(caller, resource, permission)
-            result = run()
+            result = run(self._admitted(caller, resource, permission))
             status = "OK"
             if fault is not None and fault.drop_reply:
                 raise LostReplyError
@@ -85,7 +84,13 @@ class Google:
         finally:
             self.trace.record(caller.identity if caller else "", method, resource, status, began)
 
-    def _check(self, caller: Caller | None, resource: str, permission: str | None) -> None:
+    def missing(self, method: str, authorization: str, resource: str, what: str) -> ApiError:
+        """The refusal of what is not emulated, whoever asks; it is in the trace."""
+        caller, error = self.caller(authorization), unimplemented(what)
+        self.trace.record(caller.identity if caller else "", method, resource, error.status, time.monotonic())
+        return error
+
+    def _admitted(self, caller: Caller | None, resource: str, permission: str | None) -> Caller:
         if caller is None:
             raise ApiError(
                 "UNAUTHENTICATED",
@@ -97,3 +102,4 @@ class Google:
             raise ApiError(
                 "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."
             )
+        return caller

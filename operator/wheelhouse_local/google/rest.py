@@ -1,218 +1,128 @@
-"""Artifact Registry over REST, as gcloud and the REST client speak it: a thin edge over the same calls as gRPC."""
+"""Artifact Registry over REST, as gcloud and the REST client speak it: the table of methods by HTTP rules.
+
+The rules are those of the published protos (google.api.http), and of what gcloud sends besides.
+"""
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from aiohttp import web
-from google.cloud import artifactregistry_v1 as ar
-from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf import json_format
+from multidict import CIMultiDict
 
+from wheelhouse_local.google import transcoding
 from wheelhouse_local.google.calls import Google, LostReplyError
-from wheelhouse_local.google.errors import ApiError, unimplemented
-from wheelhouse_local.google.registry import LOCATIONS
+from wheelhouse_local.google.errors import ApiError
+from wheelhouse_local.google.methods import Message, Method, methods
 
-REPOSITORY = "/v1/projects/{project}/locations/{location}/repositories/{repository}"
-PARENT = "/v1/projects/{project}/locations/{location}"
+PROJECT = "projects/[^/]+"
+LOCATION = f"{PROJECT}/locations/[^/:]+"
+REPOSITORY = f"{LOCATION}/repositories/[^/:]+"
 # Recorded headers of the real service.
-HEADERS = {
-    "Content-Type": "application/json; charset=UTF-8",
-    "Server": "ESF",
-    "Vary": "Origin, X-Origin, Referer",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = CIMultiDict(
+    [
+        ("Content-Type", "application/json; charset=UTF-8"),
+        ("Server", "ESF"),
+        ("Vary", "Origin"),
+        ("Vary", "X-Origin"),
+        ("Vary", "Referer"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "SAMEORIGIN"),
+        ("X-XSS-Protection", "0"),
+    ]
+)
 
-Message = Any  # generated messages carry no types
-Handler = Callable[[web.Request], Any]
+
+class Rule(NamedTuple):
+    """How a method is called over HTTP; `body` is the field that the body fills, `*` all, empty none."""
+
+    verb: str
+    path: str
+    suffix: str
+    method: str
+    body: str = ""
+    version: str = "v1"
+
+
+RULES = (
+    Rule("POST", LOCATION, "/repositories", "ArtifactRegistry.CreateRepository", "repository"),
+    Rule("GET", LOCATION, "/repositories", "ArtifactRegistry.ListRepositories"),
+    Rule("GET", REPOSITORY, "", "ArtifactRegistry.GetRepository"),
+    Rule("PATCH", REPOSITORY, "", "ArtifactRegistry.UpdateRepository", "repository"),
+    Rule("DELETE", REPOSITORY, "", "ArtifactRegistry.DeleteRepository"),
+    Rule("GET", REPOSITORY, ":getIamPolicy", "ArtifactRegistry.GetIamPolicy"),
+    Rule("POST", REPOSITORY, ":setIamPolicy", "ArtifactRegistry.SetIamPolicy", "*"),
+    Rule("POST", REPOSITORY, ":testIamPermissions", "ArtifactRegistry.TestIamPermissions", "*"),
+    Rule("GET", REPOSITORY, "/packages", "ArtifactRegistry.ListPackages"),
+    Rule("GET", f"{LOCATION}/operations/[^/:]+", "", "Operations.GetOperation"),
+    Rule("GET", LOCATION, "", "ArtifactRegistry.GetLocation"),
+    Rule("GET", PROJECT, "/locations", "ArtifactRegistry.ListLocations"),
+    # gcloud lists locations in this version.
+    Rule("GET", PROJECT, "/locations", "ArtifactRegistry.ListLocations", version="v1beta2"),
+)
 
 
 def routes(google: Google) -> list[web.RouteDef]:
-    """All routes of the REST edge."""
-    edge = _Edge(google)
-    return [
-        web.post(f"{PARENT}/repositories", edge.create),
-        web.get(f"{PARENT}/repositories", edge.page),
-        web.get(f"{PARENT}/operations/{{operation}}", edge.operation),
-        web.get(f"{REPOSITORY}:getIamPolicy", edge.get_policy),
-        web.post(f"{REPOSITORY}:setIamPolicy", edge.set_policy),
-        web.post(f"{REPOSITORY}:testIamPermissions", edge.test_permissions),
-        web.get(f"{REPOSITORY}/packages", edge.packages),
-        web.get(REPOSITORY, edge.get),
-        web.patch(REPOSITORY, edge.update),
-        web.delete(REPOSITORY, edge.delete),
-        web.get("/v1/projects/{project}/locations", edge.locations),
-        web.get("/v1beta2/projects/{project}/locations", edge.locations),
-        web.route("*", "/{anything:.*}", edge.unknown),
+    """All routes of the REST edge; the last one says of everything else that it is not emulated."""
+    table = methods(google.registry, google.policies)
+    found = [
+        web.route(
+            rule.verb,
+            f"/{rule.version}/{{resource:{rule.path}}}{rule.suffix}",
+            _handler(google, rule, table[rule.method]),
+        )
+        for rule in RULES
     ]
 
+    async def unknown(request: web.Request) -> web.Response:
+        what = f"{request.method} {request.path}"
+        return _refusal(google.missing("ArtifactRegistry.Unknown", _authorization(request), request.path, what))
 
-class _Edge:
-    def __init__(self, google: Google) -> None:
-        self._google = google
+    return [*found, web.route("*", "/{anything:.*}", unknown)]
 
-    async def create(self, request: web.Request) -> web.Response:
-        # Recorded: both spellings are taken.
-        repository_id = request.query.get("repositoryId") or request.query.get("repository_id", "")
-        parent = _parent(request)
-        raw = await request.read()
 
-        def run() -> Message:
-            return self._google.registry.create(parent, repository_id, _repository_of(raw))
+def _handler(google: Google, rule: Rule, method: Method) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        resource, raw = request.match_info["resource"], await request.read()
 
-        return await self._call(request, "CreateRepository", parent, "repositories.create", run)
+        def asked() -> Message:
+            """Read the request once the caller may call: what is wrong with it is not for others."""
+            message = transcoding.message(method.request(), rule.body, request.query.items(), raw)
+            target, (*path, field) = message, method.resource.split(".")
+            for part in path:
+                target = getattr(target, part)
+            setattr(target, field, resource)
+            return message
 
-    async def get(self, request: web.Request) -> web.Response:
-        name = _repository(request)
-        return await self._call(
-            request, "GetRepository", name, "repositories.get", lambda: self._google.registry.get(name)
-        )
-
-    async def page(self, request: web.Request) -> web.Response:
-        def run() -> Message:
-            found, token = self._google.registry.page(_parent(request), *_paging(request))
-            return ar.ListRepositoriesResponse.pb()(repositories=found, next_page_token=token)
-
-        if request.query.get("filter"):
-            return _refusal(unimplemented("A filter of repositories"))
-        return await self._call(request, "ListRepositories", _parent(request), "repositories.list", run)
-
-    async def packages(self, request: web.Request) -> web.Response:
-        def run() -> Message:
-            found, token = self._google.registry.packages(_repository(request), *_paging(request))
-            return ar.ListPackagesResponse.pb()(packages=found, next_page_token=token)
-
-        return await self._call(request, "ListPackages", _repository(request), "packages.list", run)
-
-    async def update(self, request: web.Request) -> web.Response:
-        text = request.query.get("updateMask") or request.query.get("update_mask", "")
-        name = _repository(request)
-        raw = await request.read()
-
-        def run() -> Message:
-            wanted = _repository_of(raw)
-            wanted.name = name
-            return self._google.registry.update(wanted, [path for path in text.split(",") if path])
-
-        return await self._call(request, "UpdateRepository", name, "repositories.update", run)
-
-    async def delete(self, request: web.Request) -> web.Response:
-        name = _repository(request)
-        return await self._call(
-            request, "DeleteRepository", name, "repositories.delete", lambda: self._google.registry.delete(name)
-        )
-
-    async def operation(self, request: web.Request) -> web.Response:
-        name = f"{_parent(request)}/operations/{request.match_info['operation']}"
-        return await self._call(
-            request, "GetOperation", name, None, lambda: self._google.registry.operation(name), service="Operations"
-        )
-
-    async def get_policy(self, request: web.Request) -> web.Response:
-        name = _repository(request)
-        return await self._call(
-            request, "GetIamPolicy", name, "repositories.getIamPolicy", lambda: self._google.policies.get(name)
-        )
-
-    async def set_policy(self, request: web.Request) -> web.Response:
-        name = _repository(request)
-        raw = await request.read()
-
-        def run() -> Message:
-            policy = _parsed(_object(raw).get("policy", {}), policy_pb2.Policy())
-            return self._google.policies.replace(name, policy)
-
-        return await self._call(request, "SetIamPolicy", name, "repositories.setIamPolicy", run)
-
-    async def test_permissions(self, request: web.Request) -> web.Response:
-        name = _repository(request)
-        raw = await request.read()
-        caller = self._google.caller(request.headers.get("Authorization", ""))
-
-        def run() -> dict[str, Any]:
-            asked = _parsed(_object(raw), iam_policy_pb2.TestIamPermissionsRequest()).permissions
-            held = [text for text in asked if self._google.policies.allowed(caller, name, text)]
-            return {"permissions": held} if held else {}
-
-        return await self._call(request, "TestIamPermissions", name, None, run)
-
-    async def locations(self, request: web.Request) -> web.Response:
-        project = f"projects/{request.match_info['project']}"
-        found = [{"name": f"{project}/locations/{name}", "locationId": name} for name in LOCATIONS]
-        return await self._call(request, "ListLocations", project, None, lambda: {"locations": found})
-
-    async def unknown(self, request: web.Request) -> web.Response:
-        return _refusal(unimplemented(f"{request.method} {request.path}"))
-
-    async def _call(
-        self,
-        request: web.Request,
-        method: str,
-        resource: str,
-        permission: str | None,
-        run: Callable[[], Message],
-        *,
-        service: str = "ArtifactRegistry",
-    ) -> web.Response:
-        needed = f"artifactregistry.{permission}" if permission else None
-        authorization = request.headers.get("Authorization", "")
         try:
-            found = await self._google.call(f"{service}.{method}", authorization, resource, needed, run)
+            reply = await google.call(
+                rule.method,
+                _authorization(request),
+                resource,
+                method.permission,
+                lambda who: method.run(who, asked()),
+            )
         except ApiError as error:
             return _refusal(error)
         except LostReplyError:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
-        return _answer(found if isinstance(found, dict) else _to_json(request, found))
+        numbers = request.query.get("$alt", "").endswith("enum-encoding=int")
+        return _response(json_format.MessageToJson(reply, use_integers_for_enums=numbers))
+
+    return answer
 
 
-def _to_json(request: web.Request, message: Message) -> dict[str, Any]:
-    numbers = request.query.get("$alt", "").endswith("enum-encoding=int")
-    found: dict[str, Any] = json_format.MessageToDict(message, use_integers_for_enums=numbers)
-    return found
-
-
-def _answer(body: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=json.dumps(body).encode(), status=status, headers=HEADERS)
+def _authorization(request: web.Request) -> str:
+    return request.headers.get("Authorization", "")
 
 
 def _refusal(error: ApiError) -> web.Response:
-    return _answer({"error": {"code": error.http, "message": error.message, "status": error.status}}, error.http)
+    body = {"error": {"code": error.http, "message": error.message, "status": error.status}}
+    return _response(json.dumps(body), error.http)
 
 
-def _parent(request: web.Request) -> str:
-    return f"projects/{request.match_info['project']}/locations/{request.match_info['location']}"
-
-
-def _repository(request: web.Request) -> str:
-    return f"{_parent(request)}/repositories/{request.match_info['repository']}"
-
-
-def _paging(request: web.Request) -> tuple[int, str]:
-    size = request.query.get("pageSize", "0")
-    return int(size) if size.isdigit() else 0, request.query.get("pageToken", "")
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.")
-    return found
-
-
-def _repository_of(raw: bytes) -> Message:
-    return _parsed(_object(raw), ar.Repository.pb()())
-
-
-def _parsed(raw: dict[str, Any], message: Message) -> Message:
-    try:
-        return json_format.ParseDict(raw, message, ignore_unknown_fields=True)
-    except json_format.ParseError as error:
-        raise ApiError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from None
-
-
-__all__: Sequence[str] = ["routes"]
+def _response(text: str, status: int = 200) -> web.Response:
+    return web.Response(body=text.encode(), status=status, headers=HEADERS)

@@ -32,7 +32,7 @@ async def serve(google: Google, data: Path, port: int = 0) -> tuple[grpc.aio.Ser
     return server, bound
 
 
-class _Handlers(grpc.GenericRpcHandler):
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries no types
     """Finds the handler of a call; what is not in the table says so, and is in the trace too."""
 
     def __init__(self, google: Google) -> None:
