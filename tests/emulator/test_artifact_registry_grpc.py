@@ -1,5 +1,6 @@
 """Artifact Registry over gRPC, with the asynchronous client that the operator uses too."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -46,10 +47,8 @@ async def test_create_is_an_operation_that_is_done_at_the_first_poll(google: Emu
     assert first.metadata.type_url.endswith("/google.devtools.artifactregistry.v1.OperationMetadata")
     assert first.metadata.value == b""
     assert (await operation.result()).name == REPOSITORY
-    assert [row["method"] for row in google.trace()] == [
-        "ArtifactRegistry.CreateRepository",
-        "Operations.GetOperation",
-    ]
+    methods = ["ArtifactRegistry.CreateRepository", "Operations.GetOperation"]
+    assert [row["method"] for row in google.trace()] == methods
 
 
 async def test_the_operation_lacks_what_get_has(client: Any) -> None:
@@ -86,6 +85,16 @@ async def test_a_duplicate_is_already_exists(client: Any) -> None:
     with pytest.raises(exceptions.AlreadyExists):
         await client.create_repository(**wanted(description="second"))
     assert (await client.get_repository(name=REPOSITORY)).description == "first"
+
+
+async def test_of_creates_at_once_one_wins(client: Any) -> None:
+    """Eight creates of one name: one operation, seven ALREADY_EXISTS."""
+    made = (client.create_repository(**wanted(description=str(number))) for number in range(8))
+    results = await asyncio.gather(*made, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, exceptions.AlreadyExists)]
+    (operation,) = [result for result in results if not isinstance(result, BaseException)]
+    assert len(refused) == 7
+    assert (await client.get_repository(name=REPOSITORY)).description == (await operation.result()).description
 
 
 async def test_update_is_synchronous_and_lacks_the_uri(client: Any) -> None:
@@ -285,10 +294,7 @@ async def test_one_call_is_one_line(google: Emulated, client: Any) -> None:
         await client.get_repository(name=REPOSITORY)
     (row,) = google.trace()
     assert row.keys() == {"time", "caller", "service", "method", "resource", "status", "ms"}
-    assert (row["caller"], row["service"], row["method"]) == (
-        OPERATOR,
-        "ArtifactRegistry",
-        "ArtifactRegistry.GetRepository",
-    )
+    method = "ArtifactRegistry.GetRepository"
+    assert (row["caller"], row["service"], row["method"]) == (OPERATOR, "ArtifactRegistry", method)
     assert (row["resource"], row["status"]) == (REPOSITORY, "NOT_FOUND")
     assert "ya29" not in (google.data / "requests.jsonl").read_text()

@@ -1,5 +1,6 @@
 """IAM policies of repositories on the wire: etags, versions, what is refused, and what a grant allows."""
 
+import asyncio
 import base64
 import re
 import time
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
-from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, alone, body, grpc_client, refusal
+from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, alone, body, grpc_client, refusal, rest
 from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import POOL, PROJECT, PROJECT_NUMBER
@@ -83,12 +84,12 @@ async def test_a_stale_etag_is_aborted(google: Emulated) -> None:
     await put(google, binding(READ, READER), etag="ACAB")
     status, name, message = await refused(google, binding(WRITE, WRITER), etag="ACAB")
     assert (status, name) == (409, "ABORTED")
-    head, _, rest = message.partition("The request's ETag ")
+    head, _, etags = message.partition("The request's ETag ")
     assert (
         head
         == "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. "
     )
-    shown = re.fullmatch(r"'(.*)' did not match the current policy's ETag '(.*)'\.", rest)
+    shown = re.fullmatch(r"'(.*)' did not match the current policy's ETag '(.*)'\.", etags)
     assert shown is not None
     assert shown[1] == r"\000 \001"
     standing = base64.b64decode((await body(google, "GET", GET))["etag"])
@@ -240,3 +241,13 @@ async def test_grpc_and_rest_see_one_policy(google: Emulated) -> None:
         found.bindings.append(policy_pb2.Binding(role=WRITE, members=[WRITER]))
         await client.set_iam_policy(request={"resource": REPOSITORY, "policy": found})
     assert (await body(google, "GET", GET))["bindings"] == [binding(READ, READER), binding(WRITE, WRITER)]
+
+
+async def test_of_eight_writers_one_wins(google: Emulated) -> None:
+    """Writes at once that name the same etag: one is taken, seven are ABORTED, and only its member stands."""
+    users = [f"user:u{number}@acme.example" for number in range(8)]
+    sent = [{"policy": {"etag": "ACAB", "bindings": [binding(READ, user)]}} for user in users]
+    replies = await asyncio.gather(*(rest(google, "POST", SET, OPERATOR, json=policy) for policy in sent))
+    assert sorted(reply.status for reply in replies) == [200] + [409] * 7
+    winner = users[[reply.status for reply in replies].index(200)]
+    assert (await body(google, "GET", GET))["bindings"] == [binding(READ, winner)]
