@@ -69,3 +69,5 @@ lock: $(STAMP) ## Make the hashed requirements files anew
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --extra local --group dev pyproject.toml -o requirements-dev.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group build -o requirements-build.txt

@@ -154,7 +154,7 @@ def tracked() -> list[Path]:
 
 
 _STRANGE = re.compile(
-    r"(?<![\w.$-])/(home|work|root|Users)/\w|bash_jobs|"
+    r"(?<![\w.$-])/(home|work|root|Users)/\w|"
     + "|".join(["pypi" + r"\.org", "python" + "hosted", "registry" + r"\.npmjs", "proxy" + r"\.golang"])
 )
 

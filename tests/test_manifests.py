@@ -1,0 +1,91 @@
+"""What a cluster administrator applies: it renders, agrees with itself, and asks for no more than it needs."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wheelhouse_local.environment import kubectl
+
+ROOT = Path(__file__).parents[1]
+KUSTOMIZATIONS = sorted(
+    path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("kustomization.yaml") if ".venv" not in path.parts
+)
+
+
+def rendered(kustomization: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [str(kubectl()), "kustomize", str(ROOT / kustomization)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def one(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    return next(each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name))
+
+
+@pytest.mark.parametrize("kustomization", KUSTOMIZATIONS)
+def test_it_renders(kustomization: str) -> None:
+    """Every kustomization renders with the kubectl that we ship."""
+    assert rendered(kustomization)
+
+
+@pytest.mark.parametrize("kustomization", ["manifests/base", "manifests/overlays/local"])
+def test_setting_and_policy_name_the_same_pool(kustomization: str) -> None:
+    """The operator's setting and the admission policy's literal are one value, whatever the overlay sets."""
+    objects = rendered(kustomization)
+    pool = one(objects, "ConfigMap", "wheelhouse-settings")["data"]["WHEELHOUSE_WORKLOAD_IDENTITY_POOL"]
+    variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
+    assert {v["expression"] for v in variables if v["name"] == "audience"} == {f"'{pool}'"}
+
+
+def test_the_base_fails_closed() -> None:
+    """Before an administrator has set the pool there is no audience that any token could have."""
+    pool = one(rendered("manifests/base"), "ConfigMap", "wheelhouse-settings")["data"][
+        "WHEELHOUSE_WORKLOAD_IDENTITY_POOL"
+    ]
+    assert pool.endswith(".invalid")
+
+
+def test_the_container_is_restricted() -> None:
+    """No root, nothing writable, no capability, no privilege; resources and probes are said."""
+    spec = one(rendered("manifests/base"), "Deployment", "wheelhouse-operator")["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] >= 10000
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    (container,) = spec["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"resources", "livenessProbe", "readinessProbe"} <= set(container)
+
+
+def test_the_operators_rights_are_the_golden_ones() -> None:
+    """A change of the operator's rights is a change of tests/golden/operator_rights.yaml, for a reviewer to see."""
+    rules = one(rendered("manifests/base"), "ClusterRole", "wheelhouse-operator")["rules"]
+    assert rules == yaml.safe_load((ROOT / "tests/golden/operator_rights.yaml").read_text())
+
+
+def test_no_rights_are_wild() -> None:
+    """No wildcard and no verb that hands out rights, in any role."""
+    for role in (each for each in rendered("manifests/base") if each["kind"] in {"ClusterRole", "Role"}):
+        text = yaml.safe_dump(role["rules"])
+        assert not re.search(r"\*|escalate|bind\b|impersonate", text), role["metadata"]["name"]
+
+
+def test_every_validation_is_a_403_with_a_sentence() -> None:
+    """A denial of the admission policies says what Wheelhouse may do, as Forbidden."""
+    policies = [each for each in rendered("manifests/base") if each["kind"] == "ValidatingAdmissionPolicy"]
+    assert len(policies) == 3
+    for policy in policies:
+        assert policy["spec"]["failurePolicy"] == "Fail"
+        for validation in policy["spec"]["validations"]:
+            assert validation["reason"] == "Forbidden"
+            assert re.fullmatch(r"[A-Z].{20,}\.|[A-Z].*=enabled\.", validation["message"])
