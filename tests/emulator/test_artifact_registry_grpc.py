@@ -73,9 +73,9 @@ async def test_the_server_adds_a_scanning_state(client: Any) -> None:
 
 async def test_what_is_output_only_is_not_taken(client: Any) -> None:
     """A request that says name, size or URI changes none of them."""
-    await client.create_repository(**wanted(name="other", size_bytes=7, registry_uri="x", satisfies_pzi=True))
+    await client.create_repository(**wanted(name="other", size_bytes=7, registry_uri="x", satisfies_pzs=True))
     found = await client.get_repository(name=REPOSITORY)
-    assert (found.name, found.size_bytes, found.satisfies_pzi) == (REPOSITORY, 0, False)
+    assert (found.name, found.size_bytes, found.satisfies_pzs) == (REPOSITORY, 0, False)
     assert found.registry_uri.endswith("/team-wheels")
 
 

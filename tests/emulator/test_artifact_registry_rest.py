@@ -54,7 +54,8 @@ async def test_the_operation_when_done(google: Emulated) -> None:
     assert (done["done"], done["metadata"]) == (True, first["metadata"])
     response = done["response"]
     assert response.pop("@type") == f"{TYPE}.Repository"
-    assert response.keys() == {"name", "format", "mode", "labels", "description", "vulnerabilityScanningConfig"}
+    added = {"satisfiesPzi", "vulnerabilityScanningConfig"}
+    assert response.keys() == {"name", "format", "mode", "labels", "description"} | added
     assert await body(google, "GET", first["name"]) == await body(google, "GET", first["name"])
 
 
@@ -69,6 +70,7 @@ async def test_a_repository_leaves_defaults_out(google: Emulated) -> None:
         "createTime",
         "updateTime",
         "registryUri",
+        "satisfiesPzi",
         "vulnerabilityScanningConfig",
     }
     assert found["createTime"] == found["updateTime"]

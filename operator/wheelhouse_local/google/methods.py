@@ -13,8 +13,9 @@ from google.longrunning import operations_pb2
 
 from wheelhouse_local.google.errors import ApiError, not_found, unimplemented
 from wheelhouse_local.google.identities import Caller
+from wheelhouse_local.google.locations import LOCATIONS
 from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.registry import LOCATIONS, Registry
+from wheelhouse_local.google.registry import Registry
 
 ARTIFACT_REGISTRY = "google.devtools.artifactregistry.v1.ArtifactRegistry"
 OPERATIONS = "google.longrunning.Operations"

@@ -16,6 +16,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 for name in sorted(os.environ):
-    print(f"{name}={os.environ[name]}", flush=True)  # noqa: T201 - its log is what the test reads
+    print(f"{name}={os.environ[name]}", flush=True)
 port = int(os.environ["WHEELHOUSE_HTTP_PORT"])
 HTTPServer((os.environ["WHEELHOUSE_HTTP_HOST"], port), Handler).serve_forever()
