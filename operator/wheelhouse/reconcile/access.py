@@ -49,7 +49,7 @@ class AccessUnit:
         try:
             self._claims.of(stored)
         except Invalid as error:
-            self._ledger.note_access(stored, granted=failed(error.reason, error.message))
+            self._ledger.note_access(stored, resolved=failed(error.reason, error.message))
             return await self._ledger.report(KIND, key)
         held = await hold(self._world, KIND, stored)
         if held is None:

@@ -1,0 +1,172 @@
+"""Nobody is granted anything that would outlive its object, or that its repository's owner did not consent to."""
+
+from typing import Any
+
+import pytest
+from convergence.simulation import Simulation
+from fakes.world import Fakes
+
+from wheelhouse.domain.iam import Role
+from wheelhouse.domain.keys import AccessKey, PolicyKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import FINALIZER, Kind
+
+REPOSITORY = ObjectKey("owners", "wheels")
+NAME = RepositoryName("acme-packages", "us-central1", "wheels")
+
+
+def users(*names: str) -> list[dict[str, str]]:
+    return [{"kind": "GoogleUser", "name": f"{name}@example.com"} for name in names]
+
+
+def condition(fakes: Fakes, key: ObjectKey, kind: str) -> tuple[str, str]:
+    status = fakes.cluster.objects[Kind.ACCESS, key]["status"]
+    return next((row["status"], row["reason"]) for row in status["conditions"] if row["type"] == kind)
+
+
+async def ready(**spec: Any) -> Simulation:
+    """A repository that is Ready, and a stranger's namespace."""
+    fakes = Fakes()
+    fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
+    fakes.cluster.put_namespace("strangers", opted_in=True)
+    fakes.cluster.put(Kind.REPOSITORY, REPOSITORY, {"location": "us-central1", **spec})
+    simulation = Simulation(fakes)
+    await simulation.run(30.0)
+    return simulation
+
+
+def access(fakes: Fakes, name: str, *subjects: str) -> ObjectKey:
+    key = ObjectKey("owners", name)
+    fakes.cluster.put(Kind.ACCESS, key, {"repositoryRef": {"name": "wheels"}, "subjects": users(*subjects)})
+    return key
+
+
+async def test_a_rejected_member_leaks_no_other() -> None:
+    """Bisection around a member that IAM rejects leaves the others ours, so that they go with their access."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    fakes.google.rejected_members = {"user:zoe@example.com"}
+    key = access(fakes, "team", "ann", "bob", "zoe")
+    await simulation.run(60.0)
+    states = {row["member"]: row["state"] for row in fakes.cluster.objects[Kind.ACCESS, key]["status"]["grants"]}
+    assert states == {
+        "user:ann@example.com": "Granted",
+        "user:bob@example.com": "Granted",
+        "user:zoe@example.com": "Rejected",
+    }
+    fakes.cluster.delete(Kind.ACCESS, key)
+    await simulation.run(60.0)
+    assert fakes.google.policy(NAME).bindings == ()
+
+
+async def test_a_rejected_member_is_told_after_a_crash() -> None:
+    """A member recorded before a crash and rejected after it is MemberRejected, not pending for ever."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    key = access(fakes, "team", "zoe")
+    body = fakes.cluster.objects[Kind.ACCESS, key]
+    body["metadata"]["finalizers"] = [FINALIZER]
+    grants = [{"role": Role.READER.iam, "member": "user:zoe@example.com", "state": "Recorded"}]
+    body["status"] = {"observedGeneration": 1, "repository": NAME.full, "grants": grants}
+    fakes.google.rejected_members = {"user:zoe@example.com"}
+    simulation.boot()
+    await simulation.run(60.0)
+    assert condition(fakes, key, "Granted") == ("False", "MemberRejected")
+
+
+async def test_an_access_without_finalizer_is_granted_nothing() -> None:
+    """A policy pass woken by one access grants nothing to another that nothing would withdraw again."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    first, second = access(fakes, "first", "ann"), access(fakes, "second", "bob")
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(first))
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    assert fakes.google.granted(NAME, "user:ann@example.com")
+    assert not fakes.google.granted(NAME, "user:bob@example.com")
+    assert FINALIZER not in fakes.cluster.objects[Kind.ACCESS, second]["metadata"].get("finalizers", [])
+
+
+async def test_a_lost_annotation_opens_no_door() -> None:
+    """While a repository's project cannot be told, a stranger who asks for Writer gets nothing and learns nothing."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    key = ObjectKey("strangers", "steal")
+    reference = {"name": "wheels", "namespace": "owners"}
+    subjects = [{"kind": "ServiceAccount", "name": "evil"}]
+    fakes.cluster.put(Kind.ACCESS, key, {"repositoryRef": reference, "role": "Writer", "subjects": subjects})
+    fakes.cluster.put_namespace("owners", projects="", opted_in=True)
+    await simulation.run(60.0)
+    assert fakes.google.policy(NAME).bindings == ()
+    assert condition(fakes, key, "Ready") == ("False", "RefNotPermitted")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"location": 7}, {}, {"location": "us-central1", "accessFrom": "everybody"}, {"location": "us-central1", "x": 1}],
+)
+async def test_a_malformed_repository_stalls_alone(spec: dict[str, Any]) -> None:
+    """An object that got in malformed stalls, lets nobody in, withdraws nothing, and does not stop its neighbors."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    key = access(fakes, "team", "ann")
+    await simulation.run(30.0)
+    fakes.cluster.put(Kind.REPOSITORY, REPOSITORY, spec)
+    fakes.cluster.put(Kind.REPOSITORY, ObjectKey("owners", "others"), {"location": "us-central1"})
+    late = access(fakes, "late", "bob")
+    await simulation.run(60.0)
+    body = fakes.cluster.objects[Kind.REPOSITORY, REPOSITORY]
+    reasons = {row["type"]: (row["status"], row["reason"]) for row in body["status"]["conditions"]}
+    assert reasons["Stalled"] == ("True", "InvalidArgument")
+    assert fakes.google.granted(NAME, "user:ann@example.com")
+    assert not fakes.google.granted(NAME, "user:bob@example.com")
+    assert condition(fakes, late, "Ready") == ("False", "RepositoryNotReady")
+    other = fakes.cluster.objects[Kind.REPOSITORY, ObjectKey("owners", "others")]
+    assert other["status"]["conditions"][0]["status"] == "True"
+    fakes.cluster.delete(Kind.ACCESS, key)
+    await simulation.run(60.0)
+    assert not fakes.google.granted(NAME, "user:ann@example.com")
+
+
+async def test_a_malformed_access_stalls_alone_and_is_released() -> None:
+    """A malformed access keeps what it has, says what is wrong, and its deletion withdraws everything."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    key = access(fakes, "team", "ann")
+    await simulation.run(30.0)
+    fakes.cluster.put(Kind.ACCESS, key, {"repositoryRef": {"name": "wheels"}, "role": "Emperor"})
+    await simulation.run(60.0)
+    assert condition(fakes, key, "Stalled") == ("True", "InvalidArgument")
+    assert fakes.google.granted(NAME, "user:ann@example.com")
+    fakes.cluster.delete(Kind.ACCESS, key)
+    await simulation.run(60.0)
+    assert fakes.google.policy(NAME).bindings == ()
+    assert (Kind.ACCESS, key) not in fakes.cluster.objects
+
+
+async def test_a_deleted_definition_loses_no_repository() -> None:
+    """While the CRD is being deleted, release means Orphan, whatever the deletionPolicy says."""
+    simulation = await ready(deletionPolicy="Delete")
+    fakes = simulation.fakes
+    fakes.cluster.definitions_deleting = {Kind.REPOSITORY}
+    fakes.cluster.delete(Kind.REPOSITORY, REPOSITORY)
+    await simulation.run(60.0)
+    assert (Kind.REPOSITORY, REPOSITORY) not in fakes.cluster.objects
+    assert fakes.google.repositories[NAME.full].labels == {}
+
+
+async def test_somebody_elses_repository_is_never_deleted() -> None:
+    """Without our labels a repository is not touched, under Delete neither."""
+    fakes = Fakes()
+    fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
+    fakes.google.plant(NAME, labels={"team": "others"}, description="theirs")
+    fakes.cluster.put(
+        Kind.REPOSITORY, REPOSITORY, {"location": "us-central1", "deletionPolicy": "Delete", "description": "x"}
+    )
+    simulation = Simulation(fakes)
+    await simulation.run(60.0)
+    fakes.cluster.delete(Kind.REPOSITORY, REPOSITORY)
+    await simulation.run(60.0)
+    assert (Kind.REPOSITORY, REPOSITORY) not in fakes.cluster.objects
+    assert fakes.google.repositories[NAME.full].description == "theirs"
+    assert fakes.google.repositories[NAME.full].labels == {"team": "others"}
