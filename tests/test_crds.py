@@ -1,0 +1,130 @@
+"""crds/ is what the models say, and says only what Kubernetes and GitOps tools can live with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from wheelhouse.api.meta import Model
+from wheelhouse.api.schema import UnsayableError, crds, render, structural
+
+CRDS = Path(__file__).parents[1] / "crds"
+SCHEMAS = {
+    definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for definition in crds().values()
+}
+KINDS = sorted(SCHEMAS)
+
+Node = dict[str, Any]
+
+
+def walk(node: Node, where: str = "", *, listed: bool = False) -> Iterator[tuple[str, Node, bool]]:
+    """Every schema below one, with its path, and whether it lies inside a list."""
+    yield where, node, listed
+    for name, child in node.get("properties", {}).items():
+        yield from walk(child, f"{where}.{name}", listed=listed)
+    if "items" in node:
+        yield from walk(node["items"], f"{where}[]", listed=True)
+    if isinstance(node.get("additionalProperties"), dict):
+        yield from walk(node["additionalProperties"], f"{where}.*", listed=listed)
+
+
+def declared(kind: str) -> list[tuple[str, Node, bool]]:
+    """The schemas of spec and status."""
+    properties = SCHEMAS[kind]["properties"]
+    return [row for part in ("spec", "status") for row in walk(properties[part], part)]
+
+
+@pytest.mark.parametrize("name", sorted(render()))
+def test_the_committed_file_is_current(name: str) -> None:
+    """`wheelhouse crds --write crds` would change nothing."""
+    assert (CRDS / name).read_text() == render()[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_documented(kind: str) -> None:
+    """`kubectl explain` has a sentence for every field."""
+    fields = [(where, node) for where, node, _ in declared(kind) if not where.endswith(("[]", ".*"))]
+    assert len(fields) > 10
+    assert [where for where, node in fields if not node.get("description", "").strip()] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_string_list_and_map_is_bounded(kind: str) -> None:
+    """Nothing grows without limit: CEL's cost is estimated from these bounds, and etcd holds what they allow."""
+    unbounded = [
+        where
+        for where, node, _ in declared(kind)
+        if (node["type"] == "string" and not {"maxLength", "enum"} & set(node))
+        or (node["type"] == "array" and "maxItems" not in node)
+        or ("additionalProperties" in node and "maxProperties" not in node)
+    ]
+    assert unbounded == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_defaults_inside_lists(kind: str) -> None:
+    """GitOps tools compare whole list items: a default in one would be drift for ever."""
+    assert [where for where, node, listed in declared(kind) if listed and "default" in node] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_root_rules_run_on_create_only(kind: str) -> None:
+    """A root rule runs on every write, of finalizers too: one that tightens could make old objects undeletable."""
+    rules = SCHEMAS[kind]["x-kubernetes-validations"]
+    assert rules
+    for rule in rules:
+        assert rule["optionalOldSelf"] is True
+        assert rule["rule"].startswith("oldSelf.hasValue() ||")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_rule_has_a_sentence(kind: str) -> None:
+    """What CEL refuses is told in words that say what to write."""
+    rules = [rule for _, node, _ in declared(kind) for rule in node.get("x-kubernetes-validations", ())]
+    assert len(rules) > 5
+    assert [rule for rule in rules if len(rule["message"].split()) < 5] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schema_is_structural(kind: str) -> None:
+    """No references, no unions, no nulls: each node has one type that Kubernetes knows."""
+    for where, node, _ in declared(kind):
+        assert node["type"] in {"object", "array", "string", "integer", "boolean"}, where
+        assert not {"$ref", "anyOf", "oneOf", "allOf", "title", "$defs"} & set(node), where
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_takes_a_new_object_for_current(kind: str) -> None:
+    """Kstatus takes an object without a status as current: the default says that nobody has looked."""
+    assert SCHEMAS[kind]["properties"]["status"]["default"] == {"observedGeneration": -1}
+
+
+def test_lists_of_the_ledger_are_atomic_and_conditions_a_map() -> None:
+    """Long lists are atomic, or their managed fields grow ten times as large; conditions merge by type."""
+    status = SCHEMAS["RepositoryAccess"]["properties"]["status"]["properties"]
+    assert status["grants"]["x-kubernetes-list-type"] == "atomic"
+    assert status["secret"]["properties"]["namespaces"]["x-kubernetes-list-type"] == "atomic"
+    assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+
+
+class Union(Model):
+    """Says what Kubernetes cannot."""
+
+    either: int | str
+    """One or the other."""
+
+
+class Pattern(BaseModel):
+    """Says what nothing here uses."""
+
+    pair: tuple[int, int]
+
+
+@pytest.mark.parametrize("model", [Union, Pattern])
+def test_what_kubernetes_cannot_say_raises(model: Any) -> None:
+    """A model that no structural schema can express is an error, not a schema that says less."""
+    with pytest.raises(UnsayableError):
+        structural(model)
