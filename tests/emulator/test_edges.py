@@ -71,6 +71,16 @@ async def test_an_unknown_parameter_is_refused(google: Emulated, query: str) -> 
     assert await body(google, "GET", f"{PARENT}/repositories") == {}
 
 
+@pytest.mark.parametrize("field", ["networkConfig", "sbomConfig"])
+async def test_a_field_of_rest_only_is_not_lost_in_silence(google: Emulated, field: str) -> None:
+    """The real service keeps what only its REST messages have; here it is UNIMPLEMENTED, in create and update."""
+    sent = {"format": "PYTHON", field: {"enabled": True}}
+    found = await refusal(google, "POST", f"{PARENT}/repositories?repositoryId=x", json=sent)
+    assert found[1:] == ("UNIMPLEMENTED", f"The field {field} is not part of this emulation of Google.")
+    google.create()
+    assert (await refusal(google, "PATCH", REPOSITORY, json=sent))[:2] == (501, "UNIMPLEMENTED")
+
+
 @pytest.mark.parametrize("size", ["-1", "many"])
 async def test_a_page_size_is_a_number(google: Emulated, size: str) -> None:
     """A page size that is negative or no number is INVALID_ARGUMENT."""

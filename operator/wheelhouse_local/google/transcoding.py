@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from wheelhouse_local.google.errors import ApiError
+from wheelhouse_local.google.errors import ApiError, unimplemented
 
 Message = Any  # generated messages carry no types
 
@@ -29,6 +29,8 @@ SYSTEM = {"$alt", "$fields", "$key", "$prettyPrint", "$userProject", "$.xgafv"} 
     "userIp",
 }
 """Parameters of every API (https://cloud.google.com/apis/docs/system-parameters)."""
+REST_ONLY = ("networkConfig", "sbomConfig")
+"""Fields of a repository that gcloud's messages have and the protos have not. The real service keeps them."""
 
 
 def message(empty: Message, body: str, query: Iterable[tuple[str, str]], raw: bytes) -> Message:
@@ -38,16 +40,20 @@ def message(empty: Message, body: str, query: Iterable[tuple[str, str]], raw: by
         empty: the request message.
         body: the field that the body is, `*` for the whole request, empty for none.
         query: parameters; both spellings of a field's name are taken (recorded for repository_id).
-        raw: the body. Fields that the protos do not know are passed over: gcloud knows more.
+        raw: the body. Fields that nobody knows are passed over; what the real service does is not known.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what does not fit; the words are not recorded.
+        ApiError: INVALID_ARGUMENT for what does not fit; the words are not recorded. UNIMPLEMENTED for what the real
+            service would keep, and the protos cannot.
     """
     document: dict[str, Any] = {}
     if body == "*":
         document = _object(raw)
     elif body:
         document[body] = _object(raw)
+        for field in REST_ONLY:
+            if document[body].get(field):
+                raise unimplemented(f"The field {field}")
     for name, value in query:
         if name not in SYSTEM:
             _bind(empty.DESCRIPTOR, document, name, value)
