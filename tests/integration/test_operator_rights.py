@@ -1,0 +1,261 @@
+"""What the operator can do to a real API server with exactly its shipped rights: as if it were taken over."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.hands import MERGE, Hands, Json
+
+from wheelhouse_local import installation
+from wheelhouse_local.constants import POOL
+from wheelhouse_local.state import CONTROL_PLANE, Options
+from wheelhouse_local.world import World
+
+OPERATOR = "/api/v1/namespaces/wheelhouse-system/serviceaccounts/wheelhouse-operator/token"
+OPEN, CLOSED = "/api/v1/namespaces/opted-in", "/api/v1/namespaces/closed"
+OBJECTS = "/apis/wheelhouse.dev/v1alpha1/namespaces/opted-in/pythonrepositories"
+UID = "11111111-1111-4111-8111-111111111111"
+MANAGER = f"wheelhouse.{UID}"
+
+
+def secret(name: str, *, kind: str = "wheelhouse.dev/pip-config", label: str = "wheelhouse", **data: str) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": label}},
+        "type": kind,
+        "data": {key.replace("_", "."): text for key, text in data.items()},
+    }
+
+
+def token_request(*audiences: str, seconds: int = 3600, **spec: object) -> Json:
+    wanted = {"audiences": list(audiences), "expirationSeconds": seconds, **spec}
+    return {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": wanted}
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+    """An administrator of a cluster with exactly what we ship, two namespaces and somebody's Secret."""
+    world = World(tmp_path_factory.mktemp("rights") / "world")
+    world.up(Options(components=CONTROL_PLANE))
+    try:
+        installation.apply(world.state, lambda _line: None)
+        installation.await_enforced(world.state)
+        hands = Hands(world.server, world.ca, (world.state.control_plane / "admin-token").read_text())
+        for name, labels in (("opted-in", {"wheelhouse.dev/credentials": "enabled"}), ("closed", {})):
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+            assert hands.ask("POST", "/api/v1/namespaces", body)[0] == 201
+            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tenant"}}
+            assert hands.ask("POST", f"/api/v1/namespaces/{name}/serviceaccounts", account)[0] == 201
+        foreign = secret("foreign", kind="Opaque", label="somebody", password="c2VjcmV0")
+        assert hands.ask("POST", f"{OPEN}/secrets", foreign)[0] == 201
+        yield hands
+    finally:
+        world.down(purge=True)
+
+
+@pytest.fixture(scope="module")
+def operator(admin: Hands) -> Hands:
+    """The operator's own ServiceAccount."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    status, body = admin.ask("POST", OPERATOR, request)
+    assert status == 201
+    return Hands(admin.server, admin.ca, body["status"]["token"])
+
+
+def refused(answer: tuple[int, Json], words: str = "") -> None:
+    status, body = answer
+    assert status == 403, body
+    assert body["reason"] == "Forbidden"
+    assert words in body["message"]
+    if words:
+        assert "ValidatingAdmissionPolicy" in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{OPEN}/secrets/foreign"),
+        ("GET", f"{OPEN}/secrets"),
+        ("GET", "/api/v1/secrets"),
+        ("GET", "/api/v1/secrets?watch=true"),
+        ("DELETE", f"{OPEN}/secrets"),
+        ("GET", f"{OPEN}/pods"),
+        ("POST", f"{OPEN}/pods"),
+        ("GET", f"{OPEN}/configmaps"),
+        ("GET", f"{OPEN}/serviceaccounts"),
+        ("POST", f"{OPEN}/serviceaccounts"),
+        ("POST", f"{OPEN}/events"),
+        ("POST", "/apis/coordination.k8s.io/v1/namespaces/wheelhouse-system/leases"),
+        ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
+        ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"),
+        ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
+        ("DELETE", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/wheelhouse-secrets"),
+        ("POST", OBJECTS),
+        ("DELETE", f"{OBJECTS}/any"),
+    ],
+)
+def test_rbac_refuses_what_it_never_needs(operator: Hands, method: str, path: str) -> None:
+    """Reading Secrets, and everything that is not its business, is no right of the operator."""
+    refused(operator.ask(method, path, {} if method == "POST" else None))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (secret("x", kind="Opaque"), "only Secrets of type wheelhouse.dev/pip-config"),
+        (secret("x", kind="kubernetes.io/tls", tls_crt="", tls_key=""), "only Secrets of type"),
+        (secret("x", label="somebody"), "app.kubernetes.io/managed-by=wheelhouse"),
+        (secret("x", evil_sh="cm0="), "only the keys pip.conf"),
+    ],
+)
+def test_only_secrets_of_its_own_kind(operator: Hands, body: Json, words: str) -> None:
+    """A Secret of another type, without our label, or with a key that we never write is refused."""
+    refused(operator.ask("POST", f"{OPEN}/secrets", body), words)
+    refused(operator.apply(f"{OPEN}/secrets/x", body, MANAGER), words)
+
+
+def test_no_secret_without_opt_in(operator: Hands) -> None:
+    """A namespace without the label gets no Secret, and the refusal says who sets which label."""
+    body = secret("pip-config", pip_conf="eA==")
+    refused(operator.apply(f"{CLOSED}/secrets/pip-config", body, MANAGER), "wheelhouse.dev/credentials=enabled")
+
+
+def test_a_foreign_secret_is_out_of_reach(operator: Hands, admin: Hands) -> None:
+    """An empty patch is a read in disguise: refused like every other touch, and nothing of it is shown."""
+    path = f"{OPEN}/secrets/foreign"
+    answers = [
+        operator.ask("PATCH", path, {}, content=MERGE),
+        operator.ask("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, content=MERGE),
+        operator.ask("DELETE", path),
+        operator.apply(path, {**secret("foreign", kind="Opaque"), "data": {}}, MANAGER, force=True),
+    ]
+    for answer in answers:
+        refused(answer, "only Secrets of type")
+        assert "c2VjcmV0" not in str(answer)
+    taken = operator.apply(path, secret("foreign", pip_conf="eA=="), MANAGER, force=True)
+    assert taken[0] in {403, 422}
+    assert admin.ask("GET", path)[1]["data"] == {"password": "c2VjcmV0"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        (f"{OPEN}/serviceaccounts/tenant/token", token_request(), "only for tokens of the Workload Identity pool"),
+        (f"{OPEN}/serviceaccounts/tenant/token", token_request("https://kubernetes.default.svc"), "does not accept"),
+        (
+            f"{OPEN}/serviceaccounts/tenant/token",
+            token_request(POOL, "https://kubernetes.default.svc"),
+            "does not accept",
+        ),
+        (f"{OPEN}/serviceaccounts/tenant/token", token_request(POOL, seconds=43201), "at most 12 hours"),
+        (
+            f"{OPEN}/serviceaccounts/tenant/token",
+            token_request(POOL, boundObjectRef={"apiVersion": "v1", "kind": "Secret", "name": "foreign"}),
+            "bound to nothing",
+        ),
+        (f"{CLOSED}/serviceaccounts/tenant/token", token_request(POOL), "wheelhouse.dev/credentials=enabled"),
+        (OPERATOR, token_request(), "does not accept"),
+    ],
+)
+def test_no_token_that_kubernetes_would_accept(operator: Hands, path: str, body: Json, words: str) -> None:
+    """Another audience, a second one, a long life, a binding, a namespace that did not opt in: no token."""
+    refused(operator.ask("POST", path, body), words)
+
+
+def test_a_token_for_the_pool_opens_nothing_here(operator: Hands) -> None:
+    """The one token that it gets is refused by the API server itself."""
+    status, body = operator.ask("POST", f"{OPEN}/serviceaccounts/tenant/token", token_request(POOL))
+    assert status == 201
+    stolen = Hands(operator.server, operator.ca, body["status"]["token"])
+    assert stolen.ask("GET", "/api/v1/namespaces")[0] == 401
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"spec": {"location": "us-east1"}},
+        {"spec": {"deletionPolicy": "Delete"}},
+        {"metadata": {"labels": {"team": "ml"}}},
+        {"metadata": {"annotations": {"a": "b"}}},
+        {"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": UID}]}},
+    ],
+)
+def test_specs_labels_and_owners_are_frozen(operator: Hands, admin: Hands, patch: Json) -> None:
+    """Of our own kinds the operator may change finalizers and status, and nothing else."""
+    body = {"apiVersion": "wheelhouse.dev/v1alpha1", "kind": "PythonRepository", "metadata": {"name": "frozen"}}
+    admin.ask("POST", OBJECTS, {**body, "spec": {"location": "us-central1"}})
+    status, answer = operator.ask("PATCH", f"{OBJECTS}/frozen", patch, content=MERGE)
+    assert status in {403, 422}, answer
+    if status == 403:
+        assert "only status and its finalizer" in answer["message"]
+    else:  # The CRD's own immutability rule was faster.
+        assert "cannot be changed" in answer["message"]
+
+
+def test_finalizer_and_status_are_its_to_write(operator: Hands, admin: Hands) -> None:
+    """The finalizer by merge patch with the resourceVersion, the status by server-side apply, and an Event."""
+    body = {"apiVersion": "wheelhouse.dev/v1alpha1", "kind": "PythonRepository", "metadata": {"name": "ours"}}
+    created = admin.ask("POST", OBJECTS, {**body, "spec": {"location": "us-central1"}})[1]
+    meta = {"resourceVersion": created["metadata"]["resourceVersion"], "finalizers": ["wheelhouse.dev/finalizer"]}
+    assert operator.ask("PATCH", f"{OBJECTS}/ours", {"metadata": meta}, content=MERGE)[0] == 200
+    assert operator.ask("PATCH", f"{OBJECTS}/ours", {"metadata": meta}, content=MERGE)[0] == 409
+    status = {**body, "status": {"observedGeneration": 1}}
+    assert operator.apply(f"{OBJECTS}/ours/status", status, "wheelhouse-operator", force=True)[0] == 200
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"generateName": "ours-"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "type": "Normal",
+        "reason": "Ready",
+        "action": "Reconcile",
+        "note": "x",
+        "reportingController": "wheelhouse.dev/operator",
+        "reportingInstance": "x",
+        "regarding": {
+            "apiVersion": "wheelhouse.dev/v1alpha1",
+            "kind": "PythonRepository",
+            "name": "ours",
+            "namespace": "opted-in",
+        },
+    }
+    assert operator.ask("POST", "/apis/events.k8s.io/v1/namespaces/opted-in/events", event)[0] == 201
+
+
+def test_a_secrets_whole_life_without_one_read(operator: Hands, admin: Hands) -> None:
+    """Create, update, a person's keys, opt-out, release by uid: all with apply and delete alone."""
+    path = f"{OPEN}/secrets/pip-config"
+    created = operator.apply(path, secret("pip-config", pip_conf="MQ=="), MANAGER)
+    assert created[0] == 201
+    assert operator.apply(path, secret("pip-config", pip_conf="Mg=="), MANAGER)[0] == 200
+    person = {"data": {"note.txt": "bWluZQ=="}}
+    assert admin.ask("PATCH", path, person, content=MERGE)[0] == 200
+    assert operator.apply(path, secret("pip-config", pip_conf="Mw=="), MANAGER)[0] == 200
+    namespace = "/api/v1/namespaces/opted-in"
+    assert (
+        admin.ask("PATCH", namespace, {"metadata": {"labels": {"wheelhouse.dev/credentials": None}}}, content=MERGE)[0]
+        == 200
+    )
+    try:
+        refused(operator.apply(path, secret("pip-config", pip_conf="NA=="), MANAGER), "has not opted in")
+        bare = {**secret("pip-config"), "data": {}}
+        status, found = operator.apply(path, bare, "wheelhouse-release", dryRun="All")
+        assert status == 200, found
+        refused(operator.ask("DELETE", path), "only by its uid")
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": found["metadata"]["uid"]}}
+        assert operator.ask("DELETE", path, options)[0] == 200
+    finally:
+        labels = {"metadata": {"labels": {"wheelhouse.dev/credentials": "enabled"}}}
+        assert admin.ask("PATCH", namespace, labels, content=MERGE)[0] == 200
+
+
+def test_a_dead_accesss_secret_is_taken_over(operator: Hands, admin: Hands) -> None:
+    """Force takes its fields, and an apply of the uid alone as the old manager removes what only that one held."""
+    path = f"{OPEN}/secrets/inherited"
+    assert operator.apply(path, secret("inherited", pip_conf="MQ==", netrc="b2xk"), "wheelhouse.old")[0] == 201
+    assert operator.apply(path, secret("inherited", pip_conf="Mg=="), MANAGER)[0] == 409
+    status, taken = operator.apply(path, secret("inherited", pip_conf="Mg=="), MANAGER, force=True)
+    assert status == 200
+    meta = {"name": "inherited", "uid": taken["metadata"]["uid"]}
+    assert operator.apply(path, {"apiVersion": "v1", "kind": "Secret", "metadata": meta}, "wheelhouse.old")[0] == 200
+    assert admin.ask("GET", path)[1]["data"] == {"pip.conf": "Mg=="}
