@@ -13,13 +13,13 @@ from google.rpc import error_details_pb2, status_pb2
 from wheelhouse.clients.artifact_registry.calls import GoogleRepositories
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import DeletionPolicy, DesiredRepository, Ownership, RepositoryPatch
+from wheelhouse.domain.repository import DesiredRepository, Ownership, RepositoryPatch
 from wheelhouse.errors import AlreadyExists, Conflict, Invalid, Refused, Unavailable
 from wheelhouse.reconcile.ports import Repositories
 
 NAME = RepositoryName("acme-packages", "us-central1", "team-wheels")
 OWNER = Ownership.of("cluster-1", ObjectKey("team-a", "wheels"))
-DESIRED = DesiredRepository(NAME, OWNER, "Wheels of team A", DeletionPolicy.ORPHAN, frozenset(), None)
+DESIRED = DesiredRepository(NAME, OWNER, "Wheels of team A")
 
 
 @pytest.fixture(params=["fake", "wire"])

@@ -1,5 +1,6 @@
 """The package index with the real clients: pip, uv, twine and uv publish, and each way to give them credentials."""
 
+import shlex
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,8 +39,11 @@ def keyring(google: Emulated, tools: Clients, identity: str) -> dict[str, str]:
     folder.mkdir()
     script = folder / "keyring"
     reply = f'{{"username": "oauth2accesstoken", "password": "{google.token(identity)}"}}'
-    script.write_text(
-        f"#!{sys.executable}\nimport json, pathlib, sys\n"
+    program = folder / "answer.py"
+    # Not the interpreter itself on the first line: its path may have a space.
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(program))} "$@"\n')
+    program.write_text(
+        "import json, pathlib, sys\n"
         f"pathlib.Path({str(tools.home / 'asked')!r}).touch()\n"
         f"print({reply!r} if '--output=json' in sys.argv else json.loads({reply!r})['password'])\n"
     )

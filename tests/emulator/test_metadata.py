@@ -158,6 +158,9 @@ async def test_in_googles_own_universe_it_would(
     email = "someone@acme-packages.iam.gserviceaccount.com"
     monkeypatch.setattr(metadata, "EMAIL", email)
     monkeypatch.setitem(metadata._TEXTS, "universe/universe-domain", "googleapis.com")
-    await run_google_auth(google, tools)
+    for _ in range(10):  # It asks in a thread, which the end of the process may overtake.
+        await run_google_auth(google, tools)
+        if tools.strayed:
+            break
     assert any(b"iamcredentials.googleapis.com" in line for line in tools.strayed)
     tools.strayed.clear()

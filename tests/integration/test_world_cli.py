@@ -57,7 +57,15 @@ class Checkout:
         """Start a command of `wheelhouse local`."""
         argv = [sys.executable, "-m", "wheelhouse_local", *arguments, "--state", str(self.world.state.root)]
         env = {**os.environ, "PYTHONPATH": str(self._source), "GOOGLE_APPLICATION_CREDENTIALS": "/my/own.json"}
-        return subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # A shell's background jobs ignore SIGINT, and whoever they start inherits that.
+        return subprocess.Popen(
+            argv,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command of `wheelhouse local`, expect this exit status, and return what it printed."""
