@@ -6,6 +6,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .ONESHELL:
 
+ifeq ($(filter oneshell,$(.FEATURES)),)
+$(error This make ($(MAKE_VERSION)) is too old: install GNU make 4 or newer (on macOS: brew install make, then run gmake))
+endif
+
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -22,14 +26,16 @@ help: ## Tell what there is
 venv: $(STAMP) ## Make the virtual environment .venv
 
 $(STAMP): requirements-dev.txt pyproject.toml
-	@python=""
+	@python="" found="none was found"
 	for candidate in python3.13 python3.12 python3.11 python3; do
-	  if command -v "$$candidate" >/dev/null && "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+	  command -v "$$candidate" >/dev/null || continue
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 	    python="$$candidate"; break
 	  fi
+	  version=$$("$$candidate" --version 2>/dev/null) && found="$$candidate is $$version"
 	done
 	if [ -z "$$python" ]; then
-	  echo "Wheelhouse needs Python 3.11 or newer, and none was found: install one (for example the package python3.11" >&2
+	  echo "Wheelhouse needs Python 3.11 or newer, and $$found: install one (for example the package python3.11" >&2
 	  echo "of your distribution, or with pyenv) so that python3.11, python3.12, python3.13 or python3 is it." >&2
 	  exit 1
 	fi
@@ -37,7 +43,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	  echo "$$python cannot make virtual environments: install its venv package (on Debian: python3-venv)." >&2
 	  exit 1
 	fi
-	echo "Making $(VENV) with $$("$$python" --version)"
+	echo "Making $(VENV) with $$("$$python" --version): about a minute"
 	"$$python" -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -54,8 +60,21 @@ lint: $(STAMP) ## Format check, lint and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-test: lint controlplane ## All tests: what CI runs
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile
+test: $(STAMP) ## All tests, lint, types and import contracts: what CI runs
+	@trap 'status=$$?; [ $$status = 0 ] || echo "make test: FAILED (status $$status) after $$SECONDS s; see above" >&2' EXIT
+	step() { echo; echo "== $$* [$$SECONDS s]"; }
+	step "Format, lint and types"
+	$(MAKE) --no-print-directory lint
+	step "Control plane: found, or built once with Go"
+	$(MAKE) --no-print-directory controlplane
+	step "Unit tests"
+	begun=$$SECONDS
+	$(PY) -m pytest -q tests/unit
+	echo "Unit tests took $$((SECONDS - begun)) s with the start of Python; their budget is 5 s."
+	step "All other tests, $(WORKERS) at a time: contracts and budgets, convergence, and whole worlds with the real clients"
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/unit
+	echo
+	echo "make test: PASSED in $$SECONDS s: format, lint, types, import contracts, budgets, and all tests but those skipped above."
 
 test-long: $(STAMP) controlplane ## The same tests with many more random examples
 	@WHEELHOUSE_TEST_PROFILE=long $(PY) -m pytest -n $(WORKERS) --dist loadfile
