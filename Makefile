@@ -55,26 +55,30 @@ controlplane: $(STAMP) ## Find or build the local control plane (kube-apiserver,
 demo: $(STAMP) ## Tell the whole story: declare, upload, install, withdraw, with the real tools on this machine
 	@$(PY) -m wheelhouse_local.demo
 
+# Recipes and not $(MAKE), which would run all of `test` even under `make -n`.
+define LINT
+$(VENV)/bin/ruff format --check .
+$(VENV)/bin/ruff check .
+$(VENV)/bin/mypy
+endef
+
 lint: $(STAMP) ## Format check, lint and types
-	@$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy
+	@$(LINT)
 
 test: $(STAMP) ## All tests, lint, types and import contracts: what CI runs
 	@trap 'status=$$?; [ $$status = 0 ] || echo "make test: FAILED (status $$status) after $$SECONDS s; see above" >&2' EXIT
-	step() { echo; echo "== $$* [$$SECONDS s]"; }
+	step() { printf '\n== %s [%s s]\n' "$$*" "$$SECONDS"; }
 	step "Format, lint and types"
-	$(MAKE) --no-print-directory lint
+	$(LINT)
 	step "Control plane: found, or built once with Go"
-	$(MAKE) --no-print-directory controlplane
+	$(PY) -m wheelhouse_local.controlplane
 	step "Unit tests"
 	begun=$$SECONDS
 	$(PY) -m pytest -q tests/unit
-	echo "Unit tests took $$((SECONDS - begun)) s with the start of Python; their budget is 5 s."
-	step "All other tests, $(WORKERS) at a time: contracts and budgets, convergence, and whole worlds with the real clients"
+	echo "Unit tests took $$((SECONDS - begun)) s, starting Python included; their budget is 5 s."
+	step "All other tests, $(WORKERS) at a time: contracts and budgets, convergence, whole worlds with the real clients"
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/unit
-	echo
-	echo "make test: PASSED in $$SECONDS s: format, lint, types, import contracts, budgets, and all tests but those skipped above."
+	printf '\nmake test: PASSED in %s s: format, lint, types, import contracts, budgets, and all tests but those skipped above.\n' "$$SECONDS"
 
 test-long: $(STAMP) controlplane ## The same tests with many more random examples
 	@WHEELHOUSE_TEST_PROFILE=long $(PY) -m pytest -n $(WORKERS) --dist loadfile

@@ -94,7 +94,7 @@ class Operator:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         server = HttpServer(self._metrics.registry, self._dead, lambda: self._complaint)
         await server.start(self._settings.http_host, self._settings.http_port)
-        work = asyncio.create_task(self._work(stop))
+        work = asyncio.create_task(self._work())
         waiting = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -105,7 +105,7 @@ class Operator:
             await _end(waiting, work)
             await server.stop()
 
-    async def _work(self, stop: asyncio.Event) -> None:
+    async def _work(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             connection = Connection()
             await connection.open()
@@ -127,7 +127,8 @@ class Operator:
             async with _running(queue.run(), self._resync(informer, objects)):
                 self._complaint = None
                 logger.info("Ready", server=connection.server, pool=world.workload.pool)
-                await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True, stop_flag=stop)
+                # Kopf takes over the signals; a stop flag of ours would only be waited for, 5 s, at its end.
+                await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True)
 
     async def _world(
         self,
@@ -222,6 +223,7 @@ class Operator:
 async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run tasks beside the body, and end them with it."""
     tasks = [asyncio.create_task(each) for each in work]
+    await asyncio.sleep(0)  # They begin before Kopf does: at its end it waits for, and ends, what began after it.
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ class HttpServer:
         app.router.add_get("/healthz", _probe(healthy))
         app.router.add_get("/readyz", _probe(ready))
         app.router.add_get("/metrics", make_aiohttp_handler(registry))
+        app.on_response_prepare.append(_close)
         self._runner = web.AppRunner(app, access_log=None)
 
     async def start(self, host: str, port: int) -> None:
@@ -31,6 +32,11 @@ class HttpServer:
     async def stop(self) -> None:
         """Stop listening."""
         await self._runner.cleanup()
+
+
+async def _close(_request: web.Request, response: web.StreamResponse) -> None:
+    """One request a connection: an idle one would be waited for, 5 s, when Kopf ends."""
+    response.force_close()
 
 
 def _probe(complaint: Complaint) -> Callable[[web.Request], Awaitable[web.Response]]:
