@@ -4,13 +4,21 @@ One of each a pytest-xdist worker: they boot in three seconds, and tests of two 
 cluster-wide objects. `--dist loadfile` keeps the number of boots down.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from wheelhouse_local.state import CONTROL_PLANE, Options
 from wheelhouse_local.world import World
+
+# `make test` tries the same examples each time, `make test-long` many new ones. Times are no assertions: a busy machine
+# is no failure.
+settings.register_profile("default", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=3000)
+settings.load_profile(os.environ.get("WHEELHOUSE_TEST_PROFILE", "default"))
 
 
 def _running(directory: Path, options: Options) -> Iterator[World]:
