@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,13 +49,14 @@ class Story:
 
     def tell(self, text: str) -> None:
         """A heading, with the seconds since the beginning."""
-        print(f"\n\033[1m[{time.monotonic() - self._began:5.1f} s] {text}\033[0m", flush=True)
+        bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ("", "")
+        print(f"\n{bold}[{time.monotonic() - self._began:5.1f} s] {text}{plain}", flush=True)
 
-    def run(self, *command: str, env: Mapping[str, str] | None = None, fails: bool = False, quiet: bool = False) -> str:
+    def run(self, *command: str, env: Mapping[str, str] | None = None, refusal: str = "", quiet: bool = False) -> str:
         """Show a command, run it, show what it says.
 
         Raises:
-            DemoError: it failed, or it went well although it must be refused (`fails`).
+            DemoError: it failed, or it was not refused with the word that `refusal` says.
         """
         shown = " ".join([*(f"{key}={shlex.quote(value)}" for key, value in (env or {}).items()), shlex.join(command)])
         print(f"$ {shown}", flush=True)
@@ -62,11 +64,12 @@ class Story:
             command, env={**self._env, **(env or {})}, cwd=self._work, capture_output=True, text=True, check=False
         )
         output = (done.stdout + done.stderr).strip()
-        if output and not (quiet and (done.returncode == 0) is not fails):
+        as_told = (done.returncode != 0 and refusal in output) if refusal else done.returncode == 0
+        if output and not (quiet and as_told):
             print("\n".join(f"  {line}" for line in output.splitlines()), flush=True)
-        if (done.returncode != 0) is not fails:
-            what = "should have been refused" if fails else f"ended with status {done.returncode}"
-            raise DemoError(f"{command[0]} {what}.")
+        if not as_told:
+            what = f"should have been refused with {refusal}" if refusal else "failed"
+            raise DemoError(f"{command[0]} {what}; it ended with status {done.returncode}.")
         return done.stdout
 
     def everything(self) -> None:
@@ -128,26 +131,32 @@ class Story:
         token = (state.google / "owner-token").read_text().strip()
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - 127.0.0.1
         print(f"$ GET {url}")
-        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - 127.0.0.1
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(request, timeout=10) as reply:
             policy = json.load(reply)
         print("\n".join(f"  {line}" for line in json.dumps(policy, indent=2).splitlines()))
 
     def _withdraw(self, mount: Path) -> None:
         self.tell("The access is withdrawn: the grant and the Secret go, and the old token opens nothing.")
         self.run("kubectl", "delete", "repositoryaccess", "trainers", "-n", "ml-training")
-        self.run("kubectl", "get", "secret", "pip-config", "-n", "ml-training", fails=True)
+        self.run("kubectl", "get", "secret", "pip-config", "-n", "ml-training", refusal="NotFound")
+        print("  pip tells only that it found nothing; uv tells why.")
+        pip = {"PIP_CONFIG_FILE": str(mount / "pip.conf")}
+        again = ("install", "--disable-pip-version-check", "--no-cache-dir", "--force-reinstall", PACKAGE)
+        self.run(str(self._work / "with-pip/bin/pip"), *again, env=pip, refusal="No matching distribution")
+        uv = {"UV_CONFIG_FILE": str(mount / "uv.toml")}
         self.run(
-            str(self._work / "with-pip/bin/pip"),
-            *("install", "--disable-pip-version-check", "--no-cache-dir", "--force-reinstall", PACKAGE),
-            env={"PIP_CONFIG_FILE": str(mount / "pip.conf")},
-            fails=True,
+            "uv", "pip", "install", "--no-cache", "--python", "with-uv", "--reinstall", PACKAGE, env=uv, refusal="403"
         )
 
 
 def _clean(env: Mapping[str, str]) -> dict[str, str]:
-    """What a pod has: no client configuration from outside."""
+    """What a pod has: no client configuration from outside, and no proxy between it and the index."""
+    foreign = ("PIP_", "UV_", "TWINE_")
     return {
-        key: value for key, value in env.items() if not key.startswith(("PIP_", "UV_", "TWINE_")) and key != "NETRC"
+        key: value
+        for key, value in env.items()
+        if not key.startswith(foreign) and key != "NETRC" and not key.lower().endswith("_proxy")
     }
 
 
@@ -165,12 +174,15 @@ def _started(directory: Path) -> Iterator[World]:
 def main() -> int:
     """Tell the story; the exit status says whether all of it went as told."""
     print("Wheelhouse in one story. Nothing leaves this machine; nothing stays running.", flush=True)
+    # A closed terminal and a service manager's TERM end the world as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="wheelhouse demo ") as name, _started(Path(name) / "world") as world:
             work = Path(name) / "work"
             work.mkdir()
             Story(world, work).everything()
-    except (DemoError, LocalError) as error:
+    except (DemoError, LocalError, OSError) as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
