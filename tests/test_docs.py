@@ -1,15 +1,20 @@
 """The reference is complete: every condition, reason and setting is explained where a user looks for it."""
 
+import ast
 import re
 from pathlib import Path
 
+import click
 import pytest
 
-from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.cli.main import main
+from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
 from wheelhouse.settings import Settings
+from wheelhouse_local.cli import local
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
 def rows(page: str) -> dict[str, list[str]]:
@@ -29,10 +34,29 @@ def test_every_condition_and_reason_is_explained(word: str) -> None:
     assert all(len(cell) > 3 for cell in cells[:-1])
 
 
+def events() -> set[str]:
+    """The reasons of Events that the source names in its calls of `event(kind, object, reason, …)`."""
+    calls = [
+        node
+        for path in (ROOT / "operator/wheelhouse/reconcile").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "event"
+    ]
+    reasons = [call.args[2] for call in calls]
+    return {reason.value for reason in reasons if isinstance(reason, ast.Constant)}
+
+
+def test_the_page_says_when_an_object_stalls() -> None:
+    """The column Stalled is what the operator does."""
+    said = {name: cells[-1] for name, cells in rows("reference/conditions.md").items() if len(cells) == 5}
+    wanted = {str(reason): "at once" for reason in STALLED_AT_ONCE} | {str(reason): "later" for reason in STALLED_LATER}
+    assert {name: when for name, when in said.items() if when} == wanted
+
+
 def test_no_reason_is_invented() -> None:
-    """The page explains nothing that the operator never says."""
-    events = {"DriftCorrected", "Recreating", "SecretEdited", "SecretTakenOver"}
-    assert set(rows("reference/conditions.md")) == {str(word) for word in (*ConditionType, *Reason)} | events
+    """The page explains nothing that the operator never says, and every Event besides the reasons of Ready."""
+    assert len(events()) >= 4
+    assert set(rows("reference/conditions.md")) == {str(word) for word in (*ConditionType, *Reason)} | events()
 
 
 def test_every_setting_is_explained() -> None:
@@ -40,9 +64,41 @@ def test_every_setting_is_explained() -> None:
     assert set(rows("reference/settings.md")) == {f"WHEELHOUSE_{name.upper()}" for name in Settings.model_fields}
 
 
-@pytest.mark.parametrize(
-    "page", sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]), ids=lambda page: page.name
-)
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_default_is_the_real_one(name: str) -> None:
+    """The page shows the default that the operator takes."""
+    default = Settings.model_fields[name].default
+    shown = rows("reference/settings.md")[f"WHEELHOUSE_{name.upper()}"][0]
+    assert shown == ("unset" if default is None else f"`{default}`")
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """All commands as a user types them, each with its long options."""
+    below = {f"local {name}": command for name, command in local.commands.items()}
+    return [
+        (name, [option for each in command.params if isinstance(each, click.Option) for option in each.opts[:1]])
+        for name, command in {**main.commands, **below}.items()
+    ]
+
+
+def written(page: str, name: str) -> str:
+    """What a page has in code about a command: `wheelhouse NAME …`, or ` NAME` in the list of a longer line."""
+    text = (DOCS / page).read_text()
+    word = name.rpartition(" ")[2]
+    found = re.findall(rf"`(?:wheelhouse (?:local )?)?{word}\b[^`]*`", text)
+    return " ".join(found)
+
+
+@pytest.mark.parametrize(("name", "options"), commands(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_command_is_explained(name: str, options: list[str]) -> None:
+    """docs/reference/cli.md has each command with its options; --state is said once for all."""
+    text = written("reference/cli.md", name)
+    assert text
+    general = {"--state", "--help"}
+    assert [option for option in options if option not in general and option not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link of a page names a file that is there."""
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
