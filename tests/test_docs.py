@@ -11,6 +11,7 @@ from wheelhouse.cli.main import main
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
 from wheelhouse.settings import Settings
 from wheelhouse_local.cli import local
+from wheelhouse_local.google.roles import OPERATOR_ROLE, ROLES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -103,3 +104,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link of a page names a file that is there."""
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_grants_what_the_tests_run_with() -> None:
+    """The custom role of the README is the one that the emulated Google holds the operator to."""
+    said = set(re.findall(r"artifactregistry\.\w+\.\w+(?=[,\\\n])", (ROOT / "README.md").read_text()))
+    assert len(said) >= 7
+    assert said <= ROLES[OPERATOR_ROLE]
+    # Listing packages is for policies of deletion that are not in this version.
+    assert ROLES[OPERATOR_ROLE] - said <= {"artifactregistry.packages.list"}
