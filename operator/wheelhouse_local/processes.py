@@ -35,6 +35,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Process:
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
+        setsigmask=[],
         setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
     )
     return Process(pid, _started(pid) or "gone")

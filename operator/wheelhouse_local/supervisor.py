@@ -1,8 +1,9 @@
 """Starting and ending a world's components, and remembering them in its state directory."""
 
+import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +56,14 @@ class Supervisor:
             return
         log = self._state.log(component.name)
         size = log.stat().st_size if log.exists() else 0
-        try:
-            process = processes.spawn(component.argv, component.env, log)
-        except OSError as error:
-            raise LocalError(f"{component.name} cannot be started: {error}") from error
-        record = self._state.load()
-        record.processes[component.name] = process
-        self._state.save(record)
+        with _uninterrupted():  # or a Ctrl-C just here would leave a process that no record knows
+            try:
+                process = processes.spawn(component.argv, component.env, log)
+            except OSError as error:
+                raise LocalError(f"{component.name} cannot be started: {error}") from error
+            record = self._state.load()
+            record.processes[component.name] = process
+            self._state.save(record)
         self._await(component, process, log, size)
 
     def kill(self, name: str) -> None:
@@ -90,6 +92,16 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise LocalError(f"{component.name} is not ready after {_PATIENCE_S:.0f} s.{tail(log, size)}")
             time.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let signals that end a command wait until the block is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def tail(log: Path, since: int = 0, lines: int = 15) -> str:

@@ -65,7 +65,7 @@ def test_whoever_stops_it_has_nothing_left(env: dict[str, str], number: signal.S
     with subprocess.Popen(DEMO, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         for line in process.stdout:
-            if line.startswith("$ kubectl apply"):
+            if line.strip() == "Starting controllers":
                 process.send_signal(number)
                 break
         process.stdout.read()
