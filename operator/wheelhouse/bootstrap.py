@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import aiohttp
 import kopf
 import structlog
+from google.auth.credentials import Credentials
 
 from wheelhouse.clients.artifact_registry.calls import GoogleRepositories
 from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.google_http import GoogleHttp
 from wheelhouse.clients.identity import GOOGLE_UNIVERSE, MetadataFacts, metadata_facts, operator_credentials
 from wheelhouse.clients.index import PackageIndex
 from wheelhouse.clients.kubernetes.admission import enforcement
@@ -24,12 +26,14 @@ from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
 from wheelhouse.clients.policies import GooglePolicies
+from wheelhouse.clients.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.clients.tokens import FederatedTokens, Federation
 from wheelhouse.domain.iam import WorkloadIdentity
 from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.handlers.events import kopf_settings, watches
 from wheelhouse.reconcile.loop import Loop
-from wheelhouse.reconcile.ports import Options, World
+from wheelhouse.reconcile.options import Options
+from wheelhouse.reconcile.ports import World
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.http import HttpServer
 from wheelhouse.runtime.informer import Informer
@@ -150,9 +154,10 @@ class Operator:
         sts = settings.sts_endpoint or f"https://sts.{universe}/"
         return World(
             repositories=GoogleRepositories(registry),
+            projects=self._projects(stack, http, credentials, universe),
             policies=GooglePolicies(registry),
             tokens=FederatedTokens(accounts, http, sts, federation, google),
-            index=PackageIndex(http, settings.index_url_template, google),
+            probe=PackageIndex(http, settings.index_url_template, google).probe,
             secrets=KubernetesSecrets(transport),
             objects=objects,
             cache=cache,
@@ -163,6 +168,19 @@ class Operator:
             jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
         )
 
+    def _projects(
+        self, stack: contextlib.AsyncExitStack, http: aiohttp.ClientSession, credentials: Credentials, universe: str
+    ) -> GoogleProjects:
+        settings, google = self._settings, self._metrics.google
+        manager = ResourceManager(credentials, universe, settings.resource_manager_endpoint, google)
+        stack.push_async_callback(manager.close)
+        endpoints = Endpoints(
+            usage=settings.service_usage_endpoint or f"https://serviceusage.{universe}/",
+            secrets=settings.secret_manager_endpoint or f"https://secretmanager.{universe}/",
+            keys=settings.kms_endpoint or f"https://cloudkms.{universe}/",
+        )
+        return GoogleProjects(manager, GoogleHttp(http, credentials, google), endpoints)
+
     async def _options(self, objects: KubernetesObjects) -> Options:
         settings = self._settings
         cluster = settings.cluster_name
@@ -171,6 +189,8 @@ class Operator:
         return Options(
             cluster=cluster,
             any_project=settings.project_policy is ProjectPolicy.ANY,
+            enable_apis=settings.enable_apis,
+            create_interval=timedelta(seconds=settings.create_interval),
             index_url_template=settings.index_url_template,
             verify_access=settings.verify_access,
             drift_interval=timedelta(seconds=settings.drift_interval),

@@ -4,15 +4,34 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from wheelhouse.api import cleanup as api
+from wheelhouse.api import modes
 from wheelhouse.api.access import RepositoryAccessSpec
 from wheelhouse.api.meta import LabelSelector
-from wheelhouse.api.repository import PythonRepositorySpec
+from wheelhouse.api.repository import ManagementPolicy, PythonRepositorySpec
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject, SubjectKind
+from wheelhouse.domain.cleanup import (
+    Cleanup,
+    CleanupAction,
+    CleanupCondition,
+    CleanupPolicy,
+    MostRecentVersions,
+    duration,
+)
 from wheelhouse.domain.iam import SUBJECT_LIMIT, Grant, Identity, Role, WorkloadIdentity
+from wheelhouse.domain.modes import PYPI, Credentials, Mode, Remote
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import PROJECTS_ANNOTATION, CustomObject, Namespace, Requirement, Selector
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import AccessFrom, DeletionPolicy, DesiredRepository, Ownership
+from wheelhouse.domain.repository import (
+    AccessFrom,
+    AdoptionPolicy,
+    DeletionPolicy,
+    DesiredRepository,
+    Ownership,
+    Scanning,
+    UpstreamReference,
+)
 from wheelhouse.errors import Invalid
 
 
@@ -39,10 +58,20 @@ def desired_repository(
     name = RepositoryName(project, spec.location, repository_id)
     if RepositoryName.parse(name.full) is None:
         raise Invalid(f"metadata.name {stored.key.name!r} is no repository id: set spec.repositoryId.")
+    _check_key(spec.kms_key_name, namespace, any_project=any_project)
     return DesiredRepository(
         name=name,
         ownership=Ownership.of(cluster, stored.key),
+        mode=Mode(spec.mode.value),
         description=spec.description,
+        labels=dict(spec.labels or {}),
+        kms_key_name=spec.kms_key_name,
+        scanning=Scanning(spec.vulnerability_scanning.value) if spec.vulnerability_scanning else None,
+        cleanup=_cleanup(spec.cleanup) if spec.cleanup else None,
+        remote=_remote(spec.remote) if spec.remote else None,
+        upstreams=_upstreams(spec.virtual, stored.key.namespace) if spec.virtual else None,
+        observe=spec.management_policy is ManagementPolicy.OBSERVE,
+        adoption=AdoptionPolicy(spec.adoption_policy.value),
     )
 
 
@@ -56,13 +85,26 @@ def desired_access_from(stored: CustomObject) -> AccessFrom | None:
         return AccessFrom()
     selector = spec.access_from.namespace_selector
     return AccessFrom(
-        frozenset(spec.access_from.namespaces or ()), _selector(selector) if selector is not None else None
+        frozenset(spec.access_from.namespaces or ()),
+        _selector(selector) if selector is not None else None,
+        frozenset(Role(role.value) for role in spec.access_from.roles),
     )
 
 
 def deletion_policy(stored: CustomObject) -> DeletionPolicy:
-    """The deletion policy even of an object that no longer parses: anything but `Delete` is Orphan."""
-    return DeletionPolicy.DELETE if stored.spec.get("deletionPolicy") == "Delete" else DeletionPolicy.ORPHAN
+    """The deletion policy even of an object that no longer parses: what is no policy is Orphan."""
+    wanted = stored.spec.get("deletionPolicy")
+    return next((policy for policy in DeletionPolicy if policy == wanted), DeletionPolicy.ORPHAN)
+
+
+def observes(stored: CustomObject) -> bool:
+    """Whether the repository must not be touched, even by an object that no longer parses."""
+    return bool(stored.spec.get("managementPolicy") == ManagementPolicy.OBSERVE)
+
+
+def suspended(stored: CustomObject) -> bool:
+    """Whether no spec change is carried out and no drift put back, even of an object that does not parse."""
+    return stored.spec.get("suspend") is True
 
 
 def desired_access(stored: CustomObject) -> DesiredAccess:
@@ -128,6 +170,53 @@ def _project(wanted: str | None, namespace: Namespace | None, *, any_project: bo
         message = f"Project {project} is not allowed for namespace {where}: an administrator adds it to the namespace's"
         raise Invalid(f"{message} annotation {PROJECTS_ANNOTATION}.", Reason.PROJECT_NOT_ALLOWED)
     return project
+
+
+def _check_key(key: str | None, namespace: Namespace | None, *, any_project: bool) -> None:
+    if key is None or any_project:
+        return
+    project, allowed = key.split("/")[1], namespace.projects if namespace else ()
+    if project not in allowed:
+        where = namespace.name if namespace else "of this object"
+        message = f"spec.kmsKeyName: project {project} is not allowed for namespace {where}: an administrator adds it"
+        raise Invalid(f"{message} to the namespace's annotation {PROJECTS_ANNOTATION}.", Reason.PROJECT_NOT_ALLOWED)
+
+
+def _cleanup(cleanup: api.Cleanup) -> Cleanup:
+    return Cleanup(frozenset(_policy(policy) for policy in cleanup.policies or ()), cleanup.dry_run)
+
+
+def _policy(policy: api.CleanupPolicy) -> CleanupPolicy:
+    condition, recent = policy.condition, policy.most_recent_versions
+    return CleanupPolicy(
+        name=policy.name,
+        action=CleanupAction(policy.action.value),
+        condition=condition
+        and CleanupCondition(
+            older_than=duration(condition.older_than) if condition.older_than else None,
+            newer_than=duration(condition.newer_than) if condition.newer_than else None,
+            package_name_prefixes=frozenset(condition.package_name_prefixes or ()),
+            version_name_prefixes=frozenset(condition.version_name_prefixes or ()),
+        ),
+        most_recent=recent and MostRecentVersions(recent.keep_count, frozenset(recent.package_name_prefixes or ())),
+    )
+
+
+def _remote(remote: modes.Remote) -> Remote:
+    known = remote.credentials
+    credentials = Credentials(known.username, known.password_secret_version) if known else None
+    return Remote(remote.url or PYPI, credentials, remote.validate_upstream)
+
+
+def _upstreams(virtual: modes.Virtual, namespace: str) -> tuple[UpstreamReference, ...]:
+    found = []
+    for upstream in virtual.upstreams or ():
+        reference, name = upstream.repository_ref, RepositoryName.parse(upstream.repository or "")
+        target = ObjectKey(reference.namespace or namespace, reference.name) if reference else name
+        if target is None:
+            raise Invalid(f"spec.virtual.upstreams: {upstream.name} names no repository.")
+        found.append(UpstreamReference(upstream.name, upstream.priority, target))
+    return tuple(found)
 
 
 def _selector(selector: LabelSelector) -> Selector:

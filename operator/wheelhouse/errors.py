@@ -57,6 +57,7 @@ class AlreadyExists(Conflict):
 class Unavailable(WheelhouseError):
     """429, 5xx, network or timeout; `retry_after` seconds when the server said so."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, reason: Reason = Reason.UNAVAILABLE) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reason = reason

@@ -30,6 +30,9 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
+BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+/$")]
+
+
 class Settings(BaseSettings):
     """All that can be set; every value has a default that is right on GKE."""
 
@@ -38,7 +41,19 @@ class Settings(BaseSettings):
     artifact_registry_endpoint: str | None = None
     """`host:port` of Artifact Registry's gRPC endpoint (TLS); for emulators and private endpoints."""
 
-    sts_endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+/$")] | None = None
+    resource_manager_endpoint: str | None = None
+    """`host:port` of Resource Manager's gRPC endpoint (TLS); for emulators and private endpoints."""
+
+    service_usage_endpoint: BaseUrl | None = None
+    """Base URL of Service Usage, with a trailing slash; for emulators and private endpoints."""
+
+    secret_manager_endpoint: BaseUrl | None = None
+    """Base URL of Secret Manager, with a trailing slash; for emulators and private endpoints."""
+
+    kms_endpoint: BaseUrl | None = None
+    """Base URL of Cloud KMS, with a trailing slash; for emulators and private endpoints."""
+
+    sts_endpoint: BaseUrl | None = None
     """Base URL of the Security Token Service, with a trailing slash; for emulators and private endpoints."""
 
     index_url_template: str | None = None
@@ -66,6 +81,12 @@ class Settings(BaseSettings):
 
     project_policy: ProjectPolicy = ProjectPolicy.ANNOTATED
     """`Annotated`: a namespace may use the projects of its annotation `wheelhouse.dev/projects`; `Any`: all."""
+
+    enable_apis: bool = False
+    """Whether the operator enables the Artifact Registry API where it is off; else it says the command."""
+
+    create_interval: Annotated[float, Field(ge=0)] = 2.0
+    """Seconds between creates or deletes of repositories in one project and location, Google's older quota."""
 
     verify_access: bool = True
     """Whether the index is asked with the minted token before an access is Ready."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from fakes.calls import Calls, port_call
 from fakes.clock import Clock
 from wheelhouse.domain.iam import MEMBER_LIMIT, Binding, Grant, Policy
+from wheelhouse.domain.modes import CREDENTIAL_MASK, PASSWORD_MASK, USERNAME_MASK, Credentials, Mode, Remote
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import (
     PYTHON_FORMAT,
-    STANDARD_MODE,
-    DesiredRepository,
     ObservedRepository,
     OperationResult,
     RepositoryPatch,
+    RepositorySettings,
 )
 from wheelhouse.errors import AlreadyExists, Conflict, Invalid
 
@@ -38,6 +38,8 @@ class Google:
     repositories: dict[str, ObservedRepository] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     operations: dict[str, _Operation] = field(default_factory=dict)
+    filled: set[str] = field(default_factory=set)
+    """Repositories that hold packages."""
     polls_until_done: int = 0
     """How often an operation still answers that it runs; its effect comes when it is done."""
     rejected_members: set[str] = field(default_factory=set)
@@ -45,13 +47,19 @@ class Google:
     member_limit: int = MEMBER_LIMIT
     _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
-    def plant(self, name: RepositoryName, *, labels: dict[str, str] | None = None, description: str = "") -> None:
+    def plant(
+        self,
+        name: RepositoryName,
+        settings: RepositorySettings | None = None,
+        *,
+        labels: dict[str, str] | None = None,
+        description: str = "",
+    ) -> None:
         """A repository that somebody made."""
         now = self.clock.now()
         uri = f"{name.location}-python.pkg.dev/{name.project}/{name.repository_id}"
-        self.repositories[name.full] = ObservedRepository(
-            name, PYTHON_FORMAT, STANDARD_MODE, description, dict(labels or {}), uri, now, now
-        )
+        made = settings or RepositorySettings(Mode.STANDARD.wire, description, dict(labels or {}))
+        self.repositories[name.full] = ObservedRepository(name, PYTHON_FORMAT, kept(made), uri, now, now)
 
     def remove(self, name: RepositoryName) -> None:
         """A repository that somebody deleted, and its policy with it."""
@@ -104,6 +112,48 @@ class Google:
             operation.result = OperationResult(done=True)
 
 
+def kept(settings: RepositorySettings) -> RepositorySettings:
+    """What the server keeps: whether an upstream is validated is input only."""
+    remote = settings.remote
+    return settings if remote is None else replace(settings, remote=replace(remote, validate=True))
+
+
+def patched(found: RepositorySettings, patch: RepositoryPatch) -> RepositorySettings:
+    """What a PATCH makes of a repository: what the mask names and nothing else."""
+    wanted, changes = patch.settings, {}
+    for path in patch.mask:
+        match path:
+            case "description":
+                changes["description"] = wanted.description
+            case "labels":
+                changes["labels"] = dict(wanted.labels)
+            case "vulnerability_scanning_config":
+                changes["scanning"] = wanted.scanning
+            case "virtual_repository_config":
+                changes["upstreams"] = wanted.upstreams
+    cleanup = found.cleanup
+    if "cleanup_policies" in patch.mask:
+        cleanup = replace(cleanup, policies=wanted.cleanup.policies)
+    if "cleanup_policy_dry_run" in patch.mask:
+        cleanup = replace(cleanup, dry_run=wanted.cleanup.dry_run)
+    return replace(found, cleanup=cleanup, remote=_remote(found.remote, patch), **changes)
+
+
+def _remote(found: Remote | None, patch: RepositoryPatch) -> Remote | None:
+    if found is None:
+        return None
+    wanted = patch.settings.remote.credentials if patch.settings.remote else None
+    if CREDENTIAL_MASK in patch.mask:
+        return replace(found, credentials=wanted)
+    standing = found.credentials or Credentials("", "")
+    if wanted is not None and USERNAME_MASK in patch.mask:
+        standing = replace(standing, username=wanted.username)
+    if wanted is not None and PASSWORD_MASK in patch.mask:
+        standing = replace(standing, password_secret_version=wanted.password_secret_version)
+    touched = {USERNAME_MASK, PASSWORD_MASK} & set(patch.mask)
+    return replace(found, credentials=standing) if touched else found
+
+
 class FakeRepositories:
     """The Repositories port over Google's state."""
 
@@ -119,31 +169,26 @@ class FakeRepositories:
         return self._google.repositories.get(name.full)
 
     @port_call
-    async def create(self, desired: DesiredRepository) -> str:
-        full = desired.name.full
+    async def create(self, name: RepositoryName, settings: RepositorySettings) -> str:
+        full = name.full
         if full in self._google.repositories or full in self._pending:
             raise AlreadyExists("the repository already exists")
 
         def finish() -> None:
             self._pending.discard(full)
-            self._google.plant(desired.name, labels=desired.ownership.labels, description=desired.description or "")
+            self._google.plant(name, settings)
 
         self._pending.add(full)
         self.calls.changes.append(f"create {full}")
-        return self._google.start(desired.name.parent, finish)
+        return self._google.start(name.parent, finish)
 
     @port_call
     async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
         found = self._google.repositories.get(name.full)
         if found is None:
             raise Conflict("Requested entity was not found.")
-        changed = replace(
-            found,
-            description=found.description if patch.description is None else patch.description,
-            labels=found.labels if patch.labels is None else dict(patch.labels),
-            update_time=self._google.clock.now(),
-        )
-        self._google.repositories[name.full] = changed
+        settings = patched(found.settings, patch)
+        self._google.repositories[name.full] = replace(found, settings=settings, update_time=self._google.clock.now())
         self.calls.changes.append(f"patch {name.full}")
 
     @port_call
@@ -152,6 +197,10 @@ class FakeRepositories:
             return None
         self.calls.changes.append(f"delete {name.full}")
         return self._google.start(name.parent, lambda: self._google.remove(name))
+
+    @port_call
+    async def empty(self, name: RepositoryName) -> bool:
+        return name.full not in self._google.filled
 
     @port_call
     async def poll(self, operation: str) -> OperationResult | None:

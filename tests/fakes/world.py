@@ -8,14 +8,18 @@ from fakes.clock import Clock
 from fakes.google import FakePolicies, FakeRepositories, Google
 from fakes.identities import FakeIndex, FakeTokens
 from fakes.kubernetes import Cluster, FakeObjects
+from fakes.projects import FakeProjects
 from fakes.runtime import FakeCache, FakeQueue
 from fakes.secrets import FakeSecrets
 from wheelhouse.domain.iam import WorkloadIdentity
-from wheelhouse.reconcile.ports import Options, World
+from wheelhouse.reconcile.options import Options
+from wheelhouse.reconcile.ports import World
 
 OPTIONS = Options(
     cluster="cluster-1",
     any_project=False,
+    enable_apis=False,
+    create_interval=timedelta(seconds=2),
     index_url_template=None,
     verify_access=True,
     drift_interval=timedelta(minutes=10),
@@ -38,6 +42,7 @@ class Fakes:
     tokens: FakeTokens = field(init=False)
     index: FakeIndex = field(init=False)
     repositories: FakeRepositories = field(init=False)
+    projects: FakeProjects = field(init=False)
     policies: FakePolicies = field(init=False)
     secrets: FakeSecrets = field(init=False)
     objects: FakeObjects = field(init=False)
@@ -50,6 +55,7 @@ class Fakes:
         self.tokens = FakeTokens(self.cluster, self.clock, self.calls)
         self.index = FakeIndex(self.google, self.tokens, self.workload, self.clock, self.calls)
         self.repositories = FakeRepositories(self.google, self.calls)
+        self.projects = FakeProjects(self.calls)
         self.policies = FakePolicies(self.google, self.calls)
         self.secrets = FakeSecrets(self.cluster, self.calls)
         self.objects = FakeObjects(self.cluster, self.calls)
@@ -61,9 +67,10 @@ class Fakes:
         self.queue = FakeQueue(self.clock)
         self.world = World(
             repositories=self.repositories,
+            projects=self.projects,
             policies=self.policies,
             tokens=self.tokens,
-            index=self.index,
+            probe=self.index.probe,
             secrets=self.secrets,
             objects=self.objects,
             cache=self.cache,

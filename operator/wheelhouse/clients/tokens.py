@@ -1,7 +1,6 @@
 """The Tokens port: a ServiceAccount's token exchanged at the Security Token Service, always as the tenant."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ import structlog
 
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
+from wheelhouse.clients.pace import Pace
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.pip import MintedToken, Token
 from wheelhouse.domain.reasons import Reason
@@ -44,23 +44,6 @@ class Federation:
     def provider(cls, name: str) -> "Federation":
         """A provider by its full resource name (`projects/N/locations/global/workloadIdentityPools/…/providers/…`)."""
         return cls(f"https://iam.googleapis.com/{name}", f"//iam.googleapis.com/{name}")
-
-
-class Pace:
-    """Lets `rate` a second through, `burst` of them at once; the others wait their turn."""
-
-    def __init__(self, rate: float, burst: int = 10, clock: Callable[[], float] = time.monotonic) -> None:
-        self._gap = 1.0 / rate
-        self._credit = burst * self._gap
-        self._clock = clock
-        self._next = 0.0
-
-    def reserve(self) -> float:
-        """Take the next turn; the seconds until it."""
-        now = self._clock()
-        turn = max(self._next, now - self._credit)
-        self._next = turn + self._gap
-        return max(0.0, turn - now)
 
 
 class FederatedTokens:

@@ -7,6 +7,7 @@ Strings from a spec end in URLs that carry a token, so each grammar names what i
 import re
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import urlsplit
 
 _DNS_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
@@ -25,6 +26,10 @@ SERVICE_ACCOUNT_EMAIL = (
 )
 PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
 DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
+
+
+_REGISTRY_HOST = "pkg.dev"
+_REGISTRY_PATH = "/([^/]+)/([^/]+)(/simple)?/?"
 
 
 def matches(pattern: str, text: str, length: int) -> bool:
@@ -109,3 +114,19 @@ class RepositoryName:
         if not (is_project(project) and is_location(location) and is_repository_id(repository_id)):
             return None
         return cls(project, location, repository_id)
+
+    @classmethod
+    def of_url(cls, url: str) -> Self | None:
+        """The repository that a URL `https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY[/simple]/` names, else None."""
+        parts = urlsplit(url)
+        location = (parts.hostname or "").removesuffix(f"-python.{_REGISTRY_HOST}")
+        path = re.fullmatch(_REGISTRY_PATH, parts.path)
+        if path is None or location == parts.hostname:
+            return None
+        return cls.parse(f"projects/{path[1]}/locations/{location}/repositories/{path[2]}")
+
+
+def is_registry_url(url: str) -> bool:
+    """Whether a URL leads to Artifact Registry, be it to a repository that we can name or not."""
+    host = (urlsplit(url).hostname or "").lower()
+    return host == _REGISTRY_HOST or host.endswith(f".{_REGISTRY_HOST}")

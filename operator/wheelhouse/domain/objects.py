@@ -11,6 +11,11 @@ FINALIZER = "wheelhouse.dev/finalizer"
 OPT_IN_LABEL = "wheelhouse.dev/credentials"
 OPT_IN_VALUE = "enabled"
 PROJECTS_ANNOTATION = "wheelhouse.dev/projects"
+UPSTREAMS_ANNOTATION = "wheelhouse.dev/upstreams"
+UPSTREAM_SECRETS_ANNOTATION = "wheelhouse.dev/upstream-secrets"
+REQUESTED_ANNOTATION = "wheelhouse.dev/requested-at"
+REQUEST_LENGTH = 256
+"""Characters of a request that are echoed."""
 
 
 class Kind(StrEnum):
@@ -27,7 +32,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CustomObject:
-    """A PythonRepository or RepositoryAccess as last seen; `spec` and `status` stay raw until they are parsed."""
+    """A PythonRepository or RepositoryAccess as last seen; `spec` and `status` stay raw until they are parsed.
+
+    `requested` is the annotation by which a person asks for a look now; empty without one.
+    """
 
     key: ObjectKey
     uid: str
@@ -37,6 +45,7 @@ class CustomObject:
     finalizers: tuple[str, ...]
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
+    requested: str = ""
 
     @property
     def finalized(self) -> bool:
@@ -58,16 +67,23 @@ class CustomObject:
             finalizers=tuple(meta.get("finalizers", ())),
             spec=spec if isinstance(spec, Mapping) else {},
             status=status if isinstance(status, Mapping) else {},
+            requested=str((meta.get("annotations") or {}).get(REQUESTED_ANNOTATION, ""))[:REQUEST_LENGTH],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """What Wheelhouse reads of a Namespace."""
+    """What Wheelhouse reads of a Namespace.
+
+    What its administrator allows its repositories: projects, and besides those full names of upstreams
+    (`projects/P/locations/L/repositories/R`) and of secrets (`projects/P/secrets/S`).
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     projects: tuple[str, ...] = ()
+    upstreams: tuple[str, ...] = ()
+    upstream_secrets: tuple[str, ...] = ()
     deleting: bool = False
     resource_version: int = field(default=0, compare=False)
 
@@ -80,14 +96,20 @@ class Namespace:
     def parse(cls, body: Mapping[str, Any]) -> Self:
         """Read a Namespace from the API server's JSON."""
         meta = body["metadata"]
-        listed = (meta.get("annotations") or {}).get(PROJECTS_ANNOTATION, "")
+        annotations = meta.get("annotations") or {}
         return cls(
             name=meta["name"],
             labels=dict(meta.get("labels") or {}),
-            projects=tuple(part.strip() for part in listed.split(",") if part.strip()),
+            projects=_listed(annotations, PROJECTS_ANNOTATION),
+            upstreams=_listed(annotations, UPSTREAMS_ANNOTATION),
+            upstream_secrets=_listed(annotations, UPSTREAM_SECRETS_ANNOTATION),
             deleting="deletionTimestamp" in meta,
             resource_version=int(meta.get("resourceVersion", 0)),
         )
+
+
+def _listed(annotations: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in annotations.get(name, "").split(",") if part.strip())
 
 
 @dataclass(frozen=True, slots=True)

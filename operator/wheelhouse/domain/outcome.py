@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from wheelhouse.domain.iam import GrantRecord
+from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import Operation
 
@@ -57,7 +58,11 @@ class AccessSummary:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryOutcome:
-    """What is known of a PythonRepository; times are UTC."""
+    """What is known of a PythonRepository; times are UTC.
+
+    `mode` is the one that was found; `managed` is the ledger of what this object has set on the repository, so that it
+    is taken back when the spec drops it; `index_safe` is advice, None where there is nothing to advise.
+    """
 
     generation: int
     resolved: Check
@@ -69,6 +74,10 @@ class RepositoryOutcome:
     update_time: datetime | None = None
     operation: Operation | None = None
     access_summary: AccessSummary | None = None
+    mode: Mode | None = None
+    managed: frozenset[str] = frozenset()
+    index_safe: Check | None = None
+    handled_request: str = ""
     deleting: bool = False
 
 

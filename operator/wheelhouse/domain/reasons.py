@@ -9,6 +9,7 @@ class ConditionType(StrEnum):
     READY = "Ready"
     RESOLVED_REFS = "ResolvedRefs"
     SYNCED = "Synced"
+    INDEX_SAFE = "IndexSafe"
     GRANTED = "Granted"
     DISTRIBUTED = "Distributed"
     VERIFIED = "Verified"
@@ -25,22 +26,31 @@ class Reason(StrEnum):
     RESOLVED_REFS = "ResolvedRefs"
     PROJECT_NOT_ALLOWED = "ProjectNotAllowed"
     IDENTITY_CHANGED = "IdentityChanged"
+    SECRET_NOT_ALLOWED = "SecretNotAllowed"  # noqa: S105 - a reason, not a credential
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     REF_NOT_PERMITTED = "RefNotPermitted"
     REPOSITORY_NOT_READY = "RepositoryNotReady"
     SYNCED = "Synced"
+    OBSERVED = "Observed"
     CREATING = "Creating"
     UPDATING = "Updating"
     ALREADY_EXISTS = "AlreadyExists"
     OWNED_ELSEWHERE = "OwnedElsewhere"
     IMMUTABLE_FIELD_DIFFERS = "ImmutableFieldDiffers"
+    NOT_FOUND = "NotFound"
+    NOT_EMPTY = "NotEmpty"
     API_DISABLED = "ApiDisabled"
     PERMISSION_DENIED = "PermissionDenied"
     INVALID_ARGUMENT = "InvalidArgument"
+    QUOTA_EXCEEDED = "QuotaExceeded"
     UNAVAILABLE = "Unavailable"
+    NO_PUBLIC_INDEX = "NoPublicIndex"
+    PUBLIC_OUTRANKS_PRIVATE = "PublicOutranksPrivate"
+    SAME_VERSION_ONLY = "SameVersionOnly"
     GRANTED = "Granted"
     SUBJECT_NOT_PERMITTED = "SubjectNotPermitted"
     SUBJECT_TOO_LONG = "SubjectTooLong"
+    NOT_WRITABLE = "NotWritable"
     MEMBER_REJECTED = "MemberRejected"
     POLICY_FULL = "PolicyFull"
     DISTRIBUTED = "Distributed"
@@ -61,13 +71,16 @@ STALLED_AT_ONCE = frozenset(
     {
         Reason.PROJECT_NOT_ALLOWED,
         Reason.IDENTITY_CHANGED,
+        Reason.SECRET_NOT_ALLOWED,
         Reason.ALREADY_EXISTS,
         Reason.OWNED_ELSEWHERE,
         Reason.IMMUTABLE_FIELD_DIFFERS,
         Reason.INVALID_ARGUMENT,
+        Reason.NOT_EMPTY,
         Reason.API_DISABLED,
         Reason.SUBJECT_NOT_PERMITTED,
         Reason.SUBJECT_TOO_LONG,
+        Reason.NOT_WRITABLE,
         Reason.MEMBER_REJECTED,
         Reason.POLICY_FULL,
         Reason.SECRET_CONFLICT,

@@ -2,24 +2,42 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from wheelhouse.domain.cleanup import Cleanup
+from wheelhouse.domain.iam import Role
+from wheelhouse.domain.modes import Mode, Remote, Upstream
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace, Selector
 
 CLUSTER_LABEL = "wheelhouse-cluster"
 OBJECT_LABEL = "wheelhouse-object"
 PYTHON_FORMAT = "PYTHON"
-STANDARD_MODE = "STANDARD_REPOSITORY"
 
 
 class DeletionPolicy(StrEnum):
     """What becomes of the repository when its object is deleted."""
 
     ORPHAN = "Orphan"
+    DELETE_IF_EMPTY = "DeleteIfEmpty"
     DELETE = "Delete"
+
+
+class AdoptionPolicy(StrEnum):
+    """What happens when the repository exists already and is not ours."""
+
+    NEVER = "Never"
+    IF_UNMANAGED = "IfUnmanaged"
+    ALWAYS = "Always"
+
+
+class Scanning(StrEnum):
+    """Whether vulnerability scanning follows the project's setting or is off."""
+
+    INHERITED = "Inherited"
+    DISABLED = "Disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +60,14 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class AccessFrom:
-    """Who may point an access at a repository, besides its own namespace: the union of names and selector."""
+    """Who may point an access at a repository, besides its own namespace: the union of names and selector.
+
+    `roles` are those that the others may ask for.
+    """
 
     namespaces: frozenset[str] = frozenset()
     selector: Selector | None = None
+    roles: frozenset[Role] = frozenset({Role.READER})
 
     def admits(self, namespace: Namespace) -> bool:
         """Whether this namespace is named or selected."""
@@ -54,12 +76,58 @@ class AccessFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamReference:
+    """One upstream as a spec names it: a PythonRepository, or a repository by its full name."""
+
+    name: str
+    priority: int
+    target: ObjectKey | RepositoryName
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredRepository:
-    """What one PythonRepository asks for; only fields that its spec sets are compared."""
+    """What one PythonRepository asks for; a field that is None is neither set nor compared.
+
+    `upstreams` are what the spec names, before consent is asked; None but for Virtual repositories.
+    """
 
     name: RepositoryName
     ownership: Ownership
-    description: str | None
+    mode: Mode = Mode.STANDARD
+    description: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    kms_key_name: str | None = None
+    scanning: Scanning | None = None
+    cleanup: Cleanup | None = None
+    remote: Remote | None = None
+    upstreams: tuple[UpstreamReference, ...] | None = None
+    observe: bool = False
+    adoption: AdoptionPolicy = AdoptionPolicy.NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySettings:
+    """What can be asked of a repository on the wire: all of it for a create, and what a found one has."""
+
+    mode: str
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    kms_key_name: str = ""
+    scanning: Scanning | None = None
+    cleanup: Cleanup = field(default_factory=Cleanup)
+    remote: Remote | None = None
+    upstreams: frozenset[Upstream] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPatch:
+    """A PATCH: the settings that shall stand afterwards, and the mask of what of them is sent.
+
+    An update without a mask would replace everything (proto of UpdateRepositoryRequest), so there always is one.
+    """
+
+    settings: RepositorySettings
+    mask: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +136,15 @@ class ObservedRepository:
 
     name: RepositoryName
     format: str
-    mode: str
-    description: str
-    labels: Mapping[str, str]
+    settings: RepositorySettings
     registry_uri: str
     create_time: datetime | None
     update_time: datetime | None
 
-
-@dataclass(frozen=True, slots=True)
-class RepositoryPatch:
-    """A PATCH with its explicit mask; labels are the whole map that shall stand afterwards."""
-
-    description: str | None = None
-    labels: Mapping[str, str] | None = None
-
     @property
-    def mask(self) -> tuple[str, ...]:
-        """The fields of the update mask."""
-        return tuple(name for name in ("description", "labels") if getattr(self, name) is not None)
+    def labels(self) -> Mapping[str, str]:
+        """Its labels, everybody's."""
+        return self.settings.labels
 
 
 class OperationKind(StrEnum):

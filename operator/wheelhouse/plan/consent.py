@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.iam import Role
+from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace
 from wheelhouse.domain.outcome import Check, failed, passed
@@ -15,7 +15,7 @@ from wheelhouse.domain.repository import AccessFrom
 class RepositoryView:
     """A living PythonRepository as its accesses see it.
 
-    `access_from` is None while the object does not parse, `name` and the URLs until it was resolved once.
+    `access_from` is None while the object does not parse, `name`, `mode` and the URLs until it was resolved once.
     """
 
     key: ObjectKey
@@ -24,6 +24,7 @@ class RepositoryView:
     name: RepositoryName | None
     index_url: str | None
     upload_url: str | None
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def consent(
         # One word and one message for absent, forbidden and role not permitted: a difference would tell.
         message = (
             f"PythonRepository {access.repository} does not exist or does not let this namespace have the role "
-            f"{access.role}: its owner can add the namespace to spec.accessFrom (other namespaces may be Reader)."
+            f"{access.role}: its owner can add the namespace, and the role, to spec.accessFrom."
         )
         return Consent(failed(Reason.REF_NOT_PERMITTED, message), permitted=False)
     if not repository.ready or repository.name is None or repository.access_from is None:
@@ -68,4 +69,4 @@ def _permits(
 ) -> bool:
     if access_from is None:
         return holds
-    return access.role is Role.READER and namespace is not None and access_from.admits(namespace)
+    return access.role in access_from.roles and namespace is not None and access_from.admits(namespace)

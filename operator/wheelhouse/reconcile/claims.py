@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 
-from wheelhouse.desired import desired_access, desired_access_from, desired_grants
+from wheelhouse.desired import desired_access, desired_grants
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.iam import Grant
-from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.iam import Grant, Role
+from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.objects import CustomObject, Namespace
-from wheelhouse.domain.outcome import Truth
-from wheelhouse.domain.reasons import ConditionType
+from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.consent import Consent, RepositoryView, consent
 from wheelhouse.plan.policy import Claimant
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.ports import World
-from wheelhouse.status.conditions import by_type
+from wheelhouse.reconcile.views import view
+
+_READ_ONLY = frozenset({Mode.REMOTE, Mode.VIRTUAL})
+"""Nothing can be uploaded to these (https://cloud.google.com/artifact-registry/docs/repositories#mode)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,12 @@ class Claims:
             Invalid: its spec does not parse.
         """
         access = desired_access(stored)
-        repository = self._view(access.repository)
+        repository = view(self._world, access.repository)
         holds = any(record.state.owned for record in self._ledger.access(stored).grants)
         judged = consent(access, self.namespace(access.key.namespace), repository, holds=holds)
         grants, complaint = desired_grants(access, self._world.workload)
+        if judged.permitted and access.role is Role.WRITER and repository and repository.mode in _READ_ONLY:
+            grants, complaint = (), _not_writable(access, repository.mode)
         # Without the finalizer nothing would withdraw the grant again.
         wanted = grants if judged.permitted and stored.finalized and not stored.deleting else ()
         return Claim(access, judged, repository, wanted, complaint)
@@ -85,18 +90,7 @@ class Claims:
             found |= {stored.key: stored for stored in cache.accesses_of(repository.key)}
         return [self.claimant(found[key], name) for key in sorted(found)]
 
-    def _view(self, key: ObjectKey) -> RepositoryView | None:
-        stored = self._world.cache.repository(key)
-        if stored is None or stored.deleting:
-            return None
-        status = stored.status
-        ready = by_type(status).get(ConditionType.READY, {}).get("status") == Truth.TRUE
-        current = status.get("observedGeneration") == stored.generation
-        return RepositoryView(
-            key=key,
-            access_from=desired_access_from(stored),
-            ready=ready and current,
-            name=RepositoryName.parse(str(status.get("repository"))),
-            index_url=status.get("indexURL"),
-            upload_url=status.get("uploadURL"),
-        )
+
+def _not_writable(access: DesiredAccess, mode: Mode) -> Invalid:
+    message = f"PythonRepository {access.repository} is {mode}, and nothing can be uploaded to it: ask for Reader in a"
+    return Invalid(f"{message} new object, or point spec.repositoryRef at the Standard one.", Reason.NOT_WRITABLE)

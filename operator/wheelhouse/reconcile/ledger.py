@@ -80,7 +80,7 @@ class Ledger:
         since = self._outages.setdefault(key, self._world.now())
         if check.truth is Truth.TRUE and self._world.now() - since < OUTAGE_PATIENCE:
             return check
-        return failed(Reason.UNAVAILABLE, f"{error.message} Tried again by itself.")
+        return failed(error.reason, f"{error.message} Tried again by itself.")
 
     def recovered(self, kind: Kind, stored: CustomObject, field: str) -> None:
         """The outage, if there was one, is over."""

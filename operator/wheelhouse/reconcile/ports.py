@@ -3,7 +3,7 @@
 All methods raise only errors of wheelhouse.errors; an absent thing is None.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,8 +13,12 @@ from wheelhouse.domain.keys import Key
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 from wheelhouse.domain.pip import MintedToken, Token
-from wheelhouse.domain.repository import DesiredRepository, ObservedRepository, OperationResult, RepositoryPatch
+from wheelhouse.domain.project import Project
+from wheelhouse.domain.repository import ObservedRepository, OperationResult, RepositoryPatch, RepositorySettings
 from wheelhouse.domain.secret import SecretManifest, SecretReply
+from wheelhouse.reconcile.options import Options
+
+Probe = Callable[[str, Token], Awaitable[int]]  # GET a package page as a tenant: 200, 401, 403 or 404
 
 
 class Repositories(Protocol):
@@ -23,7 +27,7 @@ class Repositories(Protocol):
     async def get(self, name: RepositoryName) -> ObservedRepository | None:
         """The repository, or None when there is none (one request)."""
 
-    async def create(self, desired: DesiredRepository) -> str:
+    async def create(self, name: RepositoryName, settings: RepositorySettings) -> str:
         """Start a creation; returns the operation's name. Raises AlreadyExists when the name is taken."""
 
     async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
@@ -32,8 +36,24 @@ class Repositories(Protocol):
     async def delete(self, name: RepositoryName) -> str | None:
         """Start a deletion; the operation's name, or None when the repository is gone already."""
 
+    async def empty(self, name: RepositoryName) -> bool:
+        """Whether it holds no package (a list of one)."""
+
     async def poll(self, operation: str) -> OperationResult | None:
         """Look at an operation once; None when it is not known (any more)."""
+
+
+class Projects(Protocol):
+    """Google Cloud projects, and who may use keys and secrets in them."""
+
+    async def get(self, project_id: str) -> Project | None:
+        """The project, or None when there is none. Raises Refused when it may not be looked at, or may not exist."""
+
+    async def enable(self, project_id: str) -> None:
+        """Enable the Artifact Registry API (Service Usage)."""
+
+    async def permits(self, resource: str, role: str, member: str) -> bool | None:
+        """Whether the IAM policy of a key or secret itself has this binding; None when it cannot be seen."""
 
 
 class Policies(Protocol):
@@ -51,13 +71,6 @@ class Tokens(Protocol):
 
     async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
         """One TokenRequest and one exchange. Raises NotReady when the ServiceAccount is not there, Refused."""
-
-
-class Index(Protocol):
-    """The package index, asked as a tenant."""
-
-    async def probe(self, page: str, token: Token) -> int:
-        """GET a package page with the token; the HTTP status when it is 200, 401, 403 or 404."""
 
 
 class Secrets(Protocol):
@@ -128,25 +141,14 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """Settings that decide: see wheelhouse.settings for their meaning."""
-
-    cluster: str
-    any_project: bool
-    index_url_template: str | None
-    verify_access: bool
-    drift_interval: timedelta
-    token_lifetime: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class World:
     """The ports bundled; `now` is the clock (UTC), `jitter` a random number in [-1, 1]."""
 
     repositories: Repositories
+    projects: Projects
     policies: Policies
     tokens: Tokens
-    index: Index
+    probe: Probe
     secrets: Secrets
     objects: Objects
     cache: Cache

@@ -1,40 +1,38 @@
 """A repository: observe → plan → record → apply → report."""
 
-from datetime import datetime, timedelta
-
-from wheelhouse.desired import deletion_policy, desired_repository
+from wheelhouse.desired import desired_repository, suspended
 from wheelhouse.domain.keys import PolicyKey
-from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import CustomObject, Kind
-from wheelhouse.domain.outcome import Check, RepositoryOutcome, failed, passed, pending
+from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.outcome import failed, passed, pending
 from wheelhouse.domain.pip import index_base
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import (
-    DeletionPolicy,
     DesiredRepository,
     ObservedRepository,
-    Operation,
     OperationKind,
     Ownership,
+    RepositorySettings,
 )
 from wheelhouse.errors import Invalid, Refused, Unavailable
-from wheelhouse.plan.repository import (
-    Change,
-    Create,
-    Refuse,
-    owns,
-    plan_repository,
-    poll_delay,
-    without_ownership,
-)
-from wheelhouse.reconcile.finalizer import hold, let_go
+from wheelhouse.plan.repository import Change, Create, Refuse, owns, plan_repository
+from wheelhouse.plan.settings import managed_by
+from wheelhouse.reconcile.finalizer import hold
 from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.operations import Operations
+from wheelhouse.reconcile.pace import Pace
 from wheelhouse.reconcile.policy import PolicyUnit
 from wheelhouse.reconcile.ports import World
+from wheelhouse.reconcile.projects import ProjectDesk
+from wheelhouse.reconcile.release import Releases
+from wheelhouse.reconcile.upstreams import Resolution, resolve
 
 KIND = Kind.REPOSITORY
-CREATION_GRACE = timedelta(seconds=30)
-"""How long a repository may stay unseen after a create whose reply was lost, before its release believes it absent."""
+SLOW = 60.0
+"""Seconds until a refusal is looked at again."""
+ENABLING = 10.0
+"""Seconds until an API that was just enabled is tried."""
 
 
 class RepositoryUnit:
@@ -44,7 +42,12 @@ class RepositoryUnit:
         self._world = world
         self._ledger = ledger
         self._policies = policies
-        self._unseen: dict[ObjectKey, datetime] = {}
+        self._operations = Operations(world, ledger)
+        self._pace = Pace(world)
+        self._projects = ProjectDesk(world)
+        self._releases = Releases(world, ledger, self._operations, self._pace, self._projects)
+        self._wanted: dict[str, RepositorySettings] = {}
+        self._paused: dict[str, int] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Make one repository as its object says.
@@ -58,14 +61,17 @@ class RepositoryUnit:
         stored = self._world.cache.repository(key)
         if stored is None:
             self._ledger.forget(KIND, key)
+            self._pace.use(key)
             return None
         if stored.deleting:
-            return await self._release(stored)
+            return await self._releases.reconcile(stored)
+        if suspended(stored):
+            await self._pause(stored)
+            return None
         try:
             wait = await self._pass(stored)
         except (Invalid, Refused) as error:
-            self._ledger.note_repository(stored, synced=failed(error.reason, error.message))
-            wait = None if isinstance(error, Invalid) and error.reason is not Reason.API_DISABLED else 60.0
+            wait = await self._refused(stored, error)
         except Unavailable as error:
             check = self._ledger.outage(KIND, stored, "synced", self._ledger.repository(stored).synced, error)
             self._ledger.note_repository(stored, synced=check)
@@ -74,34 +80,73 @@ class RepositoryUnit:
         again = await self._ledger.report(KIND, key)
         return min((seconds for seconds in (wait, again) if seconds is not None), default=None)
 
-    async def _pass(self, stored: CustomObject) -> float | None:
-        desired = self._desired(stored)
-        held = await hold(self._world, KIND, stored) if desired else None
-        if desired is None or held is None:
-            return None
-        waiting = await self._operation(held)
-        if waiting is not None:
-            return waiting
-        observed = await self._world.repositories.get(desired.name)
-        self._ledger.recovered(KIND, held, "synced")
-        plan = plan_repository(desired, observed, self._rival(held, observed))
-        if isinstance(plan, Create) or observed is None:
-            return await self._create(held, desired)
-        if isinstance(plan, Refuse):
-            self._ledger.note_repository(held, synced=failed(plan.reason, plan.message))
-            return self._drift_delay()
-        if isinstance(plan, Change):
-            await self._change(held, desired, plan)
-        self._found(held, desired, observed)
-        return self._drift_delay()
+    async def _pause(self, stored: CustomObject) -> None:
+        """Touch nothing, not even the status; an Event says so, once a generation."""
+        if self._paused.get(stored.uid) != stored.generation:
+            self._paused[stored.uid] = stored.generation
+            note = "spec.suspend is true: no change is carried out and no drift put back until it is removed."
+            await self._world.objects.event(KIND, stored, "Suspended", note)
 
-    async def _change(self, stored: CustomObject, desired: DesiredRepository, plan: Change) -> None:
-        await self._world.repositories.patch(desired.name, plan.patch)
-        if stored.status.get("observedGeneration") != stored.generation:
-            return  # The spec changed, not the repository: no drift.
-        for field, found, wanted in plan.differences:
-            note = f"{field} was changed elsewhere from {wanted!r} to {found!r}: put back."
-            await self._world.objects.event(KIND, stored, "DriftCorrected", note)
+    async def _refused(self, stored: CustomObject, error: Invalid | Refused) -> float | None:
+        """Say what refuses; a switched-off API may be switched on, and a project that goes away is told."""
+        project = self._project(stored)
+        advice = " ".join(self._projects.advised(stored))
+        message = f"{error.message} {advice}" if advice else error.message
+        wait: float | None = SLOW
+        if isinstance(error, Invalid) and error.reason is not Reason.API_DISABLED:
+            wait = None
+        elif isinstance(error, Invalid) and self._world.options.enable_apis and project:
+            try:
+                await self._projects.enable(stored, project)
+                message = f"The Artifact Registry API is being enabled in project {project}."
+                self._ledger.note_repository(stored, synced=pending(message))
+                return ENABLING
+            except Refused as refusal:
+                message = f"{error.message} It could not be enabled: {refusal.message}"
+        elif isinstance(error, Refused) and project and await self._projects.gone(project):
+            message = f"Project {project} is gone or being deleted: gcloud projects undelete {project} brings it back"
+            error = Invalid(f"{message} for 30 days, or delete this object.")
+            message = error.message
+        self._ledger.note_repository(stored, synced=failed(error.reason, message))
+        return wait
+
+    async def _pass(self, stored: CustomObject) -> float | None:
+        self._ledger.note_repository(stored, handled_request=stored.requested)
+        desired = self._desired(stored)
+        if desired is None:
+            return None
+        held = stored if desired.observe else await hold(self._world, KIND, stored)
+        if held is None:
+            return None
+        namespace = self._world.cache.namespace(held.key.namespace) or Namespace(held.key.namespace)
+        resolution = resolve(self._world, held, namespace, desired)
+        self._ledger.note_repository(held, resolved=resolution.check, index_safe=resolution.index_safe)
+        waiting = await self._operations.wait(held)
+        if waiting is None:
+            waiting = self._pace.left(held.key) or None
+        return waiting if waiting is not None else await self._make(held, resolution)
+
+    async def _make(self, stored: CustomObject, resolution: Resolution) -> float | None:
+        """Observe, plan, and do it."""
+        desired = resolution.desired
+        # Whose turn to create has come found nothing before; a create tells if that is no longer true.
+        turn = self._pace.left(stored.key) is not None
+        observed = None if turn else await self._world.repositories.get(desired.name)
+        self._ledger.recovered(KIND, stored, "synced")
+        upstreams = resolution.upstreams(observed)
+        managed = self._ledger.repository(stored).managed
+        plan = plan_repository(desired, upstreams, observed, self._rival(stored, observed), managed)
+        if isinstance(plan, Refuse):
+            self._pace.use(stored.key)
+            self._ledger.note_repository(stored, synced=failed(plan.reason, plan.message))
+            return self._drift_delay()
+        if isinstance(plan, Create):
+            return await self._create(stored, resolution, plan.settings)
+        if isinstance(plan, Change):
+            await self._change(stored, desired, plan)
+        if observed is not None:
+            self._found(stored, desired, observed)
+        return self._drift_delay()
 
     def _desired(self, stored: CustomObject) -> DesiredRepository | None:
         """The desired state, or None with the complaint noted."""
@@ -122,128 +167,90 @@ class RepositoryUnit:
             )
             self._ledger.note_repository(stored, resolved=failed(Reason.IDENTITY_CHANGED, message))
             return None
-        self._ledger.note_repository(stored, resolved=passed(Reason.RESOLVED_REFS))
         return desired
 
-    async def _create(self, stored: CustomObject, desired: DesiredRepository) -> float:
+    async def _create(self, stored: CustomObject, resolution: Resolution, settings: RepositorySettings) -> float:
+        """Create it when its turn has come and everything that it refers to is there."""
+        desired = resolution.desired
+        if not resolution.check.ok:
+            self._pace.use(stored.key)
+            self._ledger.note_repository(stored, synced=pending("Waiting for what the repository refers to."))
+            return self._drift_delay()
+        await self._projects.advise(stored, desired)
+        creating = failed(Reason.CREATING, f"{desired.name} is being created.")
+        wait = self._pace.draw(stored.key, desired.name.parent)
+        if wait > 0:
+            self._ledger.note_repository(stored, synced=creating)
+            return wait
+        self._pace.use(stored.key)
         before = self._ledger.repository(stored)
         if before.create_time is not None:
             note = f"{desired.name} was deleted elsewhere: it is created again, empty."
             await self._world.objects.event(KIND, stored, "Recreating", note, warning=True)
-        creating = failed(Reason.CREATING, f"{desired.name} is being created.")
-        self._ledger.note_repository(stored, repository=desired.name.full, synced=creating, create_time=None)
+        self._ledger.note_repository(
+            stored, repository=desired.name.full, synced=creating, create_time=None, managed=managed_by(desired)
+        )
         await self._ledger.record(KIND, stored.key)
-        name = await self._world.repositories.create(desired)
-        return await self._begin(stored, name, OperationKind.CREATE)
+        name = await self._world.repositories.create(desired.name, settings)
+        self._wanted[stored.uid] = settings
+        return await self._operations.begin(stored, name, OperationKind.CREATE)
 
-    async def _begin(self, stored: CustomObject, name: str, kind: OperationKind) -> float:
-        operation = Operation(name, kind, self._world.now())
-        self._ledger.note_repository(stored, operation=operation)
-        await self._ledger.record(KIND, stored.key)
-        return poll_delay(timedelta())
-
-    async def _operation(self, stored: CustomObject) -> float | None:
-        """Look at the recorded operation; the seconds to wait while it runs.
-
-        Raises:
-            Invalid, Refused, Unavailable: it failed, by its code.
-        """
-        operation = self._ledger.repository(stored).operation
-        if operation is None:
-            return None
-        result = await self._world.repositories.poll(operation.name)
-        if result is not None and not result.done:
-            return poll_delay(self._world.now() - operation.start_time)
-        self._ledger.note_repository(stored, operation=None)
-        if result is not None and result.error_code:
-            message = f"{operation.kind} failed: {result.error_message}"
-            if result.error_code == "PERMISSION_DENIED":
-                raise Refused(message)
-            if result.error_code in {"INVALID_ARGUMENT", "FAILED_PRECONDITION"}:
-                raise Invalid(message)
-            raise Unavailable(message)
-        return None
+    async def _change(self, stored: CustomObject, desired: DesiredRepository, plan: Change) -> None:
+        before = self._ledger.repository(stored)
+        managed = before.managed | managed_by(desired)
+        if plan.adopts or managed != before.managed:  # The intent stands before the effect.
+            self._ledger.note_repository(stored, repository=desired.name.full, managed=managed)
+            await self._ledger.record(KIND, stored.key)
+        await self._world.repositories.patch(desired.name, plan.patch)
+        wanted, self._wanted[stored.uid] = self._wanted.get(stored.uid), plan.patch.settings
+        if plan.adopts:
+            note = f"{desired.name} existed and was adopted (adoptionPolicy {desired.adoption})."
+            await self._world.objects.event(KIND, stored, "Adopted", note)
+            return
+        if stored.status.get("observedGeneration") != stored.generation or wanted not in (None, plan.patch.settings):
+            return  # The spec changed, or what it refers to, and not the repository: no drift.
+        for field, found, sought in plan.differences:
+            note = f"{field} was changed elsewhere from {sought} to {found}: put back."
+            await self._world.objects.event(KIND, stored, "DriftCorrected", note)
 
     def _found(self, stored: CustomObject, desired: DesiredRepository, observed: ObservedRepository) -> None:
-        name = desired.name
+        name, mode = desired.name, Mode.of(observed.settings.mode)
         if observed.create_time != self._ledger.repository(stored).create_time:
             self._policies.forget(name)  # A new repository has a new policy.
             self._world.queue.add(PolicyKey(name))
         template = self._world.options.index_url_template
         base = index_base(template, observed.registry_uri, name.location, name.project, name.repository_id)
+        advice = ""
+        if desired.cleanup is not None and desired.cleanup.deletes_nothing:
+            advice = "All cleanup policies keep and none deletes, so nothing is ever cleaned up: add one with Delete."
         self._ledger.note_repository(
             stored,
             repository=name.full,
-            synced=passed(Reason.SYNCED),
+            synced=passed(Reason.OBSERVED if desired.observe else Reason.SYNCED, advice),
             index_url=f"{base}simple/",
-            upload_url=base,
+            upload_url=base if mode is Mode.STANDARD else None,
             create_time=observed.create_time,
             update_time=observed.update_time,
+            mode=mode,
+            managed=frozenset() if desired.observe else managed_by(desired),
         )
 
     def _rival(self, stored: CustomObject, observed: ObservedRepository | None) -> ObjectKey | None:
-        """Another living object that this repository belongs to, by what it recorded and by the labels."""
+        """Another living object that this repository belongs to: by the labels, and for Observe by who recorded it."""
         if observed is None:
             return None
         cluster = self._world.options.cluster
-        for other in self._world.cache.repositories_on(observed.name.full):
-            if other.key != stored.key and owns(Ownership.of(cluster, other.key), observed):
+        others = [o for o in self._world.cache.repositories_on(observed.name.full) if o.key != stored.key]
+        for other in others:
+            if owns(Ownership.of(cluster, other.key), observed):
                 return other.key
-        return None
+        # Nobody's labels: whoever recorded it before keeps it, and of two that did the smaller uid.
+        recorded = stored.status.get("repository") == observed.name.full
+        return next((o.key for o in others if not o.deleting and (not recorded or o.uid < stored.uid)), None)
+
+    def _project(self, stored: CustomObject) -> str | None:
+        namespace = self._world.cache.namespace(stored.key.namespace)
+        return stored.spec.get("project") or next(iter(namespace.projects if namespace else ()), None)
 
     def _drift_delay(self) -> float:
         return self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
-
-    async def _release(self, stored: CustomObject) -> float | None:
-        if not stored.finalized:
-            self._ledger.forget(KIND, stored.key)
-            return None
-        outcome = self._ledger.repository(stored)
-        try:
-            wait = await self._let_go(stored, outcome)
-        except (Invalid, Refused) as error:
-            self._ledger.note_repository(stored, synced=failed(error.reason, error.message))
-            wait = 60.0
-        except Unavailable as error:
-            self._ledger.note_repository(stored, synced=failed(Reason.UNAVAILABLE, f"{error.message} Tried again."))
-            await self._ledger.report(KIND, stored.key)
-            raise
-        if wait is not None:
-            again = await self._ledger.report(KIND, stored.key)
-            return wait if again is None else min(wait, again)
-        await let_go(self._world, KIND, stored)
-        self._ledger.forget(KIND, stored.key)
-        return None
-
-    async def _let_go(self, stored: CustomObject, outcome: RepositoryOutcome) -> float | None:
-        """Release the repository itself; the seconds to come back after, None when nothing of ours is left."""
-        waiting = await self._operation(stored)
-        if waiting is not None:
-            return waiting
-        name = RepositoryName.parse(outcome.repository or "")
-        if name is None:
-            return None
-        observed = await self._world.repositories.get(name)
-        if observed is None:
-            return self._still_coming(stored, outcome.synced)
-        if not owns(Ownership.of(self._world.options.cluster, stored.key), observed):
-            return None
-        deletes = deletion_policy(stored) is DeletionPolicy.DELETE
-        # Deleting a CRD deletes every object of it: that is no wish to lose repositories.
-        if not deletes or await self._world.objects.definition_deleting(KIND):
-            await self._world.repositories.patch(name, without_ownership(observed))
-            return None
-        operation = await self._world.repositories.delete(name)
-        if operation is None:
-            return None
-        self._ledger.note_repository(stored, synced=pending(f"{name} is being deleted."))
-        return await self._begin(stored, operation, OperationKind.DELETE)
-
-    def _still_coming(self, stored: CustomObject, synced: Check) -> float | None:
-        if synced.reason is not Reason.CREATING:
-            return None
-        since = self._unseen.setdefault(stored.key, self._world.now())
-        if self._world.now() - since < CREATION_GRACE:
-            return 2.0
-        del self._unseen[stored.key]
-        return None

@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from wheelhouse.domain.iam import Grant, GrantState, Identity
 from wheelhouse.domain.keys import AccessKey, SecretKey
+from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.outcome import AccessOutcome, Check, SecretRecord, failed, passed, pending
@@ -18,7 +19,7 @@ from wheelhouse.reconcile.claims import Claims
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.mint import Mint
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.verify import Verifier
+from wheelhouse.reconcile.verify import PROBE, PUBLIC_PROBE, Verifier
 from wheelhouse.reconcile.write import SecretWriter
 from wheelhouse.status.access import read_access
 from wheelhouse.status.conditions import timestamp
@@ -45,6 +46,8 @@ class Wish:
     index: str
     index_url: str
     upload_url: str | None
+    page: str
+    """The package page that is asked for to verify the token."""
 
 
 class SecretUnit:
@@ -79,7 +82,9 @@ class SecretUnit:
             return Absence.WAITING
         writes = claim.access.role.uploads
         upload_url = view.upload_url if writes else None
-        return Wish(secret.name, secret.identity, view.name.repository_id, view.index_url, upload_url)
+        package = PROBE if view.mode in {None, Mode.STANDARD} else PUBLIC_PROBE
+        page = f"{view.index_url}{package}/"
+        return Wish(secret.name, secret.identity, view.name.repository_id, view.index_url, upload_url, page)
 
     def stale(self, stored: CustomObject) -> bool:
         """Whether what is wanted differs from what the last pass saw."""
@@ -192,10 +197,10 @@ class SecretUnit:
             return until_refresh
         if key not in self._written:  # After a restart the token is not known: it is never read back.
             await self._refresh(key, stored, wish, anew=True)
-        verdict = await self._verifier.verify(key, wish.index_url, self._written[key][1].token)
+        verdict = await self._verifier.verify(key, wish.page, self._written[key][1].token)
         if verdict.mint_again:
             await self._refresh(key, stored, wish, anew=True)
-            verdict = await self._verifier.verify(key, wish.index_url, self._written[key][1].token)
+            verdict = await self._verifier.verify(key, wish.page, self._written[key][1].token)
         self._note(stored, verified=verdict.check)
         return until_refresh if verdict.retry_after is None else min(until_refresh, verdict.retry_after)
 

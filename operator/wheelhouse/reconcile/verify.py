@@ -14,6 +14,8 @@ from wheelhouse.reconcile.ports import World
 
 PROBE = "wheelhouse-probe"
 """A package page that need not exist: 404 there says that the token may read; the root is 404 to everyone."""
+PUBLIC_PROBE = "pip"
+"""What Remote and Virtual repositories are asked for: a page that their cache is likely to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,11 @@ class Verifier:
         self._since.pop(key, None)
         self._doubted.discard(key)
 
-    async def verify(self, key: SecretKey, index_url: str, token: Token) -> Verdict:
-        """Ask for a package page once."""
+    async def verify(self, key: SecretKey, page: str, token: Token) -> Verdict:
+        """Ask for a package page, by its URL, once."""
         now = self._world.now()
         try:
-            status = await self._world.index.probe(f"{index_url}{PROBE}/", token)
+            status = await self._world.probe(page, token)
         except Unavailable as error:
             check = failed(Reason.UNAVAILABLE, f"The index did not answer: {error.message} Asked again by itself.")
             return Verdict(check, probe_delay(now - self._since.setdefault(key, now)))

@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 
 K = TypeVar("K")
+
+Upstream = ObjectKey | str
+"""What a repository reads from: an object, or a full name."""
 
 Changed = Callable[[Kind, CustomObject | None, CustomObject | None], None]
 
@@ -26,6 +29,7 @@ class ObjectCache:
         self._gone: dict[str, None] = {}
         self._by_name: dict[Kind, defaultdict[str, set[ObjectKey]]] = {kind: defaultdict(set) for kind in Kind}
         self._by_reference: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
+        self._by_upstream: defaultdict[Upstream, set[ObjectKey]] = defaultdict(set)
 
     def repository(self, key: ObjectKey) -> CustomObject | None:
         """A PythonRepository."""
@@ -51,6 +55,10 @@ class ObjectCache:
     def repositories_on(self, full_name: str) -> Collection[CustomObject]:
         """The PythonRepositories whose status names this Google repository."""
         return self._named(Kind.REPOSITORY, full_name)
+
+    def readers_of(self, *upstreams: Upstream) -> set[ObjectKey]:
+        """The PythonRepositories that read from any of these, each named by its object or by its full name."""
+        return {reader for upstream in upstreams for reader in self._by_upstream.get(upstream, ())}
 
     def access_uids(self) -> Collection[str]:
         """The uids of all accesses."""
@@ -112,6 +120,8 @@ class ObjectCache:
             self._by_name[kind][str(name)].add(stored.key)
         if kind is Kind.ACCESS and (reference := _reference(stored)):
             self._by_reference[reference].add(stored.key)
+        for upstream in _upstreams(stored):
+            self._by_upstream[upstream].add(stored.key)
 
     def _unindex(self, kind: Kind, stored: CustomObject | None) -> None:
         if stored is None:
@@ -120,13 +130,31 @@ class ObjectCache:
             _discard(self._by_name[kind], str(name), stored.key)
         if kind is Kind.ACCESS and (reference := _reference(stored)):
             _discard(self._by_reference, reference, stored.key)
+        for upstream in _upstreams(stored):
+            _discard(self._by_upstream, upstream, stored.key)
+
+
+def _upstreams(stored: CustomObject) -> set[Upstream]:
+    """What a PythonRepository reads from, by its raw spec; an access has none."""
+    virtual, remote = stored.spec.get("virtual"), stored.spec.get("remote")
+    listed = virtual.get("upstreams") if isinstance(virtual, dict) else None
+    found: set[Upstream] = set()
+    for upstream in listed if isinstance(listed, list) else ():
+        if isinstance(upstream, dict):
+            reference = _referred(upstream.get("repositoryRef"), stored.key.namespace)
+            found |= {each for each in (reference, upstream.get("repository")) if isinstance(each, str | ObjectKey)}
+    name = RepositoryName.of_url(str(remote.get("url", ""))) if isinstance(remote, dict) else None
+    return found | ({name.full} if name else set())
 
 
 def _reference(stored: CustomObject) -> ObjectKey | None:
-    reference = stored.spec.get("repositoryRef")
+    return _referred(stored.spec.get("repositoryRef"), stored.key.namespace)
+
+
+def _referred(reference: object, namespace: str) -> ObjectKey | None:
     if not isinstance(reference, dict) or not isinstance(reference.get("name"), str):
         return None
-    return ObjectKey(str(reference.get("namespace") or stored.key.namespace), reference["name"])
+    return ObjectKey(str(reference.get("namespace") or namespace), reference["name"])
 
 
 def _discard(index: defaultdict[K, set[ObjectKey]], key: K, member: ObjectKey) -> None:

@@ -112,6 +112,9 @@ class Informer:
             if _view_part(old) != _view_part(new):
                 for access in self._cache.accesses_of(current.key):
                     self._queue.add(AccessKey(access.key))
+                names = {str(each.status["repository"]) for each in (old, new) if each and "repository" in each.status}
+                for reader in self._cache.readers_of(current.key, *names):
+                    self._queue.add(RepositoryKey(reader))
         elif _own_part(old) != _own_part(new):
             self._queue.add(AccessKey(current.key))
             if new is None:
@@ -120,14 +123,16 @@ class Informer:
 
 def _own_part(stored: CustomObject | None) -> object:
     """What of an object makes its own pass worthwhile: not its status, which only the ledger writes."""
-    return None if stored is None else (stored.uid, stored.generation, stored.deleting, stored.finalized)
+    if stored is None:
+        return None
+    return stored.uid, stored.generation, stored.deleting, stored.finalized, stored.requested
 
 
 def _view_part(stored: CustomObject | None) -> object:
-    """What of a repository its accesses see."""
+    """What of a repository its accesses and its readers see."""
     if stored is None:
         return None
     status = stored.status
     ready = by_type(status).get(ConditionType.READY, {}).get("status")
-    shown = [status.get(name) for name in ("repository", "indexURL", "uploadURL", "observedGeneration")]
+    shown = [status.get(name) for name in ("repository", "mode", "indexURL", "uploadURL", "observedGeneration")]
     return stored.uid, stored.generation, stored.deleting, ready, shown

@@ -33,7 +33,13 @@ def moment(text: object) -> datetime | None:
 
 
 def build(
-    found: Sequence[Found], status: Mapping[str, Any], generation: int, now: datetime, *, deleting: bool
+    found: Sequence[Found],
+    status: Mapping[str, Any],
+    generation: int,
+    now: datetime,
+    *,
+    deleting: bool,
+    advice: Sequence[Found] = (),
 ) -> list[Any]:
     """The list of conditions, Ready first.
 
@@ -43,6 +49,7 @@ def build(
         generation: what the checks are about.
         now: UTC.
         deleting: whether the object is being released.
+        advice: findings that never touch Ready.
     """
     previous = by_type(status)
     ready, cause = _ready(found, deleting=deleting)
@@ -50,6 +57,7 @@ def build(
     if ready.truth is not Truth.TRUE:
         stalled = _stalled(cause, previous, now)
         rows.append((ConditionType.STALLED if stalled else ConditionType.RECONCILING, _present(ready)))
+    rows.extend(advice)
     return [_row(kind, check, previous.get(kind, {}), generation, now) for kind, check in rows]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.outcome import AccessSummary, RepositoryOutcome, failed, pending
 from wheelhouse.domain.reasons import ConditionType, Reason
@@ -16,18 +17,22 @@ def repository_status(outcome: RepositoryOutcome, status: Mapping[str, Any], now
     """The whole status that is ours; `status` is what stands there now, for the transition times."""
     found = [(ConditionType.RESOLVED_REFS, outcome.resolved), (ConditionType.SYNCED, outcome.synced)]
     operation, summary = outcome.operation, outcome.access_summary
+    advice = [(ConditionType.INDEX_SAFE, outcome.index_safe)] if outcome.index_safe else []
     fields = {
         "observedGeneration": outcome.generation,
         "repository": outcome.repository,
         "indexURL": outcome.index_url,
         "uploadURL": outcome.upload_url,
+        "mode": str(outcome.mode) if outcome.mode else None,
         "createTime": timestamp(outcome.create_time) if outcome.create_time else None,
         "updateTime": timestamp(outcome.update_time) if outcome.update_time else None,
         "operation": operation
         and {"name": operation.name, "kind": str(operation.kind), "startTime": timestamp(operation.start_time)},
         "accessSummary": summary
         and {"accesses": summary.accesses, "members": summary.members, "memberLimit": summary.member_limit},
-        "conditions": build(found, status, outcome.generation, now, deleting=outcome.deleting),
+        "managed": sorted(outcome.managed) or None,
+        "lastHandledRequest": outcome.handled_request or None,
+        "conditions": build(found, status, outcome.generation, now, deleting=outcome.deleting, advice=advice),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -46,6 +51,9 @@ def read_repository(stored: CustomObject) -> RepositoryOutcome:
         update_time=moment(status.get("updateTime")),
         operation=_operation(status.get("operation")),
         access_summary=_summary(status.get("accessSummary")),
+        mode=next((mode for mode in Mode if mode == status.get("mode")), None),
+        managed=_managed(status.get("managed")),
+        handled_request=_text(status, "lastHandledRequest") or "",
         deleting=stored.deleting,
     )
     if status.get("observedGeneration") != stored.generation:
@@ -53,12 +61,17 @@ def read_repository(stored: CustomObject) -> RepositoryOutcome:
     rows = by_type(status)
     resolved = check_of(rows.get(ConditionType.RESOLVED_REFS, {}))
     synced = check_of(rows.get(ConditionType.SYNCED, {}))
-    return replace(outcome, resolved=resolved or outcome.resolved, synced=synced or outcome.synced)
+    safe = check_of(rows.get(ConditionType.INDEX_SAFE, {}))
+    return replace(outcome, resolved=resolved or outcome.resolved, synced=synced or outcome.synced, index_safe=safe)
 
 
 def _text(status: Mapping[str, Any], name: str) -> str | None:
     value = status.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _managed(raw: object) -> frozenset[str]:
+    return frozenset(str(entry) for entry in raw) if isinstance(raw, list) else frozenset()
 
 
 def _operation(raw: object) -> Operation | None:

@@ -7,7 +7,7 @@ from google.longrunning import operations_pb2
 from wheelhouse.clients.artifact_registry import wire
 from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry, gone
 from wheelhouse.domain.names import RepositoryName
-from wheelhouse.domain.repository import DesiredRepository, ObservedRepository, OperationResult, RepositoryPatch
+from wheelhouse.domain.repository import ObservedRepository, OperationResult, RepositoryPatch, RepositorySettings
 
 
 class GoogleRepositories:
@@ -33,20 +33,19 @@ class GoogleRepositories:
             return None
         return wire.observed(name, message)
 
-    async def create(self, desired: DesiredRepository) -> str:
+    async def create(self, name: RepositoryName, settings: RepositorySettings) -> str:
         """Start a creation; returns the operation's name.
 
         Raises:
             AlreadyExists: the name is taken; it may be by us, when an earlier reply was lost.
         """
-        request = wire.creation(desired)
-        project = desired.name.project
+        request = wire.creation(name, settings)
         try:
             operation = await self._google.call(
-                "CreateRepository", self._google.client.create_repository, request, project
+                "CreateRepository", self._google.client.create_repository, request, name.project
             )
         except exceptions.NotFound:
-            raise gone(desired.name) from None
+            raise gone(name) from None
         return str(operation.operation.name)
 
     async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
@@ -71,6 +70,15 @@ class GoogleRepositories:
         except exceptions.NotFound:
             return None
         return str(operation.operation.name)
+
+    async def empty(self, name: RepositoryName) -> bool:
+        """Whether it holds no package: a list of one. A repository that is gone holds none."""
+        request = registry.ListPackagesRequest(parent=name.full, page_size=1)
+        try:
+            page = await self._google.call("ListPackages", self._google.client.list_packages, request, name.project)
+        except exceptions.NotFound:
+            return True
+        return not page.packages
 
     async def poll(self, operation: str) -> OperationResult | None:
         """Look at an operation once, by its name; None when it is not known (any more)."""

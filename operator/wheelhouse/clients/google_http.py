@@ -1,0 +1,60 @@
+"""Google's JSON APIs for which a whole client library is too much: one request, bounded, as the operator."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+from google.auth import exceptions
+from google.auth.credentials import Credentials
+from google.auth.transport.requests import Request
+
+from wheelhouse.clients.google_rpc import Observe, unobserved
+from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, retry_after
+from wheelhouse.errors import Unavailable
+
+TIMEOUT = aiohttp.ClientTimeout(total=10.0)
+
+
+class GoogleHttp:
+    """Sends requests with the operator's own credentials.
+
+    Args:
+        session: sends them; its user closes it.
+        credentials: the operator's own; they are refreshed in a thread.
+        observe: told of each request: method, HTTP status as text, seconds.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, credentials: Credentials, observe: Observe = unobserved) -> None:
+        self._session = session
+        self._credentials = credentials
+        self._observe = observe
+
+    async def send(self, label: str, method: str, url: str) -> tuple[int, dict[str, Any]]:
+        """One request without a body; its status and JSON object (empty when it is none).
+
+        Args:
+            label: Service.Method, for metrics and messages.
+            method: the HTTP method.
+            url: where; its parts have been checked by their grammars.
+
+        Raises:
+            Unavailable: no answer, or 429 or 5xx; Retry-After is kept.
+        """
+        headers: dict[str, str] = {}
+        watch, status = Stopwatch(), 0
+        try:
+            await asyncio.to_thread(self._credentials.before_request, Request(), method, url, headers)
+            async with self._session.request(
+                method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            ) as response:
+                status, wait = response.status, retry_after(response.headers)
+                body = json_object(await read_bounded(response, MEBIBYTE))
+        except exceptions.GoogleAuthError:
+            raise Unavailable("The operator's own Google credentials could not be obtained.") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"Google did not answer to {label}: {type(error).__name__}.") from None
+        finally:
+            self._observe(label, str(status), watch.seconds)
+        if status == 429 or status >= 500:
+            raise Unavailable(f"Google answered {status} to {label}.", wait)
+        return status, body

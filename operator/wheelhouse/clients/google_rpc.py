@@ -1,0 +1,132 @@
+"""Calls of Google's gRPC clients: how long they wait, how fast they follow each other, what their errors mean."""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import grpc
+from google.api_core import exceptions
+from google.rpc import error_details_pb2
+
+from wheelhouse.clients.http import LONGEST_WAIT, MEBIBYTE, Stopwatch, reduced
+from wheelhouse.clients.pace import Pace
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import AlreadyExists, Conflict, Invalid, Refused, Unavailable, WheelhouseError
+
+Answer = TypeVar("Answer")
+
+Observe = Callable[[str, str, float], None]
+"""Told of each call: method (`ArtifactRegistry.GetRepository`), gRPC code name, seconds."""
+
+TIMEOUT = 20.0
+"""Seconds for one call: the clients themselves have no default timeout and no retry (gcp-facts 4.3)."""
+REQUESTS_PER_SECOND, BURST = 100.0, 200
+"""To one project: a tenth of the 60,000 requests a minute that Google documents for a project and region."""
+API = "artifactregistry.googleapis.com"
+
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", 4 * MEBIBYTE),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.max_reconnect_backoff_ms", 10_000),
+]
+"""Answers are bounded, and a connection that died is noticed."""
+
+_PLUGIN_FAILED = re.compile(r"metadata from plugin failed", re.IGNORECASE)
+
+
+def unobserved(_method: str, _code: str, _seconds: float) -> None:
+    """Tell nobody."""
+
+
+class Caller:
+    """Calls the methods of one service.
+
+    Args:
+        service: its name, for metrics.
+        observe: told of each call.
+        timeout: seconds for one call.
+    """
+
+    def __init__(self, service: str, observe: Observe = unobserved, timeout: float = TIMEOUT) -> None:
+        self._service = service
+        self._observe = observe
+        self._timeout = timeout
+        self._paces: defaultdict[str, Pace] = defaultdict(lambda: Pace(REQUESTS_PER_SECOND, BURST))
+
+    async def call(self, method: str, run: Callable[..., Awaitable[Answer]], request: object, project: str) -> Answer:
+        """One call with a timeout and without retries, as fast as the project's pace allows.
+
+        Args:
+            method: its name, for metrics and messages.
+            run: the client's method.
+            request: its request.
+            project: whose quota and rights it is about, for messages.
+
+        Raises:
+            NotFound: of google.api_core; the caller makes a value of it.
+            WheelhouseError: everything else, translated.
+        """
+        await asyncio.sleep(self._paces[project].reserve())
+        watch, code = Stopwatch(), "OK"
+        try:
+            return await run(request=request, timeout=self._timeout)
+        except exceptions.NotFound:
+            code = "NOT_FOUND"
+            raise
+        except exceptions.GoogleAPICallError as error:
+            code = code_name(error)
+            raise translated(method, error, project) from None
+        except (exceptions.GoogleAPIError, grpc.RpcError) as error:
+            code = "UNKNOWN"
+            raise Unavailable(f"Google did not answer to {method}: {type(error).__name__}.") from None
+        finally:
+            self._observe(f"{self._service}.{method}", code, watch.seconds)
+
+
+def code_name(error: exceptions.GoogleAPICallError) -> str:
+    """The gRPC code's name, UNKNOWN when the error has none."""
+    code = error.grpc_status_code
+    return str(code.name) if code is not None else "UNKNOWN"
+
+
+def translated(method: str, error: exceptions.GoogleAPICallError, project: str) -> WheelhouseError:
+    """Google's error as ours, by what happens next; its text is reduced to one safe line."""
+    words = reduced(error.message)
+    message = f"Google answered {code_name(error)} to {method}: {words}"
+    match error.grpc_status_code:
+        case grpc.StatusCode.ALREADY_EXISTS:
+            return AlreadyExists(message)
+        case grpc.StatusCode.ABORTED:
+            return Conflict(message)
+        case grpc.StatusCode.PERMISSION_DENIED:
+            return _denied(message, error, project)
+        case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.OUT_OF_RANGE:
+            return Invalid(message)
+        case grpc.StatusCode.UNAUTHENTICATED:
+            # The operator's own credentials: a refresh or their propagation mends it, no user can.
+            return Unavailable(f"Google did not accept the operator's own credentials: {words}")
+    if _PLUGIN_FAILED.search(words):
+        return Unavailable("The operator's own Google credentials could not be obtained.")
+    busy = error.grpc_status_code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    return Unavailable(message, _retry_delay(error), Reason.QUOTA_EXCEEDED if busy else Reason.UNAVAILABLE)
+
+
+def _denied(message: str, error: exceptions.GoogleAPICallError, project: str) -> WheelhouseError:
+    if error.reason == "SERVICE_DISABLED":
+        service = (error.metadata or {}).get("service", API)
+        message = f"The API {service} is not enabled in project {project}. Run: gcloud services enable {service}"
+        if service != API:
+            return Refused(f"{message} --project={project}")
+        return Invalid(f"{message} --project={project}", Reason.API_DISABLED)
+    return Refused(f"{message} The operator's Google identity needs its role on project {project}.")
+
+
+def _retry_delay(error: exceptions.GoogleAPICallError) -> float | None:
+    """Seconds of a google.rpc.RetryInfo detail."""
+    for detail in error.details:
+        if isinstance(detail, error_details_pb2.RetryInfo):
+            seconds = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
+            return float(min(max(0.0, seconds), LONGEST_WAIT))
+    return None

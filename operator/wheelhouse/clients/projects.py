@@ -1,0 +1,134 @@
+"""The Projects port: Resource Manager, Service Usage, and the IAM policies of keys and secrets."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import grpc
+from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import Credentials
+from google.cloud.resourcemanager_v3.services.projects import ProjectsAsyncClient
+from google.cloud.resourcemanager_v3.services.projects.transports import ProjectsGrpcAsyncIOTransport
+from google.cloud.resourcemanager_v3.types import GetProjectRequest
+from google.cloud.resourcemanager_v3.types import Project as ProjectMessage
+
+from wheelhouse.clients.google_http import GoogleHttp
+from wheelhouse.clients.google_rpc import API, CHANNEL_OPTIONS, Caller, Observe, unobserved
+from wheelhouse.clients.http import reduced
+from wheelhouse.domain.project import Project
+from wheelhouse.errors import Refused, Unavailable
+
+
+class ResourceManager(Caller):
+    """One channel to Resource Manager; made in the event loop that uses it.
+
+    Args:
+        credentials: the operator's own; they are refreshed in gRPC's threads.
+        universe: the universe domain of endpoint and credentials.
+        endpoint: `host:port` (TLS), for emulators and private endpoints; None for the universe's own.
+        observe: told of each call.
+    """
+
+    def __init__(
+        self, credentials: Credentials, universe: str, endpoint: str | None = None, observe: Observe = unobserved
+    ) -> None:
+        super().__init__("ResourceManager", observe)
+        self.client = ProjectsAsyncClient(
+            credentials=credentials,
+            transport=partial(ProjectsGrpcAsyncIOTransport, channel=_channel),
+            client_options=ClientOptions(universe_domain=universe, api_endpoint=endpoint),
+        )
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self.client.transport.close()  # type: ignore[no-untyped-call] # the library has no annotation here
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Base URLs, each with a trailing slash: Service Usage, Secret Manager, Cloud KMS."""
+
+    usage: str
+    secrets: str
+    keys: str
+
+
+class GoogleProjects:
+    """Projects over Google's APIs; every method is one request.
+
+    Args:
+        manager: the connection to Resource Manager.
+        http: sends requests to the others.
+        endpoints: where those are.
+    """
+
+    def __init__(self, manager: ResourceManager, http: GoogleHttp, endpoints: Endpoints) -> None:
+        self._manager = manager
+        self._http = http
+        self._endpoints = endpoints
+
+    async def get(self, project_id: str) -> Project | None:
+        """The project with its number and state, or None when there is none.
+
+        Raises:
+            Refused: it may not be looked at, or does not exist: Resource Manager says the same of both.
+            Unavailable: it does not answer.
+        """
+        request = GetProjectRequest(name=f"projects/{project_id}")
+        try:
+            found = await self._manager.call("GetProject", self._manager.client.get_project, request, project_id)
+        except exceptions.NotFound:
+            return None
+        number = found.name.rpartition("/")[2]
+        if not number.isdigit():
+            raise Unavailable(f"Resource Manager answered without the number of project {project_id}.")
+        return Project(project_id, number, active=found.state == ProjectMessage.State.ACTIVE)
+
+    async def enable(self, project_id: str) -> None:
+        """Enable the Artifact Registry API; the operation that this starts is not waited for.
+
+        Raises:
+            Refused: the operator may not, with Google's words.
+            Unavailable: Service Usage does not answer.
+        """
+        url = f"{self._endpoints.usage}v1/projects/{quote(project_id)}/services/{API}:enable"
+        status, body = await self._http.send("ServiceUsage.EnableService", "POST", url)
+        if status == 200:
+            return
+        error = body.get("error")
+        words = reduced(error.get("message") if isinstance(error, dict) else status)
+        raise Refused(f"Service Usage answered {status}: {words}")
+
+    async def permits(self, resource: str, role: str, member: str) -> bool | None:
+        """Whether the policy of a key (`…/cryptoKeys/K`) or secret (`…/secrets/S`) binds the role to the member.
+
+        Only what stands in that policy is seen: no inherited role, no group. None when it cannot be read.
+
+        Raises:
+            Unavailable: the service does not answer.
+        """
+        keys = "/cryptoKeys/" in resource
+        base = self._endpoints.keys if keys else self._endpoints.secrets
+        label = "Kms.GetIamPolicy" if keys else "SecretManager.GetIamPolicy"
+        url = f"{base}v1/{quote(resource)}:getIamPolicy?options.requestedPolicyVersion=3"
+        status, body = await self._http.send(label, "GET", url)
+        if status != 200:
+            return None
+        return any(_binds(binding, role, member) for binding in _list(body.get("bindings")))
+
+
+def _binds(binding: object, role: str, member: str) -> bool:
+    if not isinstance(binding, dict) or binding.get("role") != role:
+        return False
+    return any(str(found).lower() == member.lower() for found in _list(binding.get("members")))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _channel(*args: Any, **kwargs: Any) -> grpc.aio.Channel:
+    kwargs["options"] = CHANNEL_OPTIONS
+    return ProjectsGrpcAsyncIOTransport.create_channel(*args, **kwargs)

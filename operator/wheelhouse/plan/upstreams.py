@@ -1,0 +1,142 @@
+"""Who may read whom: Google reads upstreams as the project's service agent, so consent is ours to enforce.
+
+A Virtual repository's reader needs no right on its upstreams, and whoever may create one in a project could name any
+repository that the project's service agent reads. The same goes for a Remote whose URL is a repository of Artifact
+Registry, and for the secret with an upstream's password.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from wheelhouse.domain.iam import Role
+from wheelhouse.domain.modes import Credentials, Mode, Upstream
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import UPSTREAM_SECRETS_ANNOTATION, UPSTREAMS_ANNOTATION, Namespace
+from wheelhouse.domain.outcome import Check, Truth, failed, passed
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.repository import UpstreamReference
+from wheelhouse.plan.consent import RepositoryView
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who wants to read: the object, its namespace, the location, and whether every project is allowed to all."""
+
+    key: ObjectKey
+    namespace: Namespace
+    location: str
+    any_project: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One upstream judged: what it is called in Google, and its mode where that is known.
+
+    `permitted` lets it stay where it stands, `addable` lets it be added.
+    """
+
+    check: Check
+    name: RepositoryName | None = None
+    mode: Mode | None = None
+    permitted: bool = False
+    addable: bool = False
+
+
+def judge_reference(reader: Reader, upstream: UpstreamReference, view: RepositoryView | None) -> Verdict:
+    """Judge an upstream that names a PythonRepository (`view` None: absent or being deleted)."""
+    target = upstream.target
+    own = isinstance(target, ObjectKey) and target.namespace == reader.key.namespace
+    if target == reader.key:
+        return _invalid(upstream, "is this object itself: name another PythonRepository")
+    if view is None and own:
+        message = f"Upstream {upstream.name}: there is no PythonRepository {target} in this namespace: create it"
+        return Verdict(failed(Reason.REPOSITORY_NOT_FOUND, f"{message}, or correct spec.virtual.upstreams."))
+    if view is None or not (own or _admits(view, reader.namespace)):
+        # One message for absent and forbidden: a difference would tell.
+        message = f"Upstream {upstream.name}: PythonRepository {target} does not exist or does not let this namespace"
+        check = failed(Reason.REF_NOT_PERMITTED, f"{message} read it: its owner can add it to spec.accessFrom.")
+        # One that does not parse withdraws nothing, since nothing can be read of what its owner wants.
+        unread = view is not None and view.access_from is None
+        return Verdict(check, view.name if view and unread else None, permitted=unread)
+    if view.name is not None and view.name.location != reader.location:
+        return _invalid(upstream, f"is in {view.name.location}: an upstream has the location of its Virtual repository")
+    if not view.ready or view.name is None or view.access_from is None:
+        message = f"Upstream {upstream.name}: PythonRepository {target} is not Ready: kubectl describe it to see why."
+        return Verdict(failed(Reason.REPOSITORY_NOT_READY, message), view.name, view.mode, permitted=True)
+    return Verdict(passed(Reason.RESOLVED_REFS), view.name, view.mode, permitted=True, addable=True)
+
+
+def judge_name(reader: Reader, what: str, name: RepositoryName, managers: Collection[RepositoryView]) -> Verdict:
+    """Judge an upstream that is named in full.
+
+    Args:
+        reader: who wants to read.
+        what: the upstream, for the message.
+        name: its full name.
+        managers: the living PythonRepositories that stand for it.
+    """
+    if name.full not in reader.namespace.upstreams:
+        allowed = reader.any_project or name.project in reader.namespace.projects
+        strangers = [view for view in managers if view.key.namespace != reader.key.namespace]
+        if not allowed or not all(_admits(view, reader.namespace) for view in strangers):
+            return Verdict(failed(Reason.REF_NOT_PERMITTED, _forbidden(what, name.full, reader.namespace)))
+    mode = next((view.mode for view in managers if view.mode is not None), None)
+    return Verdict(passed(Reason.RESOLVED_REFS), name, mode, permitted=True, addable=True)
+
+
+def judge_unnamed(reader: Reader, url: str) -> Verdict:
+    """Refuse a URL of Artifact Registry that names no repository by the form that can be checked."""
+    message = f"{_forbidden('The upstream', url, reader.namespace)} Write it as https://LOCATION-python.pkg.dev/PROJECT"
+    return Verdict(failed(Reason.REF_NOT_PERMITTED, f"{message}/REPOSITORY/."))
+
+
+def judge_secret(namespace: Namespace, credentials: Credentials) -> Check:
+    """Judge the secret of an upstream's password: Google sends it to the upstream's URL, whoever asked."""
+    if credentials.secret in namespace.upstream_secrets:
+        return passed(Reason.RESOLVED_REFS)
+    message = (
+        f"Namespace {namespace.name} may not use the secret {credentials.secret}: whoever administers it adds the "
+        f"secret to its annotation {UPSTREAM_SECRETS_ANNOTATION}."
+    )
+    return failed(Reason.SECRET_NOT_ALLOWED, message)
+
+
+def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
+    """Advice on dependency confusion: whether a public index can outrank a private package.
+
+    Artifact Registry lists the versions of all upstreams, and priority decides only between equal versions
+    (gcp-facts: the simple index of a Virtual repository is the union). A mode that is not known may be Remote.
+    """
+    private = [upstream.priority for upstream, mode in upstreams if mode is Mode.STANDARD]
+    public = [upstream for upstream, mode in upstreams if mode is Mode.REMOTE]
+    if not public and all(mode is not None for _, mode in upstreams):
+        return passed(Reason.NO_PUBLIC_INDEX)
+    outranking = [upstream.name for upstream in public if any(upstream.priority >= other for other in private)]
+    if outranking:
+        message = (
+            f"Upstream {', '.join(sorted(outranking))} is Remote and ranks at or above a Standard one: of equal "
+            "versions the public file is served. Give the Standard upstreams the larger priority."
+        )
+        return failed(Reason.PUBLIC_OUTRANKS_PRIVATE, message)
+    message = (
+        "Priority decides only between equal versions: a higher public version of a private name still wins a range. "
+        "Pin with hashes, reserve the names on the public index, or use uv with two indexes."
+    )
+    return Check(Truth.UNKNOWN, Reason.SAME_VERSION_ONLY, message)
+
+
+def _admits(view: RepositoryView, namespace: Namespace) -> bool:
+    access_from = view.access_from
+    return access_from is not None and Role.READER in access_from.roles and access_from.admits(namespace)
+
+
+def _invalid(upstream: UpstreamReference, problem: str) -> Verdict:
+    return Verdict(failed(Reason.INVALID_ARGUMENT, f"Upstream {upstream.name} {problem}."))
+
+
+def _forbidden(what: str, target: str, namespace: Namespace) -> str:
+    return (
+        f"{what}: {target} is in a project that is not allowed for namespace {namespace.name}, or another namespace "
+        "manages it and does not let this one read it: ask for spec.accessFrom there, or have whoever administers the "
+        f"namespace list it in the annotation {UPSTREAMS_ANNOTATION}."
+    )

@@ -1,0 +1,18 @@
+"""Settings that decide."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings that decide: see wheelhouse.settings for their meaning."""
+
+    cluster: str
+    any_project: bool
+    enable_apis: bool
+    create_interval: timedelta
+    index_url_template: str | None
+    verify_access: bool
+    drift_interval: timedelta
+    token_lifetime: timedelta

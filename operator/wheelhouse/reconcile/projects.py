@@ -1,0 +1,100 @@
+"""Projects: do they live, is the API on, and may Google's service agent do what a create will ask of it."""
+
+from datetime import datetime, timedelta
+
+from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.project import Project
+from wheelhouse.domain.repository import DesiredRepository
+from wheelhouse.errors import Refused, WheelhouseError
+from wheelhouse.plan.preflight import Need, advice, needs
+from wheelhouse.reconcile.ports import World
+
+REMEMBERED = timedelta(days=1)
+"""How long a project's number and state are believed."""
+ENABLING = timedelta(minutes=5)
+"""How long an API that was just enabled may still be refused before it is enabled again."""
+
+
+class ProjectDesk:
+    """Asks about projects, seldom."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[str, tuple[Project | None, datetime]] = {}
+        self._enabled: dict[str, datetime] = {}
+        self._advised: dict[str, tuple[int, tuple[str, ...]]] = {}
+
+    async def get(self, project_id: str, *, anew: bool = False) -> Project | None:
+        """A project; None when it is gone. `anew` asks again.
+
+        Raises:
+            Refused: the operator may not look at it.
+            Unavailable: Resource Manager does not answer.
+        """
+        now = self._world.now()
+        known = self._known.get(project_id)
+        if known is None or anew or now - known[1] >= REMEMBERED:
+            known = (await self._world.projects.get(project_id), now)
+            self._known[project_id] = known
+        return known[0]
+
+    async def gone(self, project_id: str) -> bool:
+        """Whether a project that refuses is gone or being deleted; asked after a refusal, so never from memory.
+
+        Raises:
+            Unavailable: Resource Manager does not answer.
+        """
+        try:
+            project = await self.get(project_id, anew=True)
+        except Refused:
+            return False  # Resource Manager says the same of what is absent and what is forbidden.
+        return project is None or not project.active
+
+    async def enable(self, stored: CustomObject, project_id: str) -> None:
+        """Enable the API, once in a while.
+
+        Raises:
+            Refused: the operator may not.
+            Unavailable: Service Usage does not answer.
+        """
+        now = self._world.now()
+        if now - self._enabled.get(project_id, now - ENABLING) < ENABLING:
+            return
+        await self._world.projects.enable(project_id)
+        self._enabled[project_id] = now
+        note = f"The Artifact Registry API was off in project {project_id}: it was enabled (setting enable_apis)."
+        await self._world.objects.event(Kind.REPOSITORY, stored, "ApiEnabled", note)
+
+    async def advise(self, stored: CustomObject, desired: DesiredRepository) -> tuple[str, ...]:
+        """What the service agent seems to lack, told once a generation in Events; it warns and never blocks."""
+        generation, known = self._advised.get(stored.uid, (-1, ()))
+        wanted = needs(desired)
+        if generation == stored.generation or not wanted:
+            return known if generation == stored.generation else ()
+        lacking = []
+        for need in wanted:
+            words = await self._advice(desired.name.project, need)
+            if words is not None:
+                lacking.append(words)
+                await self._world.objects.event(Kind.REPOSITORY, stored, need.event, words, warning=True)
+        self._advised[stored.uid] = (stored.generation, tuple(lacking))
+        return tuple(lacking)
+
+    def advised(self, stored: CustomObject) -> tuple[str, ...]:
+        """What was advised for this generation."""
+        generation, known = self._advised.get(stored.uid, (-1, ()))
+        return known if generation == stored.generation else ()
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        self._advised.pop(uid, None)
+
+    async def _advice(self, project_id: str, need: Need) -> str | None:
+        try:
+            project = await self.get(project_id)
+            if project is None:
+                return None
+            granted = await self._world.projects.permits(need.resource, need.role, f"serviceAccount:{project.agent}")
+        except WheelhouseError:
+            return None  # Advice is not worth failing for.
+        return advice(need, project) if granted is False else None

@@ -1,0 +1,197 @@
+"""Google reads upstreams as the project's service agent: both sides must agree, or nobody's repository is safe."""
+
+import itertools
+
+import pytest
+
+from wheelhouse.domain.iam import Role
+from wheelhouse.domain.modes import Credentials, Mode, Upstream
+from wheelhouse.domain.names import ObjectKey, RepositoryName, is_registry_url
+from wheelhouse.domain.objects import Namespace, Selector
+from wheelhouse.domain.outcome import Truth
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.repository import AccessFrom, UpstreamReference
+from wheelhouse.plan.consent import RepositoryView
+from wheelhouse.plan.upstreams import (
+    Reader,
+    Verdict,
+    index_safety,
+    judge_name,
+    judge_reference,
+    judge_secret,
+    judge_unnamed,
+)
+
+KEY = ObjectKey("team-a", "all")
+OWN, OTHER = ObjectKey("team-a", "wheels"), ObjectKey("team-b", "wheels")
+NAME = RepositoryName("acme-packages", "us-central1", "wheels")
+ELSEWHERE = RepositoryName("other-project", "us-central1", "wheels")
+NAMESPACE = Namespace("team-a", {"team": "a"}, ("acme-packages",))
+OPEN = AccessFrom(frozenset({"team-a"}))
+
+
+def reader(namespace: Namespace = NAMESPACE, *, any_project: bool = False) -> Reader:
+    return Reader(KEY, namespace, "us-central1", any_project)
+
+
+def view(
+    key: ObjectKey = OTHER,
+    access_from: AccessFrom | None = OPEN,
+    *,
+    ready: bool = True,
+    name: RepositoryName | None = NAME,
+    mode: Mode | None = Mode.STANDARD,
+) -> RepositoryView:
+    return RepositoryView(key, access_from, ready, name, "https://x/simple/", "https://x/", mode)
+
+
+def referred(target: ObjectKey, found: RepositoryView | None) -> Verdict:
+    return judge_reference(reader(), UpstreamReference("one", 1, target), found)
+
+
+def test_an_upstream_of_the_own_namespace_needs_no_consent() -> None:
+    """Who may make a Virtual here may make its upstream too."""
+    assert referred(OWN, view(OWN, AccessFrom())).addable
+    assert referred(OWN, None).check.reason is Reason.REPOSITORY_NOT_FOUND
+
+
+def test_absent_and_forbidden_look_the_same_across_namespaces() -> None:
+    """One reason and one message for absent, closed, closed to readers, and unreadable: a difference would tell."""
+    found = [
+        None,
+        view(access_from=AccessFrom()),
+        view(access_from=AccessFrom(frozenset({"team-a"}), None, frozenset({Role.WRITER}))),
+        view(access_from=AccessFrom(frozenset({"team-c"}))),
+        view(access_from=None),
+    ]
+    assert {referred(OTHER, each).check for each in found} == {referred(OTHER, None).check}
+    assert referred(OTHER, None).check.reason is Reason.REF_NOT_PERMITTED
+    assert not any(referred(OTHER, each).addable for each in found)
+    assert [referred(OTHER, each).permitted for each in found] == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("access_from", [OPEN, AccessFrom(frozenset(), Selector())])
+def test_consent_by_name_or_by_an_empty_selector(access_from: AccessFrom) -> None:
+    """A named namespace and any namespace of an open selector may read."""
+    verdict = referred(OTHER, view(access_from=access_from))
+    assert (verdict.name, verdict.permitted, verdict.addable) == (NAME, True, True)
+
+
+@pytest.mark.parametrize("found", [view(ready=False), view(name=None)])
+def test_one_that_is_not_ready_is_neither_added_nor_removed(found: RepositoryView) -> None:
+    """It waits, and what stands stays."""
+    verdict = referred(OTHER, found)
+    assert verdict.check.reason is Reason.REPOSITORY_NOT_READY
+    assert (verdict.permitted, verdict.addable) == (True, False)
+
+
+def test_another_location_or_itself_is_a_mistake() -> None:
+    """An upstream has the location of its Virtual repository, and is not that one."""
+    far = view(OWN, name=RepositoryName("acme-packages", "europe-west1", "wheels"))
+    assert referred(OWN, far).check.reason is Reason.INVALID_ARGUMENT
+    assert referred(KEY, view(KEY)).check.reason is Reason.INVALID_ARGUMENT
+    assert not referred(OWN, far).permitted
+
+
+LISTED = Namespace("team-a", {}, (), (ELSEWHERE.full,))
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "managers", "permitted"),
+    [
+        (NAMESPACE, NAME, [], True),
+        (NAMESPACE, NAME, [view(OWN, AccessFrom())], True),
+        (NAMESPACE, NAME, [view()], True),
+        (NAMESPACE, NAME, [view(access_from=AccessFrom())], False),
+        (NAMESPACE, NAME, [view(access_from=None)], False),
+        (NAMESPACE, NAME, [view(OWN), view(access_from=AccessFrom())], False),
+        (NAMESPACE, ELSEWHERE, [], False),
+        (NAMESPACE, ELSEWHERE, [view()], False),
+        (LISTED, ELSEWHERE, [], True),
+        (LISTED, ELSEWHERE, [view(access_from=AccessFrom())], True),
+        (LISTED, NAME, [], False),
+    ],
+)
+def test_full_names(
+    namespace: Namespace, name: RepositoryName, managers: list[RepositoryView], *, permitted: bool
+) -> None:
+    """In an allowed project and not another namespace's that did not consent; else only what the Namespace lists."""
+    verdict = judge_name(reader(namespace), "Upstream one", name, managers)
+    assert (verdict.permitted, verdict.addable) == (permitted, permitted)
+    if not permitted:
+        assert verdict.check.reason is Reason.REF_NOT_PERMITTED
+        assert "wheelhouse.dev/upstreams" in verdict.check.message
+        assert "team-b" not in verdict.check.message
+
+
+def test_any_project_is_no_consent_of_others() -> None:
+    """The policy Any allows every project, and still asks who manages the repository."""
+    anyone = reader(any_project=True)
+    assert judge_name(anyone, "Upstream one", ELSEWHERE, []).permitted
+    assert not judge_name(anyone, "Upstream one", ELSEWHERE, [view(access_from=AccessFrom())]).permitted
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://us-central1-python.pkg.dev/acme-packages/wheels", NAME),
+        ("https://us-central1-python.pkg.dev/acme-packages/wheels/", NAME),
+        ("https://us-central1-python.pkg.dev/acme-packages/wheels/simple/", NAME),
+        ("https://us-central1-python.pkg.dev:443/acme-packages/wheels/simple", NAME),
+        ("https://us-central1-docker.pkg.dev/acme-packages/wheels/", None),
+        ("https://python.us-central1.rep.pkg.dev/acme-packages/wheels/", None),
+        ("https://us-central1-python.pkg.dev/acme-packages/wheels/../other/", None),
+        ("https://us-central1-python.pkg.dev//acme-packages/wheels/", None),
+        ("https://us-central1-python.pkg.dev/acme-packages/", None),
+        ("https://pkg.dev/acme-packages/wheels/", None),
+        ("https://US-CENTRAL1-PYTHON.PKG.DEV/acme-packages/wheels/", NAME),
+    ],
+)
+def test_urls_of_artifact_registry_are_seen_as_such(url: str, name: RepositoryName | None) -> None:
+    """Every host of Artifact Registry counts, also where no repository can be read from the URL: that is refused."""
+    assert is_registry_url(url)
+    assert RepositoryName.of_url(url) == name
+    assert judge_unnamed(reader(), url).check.reason is Reason.REF_NOT_PERMITTED
+
+
+@pytest.mark.parametrize(
+    "url", ["https://pkg.dev.example/a/b", "https://notpkg.dev/a/b", "https://a.example/pkg.dev/b"]
+)
+def test_other_urls_are_not(url: str) -> None:
+    """A host that only looks like it is a public index like any other."""
+    assert not is_registry_url(url)
+    assert RepositoryName.of_url(url) is None
+
+
+def test_secrets_are_listed_by_the_namespace() -> None:
+    """Default none; every version of a listed secret, and no secret whose name only begins like it."""
+    allowed = Namespace("team-a", upstream_secrets=("projects/p/secrets/s",))
+    version = Credentials("ann", "projects/p/secrets/s/versions/3")
+    longer = Credentials("ann", "projects/p/secrets/s2/versions/3")
+    assert judge_secret(allowed, version).ok
+    for namespace, credentials in ((allowed, longer), (NAMESPACE, version)):
+        check = judge_secret(namespace, credentials)
+        assert check.reason is Reason.SECRET_NOT_ALLOWED
+        assert "wheelhouse.dev/upstream-secrets" in check.message
+
+
+def ranked(**modes: tuple[Mode | None, int]) -> list[tuple[Upstream, Mode | None]]:
+    return [(Upstream(name, name, priority), mode) for name, (mode, priority) in modes.items()]
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "truth", "reason"),
+    [
+        (ranked(), Truth.TRUE, Reason.NO_PUBLIC_INDEX),
+        (ranked(a=(Mode.STANDARD, 1), b=(Mode.STANDARD, 2)), Truth.TRUE, Reason.NO_PUBLIC_INDEX),
+        (ranked(a=(Mode.STANDARD, 2), b=(Mode.REMOTE, 1)), Truth.UNKNOWN, Reason.SAME_VERSION_ONLY),
+        (ranked(a=(Mode.STANDARD, 1), b=(Mode.REMOTE, 1)), Truth.FALSE, Reason.PUBLIC_OUTRANKS_PRIVATE),
+        (ranked(a=(Mode.STANDARD, 1), b=(Mode.REMOTE, 2)), Truth.FALSE, Reason.PUBLIC_OUTRANKS_PRIVATE),
+        (ranked(a=(None, 1)), Truth.UNKNOWN, Reason.SAME_VERSION_ONLY),
+    ],
+)
+def test_index_safety(upstreams: list[tuple[Upstream, Mode | None]], truth: Truth, reason: Reason) -> None:
+    """A public index that ranks at or above a private one is told, in whatever order they are written."""
+    for order in itertools.permutations(upstreams):
+        check = index_safety(order)
+        assert (check.truth, check.reason) == (truth, reason)
