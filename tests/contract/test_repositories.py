@@ -1,25 +1,35 @@
 """Repositories over gRPC: the same cases against the fake port and the real client, then the wire alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import grpc
 import pytest
+from fakes import wishes
 from fakes.google_server import Wire
 from fakes.world import Fakes
 from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from hypothesis import HealthCheck, given, settings
 
 from wheelhouse.clients.artifact_registry.calls import GoogleRepositories
+from wheelhouse.domain.modes import Mode, Remote, Upstream
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import DesiredRepository, Ownership, RepositoryPatch
+from wheelhouse.domain.repository import (
+    DesiredRepository,
+    Ownership,
+    RepositoryPatch,
+    RepositorySettings,
+)
 from wheelhouse.errors import AlreadyExists, Conflict, Invalid, Refused, Unavailable
+from wheelhouse.plan.settings import managed_by, mask, target
 from wheelhouse.reconcile.ports import Repositories
 
 NAME = RepositoryName("acme-packages", "us-central1", "team-wheels")
 OWNER = Ownership.of("cluster-1", ObjectKey("team-a", "wheels"))
-DESIRED = DesiredRepository(NAME, OWNER, "Wheels of team A")
+SETTINGS = RepositorySettings(Mode.STANDARD.wire, "Wheels of team A", OWNER.labels)
 
 
 @pytest.fixture(params=["fake", "wire"])
@@ -36,35 +46,121 @@ async def test_absent_is_none(port: Repositories) -> None:
     assert await port.poll(f"{NAME.parent}/operations/00000000-0000-4000-8000-000000000000") is None
     assert await port.delete(NAME) is None
     with pytest.raises(Conflict):
-        await port.patch(NAME, RepositoryPatch(description="x"))
+        await port.patch(NAME, described("x"))
 
 
 async def test_create_patch_delete(port: Repositories) -> None:
     """A repository's life: operations by name, labels as a whole map, only what the patch names."""
-    operation = await port.create(DESIRED)
+    operation = await port.create(NAME, SETTINGS)
     assert operation.startswith(f"{NAME.parent}/operations/")
     result = await port.poll(operation)
     assert result is not None
     assert (result.done, result.error_code) == (True, "")
     found = await port.get(NAME)
     assert found is not None
-    assert (found.name, found.format, found.mode) == (NAME, "PYTHON", "STANDARD_REPOSITORY")
-    assert (found.description, found.labels) == ("Wheels of team A", OWNER.labels)
+    assert (found.name, found.format, found.settings) == (NAME, "PYTHON", SETTINGS)
     assert found.registry_uri == "us-central1-python.pkg.dev/acme-packages/team-wheels"
     assert found.create_time is not None
     assert found.create_time.utcoffset() == timedelta()
     with pytest.raises(AlreadyExists):
-        await port.create(DESIRED)
-    await port.patch(NAME, RepositoryPatch(labels={"theirs": "stays"}))
+        await port.create(NAME, SETTINGS)
+    await port.patch(NAME, RepositoryPatch(replace(SETTINGS, description="", labels={"theirs": "stays"}), ("labels",)))
     patched = await port.get(NAME)
     assert patched is not None
-    assert (patched.description, patched.labels) == ("Wheels of team A", {"theirs": "stays"})
-    await port.patch(NAME, RepositoryPatch(description=""))
+    assert patched.settings == replace(SETTINGS, labels={"theirs": "stays"})
+    await port.patch(NAME, described(""))
     emptied = await port.get(NAME)
     assert emptied is not None
-    assert (emptied.description, emptied.labels) == ("", {"theirs": "stays"})
+    assert emptied.settings == replace(SETTINGS, description="", labels={"theirs": "stays"})
     assert await port.delete(NAME) is not None
     assert await port.get(NAME) is None
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(wishes.desired, wishes.upstreams, wishes.desired)
+async def test_every_setting_survives_the_wire(
+    wire: Wire, first: DesiredRepository, upstreams: frozenset[Upstream], second: DesiredRepository
+) -> None:
+    """What is created reads back as it was asked for, and a patch to other settings leaves nothing to patch."""
+    port, mode = GoogleRepositories(wire.google), first.mode
+    wire.server.repositories.clear()
+    blank = RepositorySettings(mode.wire)
+    made = target(first, upstreams, blank, frozenset())
+    await port.create(NAME, made)
+    found = await port.get(NAME)
+    assert found is not None
+    assert found.settings == read_back(made)
+    source = first.remote.source if first.remote else ""
+    remote = replace(second.remote or Remote(source), source=source) if mode is Mode.REMOTE else None
+    wanted = target(
+        replace(second, mode=mode, remote=remote, kms_key_name=None), frozenset(), found.settings, managed_by(first)
+    )
+    await port.patch(NAME, RepositoryPatch(wanted, mask(found.settings, wanted)))
+    after = await port.get(NAME)
+    assert after is not None
+    assert (after.settings, mask(after.settings, wanted)) == (read_back(wanted), ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "source"),
+    [
+        ({"python_repository": {"public_repository": 1}}, "PyPI"),
+        ({"python_repository": {"custom_repository": {"uri": "https://a.example"}}}, "https://a.example"),
+        ({"common_repository": {"uri": "https://a.example"}}, "https://a.example"),
+        ({"python_repository": {}}, "(python_repository)"),
+        ({"npm_repository": {"public_repository": 1}}, "(npm_repository)"),
+        ({}, "(nothing)"),
+    ],
+)
+async def test_sources_of_others_are_told_apart(wire: Wire, fields: dict[str, object], source: str) -> None:
+    """Both forms of a URL are one source; a kind that no spec can ask for is never taken for one that it can."""
+    wire.server.plant(NAME.full, mode="REMOTE_REPOSITORY", remote_repository_config=fields)
+    found = await GoogleRepositories(wire.google).get(NAME)
+    assert found is not None
+    assert found.settings.remote == Remote(source)
+
+
+async def test_a_cleanup_policy_that_only_others_use_is_a_difference(wire: Wire) -> None:
+    """Tags mean nothing to Python, and a policy with them is not the one without."""
+    condition = {"older_than": {"seconds": 60}, "tag_prefixes": ["v"]}
+    policies = {"old": {"id": "old", "action": "DELETE", "condition": condition}}
+    wire.server.plant(NAME.full, cleanup_policies=policies)
+    found = await GoogleRepositories(wire.google).get(NAME)
+    assert found is not None
+    (policy,) = found.settings.cleanup.policies
+    assert (policy.condition and policy.condition.older_than, policy.other) == (60, "v")
+
+
+async def test_whether_a_repository_is_empty(wire: Wire) -> None:
+    """One package is enough, and what is gone holds none."""
+    port = GoogleRepositories(wire.google)
+    assert await port.empty(NAME)
+    wire.server.plant(NAME.full)
+    assert await port.empty(NAME)
+    wire.server.packages.append(f"{NAME.full}/packages/a")
+    assert not await port.empty(NAME)
+    assert wire.server.requests[-1][1].page_size == 1
+
+
+async def test_an_upstream_is_not_validated_where_the_spec_says_so(wire: Wire) -> None:
+    """Input only: sent with a create, and with a patch of the credentials."""
+    port = GoogleRepositories(wire.google)
+    remote = Remote("https://a.example", validate=False)
+    made = RepositorySettings(Mode.REMOTE.wire, remote=remote)
+    await port.create(NAME, made)
+    assert wire.server.requests[-1][1].repository.remote_repository_config.disable_upstream_validation
+    await port.patch(NAME, RepositoryPatch(made, ("remote_repository_config.upstream_credentials",)))
+    request = wire.server.requests[-1][1]
+    assert request.repository.remote_repository_config.disable_upstream_validation
+    assert "remote_repository_config.disable_upstream_validation" in request.update_mask.paths
+
+
+def described(text: str) -> RepositoryPatch:
+    return RepositoryPatch(replace(SETTINGS, description=text, labels={}), ("description",))
+
+
+def read_back(made: RepositorySettings) -> RepositorySettings:
+    return replace(made, remote=made.remote and replace(made.remote, validate=True))
 
 
 async def test_every_request_is_authorized_and_counted(wire: Wire) -> None:
@@ -80,7 +176,9 @@ async def test_every_request_is_authorized_and_counted(wire: Wire) -> None:
 async def test_a_patch_has_its_mask(wire: Wire) -> None:
     """Without one, everything else would be reset."""
     wire.server.plant(NAME.full)
-    await GoogleRepositories(wire.google).patch(NAME, RepositoryPatch(description="a", labels={}))
+    await GoogleRepositories(wire.google).patch(
+        NAME, RepositoryPatch(RepositorySettings(Mode.STANDARD.wire), ("description", "labels"))
+    )
     _, request = wire.server.requests[-1]
     assert list(request.update_mask.paths) == ["description", "labels"]
 
@@ -88,7 +186,7 @@ async def test_a_patch_has_its_mask(wire: Wire) -> None:
 async def test_a_failed_operation_tells_its_code(wire: Wire) -> None:
     """The code's name and words, whatever the number; while it runs, it is not done."""
     port = GoogleRepositories(wire.google)
-    name = await port.create(DESIRED)
+    name = await port.create(NAME, SETTINGS)
     done = wire.server.operations[name]
     for code, expected in ((7, "PERMISSION_DENIED"), (999, "UNKNOWN")):
         done.error.CopyFrom(status_pb2.Status(code=code, message="no\nway"))
@@ -107,7 +205,7 @@ async def test_unknown_enum_values_are_shown(wire: Wire) -> None:
     wire.server.plant(NAME.full, format_=77, mode=66)
     found = await GoogleRepositories(wire.google).get(NAME)
     assert found is not None
-    assert (found.format, found.mode) == ("77", "66")
+    assert (found.format, found.settings.mode) == ("77", "66")
 
 
 INFO = error_details_pb2.ErrorInfo(reason="SERVICE_DISABLED", domain="googleapis.com")

@@ -39,6 +39,7 @@ class GoogleServer:
     """State to plant and look at; `fail` by RPC name answers the next call so."""
 
     repositories: dict[str, registry.Repository] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
     policies: dict[str, policy_pb2.Policy] = field(default_factory=dict)
     operations: dict[str, operations_pb2.Operation] = field(default_factory=dict)
     fail: dict[str, Refusal] = field(default_factory=dict)
@@ -70,15 +71,27 @@ class GoogleServer:
         name = f"{request.parent}/repositories/{request.repository_id}"
         if name in self.repositories:
             raise Refused(grpc.StatusCode.ALREADY_EXISTS, "the repository already exists")
-        asked = request.repository
-        self.plant(name, description=asked.description, labels=dict(asked.labels), create_time=_now())
+        self.plant(name)
+        uri = self.repositories[name].registry_uri
+        made = registry.Repository(request.repository)
+        made.name, made.registry_uri, made.create_time = name, uri, _now()
+        if "remote_repository_config" in made:
+            made.remote_repository_config.disable_upstream_validation = False  # input only
+        self.repositories[name] = made
         return self._operation(request.parent, registry.Repository.pb(self.repositories[name]))
 
     def update_repository(self, request: registry.UpdateRepositoryRequest) -> registry.Repository:
         found = self._existing(request.repository.name)
-        for field_name in request.update_mask.paths:
-            setattr(found, field_name, getattr(request.repository, field_name))
+        change = registry.Repository.pb(found)
+        for path in request.update_mask.paths:
+            if not path.endswith("disable_upstream_validation"):
+                _replace(change, registry.Repository.pb(request.repository), path.split("."))
         return found
+
+    def list_packages(self, request: registry.ListPackagesRequest) -> registry.ListPackagesResponse:
+        self._existing(request.parent)
+        names = [name for name in self.packages if name.startswith(f"{request.parent}/")]
+        return registry.ListPackagesResponse(packages=[{"name": name} for name in names[: request.page_size]])
 
     def delete_repository(self, request: registry.DeleteRepositoryRequest) -> operations_pb2.Operation:
         self._existing(request.name)
@@ -123,6 +136,21 @@ class Wire:
     seen: list[tuple[str, str]]
 
 
+def _replace(target: Any, source: Any, path: list[str]) -> None:
+    """Replace what a path of a mask names."""
+    head, *rest = path
+    if rest:
+        _replace(getattr(target, head), getattr(source, head), rest)
+        return
+    target.ClearField(head)
+    partial = type(source)()
+    partial.CopyFrom(source)
+    for other in source.DESCRIPTOR.fields_by_name:
+        if other != head:
+            partial.ClearField(other)
+    target.MergeFrom(partial)
+
+
 def _now() -> dict[str, int]:
     return {"seconds": 1_767_225_600, "nanos": 123_456_000}
 
@@ -140,6 +168,7 @@ _RPCS: dict[str, tuple[tuple[Any, Any], tuple[Any, Any], str]] = {
     "GetRepository": (_plus(registry.GetRepositoryRequest), _plus(registry.Repository), "get_repository"),
     "CreateRepository": (_plus(registry.CreateRepositoryRequest), _OPERATION, "create_repository"),
     "UpdateRepository": (_plus(registry.UpdateRepositoryRequest), _plus(registry.Repository), "update_repository"),
+    "ListPackages": (_plus(registry.ListPackagesRequest), _plus(registry.ListPackagesResponse), "list_packages"),
     "DeleteRepository": (_plus(registry.DeleteRepositoryRequest), _OPERATION, "delete_repository"),
     "GetIamPolicy": (_plain(iam_policy_pb2.GetIamPolicyRequest), _plain(policy_pb2.Policy), "get_iam_policy"),
     "SetIamPolicy": (_plain(iam_policy_pb2.SetIamPolicyRequest), _plain(policy_pb2.Policy), "set_iam_policy"),
