@@ -191,14 +191,19 @@ def _policy(policy: api.CleanupPolicy) -> CleanupPolicy:
     return CleanupPolicy(
         name=policy.name,
         action=CleanupAction(policy.action.value),
-        condition=condition
-        and CleanupCondition(
-            older_than=duration(condition.older_than) if condition.older_than else None,
-            newer_than=duration(condition.newer_than) if condition.newer_than else None,
-            package_name_prefixes=frozenset(condition.package_name_prefixes or ()),
-            version_name_prefixes=frozenset(condition.version_name_prefixes or ()),
-        ),
-        most_recent=recent and MostRecentVersions(recent.keep_count, frozenset(recent.package_name_prefixes or ())),
+        condition=_condition(condition) if condition else None,
+        most_recent=MostRecentVersions(recent.keep_count, frozenset(recent.package_name_prefixes or ()))
+        if recent
+        else None,
+    )
+
+
+def _condition(condition: api.CleanupCondition) -> CleanupCondition:
+    return CleanupCondition(
+        older_than=duration(condition.older_than) if condition.older_than else None,
+        newer_than=duration(condition.newer_than) if condition.newer_than else None,
+        package_name_prefixes=frozenset(condition.package_name_prefixes or ()),
+        version_name_prefixes=frozenset(condition.version_name_prefixes or ()),
     )
 
 

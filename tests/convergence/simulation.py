@@ -111,7 +111,11 @@ def _namespace_body(namespace: Any) -> dict[str, Any]:
     meta: dict[str, Any] = {
         "name": namespace.name,
         "labels": dict(namespace.labels),
-        "annotations": {"wheelhouse.dev/projects": ", ".join(namespace.projects)},
+        "annotations": {
+            "wheelhouse.dev/projects": ", ".join(namespace.projects),
+            "wheelhouse.dev/upstreams": ", ".join(namespace.upstreams),
+            "wheelhouse.dev/upstream-secrets": ", ".join(namespace.upstream_secrets),
+        },
     }
     if namespace.deleting:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"

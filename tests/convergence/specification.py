@@ -39,8 +39,8 @@ class Specification:
                 return f"{key}: {full} does not exist"
             if found.labels.get(OBJECT_LABEL) != Ownership.of("cluster-1", key).digest:
                 return f"{key}: {full} is not labelled as ours"
-            if description is not None and found.description != description:
-                return f"{key}: description {found.description!r}"
+            if description is not None and found.settings.description != description:
+                return f"{key}: description {found.settings.description!r}"
         living = {Ownership.of("cluster-1", key).digest for key in self._wanted_repositories()}
         for full, found in self._fakes.google.repositories.items():
             if CLUSTER_LABEL in found.labels and found.labels.get(OBJECT_LABEL) not in living:

@@ -168,5 +168,5 @@ async def test_somebody_elses_repository_is_never_deleted() -> None:
     fakes.cluster.delete(Kind.REPOSITORY, REPOSITORY)
     await simulation.run(60.0)
     assert (Kind.REPOSITORY, REPOSITORY) not in fakes.cluster.objects
-    assert fakes.google.repositories[NAME.full].description == "theirs"
+    assert fakes.google.repositories[NAME.full].settings.description == "theirs"
     assert fakes.google.repositories[NAME.full].labels == {"team": "others"}

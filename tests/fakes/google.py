@@ -40,6 +40,8 @@ class Google:
     operations: dict[str, _Operation] = field(default_factory=dict)
     filled: set[str] = field(default_factory=set)
     """Repositories that hold packages."""
+    blind_gets: int = 0
+    """How often a get right after a create still finds nothing."""
     polls_until_done: int = 0
     """How often an operation still answers that it runs; its effect comes when it is done."""
     rejected_members: set[str] = field(default_factory=set)
@@ -100,6 +102,14 @@ class Google:
             return OperationResult(done=False)
         self._finish(name)
         return operation.result
+
+    def advance(self) -> None:
+        """Operations go on whether anybody polls them or not."""
+        for name, operation in list(self.operations.items()):
+            if operation.result is None:
+                operation.polls_left -= 1
+                if operation.polls_left < 0:
+                    self._finish(name)
 
     def fail(self, name: str, code: str, message: str) -> None:
         """Let an operation end in an error."""
@@ -163,9 +173,14 @@ class FakeRepositories:
         self._google = google
         self.calls = calls
         self._pending: set[str] = set()
+        self._blind: dict[str, int] = {}
 
     @port_call
     async def get(self, name: RepositoryName) -> ObservedRepository | None:
+        self._google.advance()
+        if self._blind.get(name.full, 0) > 0:
+            self._blind[name.full] -= 1
+            return None
         return self._google.repositories.get(name.full)
 
     @port_call
@@ -177,6 +192,7 @@ class FakeRepositories:
         def finish() -> None:
             self._pending.discard(full)
             self._google.plant(name, settings)
+            self._blind[full] = self._google.blind_gets
 
         self._pending.add(full)
         self.calls.changes.append(f"create {full}")

@@ -37,13 +37,23 @@ class Cluster:
     _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def put_namespace(
-        self, name: str, *, projects: str = "", opted_in: bool = False, deleting: bool = False, **labels: str
+        self,
+        name: str,
+        *,
+        projects: str = "",
+        upstreams: str = "",
+        secrets: str = "",
+        opted_in: bool = False,
+        deleting: bool = False,
+        **labels: str,
     ) -> None:
         """Create or change a Namespace."""
         opt_in = {OPT_IN_LABEL: OPT_IN_VALUE} if opted_in else {}
-        listed = tuple(part.strip() for part in projects.split(",") if part.strip())
+        listed = [
+            tuple(part.strip() for part in text.split(",") if part.strip()) for text in (projects, upstreams, secrets)
+        ]
         everywhere = {"kubernetes.io/metadata.name": name}
-        self.namespaces[name] = Namespace(name, everywhere | labels | opt_in, listed, deleting)
+        self.namespaces[name] = Namespace(name, everywhere | labels | opt_in, *listed, deleting)
 
     def put(self, kind: Kind, key: ObjectKey, spec: Mapping[str, Any], **meta: Any) -> CustomObject:
         """Apply an object as a user: a changed spec is a new generation; `meta` overrides metadata."""

@@ -78,6 +78,14 @@ class Model(BaseModel):
     )
 
 
+class Role(StrEnum):
+    """What a RepositoryAccess may ask for."""
+
+    READER = "Reader"
+    WRITER = "Writer"
+    REPO_ADMIN = "RepoAdmin"
+
+
 ObjectName = Annotated[
     str,
     Grammar(

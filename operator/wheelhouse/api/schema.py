@@ -11,7 +11,8 @@ import yaml
 
 from wheelhouse.api.access import RepositoryAccessSpec, RepositoryAccessStatus
 from wheelhouse.api.meta import Model, Rule, rule
-from wheelhouse.api.repository import PythonRepositorySpec, PythonRepositoryStatus
+from wheelhouse.api.repository import PythonRepositorySpec
+from wheelhouse.api.repository_status import PythonRepositoryStatus
 from wheelhouse.domain import names
 
 GROUP, VERSION = "wheelhouse.dev", "v1alpha1"
@@ -27,6 +28,8 @@ _KEPT = {
     "maxLength",
     "minItems",
     "maxItems",
+    "minimum",
+    "maximum",
     "maxProperties",
     "required",
     "x-kubernetes-validations",
@@ -171,6 +174,7 @@ def _repository() -> Schema:
     columns = [
         _READY,
         _REASON,
+        _column("Mode", ".spec.mode", "Standard, Remote or Virtual"),
         _column("Location", ".spec.location", "Artifact Registry location"),
         _AGE,
         _column("Index", ".status.indexURL", "What pip installs from", wide=True),

@@ -5,6 +5,7 @@ Strings from a spec end in URLs that carry a token, so each grammar names what i
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -24,6 +25,25 @@ EMAIL = rf"{_LOCAL_PART}@{_DNS_LABEL}(\.{_DNS_LABEL})+"
 SERVICE_ACCOUNT_EMAIL = (
     rf"{_LOCAL_PART}@([a-z][a-z0-9-]{{4,28}}[a-z0-9](\.{_DNS_LABEL})*\.iam|developer|appspot)\.gserviceaccount\.com"
 )
+# Full names: each part by its own grammar.
+REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/{REPOSITORY_ID}"
+_RESOURCE_ID = "[a-zA-Z0-9_-]{1,63}"
+KMS_KEY = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/{_RESOURCE_ID}/cryptoKeys/{_RESOURCE_ID}"
+SECRET_VERSION = f"projects/{PROJECT}/secrets/{_RESOURCE_ID}/versions/([1-9][0-9]{{0,9}}|latest)"
+# An https URL that can hide nothing: lower-case host names (the last label is no number, so no IP address), an optional
+# port, and a path of plain segments, none of which is `.` or `..`; no user, query, fragment or escape.
+_SEGMENT = r"([.]?[A-Za-z0-9_~-][A-Za-z0-9._~-]*|[.][.][A-Za-z0-9_~.-]+)"
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_TOP_LABEL = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+URL = rf"https://({_DNS_LABEL}\.)*{_TOP_LABEL}(:{_PORT})?(/{_SEGMENT})*/?"
+DURATION = "[0-9]{1,6}[smhd]"
+ENTRY_NAME = "[a-z0-9-]{1,63}"
+USERNAME = r"[\x21-\x7e]{1,128}"
+PREFIX = "[A-Za-z0-9._+!-]{1,128}"
+# https://cloud.google.com/artifact-registry/docs/repositories/label-repos
+LABEL_KEY = r"[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}"
+LABEL_VALUE = r"[\p{Ll}\p{Lo}\p{N}_-]{0,63}"
+RESOURCE_LENGTH, URL_LENGTH, LABEL_LENGTH = 512, 1024, 63
 PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
 DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
 
@@ -35,6 +55,26 @@ _REGISTRY_PATH = "/([^/]+)/([^/]+)(/simple)?/?"
 def matches(pattern: str, text: str, length: int) -> bool:
     """Whether the whole text has this form and at most this length."""
     return len(text) <= length and re.fullmatch(pattern, text) is not None
+
+
+def is_label_key(text: str) -> bool:
+    """Whether this is a label key of Artifact Registry: at most 63 characters, a letter that is no capital first."""
+    return _is_label(text) and text[:1] != "" and unicodedata.category(text[0]) in _LETTERS
+
+
+def is_label_value(text: str) -> bool:
+    """Whether this is a label value of Artifact Registry: at most 63 letters (no capitals), digits, - and _."""
+    return _is_label(text)
+
+
+_LETTERS = {"Ll", "Lo"}
+
+
+def _is_label(text: str) -> bool:
+    # re has no classes of Unicode: the same classes by their category.
+    return len(text) <= LABEL_LENGTH and all(
+        character in "_-" or unicodedata.category(character) in {*_LETTERS, "Nd", "Nl", "No"} for character in text
+    )
 
 
 def is_project(text: str) -> bool:

@@ -17,7 +17,7 @@ from wheelhouse.domain.repository import (
 )
 from wheelhouse.errors import Invalid, Refused, Unavailable
 from wheelhouse.plan.repository import Change, Create, Refuse, owns, plan_repository
-from wheelhouse.plan.settings import managed_by
+from wheelhouse.plan.settings import DESCRIPTION, managed_by
 from wheelhouse.reconcile.finalizer import hold
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.operations import Operations
@@ -156,8 +156,6 @@ class RepositoryUnit:
         try:
             desired = desired_repository(stored, namespace, options.cluster, any_project=options.any_project)
         except Invalid as error:
-            if error.reason is not Reason.PROJECT_NOT_ALLOWED:
-                raise
             self._ledger.note_repository(stored, resolved=failed(error.reason, error.message))
             return None
         if outcome.repository not in (None, desired.name.full):
@@ -197,8 +195,9 @@ class RepositoryUnit:
 
     async def _change(self, stored: CustomObject, desired: DesiredRepository, plan: Change) -> None:
         before = self._ledger.repository(stored)
-        managed = before.managed | managed_by(desired)
-        if plan.adopts or managed != before.managed:  # The intent stands before the effect.
+        # The intent stands before the effect, but for a description, which is not worth a write of its own.
+        managed = before.managed | (managed_by(desired) - {DESCRIPTION})
+        if plan.adopts or managed != before.managed:
             self._ledger.note_repository(stored, repository=desired.name.full, managed=managed)
             await self._ledger.record(KIND, stored.key)
         await self._world.repositories.patch(desired.name, plan.patch)

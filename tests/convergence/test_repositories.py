@@ -1,0 +1,264 @@
+"""Any repository that can be asked for, on any that can be found, through any faults: it settles, and then stays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convergence.simulation import Simulation
+from convergence.test_faults import faults
+from fakes import wishes
+from fakes.world import Fakes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import Kind
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.repository import (
+    CLUSTER_LABEL,
+    OBJECT_LABEL,
+    ObservedRepository,
+    Ownership,
+    RepositorySettings,
+)
+from wheelhouse.errors import Conflict, Unavailable
+
+TEAM, OTHERS = "team-a", "team-b"
+KEY = ObjectKey(TEAM, "wheels")
+NAME = wishes.NAME
+SECRET = "projects/acme-keys/secrets/mirror"
+OURS = Ownership.of("cluster-1", KEY)
+TOOLS = {"goog-terraform-provisioned", "managed-by-cnrm"}
+
+_policy = st.sampled_from(
+    [
+        {"name": "old", "action": "Delete", "condition": {"olderThan": "30d"}},
+        {"name": "old", "action": "Delete", "condition": {"olderThan": "720h", "packageNamePrefixes": ["acme-"]}},
+        {"name": "new", "action": "Keep", "mostRecentVersions": {"keepCount": 3}},
+    ]
+)
+_common = st.fixed_dictionaries(
+    {
+        "location": st.just(NAME.location),
+        "adoptionPolicy": st.sampled_from(["Never", "IfUnmanaged", "Always"]),
+        "managementPolicy": st.sampled_from(["Full", "Full", "Full", "Observe"]),
+    },
+    optional={
+        "description": st.sampled_from(["", "wheels"]),
+        "labels": st.dictionaries(st.sampled_from(["team", "env"]), st.sampled_from(["a", "b"])),
+        "vulnerabilityScanning": st.sampled_from(["Inherited", "Disabled"]),
+    },
+)
+_cleanup = st.fixed_dictionaries(
+    {}, optional={"dryRun": st.booleans(), "policies": st.lists(_policy, max_size=2, unique_by=lambda p: p["name"])}
+)
+_credentials = st.fixed_dictionaries(
+    {"username": st.sampled_from(["ann", "bob"]), "passwordSecretVersion": st.just(f"{SECRET}/versions/1")}
+)
+_remote = st.fixed_dictionaries({"upstream": st.just("PyPI")}, optional={"credentials": _credentials}) | (
+    st.fixed_dictionaries({"url": st.just("https://a.example")}, optional={"credentials": _credentials})
+)
+_upstream = st.sampled_from(
+    [
+        {"name": "own", "priority": 3, "repositoryRef": {"name": "private"}},
+        {"name": "theirs", "priority": 2, "repositoryRef": {"name": "shared", "namespace": OTHERS}},
+        {"name": "full", "priority": 1, "repository": f"{NAME.parent}/repositories/anybodys"},
+    ]
+)
+_virtual = st.fixed_dictionaries({"upstreams": st.lists(_upstream, max_size=3, unique_by=lambda u: u["name"])})
+specs = st.one_of(
+    st.builds(
+        lambda common, more: {**common, **more}, _common, st.fixed_dictionaries({}, optional={"cleanup": _cleanup})
+    ),
+    st.builds(lambda common, remote: {**common, "mode": "Remote", "remote": remote}, _common, _remote),
+    st.builds(lambda common, virtual: {**common, "mode": "Virtual", "virtual": virtual}, _common, _virtual),
+)
+
+
+@dataclass
+class Ours:
+    """One world with a team, its neighbors, and the object whose repository is in question."""
+
+    simulation: Simulation
+
+    @classmethod
+    def make(cls) -> "Ours":
+        fakes = Fakes()
+        fakes.cluster.put_namespace(TEAM, projects=NAME.project, secrets=SECRET, opted_in=True)
+        fakes.cluster.put_namespace(OTHERS, projects=NAME.project)
+        fakes.cluster.put(Kind.REPOSITORY, ObjectKey(TEAM, "private"), {"location": NAME.location})
+        shared = {"location": NAME.location, "accessFrom": {"namespaces": [TEAM]}}
+        fakes.cluster.put(Kind.REPOSITORY, ObjectKey(OTHERS, "shared"), shared)
+        return cls(Simulation(fakes))
+
+    @property
+    def fakes(self) -> Fakes:
+        return self.simulation.fakes
+
+    def declare(self, spec: Mapping[str, Any]) -> None:
+        self.fakes.cluster.put(Kind.REPOSITORY, KEY, spec)
+
+    def conditions(self, key: ObjectKey = KEY) -> dict[str, Any]:
+        body = self.fakes.cluster.objects[Kind.REPOSITORY, key]
+        return {row["type"]: row for row in body.get("status", {}).get("conditions", ())}
+
+    def settled(self) -> str | None:
+        """Every object is Ready, or Stalled for the user to mend, or waits for what only another can give."""
+        for kind, key in self.fakes.cluster.objects:
+            found = self.conditions(key)
+            ready = found.get("Ready", {})
+            waits = ready.get("reason") == Reason.NOT_FOUND
+            if kind is Kind.REPOSITORY and ready.get("status") != "True" and "Stalled" not in found and not waits:
+                return f"{key}: {ready}"
+        return None
+
+    def found(self, name: RepositoryName = NAME) -> RepositorySettings | None:
+        observed = self.fakes.google.repositories.get(name.full)
+        return observed.settings if observed else None
+
+    async def stays(self) -> None:
+        """Two more looks for drift write nothing."""
+        await self.simulation.run(1300.0)
+        self.fakes.calls.clear()
+        await self.simulation.run(1300.0)
+        assert self.fakes.calls.changes == []
+
+
+def adoptable(spec: Mapping[str, Any], planted: ObservedRepository) -> bool:
+    """The rules of adoption, from the specification."""
+    labels = planted.labels
+    if labels.items() >= OURS.labels.items():
+        return True
+    foreign = OBJECT_LABEL in labels and labels[CLUSTER_LABEL] != "cluster-1"
+    managed = foreign or bool(TOOLS & labels.keys())
+    return spec["adoptionPolicy"] == "Always" or (spec["adoptionPolicy"] == "IfUnmanaged" and not managed)
+
+
+def possible(spec: Mapping[str, Any], planted: ObservedRepository) -> bool:
+    """Whether what can never change is as the spec says."""
+    source = spec.get("remote", {}).get("url", "PyPI")
+    found = planted.settings
+    same = found.remote is None or found.remote.source == source
+    return planted.format == "PYTHON" and found.mode == Mode(spec.get("mode", "Standard")).wire and same
+
+
+def check_fields(spec: Mapping[str, Any], found: RepositorySettings, before: RepositorySettings | None) -> None:
+    """Each field that the spec sets is as it says; each other one is as it was."""
+    assert found.mode == Mode(spec.get("mode", "Standard")).wire
+    assert found.labels.items() >= {**spec.get("labels", {}), **OURS.labels}.items()
+    assert found.description == spec.get("description", before.description if before else "")
+    if "cleanup" in spec:
+        assert found.cleanup.dry_run == spec["cleanup"].get("dryRun", False)
+        assert {p.name for p in found.cleanup.policies} == {p["name"] for p in spec["cleanup"].get("policies", ())}
+    elif before:
+        assert found.cleanup == before.cleanup
+    if before:
+        assert found.labels["theirs"] == "stays"
+        assert found.kms_key_name == before.kms_key_name
+    if "virtual" in spec:
+        assert {u.name for u in found.upstreams} == {u["name"] for u in spec["virtual"]["upstreams"]}
+    if "credentials" in spec.get("remote", {}):
+        assert found.remote is not None
+        assert found.remote.credentials is not None
+        assert found.remote.credentials.username == spec["remote"]["credentials"]["username"]
+
+
+@given(
+    spec=specs,
+    planted=st.none() | wishes.observed,
+    seeds=st.tuples(st.integers(0, 1 << 16), st.integers(0, 1 << 16)),
+    rate=st.sampled_from([0.0, 0.1, 0.3]),
+    blind=st.integers(0, 2),
+    polls=st.integers(0, 3),
+)
+async def test_any_repository_settles(
+    spec: dict[str, Any],
+    planted: ObservedRepository | None,
+    seeds: tuple[int, int],
+    rate: float,
+    blind: int,
+    polls: int,
+) -> None:
+    """Outages, lost replies, 404 after a create, 409, 429, crashes: in the end it is as asked for, or untouched."""
+    ours = Ours.make()
+    google, calls = ours.fakes.google, ours.fakes.calls
+    google.blind_gets, google.polls_until_done = blind, polls
+    if planted is not None:
+        google.repositories[NAME.full] = replace(planted, create_time=ours.fakes.clock.now())
+    quota = Unavailable("429", retry_after=1.0, reason=Reason.QUOTA_EXCEEDED)
+    calls.before, calls.after = faults(seeds[0], rate, Conflict("409"), quota), faults(seeds[1], rate)
+    ours.declare(spec)
+    await ours.simulation.run(60.0)
+    calls.before = calls.after = None
+    await ours.simulation.settle(ours.settled, seconds=3600.0)
+    await ours.stays()
+    assert ours.settled() is None
+    found, ready = ours.found(), ours.conditions()["Ready"]
+    if spec["managementPolicy"] == "Observe":
+        assert google.repositories.get(NAME.full, None) == (planted and google.repositories[NAME.full])
+        assert found == (planted.settings if planted else None)
+    elif planted is None or (adoptable(spec, planted) and possible(spec, planted)):
+        assert ready["status"] == "True", ready
+        assert found is not None
+        check_fields(spec, found, planted.settings if planted else None)
+    else:
+        assert ready["reason"] in {Reason.ALREADY_EXISTS, Reason.IMMUTABLE_FIELD_DIFFERS}
+        assert found == planted.settings
+
+
+@given(first=specs, second=specs, policy=st.sampled_from(["Orphan", "DeleteIfEmpty", "Delete"]), filled=st.booleans())
+async def test_any_change_and_any_release(
+    first: dict[str, Any], second: dict[str, Any], policy: str, *, filled: bool
+) -> None:
+    """A changed spec is carried out and what it drops taken back; the release does what its policy says."""
+    first = {**first, "managementPolicy": "Full"}
+    # What cannot change stays: the API server refuses the rest.
+    mode = {name: first[name] for name in ("mode", "remote", "virtual") if name in first}
+    second = {name: value for name, value in second.items() if name not in ("mode", "remote", "virtual", "cleanup")}
+    second = {**second, **mode, "managementPolicy": "Full", "deletionPolicy": policy}
+    ours = Ours.make()
+    ours.declare(first)
+    await ours.simulation.settle(ours.settled)
+    ours.declare(second)
+    await ours.simulation.settle(ours.settled)
+    found = ours.found()
+    assert found is not None
+    check_fields(second, found, None)
+    assert not set(first.get("labels", {})) - set(second.get("labels", {})) & found.labels.keys()
+    assert "cleanup" in second or not found.cleanup.policies
+    if filled:
+        ours.fakes.google.filled.add(NAME.full)
+    ours.fakes.calls.clear()
+    ours.fakes.cluster.delete(Kind.REPOSITORY, KEY)
+    await ours.simulation.run(120.0)
+    left = ours.found()
+    deleted = policy == "Delete" or (policy == "DeleteIfEmpty" and not filled)
+    assert (left is None) is deleted
+    if policy == "DeleteIfEmpty" and filled:
+        assert ours.conditions()["Ready"]["reason"] == Reason.NOT_EMPTY
+        assert left == found
+    else:
+        assert (Kind.REPOSITORY, KEY) not in ours.fakes.cluster.objects
+        if left is not None:
+            kept = {key: value for key, value in found.labels.items() if key not in OURS.labels}
+            assert left == replace(found, labels=kept)
+
+
+@given(
+    planted=wishes.observed,
+    policy=st.sampled_from(["Orphan", "DeleteIfEmpty", "Delete"]),
+    spec=specs,
+)
+async def test_nothing_foreign_is_ever_deleted(planted: ObservedRepository, policy: str, spec: dict[str, Any]) -> None:
+    """Whatever was there before and does not carry our labels stands after the object is gone."""
+    ours = Ours.make()
+    ours.fakes.google.repositories[NAME.full] = planted
+    ours.declare({**spec, "adoptionPolicy": "Never", "deletionPolicy": policy})
+    await ours.simulation.run(60.0)
+    mine = planted.labels.items() >= OURS.labels.items()
+    ours.fakes.cluster.delete(Kind.REPOSITORY, KEY)
+    await ours.simulation.run(120.0)
+    assert (Kind.REPOSITORY, KEY) not in ours.fakes.cluster.objects
+    if not mine or spec["managementPolicy"] == "Observe":
+        assert ours.found() == planted.settings
