@@ -14,6 +14,7 @@ from wheelhouse_local.google import members
 from wheelhouse_local.google.errors import ApiError
 from wheelhouse_local.google.identities import Caller
 from wheelhouse_local.google.policies import Policies
+from wheelhouse_local.google.projects import Projects
 from wheelhouse_local.google.store import Store
 
 READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
@@ -38,10 +39,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def policies(tmp_path: Path, clock: Clock) -> Iterator[Policies]:
-    """With one repository."""
+    """With one repository, in the project that every world has."""
     store = Store(tmp_path / "google.sqlite")
     store.put("repository", REPOSITORY, {})
-    yield Policies(store, clock)
+    found = Policies(store, clock)
+    Projects(store, found, clock).ensure_first()
+    yield found
     store.close()
 
 
