@@ -29,9 +29,12 @@ def routes(google: Google, store: Store) -> list[web.RouteDef]:
 
 
 def _handler(google: Google, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    colon, verb = route.path.rpartition(":")[1:]
+    suffix = "" if "}" in verb else f"{colon}{verb}"  # Without it the last colon is one of a pattern, or of no verb.
+
     async def answer(request: web.Request) -> web.Response:
         raw = await request.read()
-        resource = request.path.strip("/").partition("/")[2]
+        resource = request.path.strip("/").partition("/")[2].removesuffix(suffix)
         authorization = request.headers.get("Authorization", "")
 
         def run(caller: Caller) -> Json:

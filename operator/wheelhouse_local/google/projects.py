@@ -37,6 +37,17 @@ class Projects:
         """The project of an id or a number, also one whose deletion was asked for."""
         return project.find(self._store, key)
 
+    def known(self, key: str) -> Project:
+        """The project of an id or a number.
+
+        Raises:
+            ApiError: NOT_FOUND.
+        """
+        found = self.find(key)
+        if found is None:
+            raise ApiError("NOT_FOUND", f"There is no project {key}.")
+        return found
+
     def canonical(self, name: str) -> str:
         """A full resource name with the project's id where a caller wrote its number; others stay as they are."""
         _, _, rest = name.partition("/")
@@ -73,7 +84,7 @@ class Projects:
         With Artifact Registry its service agent appears, and has its role on the project; both stay when it is off
         (https://cloud.google.com/iam/docs/service-agents).
         """
-        found = self._known(project_id).with_service(service, on=on)
+        found = self.known(project_id).with_service(service, on=on)
         with self._store.transaction():
             found.put(self._store)
             if on and service == ARTIFACT_REGISTRY and self._store.get(project.ACCOUNT, found.agent) is None:
@@ -83,13 +94,13 @@ class Projects:
 
     def set_operator_rights(self, project_id: str, *, granted: bool) -> None:
         """Bind the operator's custom role to it on a project, or withdraw that, at once."""
-        found = self._known(project_id)
+        found = self.known(project_id)
         change = self._policies.grant if granted else self._policies.withdraw
         change(f"projects/{found.id}", operator_role(found.id), OPERATOR)
 
     def mark(self, project_id: str, *, deleted: bool) -> Project:
         """Ask for the deletion of a project, or take that back: nothing in it is lost meanwhile."""
-        found = replace(self._known(project_id), state=DELETE_REQUESTED if deleted else ACTIVE)
+        found = replace(self.known(project_id), state=DELETE_REQUESTED if deleted else ACTIVE)
         found.put(self._store)
         return found
 
@@ -99,7 +110,7 @@ class Projects:
         Raises:
             ApiError: FAILED_PRECONDITION for the project that every world has.
         """
-        found = self._known(project_id)
+        found = self.known(project_id)
         if found.id == PROJECT:
             raise ApiError("FAILED_PRECONDITION", f"Every world has the project {PROJECT}: delete it, or turn it off.")
         with self._store.transaction():
@@ -128,12 +139,6 @@ class Projects:
             raise consumer_invalid(found.number, f"Project #{found.number} has been deleted.")
         if ARTIFACT_REGISTRY not in found.services:
             raise service_disabled(found.number)
-
-    def _known(self, project_id: str) -> Project:
-        found = self.find(project_id)
-        if found is None:
-            raise ApiError("NOT_FOUND", f"There is no project {project_id}.")
-        return found
 
     def _make(self, project_id: str, number: str) -> Project:
         created = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
