@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,13 +30,80 @@ def plant(state: State, repository: str, policy: object) -> None:
     _post(state, "policy", {"resource": repository if "/" in repository else full, "policy": policy})
 
 
+def group(state: State, email: str, members: Sequence[str]) -> None:
+    """Make these IAM members, and nobody else, the members of a group.
+
+    Raises:
+        LocalError: the emulated Google refuses, or does not run.
+    """
+    _post(state, "group", {"group": email, "members": list(members)})
+
+
+def project(state: State, name: str, **wanted: object) -> dict[str, Any]:
+    """Make or change a project, and say what it is then; a purged one is nothing.
+
+    Args:
+        state: of the world.
+        name: its id.
+        **wanted: `api`, `operatorRights` and `action`, as the control route has them; None leaves it as it is.
+
+    Raises:
+        LocalError: the emulated Google refuses, or does not run.
+    """
+    return _post(state, "project", {"project": name, **_said(wanted)})
+
+
+def fault(state: State, rule: Mapping[str, object]) -> None:
+    """Add a fault, as the control route takes it; what is None in it is not said.
+
+    Raises:
+        LocalError: the emulated Google refuses, or does not run.
+    """
+    _post(state, "fault", _said(rule))
+
+
+def propagate(state: State, seconds: float) -> None:
+    """Let so many seconds pass from each setIamPolicy to its effect.
+
+    Raises:
+        LocalError: the emulated Google refuses, or does not run.
+    """
+    _post(state, "propagation", {"seconds": seconds})
+
+
+def faults(state: State) -> dict[str, Any]:
+    """The `faults` in force, and the `propagation` in seconds.
+
+    Raises:
+        LocalError: the emulated Google does not run.
+    """
+    return _ask(state, "GET", "fault")
+
+
+def clear(state: State) -> None:
+    """End all faults and the delay of policies.
+
+    Raises:
+        LocalError: the emulated Google does not run.
+    """
+    _ask(state, "DELETE", "fault")
+
+
+def _said(wanted: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
 def _post(state: State, what: str, body: object) -> dict[str, Any]:
+    return _ask(state, "POST", what, json.dumps(body))
+
+
+def _ask(state: State, verb: str, what: str, body: str | None = None) -> dict[str, Any]:
     address = urlsplit(environment.endpoints(state)["artifactRegistry"]).netloc
     owner = (state.google / "owner-token").read_text().strip()
     headers = {"Authorization": f"Bearer {owner}", "Content-Type": "application/json"}
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
-        connection.request("POST", f"/control/{what}", json.dumps(body), headers)
+        connection.request(verb, f"/control/{what}", body, headers)
         reply = connection.getresponse()
         said = reply.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:

@@ -13,6 +13,15 @@ from wheelhouse_local import constants
 from wheelhouse_local.errors import LocalError
 from wheelhouse_local.state import State
 
+_GCLOUD = {
+    "ARTIFACTREGISTRY": "artifactRegistry",
+    "CLOUDRESOURCEMANAGER": "resourceManager",
+    "SERVICEUSAGE": "serviceUsage",
+    "SECRETMANAGER": "secretManager",
+    "CLOUDKMS": "kms",
+}
+"""What gcloud calls the services whose endpoints can be set, and what we call the endpoints."""
+
 
 def endpoints(state: State) -> dict[str, str]:
     """The endpoints of the emulated Google, as it wrote them when it started.
@@ -68,6 +77,10 @@ def operator_settings(state: State) -> dict[str, str]:
         # Where no credentials lie, so that the metadata server is asked and nobody's own account is used.
         "CLOUDSDK_CONFIG": str(state.home / "gcloud"),
         "WHEELHOUSE_ARTIFACT_REGISTRY_ENDPOINT": google["artifactRegistryGrpc"],
+        "WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT": google["artifactRegistryGrpc"],
+        "WHEELHOUSE_SERVICE_USAGE_ENDPOINT": google["serviceUsage"],
+        "WHEELHOUSE_SECRET_MANAGER_ENDPOINT": google["secretManager"],
+        "WHEELHOUSE_KMS_ENDPOINT": google["kms"],
         "WHEELHOUSE_STS_ENDPOINT": google["sts"],
         "WHEELHOUSE_INDEX_URL_TEMPLATE": google["index"] + "{location}-python.pkg.dev/{project}/{repository}/",
         "WHEELHOUSE_HTTP_HOST": "127.0.0.1",
@@ -98,10 +111,11 @@ def document(state: State, pid: int | None) -> dict[str, Any]:
 
 def shell(state: State) -> dict[str, str]:
     """Variables for kubectl, gcloud, pip and scripts of a person who owns the project; PATH is not among them."""
+    google = endpoints(state)
     return {
         "KUBECONFIG": str(state.kubeconfig),
         "WHEELHOUSE_INDEX_HOST": index_host(state),
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY": endpoints(state)["artifactRegistry"],
+        **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{service}": google[name] for service, name in _GCLOUD.items()},
         "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(state.google / "owner-token"),
         "CLOUDSDK_CORE_PROJECT": constants.PROJECT,
         "CLOUDSDK_CORE_ACCOUNT": constants.OWNER,

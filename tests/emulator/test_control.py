@@ -1,4 +1,4 @@
-"""What the owner of the world may ask: tokens of anybody, planted policies, groups, faults."""
+"""What the owner of the world may ask: tokens, planted policies, groups, faults; projects are in test_projects.py."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ async def test_the_owner_gets_tokens_of_anybody(google: Emulated, short: str, id
     assert caller.identity == identity
 
 
-@pytest.mark.parametrize("what", ["token", "policy", "group", "fault"])
+@pytest.mark.parametrize("what", ["token", "policy", "group", "project", "propagation", "fault"])
 async def test_nobody_else_may(google: Emulated, what: str) -> None:
     """The control routes are the owner's, whatever else a token may do."""
     async with asking(google.token(READER)) as ask:
@@ -44,6 +44,8 @@ async def test_nobody_else_may(google: Emulated, what: str) -> None:
         ("policy", {"resource": "projects/x", "policy": {}}),
         ("policy", {"resource": REPOSITORY, "policy": {"bindings": "x"}}),
         ("group", {}),
+        ("propagation", {"seconds": -1}),
+        ("propagation", {"seconds": "2m"}),
         ("fault", {"status": 503}),
         ("fault", {"on": "*", "status": 200}),
         ("fault", {"on": "*", "sometimes": True}),
@@ -86,14 +88,16 @@ async def test_faults_are_listed_and_cleared(google: Emulated) -> None:
     url = control(google, "fault")
     async with asking(google.owner) as ask:
         await ask("POST", url, fault)
-        assert (await ask("GET", url, None))[1] == {"faults": [fault]}
+        await ask("POST", control(google, "propagation"), {"seconds": 120})
+        assert (await ask("GET", url, None))[1] == {"faults": [fault], "propagation": 120}
         assert (await google.get("simple/")).status == 503
-        assert (await ask("GET", url, None))[1] == {"faults": [{**fault, "times": 1}]}
+        assert (await ask("GET", url, None))[1] == {"faults": [{**fault, "times": 1}], "propagation": 120}
         await ask("DELETE", url, None)
-        assert (await ask("GET", url, None))[1] == {"faults": []}
+        assert (await ask("GET", url, None))[1] == {"faults": [], "propagation": 0}
     assert (await google.get("simple/")).status == 404
     assert [row["method"] for row in google.trace() if row["service"] == "Control"] == [
         "Control.AddFault",
+        "Control.Propagation",
         "Control.ListFaults",
         "Control.ListFaults",
         "Control.ClearFaults",

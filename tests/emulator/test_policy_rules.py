@@ -14,6 +14,7 @@ from wheelhouse_local.google import members
 from wheelhouse_local.google.errors import ApiError
 from wheelhouse_local.google.identities import Caller
 from wheelhouse_local.google.policies import Policies
+from wheelhouse_local.google.projects import Projects
 from wheelhouse_local.google.store import Store
 
 READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
@@ -38,10 +39,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def policies(tmp_path: Path, clock: Clock) -> Iterator[Policies]:
-    """With one repository."""
+    """With one repository, in the project that every world has."""
     store = Store(tmp_path / "google.sqlite")
     store.put("repository", REPOSITORY, {})
-    yield Policies(store, clock)
+    found = Policies(store, clock)
+    Projects(store, found, clock).ensure_first()
+    yield found
     store.close()
 
 
@@ -258,3 +261,56 @@ def test_permissions_have_no_wildcards(policies: Policies) -> None:
     with pytest.raises(ApiError) as caught:
         policies.held(caller(READER), REPOSITORY, ["artifactregistry.*"])
     assert caught.value.status == "INVALID_ARGUMENT"
+
+
+SOMEBODY, ANOTHER = "user:somebody@acme.example", "user:another@acme.example"
+
+
+def downloaders(policies: Policies) -> set[str]:
+    """Which of the two may download."""
+    return {who for who in (SOMEBODY, ANOTHER) if policies.allowed(caller(who), REPOSITORY, DOWNLOAD)}
+
+
+def test_a_policy_is_felt_later_on_request(policies: Policies, clock: Clock) -> None:
+    """Grants and withdrawals are read at once, and felt in the order in which they were set, each in its time."""
+    policies.propagation = 120
+    began = clock.now
+    for second, who in ((0, [SOMEBODY]), (60, [SOMEBODY, ANOTHER]), (90, [ANOTHER])):
+        clock.now = began + second
+        policies.replace(REPOSITORY, policy(grant(READ, *who)))
+        assert list(policies.get(REPOSITORY).bindings[0].members) == who
+    felt = {}
+    for second in (90, 119, 120, 179, 180, 209, 210):
+        clock.now = began + second
+        felt[second] = downloaders(policies)
+    both = {SOMEBODY, ANOTHER}
+    assert felt == {90: set(), 119: set(), 120: {SOMEBODY}, 179: {SOMEBODY}, 180: both, 209: both, 210: {ANOTHER}}
+
+
+def test_what_is_awaited_ends_with_the_delay(policies: Policies) -> None:
+    """Once policies are felt at once again, those that were on their way are too."""
+    policies.propagation = 120
+    policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
+    assert downloaders(policies) == set()
+    policies.propagation = 0
+    assert downloaders(policies) == {SOMEBODY}
+    policies.propagation = 120
+    assert downloaders(policies) == {SOMEBODY}
+
+
+def test_what_is_planted_is_felt_at_once(policies: Policies) -> None:
+    """Whatever the delay, and whatever was on its way."""
+    policies.propagation = 120
+    policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
+    policies.plant(REPOSITORY, policy(grant(READ, ANOTHER)))
+    assert downloaders(policies) == {ANOTHER}
+
+
+def test_a_set_without_change_is_nothing_to_wait_for(policies: Policies, clock: Clock) -> None:
+    """It does not put off what is on its way."""
+    policies.propagation = 120
+    policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
+    clock.now += 100
+    policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
+    clock.now += 20
+    assert downloaders(policies) == {SOMEBODY}

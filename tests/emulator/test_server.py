@@ -21,7 +21,12 @@ from google.cloud import artifactregistry_v1 as ar
 from wheelhouse_local.google.server import STOP_GRACE
 
 SOURCE = Path(__file__).parents[2] / "operator"
-ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "index"}
+ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "index"} | {
+    "resourceManager",
+    "serviceUsage",
+    "secretManager",
+    "kms",
+}
 
 
 @dataclass(slots=True)

@@ -34,6 +34,18 @@ ENV_KEYS = {
     "operator",
 }
 
+ENDPOINTS = {
+    "artifactRegistry",
+    "artifactRegistryGrpc",
+    "resourceManager",
+    "serviceUsage",
+    "secretManager",
+    "kms",
+    "sts",
+    "metadata",
+    "index",
+}
+
 
 class Checkout:
     """A copy of the local world beside stand-ins, and one world's state."""
@@ -110,7 +122,7 @@ def test_env_is_for_programs(up: Checkout) -> None:
     """The JSON has the keys that others build on, and leaves out endpoints that do not exist."""
     document = json.loads(up.run("env", "--json"))
     assert set(document) == ENV_KEYS
-    assert set(document["endpoints"]) == {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "index"}
+    assert set(document["endpoints"]) == ENDPOINTS
     assert document["operator"]["pid"] == up.world.pid("operator")
     assert Path(document["accessTokenFile"]).read_text() == "owner"
 

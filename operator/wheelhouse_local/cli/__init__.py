@@ -1,9 +1,12 @@
 """The command `wheelhouse local`."""
 
-from wheelhouse_local.cli import lifecycle, tools
+from wheelhouse_local.cli import google, lifecycle, tools
 from wheelhouse_local.cli.base import local
 
 __all__ = ["local"]
 
-for _command in (*lifecycle.COMMANDS, *tools.COMMANDS):
+for _command in (*lifecycle.COMMANDS, *tools.COMMANDS, *google.COMMANDS):
     local.add_command(_command)
+for _command in (local, *local.commands.values()):
+    # Docstrings with a backslash are raw; click wants the character itself before lines that stay as they are.
+    _command.help = (_command.help or "").replace(r"\b", "\b")

@@ -1,14 +1,12 @@
-"""`wheelhouse local env, token, mount, requests, policy`."""
+"""`wheelhouse local env, token, mount, requests`: what is used from outside the world."""
 
 import json
 import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 import click
-import yaml
 
 from wheelhouse_local import control, environment, trace
 from wheelhouse_local.cli.base import running, to_moment, with_world
@@ -102,28 +100,9 @@ def requests(world: World, since: datetime | None, kubernetes: bool) -> None:
         click.echo(json.dumps(entry))
 
 
-@click.command()
-@click.argument("repository")
-@click.argument("file", type=click.File())
-@with_world
-def policy(world: World, repository: str, file: TextIO) -> None:
-    r"""Give a repository the IAM policy in FILE (JSON or YAML; - reads it from a pipe), unchecked.
-
-    For what the real service would refuse, or only it can make: a conditional binding, a deleted member.
-
-    \b
-    wheelhouse local policy team-wheels policy.yaml
-    """
-    try:
-        wanted = yaml.safe_load(file)
-    except yaml.YAMLError as error:
-        raise LocalError(f"{file.name} is neither JSON nor YAML: {error}") from error
-    control.plant(world.state, repository, wanted)
-
-
 def _export(variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-COMMANDS = (env, token, mount, requests, policy)
+COMMANDS = (env, token, mount, requests)

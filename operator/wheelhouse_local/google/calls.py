@@ -11,13 +11,19 @@ from typing import TypeVar
 from wheelhouse_local.google.errors import HTTP_STATUS, ApiError, unimplemented
 from wheelhouse_local.google.faults import Faults
 from wheelhouse_local.google.identities import Caller, Identities
+from wheelhouse_local.google.kms import KeyManagement
 from wheelhouse_local.google.policies import Policies
+from wheelhouse_local.google.projects import Projects
 from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.secret_manager import SecretManager
 from wheelhouse_local.google.trace import Trace
 
 T = TypeVar("T")
 
 _BY_NUMBER = {number: name for name, number in reversed(HTTP_STATUS.items())}
+
+_REGISTRY = {"ArtifactRegistry", "Operations"}
+"""Services of Artifact Registry, which answer only in projects where it is on."""
 
 
 def _injected(method: str, number: int) -> ApiError:
@@ -41,6 +47,9 @@ class Google:
     identities: Identities
     faults: Faults
     trace: Trace
+    projects: Projects
+    secrets: SecretManager
+    keys: KeyManagement
 
     def caller(self, authorization: str) -> Caller | None:
         """Whose token a header `Bearer …` holds."""
@@ -70,7 +79,7 @@ class Google:
             fault = await self.faults.apply(method)
             if fault is not None and fault.status:
                 raise _injected(method, fault.status)
-            result = run(self._admitted(caller, resource, permission))
+            result = run(self._admitted(caller, method, resource, permission))
             status = "OK"
             if fault is not None and fault.drop_reply:
                 raise LostReplyError
@@ -90,13 +99,15 @@ class Google:
         self.trace.record(caller.identity if caller else "", method, resource, error.status, time.monotonic())
         return error
 
-    def _admitted(self, caller: Caller | None, resource: str, permission: str | None) -> Caller:
+    def _admitted(self, caller: Caller | None, method: str, resource: str, permission: str | None) -> Caller:
         if caller is None:
             raise ApiError(
                 "UNAUTHENTICATED",
                 "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
                 "valid authentication credential.",
             )
+        if method.partition(".")[0] in _REGISTRY:
+            self.projects.admit(resource)
         if permission is not None and not self.policies.allowed(caller, resource, permission):
             where = f"//artifactregistry.googleapis.com/{resource}"
             raise ApiError(

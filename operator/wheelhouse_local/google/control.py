@@ -1,7 +1,8 @@
-"""What the owner of the world may ask that Google has no call for: tokens, planted policies, groups, faults."""
+"""What the owner of the world may ask that Google has no call for: tokens, policies, groups, projects, faults."""
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -13,9 +14,11 @@ from wheelhouse_local.google.calls import Google
 from wheelhouse_local.google.errors import ApiError
 from wheelhouse_local.google.faults import Rule
 from wheelhouse_local.google.identities import identity_of
+from wheelhouse_local.google.project import ACCOUNT, ARTIFACT_REGISTRY
 from wheelhouse_local.google.store import Store
 
 TOKEN_LIFE = 3600
+_ACTIONS = (None, "delete", "undelete", "purge")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -33,6 +36,8 @@ class Control:
             web.post("/control/token", self._traced("Control.Token", self._token)),
             web.post("/control/policy", self._traced("Control.Policy", self._policy)),
             web.post("/control/group", self._traced("Control.Group", self._group)),
+            web.post("/control/project", self._traced("Control.Project", self._project)),
+            web.post("/control/propagation", self._traced("Control.Propagation", self._propagation)),
             web.get("/control/fault", self._traced("Control.ListFaults", self._faults)),
             web.post("/control/fault", self._traced("Control.AddFault", self._fault)),
             web.delete("/control/fault", self._traced("Control.ClearFaults", self._clear)),
@@ -77,7 +82,7 @@ class Control:
         if identity is None:
             return _bad("as: expected ksa:NS/NAME, user:EMAIL or gsa:EMAIL")
         if identity.startswith("serviceAccount:"):
-            self._store.put("service-account", identity.partition(":")[2], {})
+            self._store.put(ACCOUNT, identity.partition(":")[2], {})
         token = self._google.identities.issue(identity, self._lifetime)
         return web.json_response({"accessToken": token, "expiresIn": self._lifetime})
 
@@ -98,9 +103,45 @@ class Control:
         self._store.put("group", group.lower(), {"members": [str(member) for member in members]})
         return web.json_response({})
 
+    async def _project(self, request: web.Request) -> web.Response:
+        body = await self._body(request)
+        if body.keys() - {"project", "action", "api", "operatorRights"} or body.get("action") not in _ACTIONS:
+            return _bad("expected project, api, operatorRights, and action (delete, undelete or purge)")
+        try:
+            return web.json_response(self._changed(str(body.get("project", "")), body))
+        except ApiError as error:
+            return _bad(error.message)
+
+    def _changed(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Make, change, delete or forget a project; what is said of neither `api` nor `operatorRights` stays."""
+        action, projects = body.get("action"), self._google.projects
+        if action == "purge":
+            projects.purge(name)
+            return {}
+        new = action is None and projects.find(name) is None
+        if new:
+            projects.create(name)
+        if action is not None:
+            projects.mark(name, deleted=action == "delete")
+        if (api := body.get("api", new or None)) is not None:
+            projects.switch(name, ARTIFACT_REGISTRY, on=bool(api))
+        if (rights := body.get("operatorRights", new or None)) is not None:
+            projects.set_operator_rights(name, granted=bool(rights))
+        return asdict(projects.known(name))
+
+    async def _propagation(self, request: web.Request) -> web.Response:
+        """How many seconds pass from a setIamPolicy to its effect; 0 ends what is awaited."""
+        body = await self._body(request)
+        seconds = body.get("seconds")
+        if not isinstance(seconds, int | float) or seconds < 0:
+            return _bad("expected seconds, 0 or more")
+        self._google.policies.propagation = float(seconds)
+        return web.json_response({})
+
     async def _faults(self, request: web.Request) -> web.Response:
         self._owner(request)
-        return web.json_response({"faults": [rule.document() for rule in self._google.faults.rules]})
+        rules = [rule.document() for rule in self._google.faults.rules]
+        return web.json_response({"faults": rules, "propagation": self._google.policies.propagation})
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = await self._body(request)
@@ -113,6 +154,7 @@ class Control:
     async def _clear(self, request: web.Request) -> web.Response:
         self._owner(request)
         self._google.faults.rules.clear()
+        self._google.policies.propagation = 0.0
         return web.json_response({})
 
 

@@ -6,7 +6,7 @@ https://cloud.google.com/iam/docs/principal-identifiers
 import re
 from collections.abc import Callable
 
-from wheelhouse_local.constants import POOL, PROJECT
+from wheelhouse_local.constants import POOL
 from wheelhouse_local.google.errors import ApiError, unimplemented
 from wheelhouse_local.google.identities import POOL_NAME, Caller
 
@@ -27,7 +27,6 @@ _FORMS = {
     "principalSet": re.compile(_POOLS + r"(\*|(group|namespace|kubernetes\.cluster|attribute\.[^/\s]+)/\S+)"),
 }
 _CONVENIENCE = {"projectOwner", "projectEditor", "projectViewer"}
-_OWN_ACCOUNTS = f"@{PROJECT}.iam.gserviceaccount.com"
 
 
 def canonical(member: str) -> str:
@@ -45,8 +44,7 @@ def check(member: str, exists: Callable[[str], bool]) -> None:
 
     Args:
         member: as a caller wrote it.
-        exists: whether a service account of this project, by its e-mail in lower case, is there. Accounts of other
-            projects are taken as they are.
+        exists: whether a service account, by its e-mail in lower case, can be granted anything.
 
     Raises:
         ApiError: INVALID_ARGUMENT for what is malformed or deleted, and for a service account that is not there;
@@ -61,7 +59,7 @@ def check(member: str, exists: Callable[[str], bool]) -> None:
     if form is None or not form.fullmatch(value):
         raise ApiError("INVALID_ARGUMENT", f"Invalid principal: {member}")  # The words are ours.
     email = value.lower()
-    if prefix == "serviceAccount" and email.endswith(_OWN_ACCOUNTS) and not exists(email):
+    if prefix == "serviceAccount" and not exists(email):
         raise ApiError("INVALID_ARGUMENT", f"Service account {email} does not exist.")
 
 

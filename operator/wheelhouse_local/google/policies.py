@@ -1,47 +1,39 @@
-"""IAM policies of repositories, and what they allow."""
+"""IAM policies of repositories, secrets, keys and projects, and what they allow together."""
 
-import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
-from google.protobuf.message import Message
 
-from wheelhouse_local.constants import PROJECT
-from wheelhouse_local.google import members
-from wheelhouse_local.google.errors import ApiError, not_found, unimplemented
+from wheelhouse_local.google import members, policy_rules, project, resources
+from wheelhouse_local.google.errors import ApiError, not_found
 from wheelhouse_local.google.identities import Caller
-from wheelhouse_local.google.roles import NOT_EMULATED, PROJECT_POLICY, ROLES
+from wheelhouse_local.google.policy_rules import Target
+from wheelhouse_local.google.roles import permissions
 from wheelhouse_local.google.store import Store
 
 KIND = "policy"
 FRESH_ETAG = b"\x00\x20\x01"
 """`ACAB`: what a policy has that was never set; recorded for other services, inferred for Artifact Registry."""
-PRINCIPAL_LIMIT, GROUP_LIMIT = 1500, 250
-"""Occurrences in one policy (published proto)."""
-_VERSIONS = {0, 1, 3}
-
-_ROLE = re.compile(r"(roles|organizations/[0-9]+/roles|projects/[^/]+/roles)/[A-Za-z0-9_.]+")
-_ROLE_MESSAGE = (
-    'The role name must be in the form "roles/{role}", "organizations/{organization_id}/roles/{role}", or '
-    '"projects/{project_id}/roles/{role}".'
-)
 
 
 class Policies:
-    """Get, set and evaluate; existence of the repository is the registry's to know."""
+    """Get, set and evaluate, by full resource name; a resource is there when its row is in the store."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
+        self.propagation = 0.0
+        """Seconds after a set until callers feel it; the real service takes two to seven minutes (documentation)."""
+        # What callers feel until so many Unix seconds, the earliest first; gone with the process, as faults are.
+        self._felt: dict[str, list[tuple[float, policy_pb2.Policy]]] = {}
 
     def get(self, name: str) -> policy_pb2.Policy:
-        """The policy of a repository; version 0 and the etag ACAB before it was ever set.
+        """The policy of a resource; version 0 and the etag ACAB before it was ever set.
 
         Raises:
-            ApiError: NOT_FOUND without the repository.
+            ApiError: NOT_FOUND without the resource.
         """
         if not self._exists(name):
             raise not_found()
@@ -54,37 +46,76 @@ class Policies:
         """Replace the whole policy; without an etag it overwrites whatever stands.
 
         Raises:
-            ApiError: NOT_FOUND without the repository, ABORTED when the etag is stale, INVALID_ARGUMENT for what IAM
+            ApiError: NOT_FOUND without the resource, ABORTED when the etag is stale, INVALID_ARGUMENT for what IAM
                 refuses, UNIMPLEMENTED for what is not emulated.
         """
-        current = self.get(name)
+        current, kind = self.get(name), resources.kind_of(name)
         if policy.etag and policy.etag != current.etag:
-            raise ApiError("ABORTED", _stale(policy.etag, current.etag))
-        self._validate(policy, current)
-        wanted = _as_kept(policy, current)
-        if _content(wanted) == _content(current):
+            raise policy_rules.stale(policy.etag, current.etag)
+        if kind is None:
+            raise not_found()
+        target = Target(kind, name, lambda email: project.account_exists(self._store, email))
+        policy_rules.check(policy, current, target)
+        wanted = policy_rules.as_kept(policy, current)
+        if policy_rules.content(wanted) == policy_rules.content(current):
             return current  # A set that changes nothing keeps the etag.
+        if self.propagation:
+            self._felt.setdefault(name, []).append((self._clock() + self.propagation, current))
         return self._write(name, wanted)
 
     def plant(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
-        """Set a policy unchecked, conditions and tombstones too: the real service holds such from elsewhere."""
+        """Set a policy unchecked, conditions and tombstones too: the real service holds such from elsewhere.
+
+        Callers feel it at once.
+        """
         self.get(name)
+        self._felt.pop(name, None)
         return self._write(name, policy)
 
+    def grant(self, name: str, role: str, member: str) -> None:
+        """Add one member to a role, at once and unchecked, as Google does for its own accounts."""
+        policy = self.get(name)
+        for binding in policy.bindings:
+            if binding.role == role and not binding.HasField("condition"):
+                if member not in binding.members:
+                    binding.members.append(member)
+                break
+        else:
+            policy.bindings.add(role=role, members=[member])
+        self.plant(name, policy)
+
+    def withdraw(self, name: str, role: str, member: str) -> None:
+        """Take one member from a role, at once."""
+        policy = self.get(name)
+        for binding in policy.bindings:
+            if binding.role == role and member in binding.members:
+                binding.members.remove(member)
+        kept = [binding for binding in policy.bindings if binding.members]
+        del policy.bindings[:]
+        policy.bindings.extend(kept)
+        self.plant(name, policy)
+
     def allowed(self, caller: Caller | None, resource: str, permission: str) -> bool:
-        """Whether the repository's policy or the project's gives the permission; conditions never hold here."""
+        """Whether the policy of the resource, or of one above it, gives the permission; conditions never hold here.
+
+        In a project that is deleted nobody may do more than look at the project, and where Artifact Registry is off
+        nobody has its permissions: both inferred.
+        """
+        owner = project.of(self._store, resource)
+        if owner is not None and not owner.permits(permission):
+            return False
         reach = members.reach(caller)
-        if resource.split("/")[1:2] == [PROJECT] and any(permission in PROJECT_POLICY.get(who, ()) for who in reach):
-            return True
-        return self._exists(resource) and any(
-            permission in ROLES.get(binding.role, ())
+        return any(
+            permission in permissions(binding.role, name)
             and not binding.HasField("condition")
             and any(members.canonical(member) in reach for member in binding.members)
-            for binding in self.get(resource).bindings
+            for name in resources.lineage(resource)
+            if self._exists(name)
+            for binding in self._effective(name).bindings
         )
 
     def held(self, caller: Caller | None, name: str, permissions: Iterable[str]) -> list[str]:
-        """Which of these permissions the caller has; none where there is no repository (published proto).
+        """Which of these permissions the caller has; none where there is no resource (published proto).
 
         Raises:
             ApiError: INVALID_ARGUMENT for wildcards (published proto; the words are ours).
@@ -95,102 +126,30 @@ class Policies:
         return [permission for permission in asked if self._exists(name) and self.allowed(caller, name, permission)]
 
     def drop(self, name: str) -> None:
-        """The repository is deleted, and its policy with it."""
+        """The resource is deleted with what is below it, and its policy with it."""
+        self._felt = {other: felt for other, felt in self._felt.items() if not f"{other}/".startswith(f"{name}/")}
         self._store.delete(KIND, name)
 
     def _exists(self, name: str) -> bool:
-        return self._store.get("repository", name) is not None
+        kind = resources.kind_of(name)
+        return kind is not None and self._store.get(kind.store, resources.key(kind, name)) is not None
+
+    def _effective(self, name: str) -> policy_pb2.Policy:
+        """What callers feel: the oldest policy that has not yet given way, once nothing is awaited what stands."""
+        now = self._clock()
+        waiting = [row for row in self._felt.pop(name, ()) if self.propagation and row[0] > now]
+        if not waiting:
+            return self.get(name)
+        self._felt[name] = waiting
+        return waiting[0][1]
 
     def _write(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
         last = self.get(name).etag
         written = policy_pb2.Policy()
         written.CopyFrom(policy)
-        written.version = 3 if _conditional(policy) else 1
+        written.version = 3 if policy_rules.conditional(policy) else 1
         # Recorded: 0x07 and the microseconds since 1970 in seven bytes. No two policies share one, whatever the clock.
         earliest = int.from_bytes(last[1:], "big") + 1 if last != FRESH_ETAG else 0
         written.etag = b"\x07" + max(round(self._clock() * 1_000_000), earliest).to_bytes(7, "big")
         self._store.put(KIND, name, json_format.MessageToDict(written))
         return written
-
-    def _validate(self, policy: policy_pb2.Policy, current: policy_pb2.Policy) -> None:
-        if policy.audit_configs:
-            raise unimplemented("An audit configuration of a repository")
-        _check_versions(policy, current)
-        count = Counter(member.partition(":")[0] for binding in policy.bindings for member in binding.members)
-        if count.total() > PRINCIPAL_LIMIT or count["group"] > GROUP_LIMIT:
-            limits = f"{PRINCIPAL_LIMIT} principals, {GROUP_LIMIT} of which may be groups"
-            raise ApiError("INVALID_ARGUMENT", f"A policy has at most {limits}.")  # The words are ours.
-        known = {(binding.role, member) for binding in current.bindings for member in binding.members}
-        for binding in policy.bindings:
-            self._validate_binding(binding, known)
-
-    def _validate_binding(self, binding: policy_pb2.Binding, known: set[tuple[str, str]]) -> None:
-        """What stands already is not judged again: tombstones and foreign roles may stay. Most words are ours."""
-        role = binding.role
-        if not _ROLE.fullmatch(role):
-            raise ApiError("INVALID_ARGUMENT", _ROLE_MESSAGE)
-        if role not in ROLES and all(role != other for other, _ in known):
-            if role in NOT_EMULATED:
-                raise unimplemented(f"The role {role} on a repository")
-            raise ApiError("INVALID_ARGUMENT", f"Role {role} is not supported for this resource.")
-        if not binding.members:
-            raise ApiError("INVALID_ARGUMENT", "Each binding must have at least one member.")
-        for member in binding.members:
-            if (role, member) not in known:
-                members.check(member, lambda email: self._store.get("service-account", email) is not None)
-
-
-def _check_versions(policy: policy_pb2.Policy, current: policy_pb2.Policy) -> None:
-    """Versions and conditions (published proto); the words are ours.
-
-    Conditions are not supported here (documentation), so only what was planted may stay. What names the etag of a
-    policy with conditions must say version 3; what names none overwrites them, which the proto warns of.
-    """
-    if policy.version not in _VERSIONS:
-        raise ApiError("INVALID_ARGUMENT", "The version of a policy is 0, 1 or 3.")
-    standing, wanted = _conditional(current), _conditional(policy)
-    if wanted - standing:
-        raise ApiError("INVALID_ARGUMENT", "Conditions are not supported on Artifact Registry repositories.")
-    if policy.version != 3 and (wanted or (standing and policy.etag)):
-        raise ApiError("INVALID_ARGUMENT", "A policy with conditions can only be changed with version 3.")
-
-
-def _conditional(policy: policy_pb2.Policy) -> set[bytes]:
-    return {_bytes(binding) for binding in policy.bindings if binding.HasField("condition")}
-
-
-def _as_kept(policy: policy_pb2.Policy, current: policy_pb2.Policy) -> policy_pb2.Policy:
-    """E-mails of new members in lower case, as IAM keeps them; what stands stays as it is."""
-    known = {member for binding in current.bindings for member in binding.members}
-    kept = policy_pb2.Policy()
-    kept.CopyFrom(policy)
-    for binding in kept.bindings:
-        binding.members[:] = [m if m in known else members.canonical(m) for m in binding.members]
-    return kept
-
-
-def _content(policy: policy_pb2.Policy) -> set[tuple[str, bytes, frozenset[str]]]:
-    """What a policy says, whatever the order of its bindings and members."""
-    said: dict[tuple[str, bytes], set[str]] = {}
-    for binding in policy.bindings:
-        said.setdefault((binding.role, _bytes(binding.condition)), set()).update(binding.members)
-    return {(role, condition, frozenset(who)) for (role, condition), who in said.items()}
-
-
-def _bytes(message: Message) -> bytes:
-    return bytes(message.SerializeToString(deterministic=True))
-
-
-def _stale(given: bytes, current: bytes) -> str:
-    def escaped(etag: bytes) -> str:
-        return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'\"" else _escape(byte) for byte in etag)
-
-    return (
-        "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. "
-        f"The request's ETag '{escaped(given)}' did not match the current policy's ETag '{escaped(current)}'."
-    )
-
-
-def _escape(byte: int) -> str:
-    r"""As C writes a byte: the recorded text has `\007` and `\'`."""
-    return {0x5C: "\\\\", 0x27: "\\'", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}.get(byte, f"\\{byte:03o}")

@@ -8,10 +8,13 @@ import grpc
 from wheelhouse_local.google.calls import Google, LostReplyError
 from wheelhouse_local.google.errors import ApiError
 from wheelhouse_local.google.methods import SERVICES, Message, Method, methods
+from wheelhouse_local.google.resource_manager import PROJECTS, ResourceManager
+from wheelhouse_local.google.resource_manager import SERVICE as RESOURCE_MANAGER
 from wheelhouse_local.google.tls import server_credentials
 
 # A port that another process listens on is refused, not shared with it.
 _OPTIONS = [("grpc.so_reuseport", 0)]
+_SERVICES = {**SERVICES, PROJECTS: RESOURCE_MANAGER}
 
 
 async def serve(google: Google, data: Path, port: int = 0) -> tuple[grpc.aio.Server, int]:
@@ -37,11 +40,12 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries n
 
     def __init__(self, google: Google) -> None:
         self._google = google
-        self._methods = methods(google.registry, google.policies)
+        manager = ResourceManager(google.projects, google.policies)
+        self._methods = {**methods(google.registry, google.policies), **manager.methods()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         service, _, name = handler_call_details.method.removeprefix("/").partition("/")
-        label = f"{SERVICES.get(service, service)}.{name}"
+        label = f"{_SERVICES.get(service, service)}.{name}"
         method = self._methods.get(label)
         if method is None or method.service != service:
             return _handler(self._missing(label), None)

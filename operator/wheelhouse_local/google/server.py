@@ -1,4 +1,4 @@
-"""All of the emulated Google in one process: REST, gRPC, Security Token Service, metadata server, index."""
+"""All of the emulated Google in one process: its services over REST and gRPC, metadata server, index."""
 
 import asyncio
 import json
@@ -11,15 +11,18 @@ from pathlib import Path
 from aiohttp import web
 
 from wheelhouse_local.constants import OWNER, PROJECT
-from wheelhouse_local.google import rest, rpc
+from wheelhouse_local.google import json_api, project, rest, rpc
 from wheelhouse_local.google.calls import Google
 from wheelhouse_local.google.control import Control
 from wheelhouse_local.google.faults import Faults
 from wheelhouse_local.google.identities import Identities
 from wheelhouse_local.google.index import Index
+from wheelhouse_local.google.kms import KeyManagement
 from wheelhouse_local.google.metadata import MetadataServer
 from wheelhouse_local.google.policies import Policies
+from wheelhouse_local.google.projects import Projects
 from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.secret_manager import SecretManager
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.sts import KeySet, TokenService
 from wheelhouse_local.google.trace import Trace
@@ -51,10 +54,17 @@ class Server:
         data.mkdir(parents=True, exist_ok=True)
         self._configuration = configuration
         self._store = Store(data / "google.sqlite")
-        policies = Policies(self._store)
-        identities = Identities(self._store, time.time)
+        policies, identities = Policies(self._store), Identities(self._store, time.time)
+        projects = Projects(self._store, policies)
         self.google = Google(
-            Registry(self._store, policies), policies, identities, Faults(), Trace(data / "requests.jsonl")
+            registry=Registry(self._store, policies),
+            policies=policies,
+            identities=identities,
+            faults=Faults(),
+            trace=Trace(data / "requests.jsonl"),
+            projects=projects,
+            secrets=SecretManager(self._store, projects, policies, identities),
+            keys=KeyManagement(self._store, projects, policies, identities),
         )
         self._runners: list[web.AppRunner] = []
 
@@ -62,8 +72,9 @@ class Server:
         """Serve on ports of 127.0.0.1; the same ones as at the last start where they are free."""
         data, google, cap = self._configuration.data, self.google, self._configuration.token_lifetime
         google.identities.sweep()
+        google.projects.ensure_first()
         for name in SERVICE_ACCOUNTS:
-            self._store.put("service-account", f"{name}@{PROJECT}.iam.gserviceaccount.com", {})
+            self._store.put(project.ACCOUNT, f"{name}@{PROJECT}.iam.gserviceaccount.com", {})
         self._owner_token()
         keys = KeySet(
             self._configuration.kubernetes_server,
@@ -74,6 +85,7 @@ class Server:
         app = web.Application()
         app.add_routes(Control(google, self._store, cap).routes())
         app.add_routes(TokenService(google, keys, cap).routes())
+        app.add_routes(json_api.routes(google, self._store))
         app.add_routes(rest.routes(google))
         api = await self._serve(app, before.get("artifactRegistry"))
         metadata = await self._serve(MetadataServer(google).app(), before.get("metadata"))
@@ -84,6 +96,8 @@ class Server:
             "artifactRegistry": api,
             "artifactRegistryGrpc": f"127.0.0.1:{grpc_port}",
             "sts": api,
+            # One port serves all of these; gRPC's has Resource Manager besides.
+            **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms"), api),
             "metadata": metadata,
             "index": index,
         }

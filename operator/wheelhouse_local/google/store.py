@@ -26,7 +26,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes within stand or fall together."""
+        """All changes within stand or fall together; one within another is part of it."""
+        if self._connection.in_transaction:
+            yield
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -47,6 +50,10 @@ class Store:
     def delete(self, kind: str, name: str) -> None:
         """Delete a document if it is there."""
         self._connection.execute("DELETE FROM kv WHERE kind = ? AND name = ?", (kind, name))
+
+    def forget(self, prefix: str) -> None:
+        """Delete the documents of every kind whose name starts so."""
+        self._connection.execute("DELETE FROM kv WHERE name >= ? AND name < ?", (prefix, prefix + "\U0010ffff"))
 
     def list(self, kind: str, prefix: str = "") -> list[tuple[str, Document]]:
         """The documents of a kind whose name starts so, by name."""

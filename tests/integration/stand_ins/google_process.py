@@ -30,7 +30,8 @@ class Handler(BaseHTTPRequestHandler):
 
 server = HTTPServer(("127.0.0.1", 0), Handler)
 address = f"127.0.0.1:{server.server_port}"
-endpoints = dict.fromkeys(("artifactRegistry", "sts", "metadata", "index"), f"http://{address}/")
+names = ("artifactRegistry", "resourceManager", "serviceUsage", "secretManager", "kms", "sts", "metadata", "index")
+endpoints = dict.fromkeys(names, f"http://{address}/")
 (data / "owner-token").write_text("owner")
 (data / "endpoints.new").write_text(json.dumps({**endpoints, "artifactRegistryGrpc": address}))
 (data / "endpoints.new").rename(data / "endpoints.json")

@@ -1,0 +1,146 @@
+"""`wheelhouse local policy, group, project, fault`: what only Google, or chance, does in the real world."""
+
+import json
+from typing import TextIO
+
+import click
+import yaml
+
+from wheelhouse_local import control
+from wheelhouse_local.cli.base import to_seconds, with_world
+from wheelhouse_local.errors import LocalError
+from wheelhouse_local.world import World
+
+
+@click.command()
+@click.argument("repository")
+@click.argument("file", type=click.File())
+@with_world
+def policy(world: World, repository: str, file: TextIO) -> None:
+    r"""Give a repository the IAM policy in FILE (JSON or YAML; - reads it from a pipe), unchecked.
+
+    For what the real service would refuse, or only it can make: a conditional binding, a deleted member.
+
+    \b
+    wheelhouse local policy team-wheels policy.yaml
+    """
+    try:
+        wanted = yaml.safe_load(file)
+    except yaml.YAMLError as error:
+        raise LocalError(f"{file.name} is neither JSON nor YAML: {error}") from error
+    control.plant(world.state, repository, wanted)
+
+
+@click.command()
+@click.argument("email", metavar="GROUP_EMAIL")
+@click.argument("members", metavar="MEMBER...", nargs=-1)
+@with_world
+def group(world: World, email: str, members: tuple[str, ...]) -> None:
+    r"""Say who is in a Google group: these IAM members, and nobody else.
+
+    \b
+    wheelhouse local group packagers@acme.example user:ada@acme.example user:bob@acme.example
+    wheelhouse local group packagers@acme.example    # now it is empty
+    """
+    if email.count("@") != 1 or ":" in email:
+        raise LocalError(f"{email!r} is no e-mail of a group: write packagers@acme.example")
+    for member in members:
+        if ":" not in member:
+            raise LocalError(f"{member!r} is no IAM member: write user:EMAIL, serviceAccount:EMAIL or principal://...")
+    control.group(world.state, email, members)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--api", type=click.Choice(("on", "off")), help="Artifact Registry in it; a new project has it on.")
+@click.option("--delete", "action", flag_value="delete", help="Ask for its deletion, as `gcloud projects delete` does.")
+@click.option("--undelete", "action", flag_value="undelete", help="Take that back; nothing in it was lost.")
+@click.option("--purge", "action", flag_value="purge", help="Forget it and all that is in it: as if it had never been.")
+@click.option(
+    "--operator-rights/--no-operator-rights",
+    default=None,
+    help="Whether the operator has its custom role on it; on a new project it has.",
+)
+@with_world
+def project(world: World, name: str, api: str | None, action: str | None, operator_rights: bool | None) -> None:
+    r"""Make one more Google Cloud project, or change one; owner@acme.example owns all of them.
+
+    \b
+    wheelhouse local project acme-staging
+    wheelhouse local project acme-staging --api off
+    wheelhouse local project example.com:legacy --no-operator-rights
+    wheelhouse local project acme-staging --delete
+    """
+    switched = None if api is None else api == "on"
+    found = control.project(world.state, name, api=switched, action=action, operatorRights=operator_rights)
+    if not found:
+        click.echo(f"{name} is forgotten")
+        return
+    services = ", ".join(found["services"]) or "no service on"
+    click.echo(f"{found['id']}  number {found['number']}  {found['state']}  {services}")
+
+
+@click.command()
+@click.option("--on", metavar="METHOD", help="Service.Method as `requests` shows it, or a glob: 'ArtifactRegistry.*'.")
+@click.option("--status", type=click.IntRange(400, 599), help="Answer this HTTP status instead, without the effect.")
+@click.option("--times", type=click.IntRange(1), help="So often; without it until --clear.")
+@click.option("--delay", metavar="DURATION", callback=to_seconds, help="Wait before it is answered: 2s.")
+@click.option("--drop-reply", is_flag=True, help="Do it, and break the connection instead of answering.")
+@click.option("--retry-after", metavar="DURATION", callback=to_seconds, help="Say with --status when to come back: 5s.")
+@click.option("--operation-delay", metavar="DURATION", callback=to_seconds, help="Let the operation it starts run: 1h.")
+@click.option("--operation-error", metavar="CODE", help="Let the operation it starts fail: RESOURCE_EXHAUSTED.")
+@click.option(
+    "--propagation", metavar="DURATION", callback=to_seconds, help="Let policies take so long to be felt: 120s; 0 ends."
+)
+@click.option("--list", "show", is_flag=True, help="Print what is in force, as JSON.")
+@click.option("--clear", is_flag=True, help="End all faults, and the propagation.")
+@with_world
+def fault(
+    world: World,
+    /,
+    on: str | None,
+    propagation: int | None,
+    *,
+    show: bool,
+    clear: bool,
+    **rule: object,
+) -> None:
+    r"""Let the emulated Google fail, be slow, or lose its answers.
+
+    \b
+    wheelhouse local fault --on ArtifactRegistry.SetIamPolicy --status 503 --times 3
+    wheelhouse local fault --on 'ArtifactRegistry.*' --status 429 --retry-after 5s
+    wheelhouse local fault --on ArtifactRegistry.CreateRepository --drop-reply --times 1
+    wheelhouse local fault --on ArtifactRegistry.CreateRepository --operation-delay 1h
+    wheelhouse local fault --on 'Index.*' --delay 2s
+    wheelhouse local fault --propagation 120s
+    wheelhouse local fault --list
+    wheelhouse local fault --clear
+    """
+    wanted = {_KEYS[name]: value for name, value in rule.items() if value}
+    if not (on or show or clear or propagation is not None):
+        raise LocalError("Say which calls: --on METHOD, such as ArtifactRegistry.SetIamPolicy; or --list, or --clear")
+    if bool(on) != bool(wanted.keys() - {"times"}):
+        raise LocalError("--on METHOD goes with what happens there: --status, --delay, --drop-reply or --operation-...")
+    if clear:
+        control.clear(world.state)
+    if on:
+        control.fault(world.state, {"on": on, **wanted})
+    if propagation is not None:
+        control.propagate(world.state, propagation)
+    if show:
+        click.echo(json.dumps(control.faults(world.state), indent=2))
+
+
+_KEYS = {
+    "status": "status",
+    "times": "times",
+    "delay": "delay",
+    "drop_reply": "dropReply",
+    "retry_after": "retryAfter",
+    "operation_delay": "operationDelay",
+    "operation_error": "operationError",
+}
+"""What the control route calls the options of a fault."""
+
+COMMANDS = (policy, group, project, fault)

@@ -1,0 +1,45 @@
+"""Which resources have an IAM policy of their own, and from which a resource inherits.
+
+https://cloud.google.com/iam/docs/resource-hierarchy-access-control; folders and organizations are not emulated.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of resource: where its rows lie in the store, how its names look, and what error messages call it."""
+
+    store: str
+    name: re.Pattern[str]
+    words: str
+
+
+_PROJECT = "projects/[^/]+"
+PROJECT = Kind("project", re.compile(_PROJECT), "projects")
+REPOSITORY = Kind(
+    "repository", re.compile(f"{_PROJECT}/locations/[^/]+/repositories/[^/]+"), "Artifact Registry repositories"
+)
+SECRET = Kind("secret", re.compile(f"{_PROJECT}/secrets/[^/]+"), "secrets")
+CRYPTO_KEY = Kind("crypto-key", re.compile(f"{_PROJECT}/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+"), "keys")
+KINDS = (PROJECT, REPOSITORY, SECRET, CRYPTO_KEY)
+
+
+def kind_of(name: str) -> Kind | None:
+    """What kind of resource with a policy a full name is of; None for any other name."""
+    return next((kind for kind in KINDS if kind.name.fullmatch(name)), None)
+
+
+def key(kind: Kind, name: str) -> str:
+    """The name under which its row lies: a project's lies under its id."""
+    return name.removeprefix("projects/") if kind is PROJECT else name
+
+
+def lineage(name: str) -> Iterator[str]:
+    """Every name whose policy holds for a resource: its own, and those above it."""
+    parts = name.split("/")
+    for length in range(2, len(parts) + 1, 2):
+        above = "/".join(parts[:length])
+        if kind_of(above) is not None:
+            yield above

@@ -1,0 +1,139 @@
+"""`wheelhouse local project, group, fault` against the emulated Google in the process of the test."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from fakes.emulated import REPOSITORY, Emulated
+from fakes.registry_clients import alone, rest
+
+from wheelhouse_local import environment
+from wheelhouse_local.cli import local
+from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.state import Record, State
+
+READ = "roles/artifactregistry.reader"
+CREATE = "ArtifactRegistry.CreateRepository"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where a person types commands for this world."""
+
+    google: Emulated
+    state: State
+
+    async def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Run a command of `wheelhouse local`, expect this exit status, and return what it printed."""
+        argv = [*arguments, "--state", str(self.state.root)]
+        result: Result = await asyncio.to_thread(CliRunner().invoke, local, argv)
+        assert result.exit_code == code, result.output
+        return result.output
+
+
+@pytest.fixture
+async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
+    state = State(tmp_path / "world")
+    state.create()
+    async with alone(state.google) as found:
+        yield Terminal(found, state)
+
+
+async def test_a_project_is_made_and_changed(terminal: Terminal) -> None:
+    """Each time it says number, state and services; what was not asked for stays."""
+    said = await terminal("project", "acme-staging")
+    found = terminal.google.server.google.projects.find("acme-staging")
+    assert found is not None
+    assert said == f"acme-staging  number {found.number}  ACTIVE  artifactregistry.googleapis.com\n"
+    assert "ACTIVE  no service on" in await terminal("project", "acme-staging", "--api", "off")
+    assert "DELETE_REQUESTED  no service on" in await terminal("project", "acme-staging", "--delete")
+    again = await terminal("project", "acme-staging", "--undelete", "--api", "on", "--no-operator-rights")
+    assert "ACTIVE  artifactregistry.googleapis.com" in again
+    policy = terminal.google.server.google.policies.get("projects/acme-staging")
+    assert "projects/acme-staging/roles/wheelhouseOperator" not in {binding.role for binding in policy.bindings}
+    assert await terminal("project", "acme-staging", "--purge") == "acme-staging is forgotten\n"
+    assert terminal.google.server.google.projects.find("acme-staging") is None
+
+
+async def test_what_is_no_project_is_said(terminal: Terminal) -> None:
+    """A bad name, and a deletion of what is not there, are refused in words."""
+    assert "is no project id" in await terminal("project", "Acme", code=1)
+    assert "There is no project acme-staging" in await terminal("project", "acme-staging", "--delete", code=1)
+
+
+async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
+    """Members come and go with the command; what is no member is refused before anything changes."""
+    google, somebody = terminal.google, "user:somebody@acme.example"
+    google.create()
+    google.grant((READ, "group:packagers@acme.example"))
+
+    async def status() -> int:
+        return int((await rest(google, "GET", REPOSITORY, somebody)).status)
+
+    await terminal("group", "packagers@acme.example", "user:ada@acme.example", somebody)
+    assert await status() == 200
+    assert "is no IAM member" in await terminal("group", "packagers@acme.example", "somebody@acme.example", code=1)
+    assert "is no e-mail of a group" in await terminal("group", "packagers", somebody, code=1)
+    assert await status() == 200
+    await terminal("group", "packagers@acme.example")
+    assert await status() == 403
+
+
+async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
+    """What the options say reaches the emulated Google; --list shows it, --clear ends all of it."""
+    await terminal("fault", "--on", CREATE, "--status", "503", "--times", "2", "--delay", "1m")
+    await terminal("fault", "--on", "Index.*", "--drop-reply")
+    await terminal("fault", "--propagation", "2m")
+    google = terminal.google.server.google
+    assert google.faults.rules == [Rule(CREATE, status=503, times=2, delay=60), Rule("Index.*", drop_reply=True)]
+    assert google.policies.propagation == 120
+    shown = json.loads(await terminal("fault", "--list"))
+    assert [row["on"] for row in shown["faults"]] == [CREATE, "Index.*"]
+    assert shown["propagation"] == 120
+    assert json.loads(await terminal("fault", "--clear", "--list")) == {"faults": [], "propagation": 0}
+    assert (google.faults.rules, google.policies.propagation) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--status", "503"),
+        ("--on", CREATE),
+        ("--on", CREATE, "--times", "2"),
+        ("--propagation", "2m", "--status", "503"),
+    ],
+)
+async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ...]) -> None:
+    """Calls without what happens to them, and the other way round, are refused with what to write."""
+    assert "--on METHOD" in await terminal("fault", *arguments, code=1)
+    assert terminal.google.server.google.faults.rules == []
+    assert terminal.google.server.google.policies.propagation == 0
+
+
+async def test_no_such_status(terminal: Terminal) -> None:
+    """What is no error, or no duration, is refused by the command."""
+    await terminal("fault", "--on", CREATE, "--status", "200", code=2)
+    assert "write 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
+
+
+@pytest.mark.parametrize("command", sorted(local.commands))
+async def test_examples_keep_their_lines(command: str) -> None:
+    """Each example of --help stands on a line of its own, and no mark of the source is seen."""
+    printed = (await asyncio.to_thread(CliRunner().invoke, local, [command, "--help"])).output
+    assert "\\b" not in printed
+    assert any(line.startswith(("  wheelhouse local", "  eval")) for line in printed.splitlines())
+
+
+async def test_the_operator_is_told_where_everything_is(terminal: Terminal) -> None:
+    """Its settings name the gRPC port for Resource Manager and base URLs for the other services."""
+    state, endpoints = terminal.state, terminal.google.endpoints
+    state.save(Record(ports={"operator": 1}))
+    told = environment.operator_settings(state)
+    assert told["WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT"] == endpoints["artifactRegistryGrpc"]
+    for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS"):
+        assert told[f"WHEELHOUSE_{name}_ENDPOINT"] == endpoints["artifactRegistry"]
