@@ -136,7 +136,7 @@ class Emulated:
         """Create a Python repository."""
         parent, _, name = repository.rpartition("/repositories/")
         wanted = ar.Repository.pb(ar.Repository(format_=ar.Repository.Format.PYTHON))
-        self.server.google.registry.create(parent, name, wanted)
+        self.server.registry.create(parent, name, wanted)
 
     def grant(self, *grants: tuple[str, str], repository: str = REPOSITORY) -> None:
         """Make these (role, member) the whole policy."""

@@ -4,17 +4,22 @@ Both edges, gRPC and REST, come through here, so that they answer alike.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from inspect import isawaitable
 from typing import TypeVar
 
+from google.rpc import error_details_pb2
+
 from wheelhouse_local.google.errors import HTTP_STATUS, ApiError, unimplemented
-from wheelhouse_local.google.faults import Faults
+from wheelhouse_local.google.faults import Faults, Rule
 from wheelhouse_local.google.identities import Caller, Identities
 from wheelhouse_local.google.kms import KeyManagement
+from wheelhouse_local.google.methods import Method
+from wheelhouse_local.google.operations import FAULT
 from wheelhouse_local.google.policies import Policies
 from wheelhouse_local.google.projects import Projects
-from wheelhouse_local.google.registry import Registry
 from wheelhouse_local.google.secret_manager import SecretManager
 from wheelhouse_local.google.trace import Trace
 
@@ -26,12 +31,17 @@ _REGISTRY = {"ArtifactRegistry", "Operations"}
 """Services of Artifact Registry, which answer only in projects where it is on."""
 
 
-def _injected(method: str, number: int) -> ApiError:
+def _injected(method: str, rule: Rule) -> ApiError:
     """A fault's HTTP number as a status: 409 is a lost race, except where something is created."""
+    number = rule.status
     name = _BY_NUMBER.get(number, "UNAVAILABLE")
     if number == HTTP_STATUS["ABORTED"] and not method.partition(".")[2].startswith("Create"):
         name = "ABORTED"
-    return ApiError(name, "Injected by the test.")
+    if not rule.retry_after:
+        return ApiError(name, "Injected by the test.")
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromTimedelta(timedelta(seconds=rule.retry_after))
+    return ApiError(name, "Injected by the test.", (retry,))
 
 
 class LostReplyError(Exception):
@@ -42,7 +52,7 @@ class LostReplyError(Exception):
 class Google:
     """The parts of the emulation that calls need."""
 
-    registry: Registry
+    methods: Mapping[str, Method]
     policies: Policies
     identities: Identities
     faults: Faults
@@ -57,7 +67,12 @@ class Google:
         return self.identities.resolve(token) if kind.lower() == "bearer" else None
 
     async def call(
-        self, method: str, authorization: str, resource: str, permission: str | None, run: Callable[[Caller], T]
+        self,
+        method: str,
+        authorization: str,
+        resource: str,
+        permission: str | None,
+        run: Callable[[Caller], T | Awaitable[T]],
     ) -> T:
         """Answer one call.
 
@@ -66,7 +81,7 @@ class Google:
             authorization: the header, `Bearer TOKEN`.
             resource: what is called, and what the permission is asked on.
             permission: what the caller needs there; None where everybody with a token may.
-            run: the effect, told who calls.
+            run: the effect, told who calls; it may have to ask others and be awaited.
 
         Raises:
             ApiError: the refusal, for the edge to put into its own form.
@@ -78,8 +93,11 @@ class Google:
         try:
             fault = await self.faults.apply(method)
             if fault is not None and fault.status:
-                raise _injected(method, fault.status)
+                raise _injected(method, fault)
+            FAULT.set(fault)
             result = run(self._admitted(caller, method, resource, permission))
+            if isawaitable(result):
+                result = await result
             status = "OK"
             if fault is not None and fault.drop_reply:
                 raise LostReplyError

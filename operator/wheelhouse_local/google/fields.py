@@ -1,30 +1,38 @@
 """What may be asked of a repository, what can change, and what the server adds: over the messages of the protos."""
 
 import re
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
 
 from google.cloud.artifactregistry_v1 import types
 
+from wheelhouse_local.google import cleanup, masks, modes
 from wheelhouse_local.google.errors import ApiError, unimplemented
+from wheelhouse_local.google.modes import RepositoryPb
 
-# google-cloud-artifact-registry has no types for its raw messages: proto-plus makes them at import.
-RepositoryPb: TypeAlias = Any
 new_repository = types.Repository.pb()
 
-_STANDARD = types.Repository.Mode.STANDARD_REPOSITORY
 _PYTHON = types.Repository.Format.PYTHON
-_DISABLED = types.Repository.VulnerabilityScanningConfig.EnablementState.SCANNING_DISABLED
-
+_STATES = types.Repository.VulnerabilityScanningConfig.EnablementState
+_SCANNING, _REMOTE = "vulnerability_scanning_config", "remote_repository_config"
 _IMMUTABLE = ("format_", "mode", "kms_key_name")
-_CHANGEABLE = ("description", "labels", "cleanup_policies", "cleanup_policy_dry_run")
-_NOT_EMULATED = ("virtual_repository_config", "remote_repository_config", "maven_config", "docker_config")
-_SCANNING = "vulnerability_scanning_config"
+_CHANGEABLE = (
+    "description",
+    "labels",
+    "cleanup_policies",
+    "cleanup_policy_dry_run",
+    "virtual_repository_config",
+    _REMOTE,
+    _SCANNING,
+)
+_OTHER_FORMATS = ("maven_config", "docker_config")
 _LABELS, _LABEL_LENGTH = 64, 63
 _LABEL = re.compile(r"[\w-]*")
 
+Exists = Callable[[str], bool]
+"""Whether there is a Python repository of this full name."""
 
-def created(name: str, wanted: RepositoryPb) -> RepositoryPb:
+
+def created(name: str, wanted: RepositoryPb, exists: Exists) -> RepositoryPb:
     """The repository that a create makes, without its times: what was asked for, and what the server adds.
 
     Raises:
@@ -36,85 +44,77 @@ def created(name: str, wanted: RepositoryPb) -> RepositoryPb:
         raise unimplemented("A repository of another format than PYTHON")
     if wanted.disallow_unspecified_mode and not wanted.mode:
         raise ApiError("INVALID_ARGUMENT", "The mode of the repository is not specified.")
-    _check_emulated(wanted)
-    if wanted.kms_key_name:
-        raise unimplemented("A repository with a key of its own")
-    repository = new_repository(name=name, format_=_PYTHON, mode=_STANDARD)
+    repository = new_repository(name=name, format_=_PYTHON, mode=wanted.mode or modes.STANDARD)
+    repository.kms_key_name = wanted.kms_key_name
+    if repository.kms_key_name and repository.kms_key_name.split("/")[3:4] != name.split("/")[3:4]:
+        raise ApiError("INVALID_ARGUMENT", "The key must be in the location of the repository.")  # Inferred.
     for field in _CHANGEABLE:
-        _copy(wanted, repository, field)
-    _check_labels(repository)
-    # Recorded for Docker repositories, inferred for Python: defaults that nobody asked for.
+        masks.assign(repository, wanted, [field])
+    _check(repository, wanted, exists)
+    # Recorded for Docker repositories, inferred for Python: a default that nobody asked for.
     repository.satisfies_pzi = True
-    scanning = repository.vulnerability_scanning_config
-    scanning.enablement_state = _DISABLED
-    scanning.enablement_state_reason = "API containerscanning.googleapis.com is not enabled."
     return repository
 
 
-def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str]) -> None:
+def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str], exists: Exists) -> None:
     """Change the fields of a mask, or without one all that can change; output-only fields are passed over (recorded).
 
     Args:
-        current: the repository, changed in place.
+        current: the repository, changed in place when nothing is refused.
         wanted: what the caller sent; fields that a mask does not name do not count (recorded).
         mask: paths in either spelling (run with gcloud and the REST client).
+        exists: for upstreams.
 
     Raises:
         ApiError: INVALID_ARGUMENT for what is no field or can never change, UNIMPLEMENTED for what is not emulated; the
             words are ours.
     """
-    for field in [_field(path) for path in mask] or [*_CHANGEABLE, *_set(wanted, _IMMUTABLE), _SCANNING]:
-        if field in _IMMUTABLE and getattr(wanted, field) != getattr(current, field):
+    after = new_repository()
+    after.CopyFrom(current)
+    # A full replace that leaves an immutable field out does not try to change it: inferred.
+    absent = {name for name in (*_IMMUTABLE, _REMOTE) if not mask and not _given(wanted, name)}
+    for path in [masks.fields(path) for path in mask] or [[name] for name in (*_CHANGEABLE, *_IMMUTABLE)]:
+        head = path[0]
+        if head in _OTHER_FORMATS:
+            raise unimplemented(f"An update of {head}")
+        if head == _SCANNING:
+            path = [_SCANNING, "enablement_config"]  # The rest of it is output only.
+        if head in (*_CHANGEABLE, *_IMMUTABLE) and head not in absent:
+            masks.assign(after, wanted, path)
+    for field in _IMMUTABLE:
+        if getattr(after, field) != getattr(current, field):
             raise ApiError("INVALID_ARGUMENT", f"Field {field.rstrip('_')} is immutable.")
-        if field in _CHANGEABLE:
-            _copy(wanted, current, field)
-        if field == _SCANNING:
-            _check_scanning(wanted)
-    if not mask:
-        _check_emulated(wanted)
-    _check_labels(current)
+    if modes.source(after) != modes.source(current):
+        raise ApiError("INVALID_ARGUMENT", f"Field {_REMOTE}.remote_source is immutable.")
+    _check(after, wanted, exists)
+    current.CopyFrom(after)
 
 
-def _field(path: str) -> str:
-    """The field that a path of a mask names."""
-    name = re.sub(r"(?<!^)([A-Z])", lambda found: f"_{found[1].lower()}", path)
-    head, dot, _ = name.partition(".")
-    if head in _NOT_EMULATED or name == "*" or (head == _SCANNING and dot):
-        raise unimplemented(f"An update of {path}")
-    if name == "format":
-        return "format_"  # proto-plus names the field so; masks say `format`.
-    if name not in new_repository.DESCRIPTOR.fields_by_name:
-        raise ApiError("INVALID_ARGUMENT", f"Invalid field in update mask: {path}")
-    return name
-
-
-def _set(repository: RepositoryPb, fields: Sequence[str]) -> list[str]:
-    """A full replace that leaves an immutable field out does not try to change it: inferred."""
-    return [field for field in fields if getattr(repository, field)]
-
-
-def _check_emulated(wanted: RepositoryPb) -> None:
-    if wanted.mode not in {0, _STANDARD} or wanted.WhichOneof("mode_config"):
-        raise unimplemented("A repository of another mode than STANDARD_REPOSITORY")
+def _check(repository: RepositoryPb, wanted: RepositoryPb, exists: Exists) -> None:
+    """What holds for every repository, and what the server says of scanning."""
     if wanted.WhichOneof("format_config"):
         raise unimplemented("The configuration of another format than PYTHON")
-    _check_scanning(wanted)
+    modes.check(repository, exists)
+    cleanup.check(repository)
+    _check_labels(repository)
+    if repository.HasField(_REMOTE):
+        repository.remote_repository_config.ClearField("disable_upstream_validation")  # Input only.
+    _tell_scanning(repository)
 
 
-def _check_scanning(wanted: RepositoryPb) -> None:
-    """The state is output only; what can be asked for is not emulated."""
-    if wanted.vulnerability_scanning_config.enablement_config:
-        raise unimplemented("Vulnerability scanning")
+def _tell_scanning(repository: RepositoryPb) -> None:
+    """Recorded for Standard and Virtual repositories; that a Remote answers like a Standard one is inferred."""
+    scanning = repository.vulnerability_scanning_config
+    if repository.mode == modes.VIRTUAL:
+        state, reason = _STATES.SCANNING_UNSUPPORTED, "Repository mode VIRTUAL_REPOSITORY is not supported."
+    else:
+        state, reason = _STATES.SCANNING_DISABLED, "API containerscanning.googleapis.com is not enabled."
+    scanning.enablement_state, scanning.enablement_state_reason = state, reason
 
 
-def _copy(source: RepositoryPb, target: RepositoryPb, field: str) -> None:
-    target.ClearField(field)
-    partial = new_repository()
-    partial.CopyFrom(source)
-    for other in new_repository.DESCRIPTOR.fields_by_name:
-        if other != field:
-            partial.ClearField(other)
-    target.MergeFrom(partial)
+def _given(repository: RepositoryPb, name: str) -> bool:
+    field = new_repository.DESCRIPTOR.fields_by_name[name]
+    return bool(repository.HasField(name) if field.message_type else getattr(repository, name))
 
 
 def _check_labels(repository: RepositoryPb) -> None:

@@ -1,4 +1,4 @@
-"""The package index of Standard repositories: simple pages, files, uploads, by the policy at the token's identity.
+"""The package index of all repositories: simple pages, files, uploads, by the policy at the token's identity.
 
 HTML only (PEP 503), no metadata files and no JSON, as the real one; the root is 404 to everyone. Why it is our own:
 docs/decisions/0004-own-index-server.md.
@@ -6,16 +6,17 @@ docs/decisions/0004-own-index-server.md.
 
 import base64
 import binascii
-import html
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from aiohttp import web
 
 from wheelhouse_local.google.calls import Google
 from wheelhouse_local.google.edge import Line, observed
+from wheelhouse_local.google.fetch import UpstreamError
 from wheelhouse_local.google.identities import Caller
+from wheelhouse_local.google.library import Library
 from wheelhouse_local.google.packages import Packages, normalized
+from wheelhouse_local.google.pages import write
 from wheelhouse_local.google.registry import KIND as REPOSITORY
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.upload import LARGEST, DuplicateError, receive
@@ -27,12 +28,13 @@ Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
 class Index:
-    """Serves and takes packages; `files` is the folder of their content."""
+    """Serves and takes packages."""
 
-    def __init__(self, google: Google, store: Store, files: Path) -> None:
+    def __init__(self, google: Google, store: Store, packages: Packages, library: Library) -> None:
         self._google = google
         self._store = store
-        self._packages = Packages(store, files)
+        self._packages = packages
+        self._library = library
 
     def app(self) -> web.Application:
         """The application of its port."""
@@ -93,24 +95,28 @@ class Index:
             # PEP 503 has one address for a page. What the real one does is not known.
             base = BASE.replace(":[a-z0-9-]+", "").format(**request.match_info)
             raise web.HTTPMovedPermanently(f"{base}/simple/{name}/")
-        files = self._packages.files(resource, name)
-        if files is None:
+        try:
+            links = await self._library.links(resource, name)
+        except UpstreamError as error:
+            return _bad_gateway(error)
+        if links is None:
             return _missing()
-        links = "".join(_link(name, filename, row["sha256"], row["requires_python"]) for filename, row in files.items())
-        text = f"<!DOCTYPE html>\n<html><head><title>Links for {name}</title></head><body>\n{links}</body></html>\n"
-        return web.Response(text=text, content_type="text/html")
+        return web.Response(text=write(name, links), content_type="text/html")
 
     async def _file(self, request: web.Request, resource: str) -> web.StreamResponse:
-        row = (self._packages.files(resource, normalized(request.match_info["name"])) or {}).get(
-            request.match_info["filename"]
-        )
-        if row is None:
+        name, filename = normalized(request.match_info["name"]), request.match_info["filename"]
+        try:
+            path = await self._library.file(resource, name, filename)
+        except UpstreamError as error:
+            return _bad_gateway(error)
+        if path is None:
             return _missing()
-        path = self._packages.path(row["sha256"])
         return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
 
     async def _upload(self, request: web.Request, resource: str) -> web.Response:
         """Take one file; the words of the refusals are ours but for the duplicate's."""
+        if not self._library.writable(resource):
+            return web.Response(status=400, text="Only standard repositories take uploads.")
         try:
             async with receive(request, self._packages.folder) as upload:
                 self._packages.add(resource, upload)
@@ -130,7 +136,6 @@ def _missing() -> web.Response:
     return web.Response(status=404, text="Requested entity was not found.")
 
 
-def _link(name: str, filename: str, digest: str, requires: str) -> str:
-    attribute = f' data-requires-python="{html.escape(requires)}"' if requires else ""
-    shown = html.escape(filename)
-    return f'<a href="../../{name}/{shown}#sha256={digest}"{attribute}>{shown}</a><br>\n'
+def _bad_gateway(error: UpstreamError) -> web.Response:
+    """An upstream does not give what is not cached: inferred."""
+    return web.Response(status=502, text=f"The upstream does not answer: {error}")

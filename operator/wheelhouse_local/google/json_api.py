@@ -4,8 +4,6 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
-from google.protobuf import any_pb2, json_format
-from google.protobuf.message import Message
 
 from wheelhouse_local.google.calls import Google, LostReplyError
 from wheelhouse_local.google.errors import ApiError
@@ -43,7 +41,7 @@ def _handler(google: Google, route: Route) -> Callable[[web.Request], Awaitable[
         try:
             reply = await google.call(route.method, authorization, resource, None, run)
         except ApiError as error:
-            return _response(_refusal(error), error.http)
+            return _response(error.document(), error.http)
         except LostReplyError:
             if request.transport is not None:
                 request.transport.abort()
@@ -61,20 +59,6 @@ def _object(raw: bytes) -> Json:
     if not isinstance(found, dict):
         raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.")
     return found
-
-
-def _refusal(error: ApiError) -> Json:
-    body: Json = {"code": error.http, "message": error.message, "status": error.status}
-    if error.details:
-        body["details"] = [_detail(message) for message in error.details]
-    return {"error": body}
-
-
-def _detail(message: Message) -> Json:
-    packed = any_pb2.Any()
-    packed.Pack(message)
-    document: Json = json_format.MessageToDict(packed)
-    return document
 
 
 def _response(body: Json, status: int = 200) -> web.Response:

@@ -3,7 +3,7 @@
 gRPC and REST both serve this table. What is not in it is not emulated.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from google.cloud import artifactregistry_v1 as ar
@@ -11,6 +11,7 @@ from google.cloud.location import locations_pb2
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.longrunning import operations_pb2
 
+from wheelhouse_local.google.dependencies import Dependencies
 from wheelhouse_local.google.errors import ApiError, not_found, unimplemented
 from wheelhouse_local.google.identities import Caller
 from wheelhouse_local.google.locations import LOCATIONS
@@ -34,12 +35,12 @@ class Method(NamedTuple):
     response: Message
     resource: str
     permission: str | None
-    run: Callable[[Caller, Message], Message]
+    run: Callable[[Caller, Message], Message | Awaitable[Message]]
 
 
-def methods(registry: Registry, policies: Policies) -> Mapping[str, Method]:
-    """The table, by `Service.Method` as faults and the trace have it."""
-    return {**_repositories(registry), **_policies(policies), **_others(registry)}
+def methods(registry: Registry, policies: Policies, dependencies: Dependencies) -> Mapping[str, Method]:
+    """The table, by `Service.Method` as faults and the trace have it; the packages are in a table of their own."""
+    return {**_repositories(registry, dependencies), **_policies(policies), **_others(registry)}
 
 
 def _method(
@@ -47,7 +48,7 @@ def _method(
     response: Message,
     resource: str,
     permission: str | None,
-    run: Callable[[Message], Message],
+    run: Callable[[Message], Message | Awaitable[Message]],
     *,
     service: str = ARTIFACT_REGISTRY,
 ) -> Method:
@@ -55,15 +56,25 @@ def _method(
     return Method(service, request, response, resource, needed, lambda _, asked: run(asked))
 
 
-def _repositories(registry: Registry) -> dict[str, Method]:
+def _repositories(registry: Registry, dependencies: Dependencies) -> dict[str, Method]:
     operation, repository = operations_pb2.Operation, ar.Repository.pb()
+
+    async def create(asked: Message) -> Message:
+        await dependencies.check(asked.parent, asked.repository)
+        return registry.create(asked.parent, asked.repository_id, asked.repository)
+
+    async def update(asked: Message) -> Message:
+        if any("upstream" in path.lower() for path in asked.update_mask.paths):
+            await dependencies.check(asked.repository.name, asked.repository)
+        return registry.update(asked.repository, asked.update_mask.paths)
+
     return {
         "ArtifactRegistry.CreateRepository": _method(
             ar.CreateRepositoryRequest.pb(),
             operation,
             "parent",
             "repositories.create",
-            lambda asked: registry.create(asked.parent, asked.repository_id, asked.repository),
+            create,
         ),
         "ArtifactRegistry.GetRepository": _method(
             ar.GetRepositoryRequest.pb(), repository, "name", "repositories.get", lambda asked: registry.get(asked.name)
@@ -73,7 +84,7 @@ def _repositories(registry: Registry) -> dict[str, Method]:
             repository,
             "repository.name",
             "repositories.update",
-            lambda asked: registry.update(asked.repository, asked.update_mask.paths),
+            update,
         ),
         "ArtifactRegistry.DeleteRepository": _method(
             ar.DeleteRepositoryRequest.pb(),
@@ -89,23 +100,26 @@ def _repositories(registry: Registry) -> dict[str, Method]:
             "repositories.list",
             lambda asked: _page(asked, registry.page, ar.ListRepositoriesResponse.pb(), "repositories"),
         ),
-        "ArtifactRegistry.ListPackages": _method(
-            ar.ListPackagesRequest.pb(),
-            ar.ListPackagesResponse.pb(),
-            "parent",
-            "packages.list",
-            lambda asked: _page(asked, registry.packages, ar.ListPackagesResponse.pb(), "packages"),
-        ),
     }
 
 
 def _page(asked: Message, list_: Callable[..., tuple[Any, str]], response: Message, field: str) -> Message:
-    if asked.filter or asked.order_by:
+    check_page(asked)
+    found, token = list_(asked.parent, asked.page_size, asked.page_token)
+    return response(**{field: found, "next_page_token": token})
+
+
+def check_page(asked: Message) -> None:
+    """Refuse what a list cannot do here.
+
+    Raises:
+        ApiError: UNIMPLEMENTED, or INVALID_ARGUMENT for a negative size.
+    """
+    # Packages of Python have neither filter nor order in the proto.
+    if getattr(asked, "filter", "") or getattr(asked, "order_by", ""):
         raise unimplemented("A filter or an order of a list")
     if asked.page_size < 0:
         raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
-    found, token = list_(asked.parent, asked.page_size, asked.page_token)
-    return response(**{field: found, "next_page_token": token})
 
 
 def _policies(policies: Policies) -> dict[str, Method]:

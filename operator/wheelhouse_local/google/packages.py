@@ -42,10 +42,16 @@ class Packages:
             DuplicateError: the package has a file of this name: files never change.
         """
         key = f"{repository}/{normalized(upload.name)}"
-        package = self._store.get(PACKAGE, key) or {"name": upload.name, "files": {}}
-        if upload.filename in package["files"]:
+        package = self._store.get(PACKAGE, key)
+        if package is not None and upload.filename in package["files"]:
             raise DuplicateError
-        upload.path.replace(self.path(upload.sha256))
-        row = {"sha256": upload.sha256, "requires_python": upload.requires_python}
-        package["files"][upload.filename] = row
+        digest, requires = upload.sha256, upload.requires_python
+        self.keep(repository, upload.name, upload.filename, upload.path, digest, requires)
+
+    def keep(self, repository: str, name: str, filename: str, path: Path, digest: str, requires_python: str) -> None:
+        """Keep content that lies at `path`, with its SHA-256, as a file of a package; it stands when this returns."""
+        key = f"{repository}/{normalized(name)}"
+        package = self._store.get(PACKAGE, key) or {"name": name, "files": {}}
+        path.replace(self.path(digest))
+        package["files"][filename] = {"sha256": digest, "requires_python": requires_python}
         self._store.put(PACKAGE, key, package)

@@ -2,26 +2,25 @@
 
 import re
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from google.cloud.artifactregistry_v1 import types
 from google.longrunning import operations_pb2
-from google.protobuf import any_pb2, empty_pb2, json_format
+from google.protobuf import empty_pb2, json_format
 from google.protobuf.message import Message
 
 from wheelhouse_local.google import fields
 from wheelhouse_local.google.errors import ApiError, not_found, unimplemented
-from wheelhouse_local.google.fields import RepositoryPb
 from wheelhouse_local.google.locations import LOCATIONS
+from wheelhouse_local.google.modes import RepositoryPb
+from wheelhouse_local.google.operations import Effect, Operations
 from wheelhouse_local.google.policies import Policies
 from wheelhouse_local.google.store import Store
 
-KIND, OPERATION, PACKAGE = "repository", "operation", "package"
+KIND, PACKAGE, PAGE = "repository", "package", "page"
 LARGEST_PAGE = 1000
 
-_new_package = types.Package.pb()
 _PARENT = re.compile(r"projects/[^/]+/locations/([^/]+)")
 _ID = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _ID_LENGTH = 63  # Inferred.
@@ -34,9 +33,11 @@ class Registry:
         self._store = store
         self._policies = policies
         self._clock = clock
+        self._operations = Operations(store, clock)
 
     def get(self, name: str) -> RepositoryPb:
         """One repository, with times and registryUri."""
+        self._settle()
         found = self._store.get(KIND, name)
         if found is None:
             raise not_found()
@@ -56,17 +57,13 @@ class Registry:
         if not _ID.fullmatch(repository_id) or len(repository_id) > _ID_LENGTH:
             raise ApiError("INVALID_ARGUMENT", f"Invalid repository id: {repository_id!r}")
         name = f"{parent}/repositories/{repository_id}"
-        if self._store.get(KIND, name) is not None:
+        # That an id is taken while its creation is under way is inferred.
+        if self._exists(name) or any(effect.get("create") == name for effect in self._operations.pending()):
             raise ApiError("ALREADY_EXISTS", "the repository already exists")
-        repository = fields.created(name, wanted)
-        now = self._now()
-        repository.vulnerability_scanning_config.last_enable_time.FromDatetime(now)
-        with self._store.transaction():
-            operation = self._operation(parent, repository)
-            repository.create_time.FromDatetime(now)
-            repository.update_time.FromDatetime(now)
-            self._put(repository)
-        return operation
+        repository = fields.created(name, wanted, self._exists)
+        repository.vulnerability_scanning_config.last_enable_time.FromDatetime(self._now())
+        document = json_format.MessageToDict(repository)
+        return self._start(parent, repository, {"create": name, "repository": document})
 
     def update(self, wanted: RepositoryPb, mask: Sequence[str]) -> RepositoryPb:
         """Change the fields of the mask, or all of them without one; the reply lacks registryUri.
@@ -76,21 +73,15 @@ class Registry:
         """
         current = self.get(wanted.name)
         current.ClearField("registry_uri")
-        fields.change(current, wanted, mask)
+        fields.change(current, wanted, mask, self._exists)
         current.update_time.FromDatetime(self._now())
         self._put(current)
         return current
 
     def delete(self, name: str) -> operations_pb2.Operation:
-        """Delete a repository with all its content."""
+        """Delete a repository with all its content; upstreams of a Virtual one too (recorded)."""
         self.get(name)
-        with self._store.transaction():
-            operation = self._operation("/".join(name.split("/")[:4]), empty_pb2.Empty())
-            self._store.delete(KIND, name)
-            self._policies.drop(name)
-            for package, _ in self._store.list(PACKAGE, f"{name}/"):
-                self._store.delete(PACKAGE, package)
-        return operation
+        return self._start("/".join(name.split("/")[:4]), empty_pb2.Empty(), {"delete": name})
 
     def page(self, parent: str, page_size: int, page_token: str) -> tuple[Sequence[RepositoryPb], str]:
         """One page by name, at most 1,000, and the next page's token (its format is ours).
@@ -99,38 +90,48 @@ class Registry:
             ApiError: INVALID_ARGUMENT, or UNIMPLEMENTED for all locations at once.
         """
         _check_location(parent)
+        self._settle()
         names = [name for name, _ in self._store.list(KIND, f"{parent}/repositories/") if name > page_token]
         size = min(page_size or LARGEST_PAGE, LARGEST_PAGE)
         page = names[:size]
         return [self.get(name) for name in page], page[-1] if len(names) > size else ""
 
-    def packages(self, parent: str, page_size: int, page_token: str) -> tuple[Sequence[Message], str]:
-        """One page of a repository's packages."""
-        self.get(parent)
-        found = [name for name, _ in self._store.list(PACKAGE, f"{parent}/") if name > page_token]
-        size = min(page_size or LARGEST_PAGE, LARGEST_PAGE)
-        page = [_new_package(name=f"{parent}/packages/{name.rpartition('/')[2]}") for name in found[:size]]
-        return page, found[size - 1] if len(found) > size else ""
-
     def operation(self, name: str) -> operations_pb2.Operation:
-        """A long-running operation: done at the first poll in every recording."""
-        found = self._store.get(OPERATION, name)
-        if found is None:
-            raise not_found()
-        operation = operations_pb2.Operation()
-        operation.ParseFromString(bytes.fromhex(found["bytes"]))
+        """A long-running operation.
+
+        Raises:
+            ApiError: NOT_FOUND.
+        """
+        self._settle()
+        return self._operations.get(name)
+
+    def _start(self, parent: str, response: Message, effect: Effect) -> operations_pb2.Operation:
+        with self._store.transaction():
+            operation, now = self._operations.start(parent, response, effect)
+            if now:
+                self._carry_out(now)
         return operation
 
-    def _operation(self, parent: str, response: RepositoryPb | empty_pb2.Empty) -> operations_pb2.Operation:
-        metadata = any_pb2.Any()
-        metadata.Pack(types.OperationMetadata.pb(types.OperationMetadata()))
-        first = operations_pb2.Operation(name=f"{parent}/operations/{uuid.uuid4()}", metadata=metadata)
-        done = operations_pb2.Operation()
-        done.CopyFrom(first)
-        done.done = True
-        done.response.Pack(response)
-        self._store.put(OPERATION, first.name, {"bytes": done.SerializeToString().hex()})
-        return first
+    def _settle(self) -> None:
+        for effect in self._operations.settle():
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        if "create" in effect:
+            repository = json_format.ParseDict(effect["repository"], fields.new_repository())
+            repository.create_time.FromDatetime(self._now())
+            repository.update_time.CopyFrom(repository.create_time)
+            self._put(repository)
+            return
+        name = effect["delete"]
+        self._store.delete(KIND, name)
+        self._policies.drop(name)
+        for kind in (PACKAGE, PAGE):
+            for content, _ in self._store.list(kind, f"{name}/"):
+                self._store.delete(kind, content)
+
+    def _exists(self, name: str) -> bool:
+        return self._store.get(KIND, name) is not None
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

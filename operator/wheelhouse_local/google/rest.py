@@ -4,6 +4,7 @@ The rules are those of the published protos (google.api.http), and of what gclou
 """
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from multidict import CIMultiDict
 from wheelhouse_local.google import transcoding
 from wheelhouse_local.google.calls import Google, LostReplyError
 from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.methods import Message, Method, methods
+from wheelhouse_local.google.methods import Message, Method
 
 PROJECT = "projects/[^/]+"
 LOCATION = f"{PROJECT}/locations/[^/:]+"
@@ -45,6 +46,19 @@ class Rule(NamedTuple):
     version: str = "v1"
 
 
+PACKAGE = f"{REPOSITORY}/packages/[^/:]+"
+CONTENTS = (
+    Rule("GET", REPOSITORY, "/packages", "ArtifactRegistry.ListPackages"),
+    Rule("GET", PACKAGE, "", "ArtifactRegistry.GetPackage"),
+    Rule("DELETE", PACKAGE, "", "ArtifactRegistry.DeletePackage"),
+    Rule("GET", PACKAGE, "/versions", "ArtifactRegistry.ListVersions"),
+    Rule("GET", f"{PACKAGE}/versions/[^/:]+", "", "ArtifactRegistry.GetVersion"),
+    Rule("DELETE", f"{PACKAGE}/versions/[^/:]+", "", "ArtifactRegistry.DeleteVersion"),
+    Rule("GET", REPOSITORY, "/files", "ArtifactRegistry.ListFiles"),
+    Rule("GET", f"{REPOSITORY}/files/[^/:]+", "", "ArtifactRegistry.GetFile"),
+    Rule("GET", REPOSITORY, "/pythonPackages", "ArtifactRegistry.ListPythonPackages"),
+    Rule("GET", f"{REPOSITORY}/pythonPackages/[^/]+", "", "ArtifactRegistry.GetPythonPackage"),
+)
 RULES = (
     Rule("POST", LOCATION, "/repositories", "ArtifactRegistry.CreateRepository", "repository"),
     Rule("GET", LOCATION, "/repositories", "ArtifactRegistry.ListRepositories"),
@@ -54,7 +68,7 @@ RULES = (
     Rule("GET", REPOSITORY, ":getIamPolicy", "ArtifactRegistry.GetIamPolicy"),
     Rule("POST", REPOSITORY, ":setIamPolicy", "ArtifactRegistry.SetIamPolicy", "*"),
     Rule("POST", REPOSITORY, ":testIamPermissions", "ArtifactRegistry.TestIamPermissions", "*"),
-    Rule("GET", REPOSITORY, "/packages", "ArtifactRegistry.ListPackages"),
+    *CONTENTS,
     Rule("GET", f"{LOCATION}/operations/[^/:]+", "", "Operations.GetOperation"),
     Rule("GET", LOCATION, "", "ArtifactRegistry.GetLocation"),
     Rule("GET", PROJECT, "/locations", "ArtifactRegistry.ListLocations"),
@@ -65,7 +79,7 @@ RULES = (
 
 def routes(google: Google) -> list[web.RouteDef]:
     """All routes of the REST edge; the last one says of everything else that it is not emulated."""
-    table = methods(google.registry, google.policies)
+    table = google.methods
     found = [
         web.route(
             rule.verb,
@@ -120,8 +134,10 @@ def _authorization(request: web.Request) -> str:
 
 
 def _refusal(error: ApiError) -> web.Response:
-    body = {"error": {"code": error.http, "message": error.message, "status": error.status}}
-    return _response(json.dumps(body), error.http)
+    response = _response(json.dumps(error.document()), error.http)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return response
 
 
 def _response(text: str, status: int = 200) -> web.Response:

@@ -7,7 +7,7 @@ import grpc
 
 from wheelhouse_local.google.calls import Google, LostReplyError
 from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.methods import SERVICES, Message, Method, methods
+from wheelhouse_local.google.methods import SERVICES, Message, Method
 from wheelhouse_local.google.resource_manager import PROJECTS, ResourceManager
 from wheelhouse_local.google.resource_manager import SERVICE as RESOURCE_MANAGER
 from wheelhouse_local.google.tls import server_credentials
@@ -41,7 +41,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries n
     def __init__(self, google: Google) -> None:
         self._google = google
         manager = ResourceManager(google.projects, google.policies)
-        self._methods = {**methods(google.registry, google.policies), **manager.methods()}
+        self._methods = {**google.methods, **manager.methods()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         service, _, name = handler_call_details.method.removeprefix("/").partition("/")
@@ -61,7 +61,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries n
                     label, _authorization(context), resource, method.permission, lambda who: method.run(who, request)
                 )
             except ApiError as error:
-                await context.abort(error.grpc, error.message)
+                await context.abort(error.grpc, error.message, error.trailer())
             except LostReplyError:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "Connection reset by the test.")
 
@@ -70,7 +70,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries n
     def _missing(self, label: str) -> Callable[..., Message]:
         async def answer(_request: bytes, context: grpc.aio.ServicerContext) -> Message:
             error = self._google.missing(label, _authorization(context), "", f"The method {label}")
-            await context.abort(error.grpc, error.message)
+            await context.abort(error.grpc, error.message, error.trailer())
 
         return answer
 

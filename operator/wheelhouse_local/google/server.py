@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +12,29 @@ from pathlib import Path
 from aiohttp import web
 
 from wheelhouse_local.constants import OWNER, PROJECT
-from wheelhouse_local.google import json_api, project, rest, rpc
+from wheelhouse_local.google import contents, json_api, project, rest, rpc
 from wheelhouse_local.google.calls import Google
+from wheelhouse_local.google.contents import Contents
 from wheelhouse_local.google.control import Control
+from wheelhouse_local.google.dependencies import Dependencies
 from wheelhouse_local.google.faults import Faults
+from wheelhouse_local.google.fetch import Fetcher
 from wheelhouse_local.google.identities import Identities
 from wheelhouse_local.google.index import Index
 from wheelhouse_local.google.kms import KeyManagement
+from wheelhouse_local.google.library import Library
 from wheelhouse_local.google.metadata import MetadataServer
+from wheelhouse_local.google.methods import methods
+from wheelhouse_local.google.packages import Packages
 from wheelhouse_local.google.policies import Policies
 from wheelhouse_local.google.projects import Projects
+from wheelhouse_local.google.public_index import PublicIndex
 from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.remote import RemoteProxy
 from wheelhouse_local.google.secret_manager import SecretManager
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.sts import KeySet, TokenService
+from wheelhouse_local.google.tls import server_credentials
 from wheelhouse_local.google.trace import Trace
 from wheelhouse_local.state import write_private
 
@@ -56,15 +66,24 @@ class Server:
         self._store = Store(data / "google.sqlite")
         policies, identities = Policies(self._store), Identities(self._store, time.time)
         projects = Projects(self._store, policies)
+        secrets = SecretManager(self._store, projects, policies, identities)
+        keys = KeyManagement(self._store, projects, policies, identities)
+        self.registry = registry = Registry(self._store, policies)
+        self._packages = Packages(self._store, data / "files")
+        self._fetcher = Fetcher(data / "ca.pem")
+        self._public = ""
+        proxy = RemoteProxy(self._store, self._packages, secrets, self._fetcher, lambda: f"{self._public}simple/")
+        self._library = Library(self._store, self._packages, proxy, projects, policies, identities.acting)
+        table = methods(registry, policies, Dependencies(projects, keys, secrets, self._library.problem))
         self.google = Google(
-            registry=Registry(self._store, policies),
+            methods={**table, **contents.methods(Contents(self._store, registry))},
             policies=policies,
             identities=identities,
             faults=Faults(),
             trace=Trace(data / "requests.jsonl"),
             projects=projects,
-            secrets=SecretManager(self._store, projects, policies, identities),
-            keys=KeyManagement(self._store, projects, policies, identities),
+            secrets=secrets,
+            keys=keys,
         )
         self._runners: list[web.AppRunner] = []
 
@@ -89,7 +108,9 @@ class Server:
         app.add_routes(rest.routes(google))
         api = await self._serve(app, before.get("artifactRegistry"))
         metadata = await self._serve(MetadataServer(google).app(), before.get("metadata"))
-        index = await self._serve(Index(google, self._store, data / "files").app(), before.get("index"))
+        pages = Index(google, self._store, self._packages, self._library).app()
+        index = await self._serve(pages, before.get("index"))
+        self._public, public_tls = await self._serve_public(before)
         wanted = _free(_port(before.get("artifactRegistryGrpc")))
         self._grpc, grpc_port = await rpc.serve(google, data, wanted)
         endpoints = {
@@ -100,6 +121,8 @@ class Server:
             **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms"), api),
             "metadata": metadata,
             "index": index,
+            "publicIndex": self._public,
+            "publicIndexTls": public_tls,
         }
         write_private(data / "endpoints.json", json.dumps(endpoints, indent=2) + "\n")
         return endpoints
@@ -109,6 +132,7 @@ class Server:
         await self._grpc.stop(grace=STOP_GRACE)
         for runner in self._runners:
             await runner.cleanup()
+        await self._fetcher.close()
         self._store.close()
         self.google.trace.close()
 
@@ -120,6 +144,19 @@ class Server:
         await site.start()
         host, port = runner.addresses[0][:2]
         return f"http://{host}:{port}/"
+
+    async def _serve_public(self, before: dict[str, str]) -> tuple[str, str]:
+        """The public index, in the clear and over TLS, since a Remote's own URL has to be https."""
+        data = self._configuration.data
+        server_credentials(data)
+        app = PublicIndex(self.google, self._packages, data).app()
+        plain = await self._serve(app, before.get("publicIndex"))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(data / "server.pem", data / "server-key.pem")
+        port = _free(_port(before.get("publicIndexTls")))
+        site = web.TCPSite(self._runners[-1], "127.0.0.1", port, ssl_context=context)
+        await site.start()
+        return plain, f"https://localhost:{self._runners[-1].addresses[-1][1]}/"
 
     def _owner_token(self) -> None:
         path = self._configuration.data / "owner-token"
