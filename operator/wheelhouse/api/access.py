@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from wheelhouse.api.meta import Conditions, Grammar, Model, NamespaceName, ObjectName, Timestamp, rule, rules
+from wheelhouse.api.meta import Conditions, Grammar, Model, NamespaceName, ObjectName, Role, Timestamp, rule, rules
 from wheelhouse.domain import names
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
@@ -20,13 +20,6 @@ _EMAIL = "write an e-mail address in lower case, like team@example.com"
 _GOOGLE_ACCOUNT = (
     "write the e-mail of a Google service account in lower case, like ci@my-project.iam.gserviceaccount.com"
 )
-
-
-class Role(StrEnum):
-    """What the subjects may do."""
-
-    READER = "Reader"
-    WRITER = "Writer"
 
 
 class SubjectKind(StrEnum):
@@ -144,8 +137,8 @@ class RepositoryAccessSpec(Model):
     """The repository. Immutable."""
 
     role: Role = Role.READER
-    """`Reader` (default) may install, `Writer` may also upload. From another namespace than the repository's only
-    `Reader`."""
+    """`Reader` (default) may install, `Writer` may also upload, `RepoAdmin` may also delete versions and packages. From
+    another namespace than the repository's only those that its `accessFrom.roles` names."""
 
     subjects: Annotated[list[Subject], Field(max_length=100)] | None = None
     """Who is granted the role."""

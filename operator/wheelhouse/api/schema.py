@@ -25,6 +25,8 @@ _KEPT = {
     "default",
     "minLength",
     "maxLength",
+    "minimum",
+    "maximum",
     "minItems",
     "maxItems",
     "maxProperties",
@@ -171,6 +173,7 @@ def _repository() -> Schema:
     columns = [
         _READY,
         _REASON,
+        _column("Mode", ".spec.mode", "Standard, Remote or Virtual"),
         _column("Location", ".spec.location", "Artifact Registry location"),
         _AGE,
         _column("Index", ".status.indexURL", "What pip installs from", wide=True),

@@ -17,11 +17,16 @@ class Role(StrEnum):
 
     READER = "Reader"
     WRITER = "Writer"
+    REPO_ADMIN = "RepoAdmin"
 
     @property
     def iam(self) -> str:
         """The predefined role's name in IAM."""
-        return {Role.READER: "roles/artifactregistry.reader", Role.WRITER: "roles/artifactregistry.writer"}[self]
+        return {
+            Role.READER: "roles/artifactregistry.reader",
+            Role.WRITER: "roles/artifactregistry.writer",
+            Role.REPO_ADMIN: "roles/artifactregistry.repoAdmin",
+        }[self]
 
     @property
     def uploads(self) -> bool:
