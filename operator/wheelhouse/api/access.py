@@ -83,7 +83,7 @@ class Subject(Model):
     `GoogleServiceAccount`, `GoogleGroup`, `GoogleUser`: somebody outside the cluster; only in the repository's own
     namespace."""
 
-    name: Annotated[str, Field(min_length=1, max_length=512)]
+    name: Annotated[str, Field(max_length=512)]
     """The ServiceAccount's name, or an e-mail address in lower case."""
 
     @model_validator(mode="after")

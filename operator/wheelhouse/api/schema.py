@@ -23,7 +23,6 @@ _KEPT = {
     "description",
     "format",
     "default",
-    "minLength",
     "maxLength",
     "minimum",
     "maximum",
