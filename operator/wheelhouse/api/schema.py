@@ -73,6 +73,9 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str
     if unknown:
         raise UnsayableError(f"{where}: Kubernetes has no {', '.join(sorted(unknown))}")
     schema: Schema = {key: node[key] for key in node if key in _KEPT and not (key == "default" and node[key] is None)}
+    if "description" in schema:
+        # A docstring is broken into lines where the source is; `kubectl explain` breaks lines where the terminal is.
+        schema["description"] = " ".join(schema["description"].split())
     if "properties" in node:
         schema["properties"] = {
             name: _convert(child, definitions, f"{where}.{name}") for name, child in node["properties"].items()
