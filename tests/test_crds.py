@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from unittest.mock import ANY
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from wheelhouse.api.meta import Model
 from wheelhouse.api.schema import UnsayableError, crds, render, structural
@@ -49,6 +50,7 @@ def test_every_field_is_documented(kind: str) -> None:
     fields = [(where, node) for where, node, _ in declared(kind) if not where.endswith(("[]", ".*"))]
     assert len(fields) > 10
     assert [where for where, node in fields if not node.get("description", "").strip()] == []
+    assert [where for where, node in fields if "\n" in node["description"]] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -62,6 +64,24 @@ def test_every_string_list_and_map_is_bounded(kind: str) -> None:
         or ("additionalProperties" in node and "maxProperties" not in node)
     ]
     assert unbounded == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_number_of_a_spec_is_bounded(kind: str) -> None:
+    """What a user writes as a number fits the field of Google's API that it is sent in."""
+    numbers = [(where, node) for where, node, _ in declared(kind) if node["type"] == "integer"]
+    assert numbers
+    unbounded = [where for where, node in numbers if not {"minimum", "maximum"} <= set(node)]
+    assert [where for where in unbounded if where.startswith("spec")] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keys_of_list_maps_are_required(kind: str) -> None:
+    """Server-side apply merges such lists by key, so every item has one."""
+    lists = [(where, node) for where, node, _ in declared(kind) if node.get("x-kubernetes-list-type") == "map"]
+    assert lists
+    for where, node in lists:
+        assert set(node["x-kubernetes-list-map-keys"]) <= set(node["items"]["required"]), where
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,6 +128,47 @@ def test_lists_of_the_ledger_are_atomic_and_conditions_a_map() -> None:
     assert status["grants"]["x-kubernetes-list-type"] == "atomic"
     assert status["secret"]["properties"]["namespaces"]["x-kubernetes-list-type"] == "atomic"
     assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+    assert SCHEMAS["PythonRepository"]["properties"]["status"]["properties"]["managed"] == {
+        "type": "array",
+        "description": ANY,
+        "maxItems": 128,
+        "x-kubernetes-list-type": "atomic",
+        "items": {"type": "string", "maxLength": 128},
+    }
+
+
+def test_lists_of_a_spec_merge_by_name() -> None:
+    """Two appliers can each keep an upstream or a policy of their own, and a role stands there once."""
+    spec = SCHEMAS["PythonRepository"]["properties"]["spec"]["properties"]
+    lists = [spec["virtual"]["properties"]["upstreams"], spec["cleanup"]["properties"]["policies"]]
+    assert [each["x-kubernetes-list-map-keys"] for each in lists] == [["name"], ["name"]]
+    assert [each["default"] for each in lists] == [[], []]
+    assert spec["accessFrom"]["properties"]["roles"]["x-kubernetes-list-type"] == "set"
+
+
+def test_columns_of_a_repository() -> None:
+    """`kubectl get` shows the state first, and with `-o wide` what is long."""
+    columns = crds()["pythonrepositories.wheelhouse.dev"]["spec"]["versions"][0]["additionalPrinterColumns"]
+    shown = {wide: [c["name"] for c in columns if bool(c.get("priority")) is wide] for wide in (False, True)}
+    assert shown == {False: ["Ready", "Reason", "Mode", "Location", "Age"], True: ["Index", "Accesses", "Message"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("virtual.upstreams", "Consent is transitive"),
+        ("accessFrom.namespaceSelector", "An empty selector (`{}`) means every namespace"),
+        ("cleanup", "`Keep` alone deletes nothing"),
+        ("labels", "Keys that start with `wheelhouse`"),
+        ("remote.credentials.passwordSecretVersion", "wheelhouse.dev/upstream-secrets"),
+    ],
+)
+def test_descriptions_say_what_surprises(field: str, words: str) -> None:
+    """What a user could not guess from the field's name stands in `kubectl explain`."""
+    node = SCHEMAS["PythonRepository"]["properties"]["spec"]
+    for name in field.split("."):
+        node = node["properties"][name]
+    assert words in node["description"]
 
 
 class Union(Model):
@@ -123,7 +184,14 @@ class Pattern(BaseModel):
     pair: tuple[int, int]
 
 
-@pytest.mark.parametrize("model", [Union, Pattern])
+class Exclusive(Model):
+    """Says what Kubernetes says otherwise: its exclusiveMinimum is a flag, not a number."""
+
+    count: Annotated[int, Field(gt=0)]
+    """How many."""
+
+
+@pytest.mark.parametrize("model", [Union, Pattern, Exclusive])
 def test_what_kubernetes_cannot_say_raises(model: Any) -> None:
     """A model that no structural schema can express is an error, not a schema that says less."""
     with pytest.raises(UnsayableError):

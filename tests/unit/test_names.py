@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wheelhouse.domain import names
 from wheelhouse.domain.names import (
     ObjectKey,
     RepositoryName,
@@ -137,6 +139,149 @@ def test_a_megabyte_is_refused_at_once(grammar: Grammar) -> None:
     """A long text neither passes nor makes the expression backtrack for long."""
     for text in ("a" * 1_000_000, "a." * 200_000, "a-" * 200_000, "a@" + "a." * 200_000):
         assert not grammar(text)
+
+
+KEY = "projects/acme-keys/locations/us-central1/keyRings/packages/cryptoKeys/wheels"
+SECRET = "projects/acme-packages/secrets/password/versions/1"
+INDEX = "https://packages.example.com/simple/"
+# Pattern, length, what is good, and what is not.
+COMPOSED: dict[str, tuple[str, int, list[str], list[str]]] = {
+    "full repository name": (
+        names.REPOSITORY,
+        names.REPOSITORY_LENGTH,
+        ["projects/a12345/locations/us/repositories/r", "projects/x.y:a12345/locations/us/repositories/r"],
+        [
+            "projects/a12345/locations/us/repositories/r/packages/p",
+            "projects/system:masters/locations/us/repositories/r",
+        ],
+    ),
+    "key": (
+        names.KMS_KEY,
+        names.KMS_KEY_LENGTH,
+        [KEY, KEY.replace("packages", "A_b-9"), KEY.replace("us-central1", "europe")],
+        [f"{KEY}/cryptoKeyVersions/1", KEY.replace("wheels", "a.b"), KEY.replace("packages", "x" * 64)],
+    ),
+    "secret version": (
+        names.SECRET_VERSION,
+        names.SECRET_VERSION_LENGTH,
+        [SECRET, SECRET.replace("/1", "/latest"), SECRET.replace("/1", "/1000000")],
+        [SECRET.replace("/1", "/0"), SECRET.replace("/1", "/-1"), SECRET.replace("/versions/1", "")],
+    ),
+    "URL": (
+        names.HTTPS_URL,
+        names.URL_LENGTH,
+        [INDEX, "https://a", "https://a:8443/", "https://0.a.example/..b/.c/...", "https://x/a..b/c.."],
+        [
+            "https://1/",
+            "https://a.1/",
+            "https://0x1/",
+            "https://a/..",
+            "https://a/b/../c",
+            "https://a/.",
+            "https://a:0/",
+        ],
+    ),
+    "age": (names.AGE, names.AGE_LENGTH, ["0s", "30d", "999999h", "5m"], ["d", "1", "1w", "1.5h", "1h1h", "1000000s"]),
+    "prefix": (names.VERSION_PREFIX, names.VERSION_PREFIX_LENGTH, ["acme-", "1!0.+_"], ["*", "a b", "a" * 129]),
+    "item": (names.ITEM_NAME, names.ITEM_NAME_LENGTH, ["a", "-", "0-a", "a" * 63], ["A", "a_b", "a.b", "a" * 64]),
+    "user name": (names.USERNAME, names.USERNAME_LENGTH, ["!", "a@b:c~", "x" * 128], ["a b", "é", "\x7f", "x" * 129]),
+}
+PARTS = pytest.mark.parametrize(
+    ("pattern", "length", "good", "bad"), [pytest.param(*row, id=name) for name, row in COMPOSED.items()]
+)
+
+
+@PARTS
+def test_what_is_composed_of_names(pattern: str, length: int, good: list[str], bad: list[str]) -> None:
+    """Each part obeys its own grammar, none is missing, and nothing stands around them."""
+    for text in good:
+        assert names.matches(pattern, text, length), text
+        for tail in ("\n", "\r", "\0", " ", "\x85", "\xa0", "\u2028", "é"):
+            assert not names.matches(pattern, text + tail, length), text + tail
+            assert not names.matches(pattern, tail + text, length), tail + text
+    for text in (*bad, ""):
+        assert not names.matches(pattern, text, length), text
+
+
+@PARTS
+def test_a_composed_megabyte_is_refused_at_once(pattern: str, length: int, good: list[str], bad: list[str]) -> None:
+    """No expression backtracks for long, even where the length is not looked at first."""
+    assert good
+    assert bad
+    for text in (good[0] + "/" * 50_000 + "\n", good[0] + "a." * 50_000 + "\n", "https://" + "a." * 50_000 + "\n"):
+        assert not names.matches(pattern, text, len(text))
+        assert not names.matches(pattern, text, length)
+
+
+@given(st.text(alphabet="projectslain/.:-0129uswERk", max_size=80) | st.text(max_size=40))
+def test_no_part_of_a_full_name_exceeds_its_length(text: str) -> None:
+    """What passes as a full name is read by `parse`, which looks at each part."""
+    full = f"projects/{text}/locations/us/repositories/r"
+    assert names.matches(names.REPOSITORY, full, names.REPOSITORY_LENGTH) == (RepositoryName.parse(full) is not None)
+
+
+def test_the_longest_project_fits_into_every_full_name() -> None:
+    """Where a full name has its greatest length, its project has at most its own."""
+    shortest = [
+        (names.REPOSITORY_LENGTH, "projects//locations/us/repositories/r"),
+        (names.KMS_KEY_LENGTH, "projects//locations/us/keyRings/r/cryptoKeys/k"),
+        (names.SECRET_VERSION_LENGTH, "projects//secrets/s/versions/1"),
+    ]
+    assert [length - len(rest) for length, rest in shortest] == [names.PROJECT_LENGTH] * 3
+
+
+@given(data=st.data(), smuggled=st.text(alphabet=st.characters(max_codepoint=0x24F) | st.just("/"), max_size=3))
+def test_a_url_that_passes_goes_where_it_seems_to(data: st.DataObject, smuggled: str) -> None:
+    """Whatever is put into a good URL, what passes has one reading: https, a host name, no user, a plain path."""
+    good = data.draw(st.sampled_from([INDEX, "https://a.example:8443/x/..y/z", "https://localhost"]))
+    place = data.draw(st.integers(min_value=0, max_value=len(good)))
+    text = good[:place] + smuggled + good[place:]
+    if not names.matches(names.HTTPS_URL, text, names.URL_LENGTH):
+        return
+    parts = urlsplit(text)
+    assert (parts.scheme, parts.username, parts.password, parts.query, parts.fragment) == ("https", None, None, "", "")
+    assert parts.hostname
+    assert parts.hostname == parts.hostname.lower()
+    assert re.fullmatch("[a-z0-9.-]+", parts.hostname)
+    assert not re.fullmatch("[0-9]+|0x[0-9a-f]*", parts.hostname.rpartition(".")[2])
+    assert parts.port is None or 1 <= parts.port <= 65535
+    assert not {".", ".."} & set(parts.path.split("/"))
+    assert urljoin(text, parts.path) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("team", True, True),
+        ("équipe", True, True),
+        ("部门", True, True),
+        ("a-1_٣", True, True),
+        ("a" * 63, True, True),
+        ("1st", False, True),
+        ("_a", False, True),
+        ("-a", False, True),
+        ("", False, True),
+        ("a" * 64, False, False),
+        ("Team", False, False),
+        ("É", False, False),
+        ("ǅ", False, False),
+        ("ʰ", False, False),
+        ("a.b", False, False),
+        ("a/b", False, False),
+        ("a\n", False, False),
+        ("a\u200d", False, False),
+        ("e\u0301", False, False),
+    ],
+)
+def test_labels_of_google(text: str, key: bool, value: bool) -> None:
+    """Letters that are lower-case or have no case, digits, `_` and `-`; a key begins with a letter."""
+    assert (names.is_label_key(text), names.is_label_value(text)) == (key, value)
+
+
+@pytest.mark.parametrize(("key", "ours"), [("wheelhouse", True), ("wheelhouse-object", True), ("my-wheelhouse", False)])
+def test_our_labels_are_ours(key: str, ours: bool) -> None:
+    """Every key with our prefix, also such as no version writes yet."""
+    assert names.is_our_label(key) is ours
 
 
 PROJECTS = st.from_regex(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", fullmatch=True)

@@ -83,7 +83,7 @@ class Subject(Model):
     `GoogleServiceAccount`, `GoogleGroup`, `GoogleUser`: somebody outside the cluster; only in the repository's own
     namespace."""
 
-    name: Annotated[str, Field(min_length=1, max_length=512)]
+    name: Annotated[str, Field(max_length=512)]
     """The ServiceAccount's name, or an e-mail address in lower case."""
 
     @model_validator(mode="after")
@@ -137,8 +137,8 @@ class RepositoryAccessSpec(Model):
     """The repository. Immutable."""
 
     role: Role = Role.READER
-    """`Reader` (default) may install, `Writer` may also upload. From another namespace than the repository's only
-    `Reader`."""
+    """`Reader` (default) may install, `Writer` may also upload, `RepoAdmin` may also delete versions and packages. From
+    another namespace than the repository's only those that its `accessFrom.roles` names."""
 
     subjects: Annotated[list[Subject], Field(max_length=100)] | None = None
     """Who is granted the role."""

@@ -1,137 +1,117 @@
-"""Cleanup policies: which versions Artifact Registry deletes by itself."""
+"""Cleanup policies: which versions Artifact Registry deletes by itself, and which it keeps."""
 
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from wheelhouse.api.meta import Grammar, Model, rule, rules
+from wheelhouse.api.meta import ITEM_NAME, ByName, Flag, Grammar, Model, demand, rule, rules
 from wheelhouse.domain import names
 
-_ONE_SELECTION = "set either condition or mostRecentVersions, and not both"
-_KEEP_ONLY = "mostRecentVersions can only be kept: set action to Keep, or use a condition"
-_SOME_CONDITION = (
-    "set at least one of olderThan, newerThan, packageNamePrefixes and versionNamePrefixes: an empty condition would"
-    " select every version"
+_ONE_CHOICE = "set exactly one of condition and mostRecentVersions in each policy"
+_KEEP_ONLY = "mostRecentVersions chooses what to keep: set action to Keep, or use condition"
+_EMPTY = (
+    "name at least one of olderThan, newerThan, packageNamePrefixes and versionNamePrefixes: an empty condition would"
+    " match every version"
+)
+_AGE = Grammar(names.AGE, names.AGE_LENGTH, "write an age of at most six digits and one of s, m, h and d, like 30d")
+_PREFIX = Grammar(
+    names.VERSION_PREFIX,
+    names.VERSION_PREFIX_LENGTH,
+    "write the beginning of a name: 1 to 128 letters, digits and . _ + ! -, like acme-",
 )
 
-Duration = Annotated[str, Grammar(names.DURATION, 7, "write a duration of up to six digits and s, m, h or d, like 30d")]
-Prefixes = Annotated[
-    list[
-        Annotated[
-            str,
-            Grammar(names.PREFIX, 128, "write a prefix of letters, digits, '.', '_', '+', '!' and '-', at most 128"),
-        ]
-    ],
-    Field(min_length=1, max_length=64),
-]
+Age = Annotated[str, _AGE]
+Prefixes = Annotated[list[Annotated[str, _PREFIX]], Field(max_length=100)]
 
 
 class CleanupAction(StrEnum):
-    """What happens to the versions that a policy selects."""
+    """What is done with the versions that a policy chooses."""
 
     DELETE = "Delete"
     KEEP = "Keep"
 
 
 class CleanupCondition(Model):
-    """Which versions a policy selects: those that meet everything that is set."""
+    """Which versions are meant: those that fit all that is said here."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "has(self.olderThan) || has(self.newerThan) || has(self.packageNamePrefixes)"
-                " || has(self.versionNamePrefixes)",
-                _SOME_CONDITION,
+                "has(self.olderThan) || has(self.newerThan)"
+                " || (has(self.packageNamePrefixes) && size(self.packageNamePrefixes) > 0)"
+                " || (has(self.versionNamePrefixes) && size(self.versionNamePrefixes) > 0)",
+                _EMPTY,
             )
         )
     )
 
-    older_than: Duration | None = None
-    """Versions that were uploaded longer ago, like `30d`."""
+    older_than: Age | None = None
+    """Versions uploaded longer ago than this, like `30d`; units are `s`, `m`, `h` and `d`."""
 
-    newer_than: Duration | None = None
-    """Versions that were uploaded since, like `12h`."""
+    newer_than: Age | None = None
+    """Versions uploaded less long ago than this, like `12h`."""
 
     package_name_prefixes: Prefixes | None = None
-    """Packages whose name starts with one of these."""
+    """Versions of packages whose name starts with one of these."""
 
     version_name_prefixes: Prefixes | None = None
-    """Versions that start with one of these, like `0.0.`."""
+    """Versions that start with one of these, like `0.`."""
 
     @model_validator(mode="after")
-    def _some_condition(self) -> Self:
-        if not any((self.older_than, self.newer_than, self.package_name_prefixes, self.version_name_prefixes)):
-            raise ValueError(_SOME_CONDITION)
+    def _says_something(self) -> Self:
+        demand(any((self.older_than, self.newer_than, self.package_name_prefixes, self.version_name_prefixes)), _EMPTY)
         return self
 
 
 class MostRecentVersions(Model):
     """The newest versions of each package."""
 
-    keep_count: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
-    """How many versions of each package."""
+    keep_count: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+    """How many versions of each package are kept."""
 
     package_name_prefixes: Prefixes | None = None
-    """Packages whose name starts with one of these; default: all."""
+    """Only packages whose name starts with one of these. Default: all packages."""
 
 
 class CleanupPolicy(Model):
-    """One policy."""
+    """One rule of the cleanup."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule("has(self.condition) != has(self.mostRecentVersions)", _ONE_SELECTION),
+            rule("has(self.condition) != has(self.mostRecentVersions)", _ONE_CHOICE),
             rule("!has(self.mostRecentVersions) || self.action == 'Keep'", _KEEP_ONLY),
         )
     )
 
-    name: Annotated[
-        str, Grammar(names.ENTRY_NAME, 63, "write a name of a-z, 0-9 and '-', at most 63, like old-versions")
-    ]
-    """The policy's name, its id in Artifact Registry."""
+    name: Annotated[str, ITEM_NAME]
+    """Its name in the repository."""
 
     action: CleanupAction
-    """`Delete` or `Keep`. A version that any policy keeps is not deleted; Keep alone deletes nothing."""
+    """`Delete` deletes the versions that it chooses, unless a `Keep` policy chooses them too. `Keep` alone deletes
+    nothing."""
 
     condition: CleanupCondition | None = None
-    """Which versions. Exactly one of `condition` and `mostRecentVersions` is set."""
+    """Which versions are chosen, by age and name. Instead of `mostRecentVersions`."""
 
     most_recent_versions: MostRecentVersions | None = None
-    """The newest versions of each package; only with `action: Keep`."""
+    """The newest versions of each package are chosen; only with `Keep`. Instead of `condition`."""
 
     @model_validator(mode="after")
-    def _selects(self) -> Self:
-        if (self.condition is None) == (self.most_recent_versions is None):
-            raise ValueError(_ONE_SELECTION)
-        if self.most_recent_versions is not None and self.action is not CleanupAction.KEEP:
-            raise ValueError(_KEEP_ONLY)
+    def _one_choice(self) -> Self:
+        demand((self.condition is None) != (self.most_recent_versions is None), _ONE_CHOICE)
+        demand(self.most_recent_versions is None or self.action is CleanupAction.KEEP, _KEEP_ONLY)
         return self
 
 
 class Cleanup(Model):
-    """All cleanup policies of a repository."""
+    """How the repository is kept small."""
 
-    dry_run: StrictBool = False
-    """Whether nothing is really deleted: Artifact Registry only writes to its audit log what it would. Default:
-    false."""
+    dry_run: Flag = False
+    """Whether Artifact Registry only logs what it would delete, in its audit log, and deletes nothing."""
 
-    policies: (
-        Annotated[
-            list[CleanupPolicy],
-            Field(
-                max_length=10,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-        ]
-        | None
-    ) = None
-    """The policies; others that are there go. Keep alone deletes nothing: it only excepts from what a Delete policy
-    selects."""
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        found = [policy.name for policy in self.policies or ()]
-        if len(set(found)) != len(found):
-            raise ValueError("policies: two have the same name")
-        return self
+    policies: Annotated[list[CleanupPolicy], ByName("give each cleanup policy a name of its own")] = Field(
+        default=[], max_length=10
+    )
+    """The policies; at most 10. They are all that the repository has: others are removed, and an empty list removes
+    every one. Policies with `Keep` alone delete nothing: they only protect versions from those with `Delete`."""

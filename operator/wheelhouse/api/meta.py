@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
@@ -26,10 +26,17 @@ def rules(*each: Rule) -> dict[str, Any]:
     return {"x-kubernetes-validations": [dict(one) for one in each]}
 
 
-def immutable(field: str, way_out: str) -> Rule:
-    """Refuses set → changed, set → unset and unset → set of one optional field of `spec`."""
+def immutable(field: str, way_out: str, *, within: str = "") -> Rule:
+    """Refuses set → changed, set → unset and unset → set of one optional field.
+
+    Args:
+        field: the field.
+        way_out: what to do instead of changing it.
+        within: the field's parent as the user shall read it, where that is not `spec`.
+    """
     unchanged = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
-    return rule(unchanged, f"{field} cannot be changed: {way_out}", fieldPath=f".{field}")
+    shown = f"{within}.{field}" if within else field
+    return rule(unchanged, f"{shown} cannot be changed: {way_out}", fieldPath=f".{field}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,45 @@ def checked(check: Callable[[Any], bool], message: str) -> AfterValidator:
     return AfterValidator(run)
 
 
+def demand(fits: bool, message: str) -> None:
+    """Refuse a combination of fields, in a model's validator, with the same sentence as the API server.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    if not fits:
+        raise ValueError(message)
+
+
+class _Named(Protocol):
+    """An item of a list whose items are told apart by name."""
+
+    @property
+    def name(self) -> str:
+        """The item's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """A list whose items have names of their own: server-side apply merges it by them."""
+
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self, source: type[list[_Named]], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+
+    def _check(self, items: list[_Named]) -> list[_Named]:
+        demand(len({each.name for each in items}) == len(items), self.message)
+        return items
+
+
 class Model(BaseModel):
     """Base of all models: camelCase in manifests, docstrings of fields as descriptions, nothing unknown."""
 
@@ -78,13 +124,10 @@ class Model(BaseModel):
     )
 
 
-class Role(StrEnum):
-    """What a RepositoryAccess may ask for."""
-
-    READER = "Reader"
-    WRITER = "Writer"
-    REPO_ADMIN = "RepoAdmin"
-
+Flag = Annotated[bool, Strict()]
+ITEM_NAME = Grammar(
+    names.ITEM_NAME, names.ITEM_NAME_LENGTH, "write a name of 1 to 63 of a-z, 0-9 and '-', like from-pypi"
+)
 
 ObjectName = Annotated[
     str,
@@ -116,6 +159,14 @@ _LABEL_VALUE = Grammar(
 
 LabelKey = Annotated[str, _LABEL_KEY]
 LabelValue = Annotated[str, _LABEL_VALUE]
+
+
+class Role(StrEnum):
+    """What the subjects of a RepositoryAccess may do."""
+
+    READER = "Reader"
+    WRITER = "Writer"
+    REPO_ADMIN = "RepoAdmin"
 
 
 class SelectorOperator(StrEnum):

@@ -1,105 +1,108 @@
-"""Remote and Virtual repositories: where they get their packages from."""
+"""Remote and Virtual: where a PythonRepository takes its packages from when nobody uploads to it."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from wheelhouse.api.meta import Grammar, Model, NamespaceName, ObjectName, immutable, rule, rules
+from wheelhouse.api.meta import (
+    ITEM_NAME,
+    ByName,
+    Flag,
+    Grammar,
+    Model,
+    NamespaceName,
+    ObjectName,
+    demand,
+    immutable,
+    rule,
+    rules,
+)
 from wheelhouse.domain import names
 
-INT32 = 2**31
-_NEW_REMOTE = "declare a new PythonRepository for another upstream: Artifact Registry fixes it at creation"
-_ONE_SOURCE = "set either upstream (PyPI) or url, and not both"
-_ONE_REPOSITORY = "set either repositoryRef or repository (a full name), and not both"
+NEW_OBJECT = (
+    "declare a new PythonRepository; or delete this one with deletionPolicy Orphan, and let a new one adopt the"
+    " repository with adoptionPolicy IfUnmanaged"
+)
 
-RepositoryFullName = Annotated[
-    str,
-    Grammar(
-        names.REPOSITORY,
-        names.RESOURCE_LENGTH,
-        "write a repository's full name, like projects/acme/locations/us-central1/repositories/team-wheels",
-    ),
-]
+_ONE_SOURCE = "set exactly one of remote.upstream and remote.url"
+_ONE_REPOSITORY = "set exactly one of repositoryRef and repository in each upstream"
+_USERNAME = Grammar(
+    names.USERNAME, names.USERNAME_LENGTH, "write a user name of 1 to 128 printable ASCII characters without spaces"
+)
+_SECRET_VERSION = Grammar(
+    names.SECRET_VERSION,
+    names.SECRET_VERSION_LENGTH,
+    "write a secret version, like projects/acme-packages/secrets/upstream-password/versions/1, or …/versions/latest",
+)
+_URL = Grammar(
+    names.HTTPS_URL,
+    names.URL_LENGTH,
+    "write an https URL with a host name in lower case, like https://packages.example.com/simple/, without user,"
+    " query, fragment, % or .. in it",
+)
+_REPOSITORY = Grammar(
+    names.REPOSITORY,
+    names.REPOSITORY_LENGTH,
+    "write a full repository name, like projects/acme-packages/locations/us-central1/repositories/team-wheels",
+)
 
 
 class Mode(StrEnum):
-    """How a repository comes by its packages."""
+    """What kind of repository it is."""
 
     STANDARD = "Standard"
     REMOTE = "Remote"
     VIRTUAL = "Virtual"
 
 
-class PublicIndex(StrEnum):
-    """A public index that Artifact Registry knows by name."""
+class PublicUpstream(StrEnum):
+    """Public indexes that Artifact Registry knows by name."""
 
     PYPI = "PyPI"
 
 
 class RemoteCredentials(Model):
-    """What Google's service agent shows to the upstream."""
+    """What Artifact Registry signs in to the upstream with."""
 
-    username: Annotated[
-        str,
-        Grammar(names.USERNAME, 128, "write a user name of printable ASCII characters without spaces, at most 128"),
-    ]
-    """The user name that the upstream knows."""
+    username: Annotated[str, _USERNAME]
+    """The user name, like `_token`."""
 
-    password_secret_version: Annotated[
-        str,
-        Grammar(
-            names.SECRET_VERSION,
-            names.RESOURCE_LENGTH,
-            "write a version of a secret in Secret Manager, like projects/acme/secrets/mirror/versions/1 (or latest)",
-        ),
-    ]
-    """The password, as a version of a secret in Secret Manager: `projects/P/secrets/S/versions/V`. Google's service
-    agent reads the secret and sends it to the upstream, so the Namespace must list it in its annotation
-    `wheelhouse.dev/upstream-secrets`."""
+    password_secret_version: Annotated[str, _SECRET_VERSION]
+    """The version of a secret in Secret Manager that holds the password: `projects/P/secrets/S/versions/V`. Google's
+    service agent for Artifact Registry reads it and sends it to `url`, so the Namespace must list the secret in its
+    annotation `wheelhouse.dev/upstream-secrets`."""
 
 
 class Remote(Model):
-    """The upstream of a Remote repository."""
+    """Where a remote repository takes its packages from; it caches what was asked for."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule("has(self.upstream) != has(self.url)", _ONE_SOURCE),
-            immutable("upstream", _NEW_REMOTE),
-            immutable("url", _NEW_REMOTE),
+            immutable("upstream", NEW_OBJECT, within="remote"),
+            immutable("url", NEW_OBJECT, within="remote"),
         )
     )
 
-    upstream: PublicIndex | None = None
-    """`PyPI`, the public index. Immutable. Exactly one of `upstream` and `url` is set."""
+    upstream: PublicUpstream | None = None
+    """A public index by name: `PyPI`. Instead of `url`. Immutable."""
 
-    url: (
-        Annotated[
-            str,
-            Grammar(
-                names.URL,
-                names.URL_LENGTH,
-                "write an https URL with a host name and a plain path, like https://wheels.example.com/simple (no user,"
-                " query, fragment, % escape, IP address or '..')",
-            ),
-        ]
-        | None
-    ) = None
-    """The https URL of another index. Immutable. The URL of a repository of Artifact Registry
-    (`https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY/`) needs the consent that an upstream of a Virtual repository
-    needs, since Google reads it as the project's service agent."""
+    url: Annotated[str, _URL] | None = None
+    """The URL of another index, https only, like `https://packages.example.com/simple/`. Instead of `upstream`.
+    A repository of Artifact Registry (`*.pkg.dev`) must be one that this namespace may read. Immutable."""
 
     credentials: RemoteCredentials | None = None
-    """What the upstream asks for; default: nothing. May be changed, and removed."""
+    """User name and password for the upstream. Default: none are sent."""
 
-    validate_upstream: StrictBool = True
-    """Whether Artifact Registry tries the upstream when the repository is created or its credentials change. Default:
-    true. Never compared with what is there."""
+    validate_upstream: Flag = True
+    """Whether Artifact Registry asks the upstream when the repository is created or its credentials change, and refuses
+    it if it does not answer. Default: true. It is never compared with what stands in Artifact Registry."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.upstream is None) == (self.url is None):
-            raise ValueError(_ONE_SOURCE)
+        demand((self.upstream is None) != (self.url is None), _ONE_SOURCE)
         return self
 
 
@@ -110,58 +113,49 @@ class UpstreamReference(Model):
     """The PythonRepository's name."""
 
     namespace: NamespaceName | None = None
-    """Its namespace; default: this object's own. Another namespace's repository must let this one read it with
+    """Its namespace; default: this object's own. Another namespace's repository must let this namespace in with
     `accessFrom`."""
 
 
 class Upstream(Model):
-    """One upstream of a Virtual repository."""
+    """One repository that a virtual repository reads."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(rule("has(self.repositoryRef) != has(self.repository)", _ONE_REPOSITORY))
     )
 
-    name: Annotated[str, Grammar(names.ENTRY_NAME, 63, "write a name of a-z, 0-9 and '-', at most 63, like private")]
-    """A name for the upstream, its id in Artifact Registry."""
+    name: Annotated[str, ITEM_NAME]
+    """A name for it within this repository."""
 
-    priority: Annotated[StrictInt, Field(ge=-INT32, le=INT32 - 1)]
-    """Of equal versions the upstream with the larger priority serves its file. A higher version wins wherever it is, so
-    priority does not keep a public package from standing in for a private one."""
+    priority: Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+    """Which upstream serves a version that several have: the one with the highest number. It decides between equal
+    versions only: a higher version from any upstream still wins where a client asks for a range."""
 
     repository_ref: UpstreamReference | None = None
-    """The upstream as a PythonRepository. Exactly one of `repositoryRef` and `repository` is set."""
+    """The upstream as a PythonRepository. Instead of `repository`."""
 
-    repository: RepositoryFullName | None = None
-    """The upstream by its full name in Artifact Registry. It must be in a project that is allowed for this namespace,
-    and not be managed by another namespace's PythonRepository that does not let this one read; others only where the
-    Namespace lists them in its annotation `wheelhouse.dev/upstreams`."""
+    repository: Annotated[str, _REPOSITORY] | None = None
+    """The upstream by its full name in Google, `projects/P/locations/L/repositories/R`. Instead of `repositoryRef`. Its
+    project must be allowed for the namespace, or the Namespace must list the repository in its annotation
+    `wheelhouse.dev/upstreams`."""
 
     @model_validator(mode="after")
     def _one_repository(self) -> Self:
-        if (self.repository_ref is None) == (self.repository is None):
-            raise ValueError(_ONE_REPOSITORY)
+        demand((self.repository_ref is None) != (self.repository is None), _ONE_REPOSITORY)
         return self
 
 
 class Virtual(Model):
-    """The upstreams of a Virtual repository."""
+    """What a virtual repository reads."""
 
-    upstreams: (
-        Annotated[
-            list[Upstream],
-            Field(
-                max_length=30,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-        ]
-        | None
-    ) = None
-    """The repositories that this one shows as one, in its own location; default: none. Consent is transitive: whoever
-    may read the Virtual repository reads its upstreams through it."""
+    upstreams: Annotated[list[Upstream], ByName("give each upstream a name of its own")] = Field(
+        default=[], max_length=30
+    )
+    """The repositories that are served under this one's address, all in this one's location; at most 30. Consent is
+    transitive: whoever may read this repository reads everything in its upstreams through it, without any grant on
+    them. An upstream that is not permitted is left out, and the others are served."""
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        found = [upstream.name for upstream in self.upstreams or ()]
-        if len(set(found)) != len(found):
-            raise ValueError("upstreams: two have the same name")
-        return self
+
+def in_location(upstreams: Iterable[Upstream], location: str) -> bool:
+    """Whether every upstream that is given by its full name is in this location."""
+    return all(each.repository is None or f"/locations/{location}/" in each.repository for each in upstreams)

@@ -11,8 +11,7 @@ import yaml
 
 from wheelhouse.api.access import RepositoryAccessSpec, RepositoryAccessStatus
 from wheelhouse.api.meta import Model, Rule, rule
-from wheelhouse.api.repository import PythonRepositorySpec
-from wheelhouse.api.repository_status import PythonRepositoryStatus
+from wheelhouse.api.repository import PythonRepositorySpec, PythonRepositoryStatus
 from wheelhouse.domain import names
 
 GROUP, VERSION = "wheelhouse.dev", "v1alpha1"
@@ -24,12 +23,11 @@ _KEPT = {
     "description",
     "format",
     "default",
-    "minLength",
     "maxLength",
-    "minItems",
-    "maxItems",
     "minimum",
     "maximum",
+    "minItems",
+    "maxItems",
     "maxProperties",
     "required",
     "x-kubernetes-validations",
@@ -75,6 +73,9 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str
     if unknown:
         raise UnsayableError(f"{where}: Kubernetes has no {', '.join(sorted(unknown))}")
     schema: Schema = {key: node[key] for key in node if key in _KEPT and not (key == "default" and node[key] is None)}
+    if "description" in schema:
+        # A docstring is broken into lines where the source is; `kubectl explain` breaks lines where the terminal is.
+        schema["description"] = " ".join(schema["description"].split())
     if "properties" in node:
         schema["properties"] = {
             name: _convert(child, definitions, f"{where}.{name}") for name, child in node["properties"].items()

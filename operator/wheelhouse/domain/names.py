@@ -25,27 +25,40 @@ EMAIL = rf"{_LOCAL_PART}@{_DNS_LABEL}(\.{_DNS_LABEL})+"
 SERVICE_ACCOUNT_EMAIL = (
     rf"{_LOCAL_PART}@([a-z][a-z0-9-]{{4,28}}[a-z0-9](\.{_DNS_LABEL})*\.iam|developer|appspot)\.gserviceaccount\.com"
 )
-# Full names: each part by its own grammar.
+_ID = "[a-zA-Z0-9_-]{1,63}"
 REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/{REPOSITORY_ID}"
-_RESOURCE_ID = "[a-zA-Z0-9_-]{1,63}"
-KMS_KEY = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/{_RESOURCE_ID}/cryptoKeys/{_RESOURCE_ID}"
-SECRET_VERSION = f"projects/{PROJECT}/secrets/{_RESOURCE_ID}/versions/([1-9][0-9]{{0,9}}|latest)"
-# An https URL that can hide nothing: lower-case host names (the last label is no number, so no IP address), an optional
-# port, and a path of plain segments, none of which is `.` or `..`; no user, query, fragment or escape.
-_SEGMENT = r"([.]?[A-Za-z0-9_~-][A-Za-z0-9._~-]*|[.][.][A-Za-z0-9_~.-]+)"
+KMS_KEY = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/{_ID}/cryptoKeys/{_ID}"
+SECRET_VERSION = f"projects/{PROJECT}/secrets/{_ID}/versions/([1-9][0-9]{{0,18}}|latest)"
+
+# The last label starts with a letter, as every top-level domain does: nothing that a resolver would read as an IP
+# address (127.0.0.1, 2130706433, 0x7f000001) is a host. A segment of the path is neither `.` nor `..`; RE2 cannot look
+# ahead, so the forms that begin with dots are told apart.
+_HOST = rf"({_DNS_LABEL}\.)*[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_TOP_LABEL = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
-URL = rf"https://({_DNS_LABEL}\.)*{_TOP_LABEL}(:{_PORT})?(/{_SEGMENT})*/?"
-DURATION = "[0-9]{1,6}[smhd]"
-ENTRY_NAME = "[a-z0-9-]{1,63}"
+_SEGMENT = r"(\.?\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\.\.\.[A-Za-z0-9._~-]*)?"
+HTTPS_URL = rf"https://{_HOST}(:{_PORT})?(/{_SEGMENT})*"
+
 USERNAME = r"[\x21-\x7e]{1,128}"
-PREFIX = "[A-Za-z0-9._+!-]{1,128}"
-# https://cloud.google.com/artifact-registry/docs/repositories/label-repos
+ITEM_NAME = "[a-z0-9-]{1,63}"
+VERSION_PREFIX = "[A-Za-z0-9._+!-]{1,128}"
+AGE = "[0-9]{1,6}(s|m|h|d)"
+
+# Labels of Artifact Registry: google.devtools.artifactregistry.v1.Repository.labels, international letters included.
+# These two are for the API server alone: Python's `re` knows no categories, so is_label_key and is_label_value ask
+# `unicodedata`.
 LABEL_KEY = r"[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}"
 LABEL_VALUE = r"[\p{Ll}\p{Lo}\p{N}_-]{0,63}"
-RESOURCE_LENGTH, URL_LENGTH, LABEL_LENGTH = 512, 1024, 63
+OUR_LABELS = "wheelhouse"
+"""What the keys of the operator's own labels start with."""
+
 PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
 DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
+# The longest full names in which the project cannot exceed its own length, whatever the other parts are.
+REPOSITORY_LENGTH, KMS_KEY_LENGTH, SECRET_VERSION_LENGTH = 290, 299, 283
+URL_LENGTH, USERNAME_LENGTH, ITEM_NAME_LENGTH, VERSION_PREFIX_LENGTH = 1024, 128, 63, 128
+# Longer than any age, so that the API server says what an age looks like instead of how long it may be.
+AGE_LENGTH = 32
+LABEL_LENGTH = 63
 
 
 _REGISTRY_HOST = "pkg.dev"
@@ -55,26 +68,6 @@ _REGISTRY_PATH = "/([^/]+)/([^/]+)(/simple)?/?"
 def matches(pattern: str, text: str, length: int) -> bool:
     """Whether the whole text has this form and at most this length."""
     return len(text) <= length and re.fullmatch(pattern, text) is not None
-
-
-def is_label_key(text: str) -> bool:
-    """Whether this is a label key of Artifact Registry: at most 63 characters, a letter that is no capital first."""
-    return _is_label(text) and text[:1] != "" and unicodedata.category(text[0]) in _LETTERS
-
-
-def is_label_value(text: str) -> bool:
-    """Whether this is a label value of Artifact Registry: at most 63 letters (no capitals), digits, - and _."""
-    return _is_label(text)
-
-
-_LETTERS = {"Ll", "Lo"}
-
-
-def _is_label(text: str) -> bool:
-    # re has no classes of Unicode: the same classes by their category.
-    return len(text) <= LABEL_LENGTH and all(
-        character in "_-" or unicodedata.category(character) in {*_LETTERS, "Nd", "Nl", "No"} for character in text
-    )
 
 
 def is_project(text: str) -> bool:
@@ -110,6 +103,27 @@ def is_email(text: str) -> bool:
 def is_google_service_account(text: str) -> bool:
     """Whether this is the e-mail of a Google service account, and nothing after it."""
     return matches(SERVICE_ACCOUNT_EMAIL, text, EMAIL_LENGTH)
+
+
+def is_label_key(text: str) -> bool:
+    """Whether this is a label key as Artifact Registry takes it: a lower-case or caseless letter first."""
+    return bool(text) and _is_letter(text[0]) and is_label_value(text)
+
+
+def is_label_value(text: str) -> bool:
+    """Whether this is a label value as Artifact Registry takes it: nothing, or letters without case, digits, `_-`."""
+    return len(text) <= LABEL_LENGTH and all(
+        _is_letter(each) or each in "_-" or unicodedata.category(each).startswith("N") for each in text
+    )
+
+
+def is_our_label(key: str) -> bool:
+    """Whether the key is one of those that the operator writes, which no user may set."""
+    return key.startswith(OUR_LABELS)
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character) in {"Ll", "Lo"}
 
 
 @dataclass(frozen=True, slots=True, order=True)

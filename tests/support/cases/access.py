@@ -1,0 +1,71 @@
+"""RepositoryAccess: values that are taken and values that are refused."""
+
+from typing import Any
+
+from support.cases.case import MISSING, Base, case, hostile
+
+ACCESS: dict[str, Any] = {
+    "repositoryRef": {"name": "team-wheels", "namespace": "data-platform"},
+    "subjects": [
+        {"kind": "ServiceAccount", "name": "wheels-reader"},
+        {"kind": "GoogleServiceAccount", "name": "ci@acme-packages.iam.gserviceaccount.com"},
+        {"kind": "GoogleGroup", "name": "team@acme.example"},
+        {"kind": "GoogleUser", "name": "ann@acme.example"},
+    ],
+    "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader"},
+}
+_BASE = Base("RepositoryAccess", "Access", ACCESS)
+
+_GRAMMARS = [
+    ("repositoryRef/name", "write a Kubernetes object name"),
+    ("repositoryRef/namespace", "write a namespace's name"),
+    ("subjects/0/name", "write the name of a Kubernetes ServiceAccount"),
+    ("subjects/1/name", "write the e-mail of a Google service account"),
+    ("subjects/2/name", "write an e-mail address in lower case"),
+    ("subjects/3/name", "write an e-mail address in lower case"),
+    ("secret/name", "write a Secret's name"),
+    ("secret/serviceAccountName", "write a Kubernetes object name"),
+]
+
+_TAKEN: list[tuple[str, Any]] = [
+    ("role", "Reader"),
+    ("role", "Writer"),
+    ("role", "RepoAdmin"),
+    ("repositoryRef", {"name": "team.wheels"}),
+    ("subjects/1/name", "123-compute@developer.gserviceaccount.com"),
+    ("subjects/1/name", "acme@appspot.gserviceaccount.com"),
+    ("subjects/2/name", "a.b+c_d-e%f@mail.acme.example"),
+    ("subjects", MISSING),
+    ("secret", MISSING),
+    ("secret", {"serviceAccountName": "other"}),
+    ("secret", {}),
+    ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 100),
+]
+
+_REFUSED: list[tuple[str, Any, str]] = [
+    ("repositoryRef", MISSING, "Required value"),
+    ("repositoryRef", {"namespace": "x"}, "Required value"),
+    ("role", "Owner", "Reader"),
+    ("role", "repoAdmin", "RepoAdmin"),
+    ("role", "", ""),
+    ("subjects/0/kind", "Principal", "ServiceAccount"),
+    ("subjects/0/kind", "User", ""),
+    ("subjects/0/name", "allUsers", "write the name of a Kubernetes ServiceAccount"),
+    ("subjects/0/name", "", ""),
+    ("subjects/2/name", "allAuthenticatedUsers", "write an e-mail address"),
+    ("subjects/2/name", "Team@acme.example", "write an e-mail address in lower case"),
+    ("subjects/2/name", "a..b@acme.example", "write an e-mail address"),
+    ("subjects/2/name", "team@localhost", "write an e-mail address"),
+    ("subjects/2/name", "team@-acme.example", "write an e-mail address"),
+    ("subjects/1/name", "ci@acme.example", "write the e-mail of a Google service account"),
+    ("subjects/1/name", "ci@x.iam.gserviceaccount.com.evil.com", "write the e-mail of a Google service account"),
+    ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 101, ""),
+    ("secret/name", "x" * 64, ""),
+    ("secret/name", "", "write a Secret's name"),
+]
+
+ACCESS_CASES = [
+    *(case(_BASE, place, value, None) for place, value in _TAKEN),
+    *(case(_BASE, place, value, words) for place, value, words in _REFUSED),
+    *(each for place, words in _GRAMMARS for each in hostile(_BASE, place, words)),
+]
