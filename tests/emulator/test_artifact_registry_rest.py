@@ -226,7 +226,7 @@ async def test_lists_come_in_pages(google: Emulated) -> None:
     [
         ("POST", f"{REPOSITORY}:reindex"),
         ("POST", f"{REPOSITORY}:getIamPolicy"),
-        ("GET", f"{REPOSITORY}/pythonPackages"),
+        ("GET", f"{REPOSITORY}/npmPackages"),
         ("GET", f"{PARENT}/operations"),
         ("GET", f"/v1beta2/{REPOSITORY}"),
         ("GET", f"{COLLECTION}?filter=name%3Dx"),

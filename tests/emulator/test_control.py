@@ -84,7 +84,8 @@ async def test_a_group_has_members(google: Emulated) -> None:
 
 async def test_faults_are_listed_and_cleared(google: Emulated) -> None:
     """A fault is shown as it was given, with what is left of it; the control routes never suffer one."""
-    fault = {"on": "*", "status": 503, "times": 2, "delay": 0.0, "dropReply": False}
+    fault = {"on": "*", "status": 503, "times": 2, "delay": 0.0, "dropReply": False, "retryAfter": 0.0}
+    fault |= {"operationDelay": 0.0, "operationError": ""}
     url = control(google, "fault")
     async with asking(google.owner) as ask:
         await ask("POST", url, fault)

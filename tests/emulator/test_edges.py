@@ -13,7 +13,7 @@ from google.cloud.location import locations_pb2
 from google.iam.v1 import iam_policy_pb2
 
 from wheelhouse_local.google import rpc
-from wheelhouse_local.google.methods import ARTIFACT_REGISTRY, SERVICES, methods
+from wheelhouse_local.google.methods import ARTIFACT_REGISTRY, SERVICES
 from wheelhouse_local.google.rest import RULES
 
 GET = "artifactregistry.repositories.get"
@@ -34,7 +34,7 @@ async def client(google: Emulated) -> AsyncIterator[Any]:
 
 def test_rest_has_every_method(google: Emulated) -> None:
     """No method is on one edge only."""
-    table = methods(google.server.google.registry, google.server.google.policies)
+    table = google.server.google.methods
     assert {rule.method for rule in RULES} == set(table)
     assert {SERVICES[method.service] for method in table.values()} == {name.partition(".")[0] for name in table}
 
@@ -126,13 +126,13 @@ async def test_what_is_missing_is_in_the_trace(google: Emulated) -> None:
     token = (("authorization", f"Bearer {google.token(OPERATOR)}"),)
     async with channel(google) as bare:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await bare.unary_unary(f"/{ARTIFACT_REGISTRY}/ListFiles")(b"", metadata=token)
-    assert caught.value.details() == "The method ArtifactRegistry.ListFiles is not part of this emulation of Google."
-    await refusal(google, "GET", f"{REPOSITORY}/files", OPERATOR)
+            await bare.unary_unary(f"/{ARTIFACT_REGISTRY}/ListTags")(b"", metadata=token)
+    assert caught.value.details() == "The method ArtifactRegistry.ListTags is not part of this emulation of Google."
+    await refusal(google, "GET", f"{REPOSITORY}/packages/a/tags", OPERATOR)
     lines = [(row["caller"], row["method"], row["resource"], row["status"]) for row in google.trace()]
     assert lines == [
-        (OPERATOR, "ArtifactRegistry.ListFiles", "", "UNIMPLEMENTED"),
-        (OPERATOR, "ArtifactRegistry.Unknown", f"/v1/{REPOSITORY}/files", "UNIMPLEMENTED"),
+        (OPERATOR, "ArtifactRegistry.ListTags", "", "UNIMPLEMENTED"),
+        (OPERATOR, "ArtifactRegistry.Unknown", f"/v1/{REPOSITORY}/packages/a/tags", "UNIMPLEMENTED"),
     ]
 
 

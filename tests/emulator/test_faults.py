@@ -89,6 +89,6 @@ async def test_a_failure_of_ours_is_no_success(google: Emulated, monkeypatch: py
     def broken(_name: str) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(google.server.google.registry, "get", broken)
+    monkeypatch.setattr(google.server.registry, "get", broken)
     assert (await rest(google, "GET", REPOSITORY)).status == 500
     assert google.trace()[-1]["status"] == "INTERNAL"

@@ -187,7 +187,7 @@ async def test_files_come_back_as_they_were(wheels: Emulated) -> None:
 async def test_a_deleted_repository_takes_its_packages_along(wheels: Emulated) -> None:
     """After delete and create the repository is empty, and takes the same filename again."""
     await wheels.upload()
-    wheels.server.google.registry.delete(REPOSITORY)
+    wheels.server.registry.delete(REPOSITORY)
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 403
     wheels.create()
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 403

@@ -17,9 +17,8 @@ from wheelhouse_local.google.store import Store
 
 PARENT, _, ID = REPOSITORY.partition("/repositories/")
 PYTHON, DOCKER = ar.Repository.Format.PYTHON, ar.Repository.Format.DOCKER
-VIRTUAL = ar.Repository.Mode.VIRTUAL_REPOSITORY
+VIRTUAL, REMOTE = ar.Repository.Mode.VIRTUAL_REPOSITORY, ar.Repository.Mode.REMOTE_REPOSITORY
 Scanning = ar.Repository.VulnerabilityScanningConfig
-INHERITED = Scanning.EnablementConfig.INHERITED
 ACTIVE, DISABLED = Scanning.EnablementState.SCANNING_ACTIVE, Scanning.EnablementState.SCANNING_DISABLED
 
 
@@ -68,8 +67,9 @@ def refused(registry: Registry, *mask: str, **fields: Any) -> str:
         ({"format_": DOCKER}, "INVALID_ARGUMENT"),
         ({"mode": VIRTUAL}, "INVALID_ARGUMENT"),
         ({"kms_key_name": "k"}, "INVALID_ARGUMENT"),
-        ({"vulnerability_scanning_config": {"enablement_config": INHERITED}}, "UNIMPLEMENTED"),
-        ({"virtual_repository_config": {}}, "UNIMPLEMENTED"),
+        ({"docker_config": {"immutable_tags": True}}, "UNIMPLEMENTED"),
+        ({"virtual_repository_config": {}}, "INVALID_ARGUMENT"),
+        ({"remote_repository_config": {"python_repository": {"public_repository": 1}}}, "INVALID_ARGUMENT"),
     ],
 )
 def test_a_full_replace_changes_nothing_that_cannot_change(
@@ -101,9 +101,6 @@ def test_a_path_is_a_field(registry: Registry, path: str) -> None:
         "*",
         "dockerConfig",
         "maven_config.allow_snapshot_overwrites",
-        "virtualRepositoryConfig",
-        "remoteRepositoryConfig.upstreamCredentials.usernamePasswordCredentials.username",
-        "vulnerability_scanning_config.enablement_config",
     ],
 )
 def test_a_path_that_is_not_emulated_says_so(registry: Registry, path: str) -> None:
@@ -143,19 +140,19 @@ def test_a_create_takes_nothing_that_the_server_adds(registry: Registry) -> None
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "status"),
     [
-        {"kms_key_name": "projects/p/locations/l/keyRings/r/cryptoKeys/k"},
-        {"docker_config": {"immutable_tags": True}},
-        {"vulnerability_scanning_config": {"enablement_config": INHERITED}},
-        {"remote_repository_config": {}},
+        ({"kms_key_name": "projects/p/locations/l/keyRings/r/cryptoKeys/k"}, "INVALID_ARGUMENT"),
+        ({"docker_config": {"immutable_tags": True}}, "UNIMPLEMENTED"),
+        ({"remote_repository_config": {}}, "INVALID_ARGUMENT"),
+        ({"mode": REMOTE, "remote_repository_config": {"npm_repository": {"public_repository": 1}}}, "UNIMPLEMENTED"),
     ],
 )
-def test_a_create_does_not_take_what_it_would_not_do(registry: Registry, fields: dict[str, Any]) -> None:
-    """Keys, other formats' settings and scanning on demand are UNIMPLEMENTED, and nothing is created."""
+def test_a_create_does_not_take_what_it_would_not_do(registry: Registry, fields: dict[str, Any], status: str) -> None:
+    """A key elsewhere and a configuration of another mode are refused, other formats UNIMPLEMENTED: nothing is made."""
     with pytest.raises(ApiError) as caught:
         create(registry, **fields)
-    assert caught.value.status == "UNIMPLEMENTED"
+    assert caught.value.status == status
     assert registry.page(PARENT, 0, "") == ([], "")
 
 

@@ -26,6 +26,8 @@ ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "ind
     "serviceUsage",
     "secretManager",
     "kms",
+    "publicIndex",
+    "publicIndexTls",
 }
 
 
@@ -89,7 +91,9 @@ async def test_one_process_serves_all_and_ends_when_told(tmp_path: Path, cluster
     async with running(data, cluster) as found:
         assert found.endpoints.keys() == ENDPOINTS
         for name in ENDPOINTS - {"artifactRegistryGrpc"}:
-            assert found.endpoints[name].startswith("http://127.0.0.1:")
+            # A Remote's own URL is https and has a host name.
+            where = "https://localhost:" if name == "publicIndexTls" else "http://127.0.0.1:"
+            assert found.endpoints[name].startswith(where)
             assert found.endpoints[name].endswith("/")
             assert found.endpoints[name] in found.said
         listening = (Path("/proc") / str(found.process.pid) / "net/tcp").read_text().splitlines()[1:]

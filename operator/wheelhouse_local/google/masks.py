@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from google.cloud.artifactregistry_v1 import types
 
-from wheelhouse_local.google.errors import ApiError
+from wheelhouse_local.google.errors import ApiError, unimplemented
 
 Pb: TypeAlias = Any  # generated messages carry no types
 
@@ -21,8 +21,10 @@ def fields(path: str) -> list[str]:
     """The fields that a path leads through, the last one being meant.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what is no field; the words are ours.
+        ApiError: INVALID_ARGUMENT for what is no field (the words are ours), UNIMPLEMENTED for `*`.
     """
+    if path == "*":
+        raise unimplemented("An update of everything by a mask")
     found: list[str] = []
     descriptor = _REPOSITORY
     for part in snake(path).split("."):

@@ -121,6 +121,7 @@ class Registry:
             repository = json_format.ParseDict(effect["repository"], fields.new_repository())
             repository.create_time.FromDatetime(self._now())
             repository.update_time.CopyFrom(repository.create_time)
+            repository.vulnerability_scanning_config.last_enable_time.CopyFrom(repository.create_time)
             self._put(repository)
             return
         name = effect["delete"]
