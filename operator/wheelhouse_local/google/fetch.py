@@ -4,7 +4,7 @@ import hashlib
 import os
 import ssl
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ class Login:
     """What an upstream is shown: only at its own host and port."""
 
     netloc: str
-    auth: aiohttp.BasicAuth
+    authorization: str = field(repr=False)
 
 
 class Fetcher:
@@ -94,5 +94,6 @@ class Fetcher:
             self._session = aiohttp.ClientSession(
                 timeout=TIMEOUT, connector=aiohttp.TCPConnector(ssl=context), headers={"Accept": "text/html"}
             )
-        auth = login.auth if login is not None and urlsplit(url).netloc == login.netloc else None
-        return self._session.get(url, auth=auth, allow_redirects=False)
+        known = login is not None and urlsplit(url).netloc == login.netloc
+        headers = {"Authorization": login.authorization} if login is not None and known else {}
+        return self._session.get(url, headers=headers, allow_redirects=False)

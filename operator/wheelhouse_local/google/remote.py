@@ -142,7 +142,9 @@ class RemoteProxy:
             password = self._secrets.secret_value(known.get("passwordSecretVersion", ""), agent).decode()
         except ApiError as error:
             raise UpstreamError(f"The upstream's password cannot be read: {error.message}") from error
-        return Login(urlsplit(self._base(config)).netloc, aiohttp.BasicAuth(known.get("username", ""), password))
+        return Login(
+            urlsplit(self._base(config)).netloc, aiohttp.encode_basic_auth(known.get("username", ""), password)
+        )
 
 
 def _links(cached: Mapping[str, Any]) -> dict[str, Link]:
