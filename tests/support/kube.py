@@ -87,6 +87,18 @@ class Kube:
         status, body = self.world.api().call("GET", f"{GROUP}/namespaces/{namespace}/{plural}/{name}")
         return body if status == 200 else None
 
+    def patch(self, plural: str, namespace: str, name: str, change: dict[str, Any]) -> None:
+        """A merge patch, as `kubectl patch --type=merge` sends it."""
+        self.world.kubectl("patch", plural, name, "-n", namespace, "--type=merge", "-p", json.dumps(change))
+
+    def annotate(self, plural: str, namespace: str, name: str, key: str, value: str) -> None:
+        self.world.kubectl("annotate", "--overwrite", plural, name, "-n", namespace, f"{key}={value}")
+
+    def events(self, namespace: str, name: str) -> list[dict[str, Any]]:
+        """The Events about an object."""
+        _, body = self.world.api().call("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+        return [each for each in body["items"] if each["regarding"].get("name") == name]
+
     def delete(self, plural: str, namespace: str, name: str) -> None:
         self.world.api().call("DELETE", f"{GROUP}/namespaces/{namespace}/{plural}/{name}")
 

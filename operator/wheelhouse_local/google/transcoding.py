@@ -57,6 +57,7 @@ def message(empty: Message, body: str, query: Iterable[tuple[str, str]], raw: by
     for name, value in query:
         if name not in SYSTEM:
             _bind(empty.DESCRIPTOR, document, name, value)
+    _raise_enums(empty.DESCRIPTOR, document)
     try:
         return json_format.ParseDict(document, empty, ignore_unknown_fields=True)
     except json_format.ParseError as error:
@@ -71,6 +72,25 @@ def _object(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.")
     return found
+
+
+def _raise_enums(descriptor: Descriptor, document: object) -> None:
+    """Write names of enum values in capitals: Google takes them in any case, and gcloud sends `Delete` (run)."""
+    if not isinstance(document, dict):
+        return
+    for name, value in document.items():
+        field = descriptor.fields_by_camelcase_name.get(name) or descriptor.fields_by_name.get(name)
+        if field is None:
+            continue
+        if field.enum_type is not None and isinstance(value, str):
+            document[name] = value.upper()
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            inner = field.message_type.fields_by_name["value"].message_type
+            for each in value.values() if inner is not None and isinstance(value, dict) else ():
+                _raise_enums(inner, each)
+        elif field.message_type is not None:
+            for each in value if isinstance(value, list) else [value]:
+                _raise_enums(field.message_type, each)
 
 
 def _bind(descriptor: Descriptor, document: dict[str, Any], name: str, value: str) -> None:

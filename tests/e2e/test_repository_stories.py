@@ -1,0 +1,299 @@
+"""Each story of manifests/examples/repositories as a user lives it: applied, Ready, changed, released."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support import google
+from support.kube import PROJECT, REPOSITORIES, Kube, await_that, full_name
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples" / "repositories"
+OWNERSHIP = {"wheelhouse-cluster", "wheelhouse-object"}
+KEPT = {"description": "by hand", "labels": {"theirs": "stays"}}
+
+
+def nothing(_kube: Kube) -> None:
+    """Some stories need nothing that is there before."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What must be there before, a change, what Google shows after it, and what is left after the release."""
+
+    file: str
+    change: dict[str, Any]
+    shows: Callable[[dict[str, Any]], Any]
+    expected: Any
+    before: Callable[[Kube], None] = nothing
+    left: bool = True
+
+
+def condition_of(found: dict[str, Any]) -> dict[str, Any]:
+    old: dict[str, Any] = found["cleanupPolicies"]["old-nightlies"]["condition"]
+    return old
+
+
+STORIES = [
+    Story(
+        "standard",
+        {"labels": {"cost-center": None}, "description": "Wheels"},
+        lambda found: (found["description"], _labels(found), found["vulnerabilityScanningConfig"]["enablementConfig"]),
+        ("Wheels", {"team": "platform"}, "DISABLED"),
+    ),
+    Story(
+        "remote-pypi",
+        {"description": "mirror"},
+        lambda found: (found["description"], found["remoteRepositoryConfig"]),
+        ("mirror", {"pythonRepository": {"publicRepository": "PYPI"}}),
+    ),
+    Story(
+        "remote-with-credentials",
+        {
+            "remote": {
+                "credentials": {
+                    "username": "acme-2",
+                    "passwordSecretVersion": f"projects/{PROJECT}/secrets/mirror-password/versions/1",
+                }
+            }
+        },
+        lambda found: found["remoteRepositoryConfig"],
+        {
+            "commonRepository": {"uri": "https://wheels.partner.example/simple"},
+            "upstreamCredentials": {
+                "usernamePasswordCredentials": {
+                    "username": "acme-2",
+                    "passwordSecretVersion": f"projects/{PROJECT}/secrets/mirror-password/versions/1",
+                }
+            },
+        },
+        before=lambda kube: google.secret(kube, "mirror-password", "hunter2"),
+    ),
+    Story(
+        "virtual",
+        {"virtual": {"upstreams": [{"name": "private", "priority": 7, "repositoryRef": {"name": "private-wheels"}}]}},
+        lambda found: found["virtualRepositoryConfig"]["upstreamPolicies"],
+        [{"id": "private", "priority": 7, "repository": full_name("private-wheels")}],
+    ),
+    Story(
+        "cmek",
+        {"description": "with a key"},
+        lambda found: (found["description"], found["kmsKeyName"].rpartition("/")[2]),
+        ("with a key", "wheels"),
+        before=lambda kube: google.key(kube, "packages", "wheels") and None,
+    ),
+    Story(
+        "cleanup",
+        {"cleanup": {"dryRun": False}},
+        lambda found: (found.get("cleanupPolicyDryRun"), sorted(found["cleanupPolicies"]), condition_of(found)),
+        (None, ["newest", "old-nightlies"], {"olderThan": "2592000s", "versionNamePrefixes": ["0.0."]}),
+    ),
+    Story(
+        "observe",
+        {"description": "never written"},
+        lambda found: (found["description"], _labels(found)),
+        ("by hand", {"theirs": "stays"}),
+        before=lambda kube: google.create(kube, "kept-by-terraform", **KEPT),
+    ),
+    Story(
+        "adopt",
+        {"labels": {"team": "ml"}},
+        lambda found: (found["description"], _labels(found)),
+        ("by hand", {"theirs": "stays", "team": "ml"}),
+        before=lambda kube: google.create(kube, "made-by-gcloud", **KEPT),
+    ),
+    Story(
+        "delete-if-empty",
+        {"description": "a preview"},
+        lambda found: found["description"],
+        "a preview",
+        left=False,
+    ),
+]
+
+
+def _labels(found: dict[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in found.get("labels", {}).items() if key not in OWNERSHIP}
+
+
+def objects(file: str) -> Iterator[dict[str, Any]]:
+    text = (EXAMPLES / f"{file}.yaml").read_text()
+    return (each for each in yaml.safe_load_all(text) if each["kind"] == "PythonRepository")
+
+
+def test_every_example_is_a_story() -> None:
+    """No file of the folder is left untried."""
+    assert {path.stem for path in EXAMPLES.iterdir()} == {story.file for story in STORIES}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.file)
+def test_story(kube: Kube, story: Story) -> None:
+    """The file as it stands is applied and gets Ready; its change is carried out; its release leaves what it should."""
+    story.before(kube)
+    kube.world.kubectl("apply", "-f", str(EXAMPLES / f"{story.file}.yaml"))
+    *others, last = objects(story.file)
+    namespace, name = last["metadata"]["namespace"], last["metadata"]["name"]
+    for each in (*others, last):
+        kube.await_ready(REPOSITORIES, namespace, each["metadata"]["name"])
+    body = kube.get(REPOSITORIES, namespace, name)
+    assert body is not None
+    assert body["status"]["mode"] == last["spec"].get("mode", "Standard")
+    assert body["status"]["indexURL"].endswith(f"us-central1-python.pkg.dev/{PROJECT}/{name}/simple/")
+    assert ("uploadURL" in body["status"]) is (body["status"]["mode"] == "Standard")
+    kube.patch(REPOSITORIES, namespace, name, {"spec": story.change})
+    kube.await_ready(REPOSITORIES, namespace, name)
+    found = google.described(kube, name)
+    assert found is not None
+    assert story.shows(found) == story.expected
+    for each in (last, *others):
+        kube.delete(REPOSITORIES, namespace, each["metadata"]["name"])
+        kube.await_gone(REPOSITORIES, namespace, each["metadata"]["name"])
+    after = google.described(kube, name)
+    assert (after is not None) is story.left
+    assert not OWNERSHIP & set((after or {}).get("labels", {}))
+
+
+def test_a_filled_preview_stays_until_somebody_decides(kube: Kube) -> None:
+    """DeleteIfEmpty with a package: NotEmpty with the ways out, Stalled; Orphan then lets go and keeps the package."""
+    kube.namespace("filled")
+    kube.repository("filled", "filled", deletionPolicy="DeleteIfEmpty")
+    kube.await_ready(REPOSITORIES, "filled", "filled")
+    base = kube.world.environment()["endpoints"]["index"]
+    url = f"{base}us-central1-python.pkg.dev/{PROJECT}/filled/"
+    google.upload(url, b"x", "a-1.0.zip", "a", "1.0", google.owner_authorization(kube))
+    kube.delete(REPOSITORIES, "filled", "filled")
+    body = kube.await_reason(REPOSITORIES, "filled", "filled", "NotEmpty")
+    assert "Orphan" in kube.condition(body, "Ready")["message"]
+    assert kube.condition(body, "Stalled")["status"] == "True"
+    kube.patch(REPOSITORIES, "filled", "filled", {"spec": {"deletionPolicy": "Orphan"}})
+    kube.await_gone(REPOSITORIES, "filled", "filled")
+    assert google.ask(kube, "GET", f"{full_name('filled')}/packages")["packages"]
+
+
+@pytest.mark.parametrize("policy", ["Orphan", "DeleteIfEmpty", "Delete"])
+def test_a_foreign_repository_outlives_its_namesake(kube: Kube, policy: str) -> None:
+    """Under every deletionPolicy a repository without our labels stays as it is, with its content."""
+    name = f"foreign-{policy.lower()}"
+    kube.namespace("foreign-owner")
+    google.create(kube, name, **KEPT)
+    before = google.described(kube, name)
+    kube.repository("foreign-owner", name, deletionPolicy=policy)
+    kube.await_reason(REPOSITORIES, "foreign-owner", name, "AlreadyExists")
+    kube.delete(REPOSITORIES, "foreign-owner", name)
+    kube.await_gone(REPOSITORIES, "foreign-owner", name)
+    assert google.described(kube, name) == before
+
+
+def test_consent_lost_leaves_the_rest(kube: Kube) -> None:
+    """An upstream of another namespace comes with its owner's consent and goes with it; the others stay."""
+    kube.namespace("giver")
+    kube.namespace("taker")
+    kube.repository("giver", "given", accessFrom={"namespaces": ["taker"]})
+    kube.repository("taker", "own")
+    upstreams = [
+        {"name": "own", "priority": 2, "repositoryRef": {"name": "own"}},
+        {"name": "given", "priority": 1, "repositoryRef": {"name": "given", "namespace": "giver"}},
+    ]
+    kube.repository("taker", "both", mode="Virtual", virtual={"upstreams": upstreams})
+    kube.await_ready(REPOSITORIES, "taker", "both")
+
+    def shown() -> set[str]:
+        found = google.described(kube, "both") or {}
+        return {each["id"] for each in found["virtualRepositoryConfig"].get("upstreamPolicies", ())}
+
+    assert shown() == {"own", "given"}
+    kube.repository("giver", "given")
+    await_that(lambda: shown() == {"own"}, "the upstream to go")
+    body = kube.await_reason(REPOSITORIES, "taker", "both", "RefNotPermitted")
+    assert "spec.accessFrom" in kube.condition(body, "Ready")["message"]
+    kube.repository("giver", "given", accessFrom={"namespaces": ["taker"]})
+    kube.await_ready(REPOSITORIES, "taker", "both")
+    assert shown() == {"own", "given"}
+
+
+def test_nobody_reads_through_the_service_agent(kube: Kube) -> None:
+    """The confused deputy: another's repository by full name, by URL, and another's secret with one's own URL."""
+    kube.namespace("victim")
+    kube.namespace("attacker")
+    kube.repository("victim", "loot")
+    kube.await_ready(REPOSITORIES, "victim", "loot")
+    google.secret(kube, "victims-password", "hunter2")
+    by_name = [{"name": "loot", "priority": 1, "repository": full_name("loot")}]
+    kube.repository("attacker", "by-name", mode="Virtual", virtual={"upstreams": by_name})
+    url = f"https://us-central1-python.pkg.dev/{PROJECT}/loot/"
+    kube.repository("attacker", "by-url", mode="Remote", remote={"url": url})
+    hidden = "https://python.us-central1.rep.pkg.dev/acme-packages/loot/"
+    kube.repository("attacker", "by-other-url", mode="Remote", remote={"url": hidden})
+    login = {"username": "a", "passwordSecretVersion": f"projects/{PROJECT}/secrets/victims-password/versions/1"}
+    stolen = {"url": "https://attacker.example", "credentials": login, "validateUpstream": False}
+    kube.repository("attacker", "by-secret", mode="Remote", remote=stolen)
+    for name, reason in (
+        ("by-name", "RefNotPermitted"),
+        ("by-url", "RefNotPermitted"),
+        ("by-other-url", "RefNotPermitted"),
+        ("by-secret", "SecretNotAllowed"),
+    ):
+        kube.await_reason(REPOSITORIES, "attacker", name, reason)
+        assert google.described(kube, name) is None
+    other = [{"name": "x", "priority": 1, "repository": "projects/other-project/locations/us-central1/repositories/x"}]
+    kube.repository("attacker", "by-project", mode="Virtual", virtual={"upstreams": other})
+    kube.await_reason(REPOSITORIES, "attacker", "by-project", "RefNotPermitted")
+
+
+def test_what_a_create_needs_of_the_service_agent_is_told(kube: Kube) -> None:
+    """A key without the grant: the command in a Warning Event and in the failure; once granted, a request heals it."""
+    kube.namespace("preflight")
+    name = google.key(kube, "bare", "bare", granted=False)
+    kube.repository("preflight", "keyed", kmsKeyName=name)
+    body = kube.await_reason(REPOSITORIES, "preflight", "keyed", "InvalidArgument")
+    command = (
+        "gcloud kms keys add-iam-policy-binding bare --project=acme-packages --location=us-central1 --keyring=bare"
+    )
+    assert command in kube.condition(body, "Ready")["message"]
+    events = kube.events("preflight", "keyed")
+    assert any(each["reason"] == "KeyNotGranted" and command in each["note"] for each in events)
+    google.grant(kube, name, "roles/cloudkms.cryptoKeyEncrypterDecrypter")
+    kube.annotate(REPOSITORIES, "preflight", "keyed", "wheelhouse.dev/requested-at", "now")
+    kube.await_ready(REPOSITORIES, "preflight", "keyed")
+    body = kube.get(REPOSITORIES, "preflight", "keyed")
+    assert body is not None
+    assert body["status"]["lastHandledRequest"] == "now"
+
+
+def test_suspended_means_untouched(kube: Kube) -> None:
+    """While suspended no change is carried out and the status stays; an Event says so; deletion still releases."""
+    kube.namespace("paused")
+    kube.repository("paused", "paused", description="before")
+    kube.await_ready(REPOSITORIES, "paused", "paused")
+    before = kube.get(REPOSITORIES, "paused", "paused")
+    kube.repository("paused", "paused", description="after", suspend=True)
+    await_that(lambda: [e for e in kube.events("paused", "paused") if e["reason"] == "Suspended"], "the Event")
+    found, after = google.described(kube, "paused"), kube.get(REPOSITORIES, "paused", "paused")
+    assert before is not None
+    assert after is not None
+    assert found is not None
+    assert found["description"] == "before"
+    assert after["status"] == before["status"]
+    kube.repository("paused", "paused", description="after", suspend=False)
+    kube.await_ready(REPOSITORIES, "paused", "paused")
+    assert (google.described(kube, "paused") or {})["description"] == "after"
+    kube.repository("paused", "paused", description="last", suspend=True)
+    kube.delete(REPOSITORIES, "paused", "paused")
+    kube.await_gone(REPOSITORIES, "paused", "paused")
+    assert not OWNERSHIP & set((google.described(kube, "paused") or {}).get("labels", {}))
+
+
+def test_a_writer_of_a_virtual_is_told(kube: Kube) -> None:
+    """Nothing can be uploaded to a Virtual repository: NotWritable, and no grant."""
+    kube.namespace("readonly-mode")
+    kube.repository("readonly-mode", "shown", mode="Virtual", virtual={"upstreams": []})
+    kube.await_ready(REPOSITORIES, "readonly-mode", "shown")
+    kube.service_account("readonly-mode", "writer")
+    subjects = [{"kind": "ServiceAccount", "name": "writer"}]
+    kube.access("readonly-mode", "writer", "shown", role="Writer", subjects=subjects)
+    kube.await_reason("repositoryaccesses", "readonly-mode", "writer", "NotWritable")
+    assert kube.members("shown") == {}
