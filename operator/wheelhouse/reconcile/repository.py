@@ -2,7 +2,7 @@
 
 from wheelhouse.desired import desired_repository, suspended
 from wheelhouse.domain.keys import PolicyKey
-from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.modes import Mode, Upstream
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 from wheelhouse.domain.outcome import failed, passed, pending
@@ -29,6 +29,7 @@ from wheelhouse.reconcile.release import Releases
 from wheelhouse.reconcile.upstreams import Resolution, resolve
 
 KIND = Kind.REPOSITORY
+Wish = tuple[DesiredRepository, frozenset[Upstream]]
 SLOW = 60.0
 """Seconds until a refusal is looked at again."""
 ENABLING = 10.0
@@ -46,8 +47,8 @@ class RepositoryUnit:
         self._pace = Pace(world)
         self._projects = ProjectDesk(world)
         self._releases = Releases(world, ledger, self._operations, self._pace, self._projects)
-        self._wanted: dict[str, RepositorySettings] = {}
-        self._paused: dict[str, int] = {}
+        self._wishes: dict[ObjectKey, Wish] = {}
+        self._paused: dict[ObjectKey, tuple[str, int]] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Make one repository as its object says.
@@ -62,6 +63,8 @@ class RepositoryUnit:
         if stored is None:
             self._ledger.forget(KIND, key)
             self._pace.use(key)
+            self._wishes.pop(key, None)
+            self._paused.pop(key, None)
             return None
         if stored.deleting:
             return await self._releases.reconcile(stored)
@@ -82,8 +85,8 @@ class RepositoryUnit:
 
     async def _pause(self, stored: CustomObject) -> None:
         """Touch nothing, not even the status; an Event says so, once a generation."""
-        if self._paused.get(stored.uid) != stored.generation:
-            self._paused[stored.uid] = stored.generation
+        if self._paused.get(stored.key) != (stored.uid, stored.generation):
+            self._paused[stored.key] = stored.uid, stored.generation
             note = "spec.suspend is true: no change is carried out and no drift put back until it is removed."
             await self._world.objects.event(KIND, stored, "Suspended", note)
 
@@ -136,6 +139,8 @@ class RepositoryUnit:
         upstreams = resolution.upstreams(observed)
         managed = self._ledger.repository(stored).managed
         plan = plan_repository(desired, upstreams, observed, self._rival(stored, observed), managed)
+        before, self._wishes[stored.key] = self._wishes.get(stored.key), (desired, upstreams)
+        same = stored.status.get("observedGeneration") == stored.generation and before in (None, (desired, upstreams))
         if isinstance(plan, Refuse):
             self._pace.use(stored.key)
             self._ledger.note_repository(stored, synced=failed(plan.reason, plan.message))
@@ -143,7 +148,7 @@ class RepositoryUnit:
         if isinstance(plan, Create):
             return await self._create(stored, resolution, plan.settings)
         if isinstance(plan, Change):
-            await self._change(stored, desired, plan)
+            await self._change(stored, desired, plan, drifted=same)
         if observed is not None:
             self._found(stored, desired, observed)
         return self._drift_delay()
@@ -190,10 +195,10 @@ class RepositoryUnit:
         )
         await self._ledger.record(KIND, stored.key)
         name = await self._world.repositories.create(desired.name, settings)
-        self._wanted[stored.uid] = settings
         return await self._operations.begin(stored, name, OperationKind.CREATE)
 
-    async def _change(self, stored: CustomObject, desired: DesiredRepository, plan: Change) -> None:
+    async def _change(self, stored: CustomObject, desired: DesiredRepository, plan: Change, *, drifted: bool) -> None:
+        """Patch it; `drifted` when it was as wanted before, so that what differs was changed elsewhere."""
         before = self._ledger.repository(stored)
         # The intent stands before the effect, but for a description, which is not worth a write of its own.
         managed = before.managed | (managed_by(desired) - {DESCRIPTION})
@@ -201,14 +206,11 @@ class RepositoryUnit:
             self._ledger.note_repository(stored, repository=desired.name.full, managed=managed)
             await self._ledger.record(KIND, stored.key)
         await self._world.repositories.patch(desired.name, plan.patch)
-        wanted, self._wanted[stored.uid] = self._wanted.get(stored.uid), plan.patch.settings
         if plan.adopts:
             note = f"{desired.name} existed and was adopted (adoptionPolicy {desired.adoption})."
             await self._world.objects.event(KIND, stored, "Adopted", note)
             return
-        if stored.status.get("observedGeneration") != stored.generation or wanted not in (None, plan.patch.settings):
-            return  # The spec changed, or what it refers to, and not the repository: no drift.
-        for field, found, sought in plan.differences:
+        for field, found, sought in plan.differences if drifted else ():
             note = f"{field} was changed elsewhere from {sought} to {found}: put back."
             await self._world.objects.event(KIND, stored, "DriftCorrected", note)
 
