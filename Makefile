@@ -84,7 +84,7 @@ test-long: $(STAMP) controlplane ## The same tests with many more random example
 	@WHEELHOUSE_TEST_PROFILE=long $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 bench: $(STAMP) controlplane ## Measure, and print the table of benchmarks/results.md
-	@$(PY) benchmarks/first_install.py $(BENCH)
+	@$(PY) benchmarks/run.py $(BENCH)
 
 lock: $(STAMP) ## Make the hashed requirements files anew
 	@export UV_NO_CONFIG=1

@@ -1,12 +1,10 @@
-"""From `kubectl apply` to the first `pip install`: `make bench` prints the table, `--write` keeps it in results.md.
+"""From `kubectl apply` to the first `pip install`.
 
 Times are wall-clock seconds of a whole world on this machine, the operator and its servers sharing the cores; memory is
 the operator's resident set as the kernel counts it.
 """
 
-import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,7 +18,6 @@ from wheelhouse_local.environment import kubectl
 from wheelhouse_local.state import Options
 from wheelhouse_local.world import World
 
-RUNS = 5
 NAMESPACE = """
 apiVersion: v1
 kind: Namespace
@@ -50,24 +47,17 @@ spec:
 """
 
 
-def main() -> None:
-    """Run everything and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, help="how often each time is taken (default %(default)s)")
-    parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/results.md")
-    options = parser.parse_args()
+def section(runs: int) -> str:
+    """Run everything; the section of the results."""
     with tempfile.TemporaryDirectory(prefix="wheelhouse-bench-") as name:
         work = Path(name)
         world = World(work / "world", say=lambda line: print(f"  {line}", file=sys.stderr, flush=True))
         world.up(Options())
         try:
-            rows = measure(world, work, options.runs)
+            rows = measure(world, work, runs)
         finally:
             world.down(purge=True)
-    text = table(rows)
-    print(text)
-    if options.write:
-        Path(__file__).with_name("results.md").write_text(text)
+    return table(rows)
 
 
 def measure(world: World, work: Path, runs: int) -> dict[str, list[float]]:
@@ -147,13 +137,11 @@ def a_wheel(folder: Path) -> Path:
 
 
 def table(rows: dict[str, list[float]]) -> str:
-    """The results as Markdown, with the command and the machine."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    """The results as Markdown."""
     lines = [
-        "# Benchmarks",
+        "## From apply to the first install",
         "",
-        f"`make bench` (benchmarks/first_install.py, {len(next(iter(rows.values())))} runs) on {machine};",
-        "the emulated Google and a real kube-apiserver share the cores with the operator.",
+        f"benchmarks/first_install.py, {len(next(iter(rows.values())))} runs.",
         "",
         "| figure | median | min | max | aim |",
         "|---|---|---|---|---|",
@@ -164,7 +152,3 @@ def table(rows: dict[str, list[float]]) -> str:
         figures = [form(f) for f in (statistics.median(values), min(values), max(values))]
         lines.append(f"| {name} | {' | '.join(figures)} | {aims.get(name, '')} |")
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    main()
