@@ -36,8 +36,8 @@ def section() -> str:
     pairs = len(PROJECTS) * len(LOCATIONS)
     about = (
         f"benchmarks/repositories.py: {COUNT} repositories over {pairs} pairs of project and location, declared at\n"
-        "once; Artifact Registry answers in 50 ms. One create in 2 s for each pair is the pace (`create_interval`), so\n"
-        f"{COUNT // pairs} rounds of 2 s are the least. A resync period is {DRIFT_INTERVAL:.0f} s (`drift_interval`).\n"
+        "once; Artifact Registry answers in 50 ms. One create in 2 s for each pair is the pace (`create_interval`),\n"
+        f"so {COUNT // pairs} rounds of 2 s are the least. A resync period is {DRIFT_INTERVAL:.0f} s (`drift_interval`).\n"
     )
     lines = [
         "## Five hundred repositories",

@@ -215,6 +215,22 @@ async def test_an_upstream_that_is_down_or_gone_hides_only_its_own(wheels: Emula
     assert (await page(wheels, url, "lib")).status == 404
 
 
+async def test_nothing_stands_in_for_an_upstream_that_is_down(wheels: Emulated) -> None:
+    """One that ranks first and does not answer is not passed over: a lesser one must not take its place."""
+    await remote(wheels)
+    url = await virtual(wheels, public=2, **{"team-wheels": 1})
+    await down(wheels)
+    assert (await page(wheels, url, "demo")).status == 502
+
+
+async def test_a_broken_header_is_no_failure(wheels: Emulated) -> None:
+    """Basic credentials that are not even ASCII are 401, at the index and at the private mirror."""
+    headers = {"Authorization": "Basic ñ"}
+    for url in (wheels.index, wheels.endpoints["publicIndex"] + "private/"):
+        async with wheels.session.get(f"{url}simple/demo/", headers=headers) as response:
+            assert response.status == 401
+
+
 async def test_another_projects_upstream_needs_a_grant_for_the_agent(wheels: Emulated) -> None:
     """Of its own project the service agent reads all (inferred), of another only what it was granted."""
     projects, agent = wheels.server.google.projects, wheels.server.google.projects.known(PROJECT).agent

@@ -5,7 +5,6 @@ docs/decisions/0004-own-index-server.md.
 """
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -73,7 +72,7 @@ class Index:
             return None
         try:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, not UTF-8, or not even ASCII
             return None
         return self._google.identities.resolve(password) if user == "oauth2accesstoken" else None
 

@@ -103,8 +103,9 @@ class Library:
     async def _union(self, repository: str, found: Document, name: str, depth: int) -> dict[str, Link] | None:
         """All versions of all upstreams; one that several have comes from the upstream with the largest priority.
 
-        That the page is the union is reported (gcp-facts 3); that of equal priorities the smaller id wins, and that an
-        upstream that is down hides only its own packages, is inferred.
+        That the page is the union is reported (gcp-facts 3). Inferred: of equal priorities the smaller id wins; an
+        upstream that is down is passed over only where one before it has the package, or a public package would stand
+        in for a private one.
         """
         policies = (found.get("virtualRepositoryConfig") or {}).get("upstreamPolicies") or []
         ranked = sorted(policies, key=lambda policy: (-policy.get("priority", 0), policy["id"]))
@@ -113,14 +114,11 @@ class Library:
         union: dict[str, Link] = {}
         served: set[str] = set()
         for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, UpstreamError):
+            if isinstance(answer, BaseException) and not (union and isinstance(answer, UpstreamError)):
                 raise answer
             links = answer if isinstance(answer, dict) else {}
             union |= {filename: link for filename, link in links.items() if version_of(filename) not in served}
             served |= {version_of(filename) for filename in links}
-        failed = next((answer for answer in answers if isinstance(answer, UpstreamError)), None)
-        if not union and failed is not None:
-            raise failed
         return union or None
 
     def _may_read(self, reader: str, upstream: str) -> bool:

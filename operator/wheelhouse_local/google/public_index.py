@@ -1,7 +1,6 @@
 """The public index of the world: what PyPI is to real Remote repositories, and a private mirror behind a password."""
 
 import base64
-import binascii
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -62,7 +61,7 @@ class PublicIndex:
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
         try:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, not UTF-8, or not even ASCII
             return ""
         good = kind.lower() == "basic" and secrets.compare_digest(password, self._password)
         return user if good else ""
