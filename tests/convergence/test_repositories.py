@@ -1,12 +1,15 @@
 """Any repository that can be asked for, on any that can be found, through any faults: it settles, and then stays."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from convergence.simulation import Simulation
 from convergence.test_faults import faults
 from fakes import wishes
+from fakes.calls import PortCall
 from fakes.world import Fakes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Kind
+from wheelhouse.domain.project import Project
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import (
     CLUSTER_LABEL,
@@ -22,7 +26,7 @@ from wheelhouse.domain.repository import (
     Ownership,
     RepositorySettings,
 )
-from wheelhouse.errors import Conflict, Unavailable
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable
 
 TEAM, OTHERS = "team-a", "team-b"
 KEY = ObjectKey(TEAM, "wheels")
@@ -262,3 +266,217 @@ async def test_nothing_foreign_is_ever_deleted(planted: ObservedRepository, poli
     assert (Kind.REPOSITORY, KEY) not in ours.fakes.cluster.objects
     if not mine or spec["managementPolicy"] == "Observe":
         assert ours.found() == planted.settings
+
+
+PLAIN = {"location": NAME.location}
+
+
+async def test_an_operation_of_an_hour() -> None:
+    """It is polled at a bounded pace until it is done, across a restart too, and nothing is created twice."""
+    ours = Ours.make()
+    await ours.simulation.settle(ours.settled)
+    ours.fakes.google.polls_until_done = 400
+    ours.fakes.calls.clear()
+    ours.declare(PLAIN)
+    await ours.simulation.run(1800.0)
+    assert ours.conditions()["Ready"]["reason"] == Reason.CREATING
+    ours.simulation.boot()
+    await ours.simulation.settle(ours.settled, seconds=7200.0)
+    assert ours.fakes.calls.count()["repositories.create"] == 1
+    assert ours.fakes.calls.count()["repositories.poll"] < 450
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "tries"),
+    [
+        ("INVALID_ARGUMENT", Reason.INVALID_ARGUMENT, 1),
+        ("PERMISSION_DENIED", Reason.PERMISSION_DENIED, 2),
+        ("INTERNAL", Reason.UNAVAILABLE, 2),
+    ],
+)
+async def test_an_operation_that_fails(code: str, reason: Reason, tries: int) -> None:
+    """Its code decides: what only the user can mend waits for the user, the rest is tried again and heals."""
+    ours = Ours.make()
+    await ours.simulation.settle(ours.settled)
+    ours.fakes.google.polls_until_done = 5
+    ours.declare(PLAIN)
+    await ours.simulation.run(0.3)
+    (name,) = [n for n, operation in ours.fakes.google.operations.items() if operation.result is None]
+    ours.fakes.google.fail(name, code, "no")
+    ours.fakes.repositories._pending.clear()
+    ours.fakes.google.polls_until_done = 0
+    await ours.simulation.run(1.0)
+    if reason is not Reason.UNAVAILABLE:
+        assert ours.conditions()["Ready"]["reason"] == reason
+    await ours.simulation.run(120.0)
+    assert ours.fakes.calls.count()["repositories.create"] - 2 == tries
+    assert (ours.found() is not None) is (tries == 2)
+
+
+async def test_an_operation_whose_id_is_lost() -> None:
+    """An operation that nobody knows any more: what it made is found by its labels."""
+    ours = Ours.make()
+    await ours.simulation.settle(ours.settled)
+    ours.fakes.google.polls_until_done = 3
+    ours.declare(PLAIN)
+    await ours.simulation.run(0.3)
+    lost = {n: op for n, op in ours.fakes.google.operations.items() if op.result is None}
+    for name, operation in lost.items():
+        del ours.fakes.google.operations[name]
+        operation.finish()
+    await ours.simulation.settle(ours.settled)
+    assert ours.conditions()["Ready"]["status"] == "True"
+
+
+async def test_the_pace_of_creates() -> None:
+    """In one project and location one in two seconds, in another at once; nobody waits for a turn that is not used."""
+    ours = Ours.make()
+    for number in range(4):
+        ours.fakes.cluster.put(Kind.REPOSITORY, ObjectKey(TEAM, f"r{number}"), {"location": NAME.location})
+    ours.fakes.cluster.put(Kind.REPOSITORY, ObjectKey(TEAM, "far"), {"location": "europe-west1"})
+    moments: dict[str, float] = {}
+    start = ours.fakes.clock.now()
+
+    def note(call: PortCall) -> None:
+        if call.name == "repositories.create":
+            moments[call.args[0].repository_id] = (ours.fakes.clock.now() - start).total_seconds()
+
+    ours.fakes.calls.before = note
+    await ours.simulation.settle(ours.settled)
+    assert moments.pop("far") == 0.0
+    times = sorted(moments.values())
+    assert len(times) == 6
+    assert all(later - earlier >= 1.99 for earlier, later in itertools.pairwise(times))
+    assert times[-1] < 11.0
+    assert ours.fakes.calls.count()["repositories.get"] == 14
+
+
+async def test_a_deleted_project_lets_its_objects_go() -> None:
+    """A 403 after which Resource Manager says that the project is being deleted: told, and the release succeeds."""
+    ours = Ours.make()
+    ours.declare(PLAIN)
+    await ours.simulation.settle(ours.settled)
+    ours.fakes.projects.known[NAME.project] = Project(NAME.project, "1", active=False)
+
+    def refuse(call: PortCall) -> None:
+        if call.name.startswith("repositories."):
+            raise Refused("Permission denied on resource project acme-packages.")
+
+    ours.fakes.calls.before = refuse
+    await ours.simulation.run(700.0)
+    ready = ours.conditions()["Ready"]
+    assert ready["reason"] == Reason.INVALID_ARGUMENT
+    assert "gcloud projects undelete acme-packages" in ready["message"]
+    ours.fakes.cluster.delete(Kind.REPOSITORY, KEY)
+    await ours.simulation.run(10.0)
+    assert (Kind.REPOSITORY, KEY) not in ours.fakes.cluster.objects
+
+
+@pytest.mark.parametrize("enabling", [False, True])
+async def test_a_switched_off_api(*, enabling: bool) -> None:
+    """It is told with the command, or with the setting enabled once and tried again; then all heals."""
+    ours = Ours.make()
+    options = replace(ours.fakes.options, enable_apis=enabling)
+    ours.fakes.options = options
+    ours.simulation.boot()
+    off = True
+
+    def refuse(call: PortCall) -> None:
+        if off and call.name.startswith("repositories."):
+            raise Invalid("The API is not enabled. Run: gcloud services enable", Reason.API_DISABLED)
+
+    ours.fakes.calls.before = refuse
+    ours.declare(PLAIN)
+    await ours.simulation.run(200.0)
+    ready = ours.conditions()["Ready"]
+    assert ours.fakes.calls.changes.count(f"enable {NAME.project}") == (1 if enabling else 0)
+    assert ready["reason"] == (Reason.PENDING if enabling else Reason.API_DISABLED)
+    assert "enable" in ready["message"]
+    off = False
+    await ours.simulation.run(100.0)
+    assert ours.conditions()["Ready"]["status"] == "True"
+
+
+async def test_an_upstream_that_gets_ready_wakes_its_readers() -> None:
+    """By reference and by full name: the Virtual is looked at when its upstream changes, not at the next interval."""
+    ours = Ours.make()
+    late = {"name": "late", "priority": 1, "repositoryRef": {"name": "late"}}
+    ours.declare({**PLAIN, "mode": "Virtual", "virtual": {"upstreams": [late]}})
+    await ours.simulation.run(5.0)
+    assert ours.conditions()["ResolvedRefs"]["reason"] == Reason.REPOSITORY_NOT_FOUND
+    ours.fakes.cluster.put(Kind.REPOSITORY, ObjectKey(TEAM, "late"), {"location": NAME.location})
+    await ours.simulation.run(20.0)
+    assert ours.conditions()["Ready"]["status"] == "True"
+    found = ours.found()
+    assert found is not None
+    assert {upstream.name for upstream in found.upstreams} == {"late"}
+    ours.fakes.cluster.delete(Kind.REPOSITORY, ObjectKey(TEAM, "late"))
+    await ours.simulation.run(20.0)
+    assert ours.conditions()["ResolvedRefs"]["reason"] == Reason.REPOSITORY_NOT_FOUND
+    assert (ours.found() or found).upstreams == frozenset()
+
+
+async def test_a_foreign_full_name_is_watched_too() -> None:
+    """A repository of another namespace by its full name: it goes when its owner closes it."""
+    ours = Ours.make()
+    full = f"{NAME.parent}/repositories/shared"
+    ours.declare(
+        {**PLAIN, "mode": "Virtual", "virtual": {"upstreams": [{"name": "x", "priority": 1, "repository": full}]}}
+    )
+    await ours.simulation.settle(ours.settled)
+    assert len((ours.found() or RepositorySettings("")).upstreams) == 1
+    ours.fakes.cluster.put(Kind.REPOSITORY, ObjectKey(OTHERS, "shared"), PLAIN)
+    await ours.simulation.run(20.0)
+    assert (ours.found() or RepositorySettings("x")).upstreams == frozenset()
+    assert ours.conditions()["Ready"]["reason"] == Reason.REF_NOT_PERMITTED
+
+
+async def test_the_namespaces_list_of_secrets_is_obeyed_at_once() -> None:
+    """Credentials come with the annotation and go with it."""
+    ours = Ours.make()
+    login = {"username": "ann", "passwordSecretVersion": f"{SECRET}/versions/1"}
+    ours.declare({**PLAIN, "mode": "Remote", "remote": {"url": "https://a.example", "credentials": login}})
+    await ours.simulation.settle(ours.settled)
+
+    def credentials() -> object:
+        found = ours.found()
+        assert found is not None
+        assert found.remote is not None
+        return found.remote.credentials
+
+    assert credentials() is not None
+    ours.fakes.cluster.put_namespace(TEAM, projects=NAME.project)
+    await ours.simulation.run(20.0)
+    assert credentials() is None
+    assert ours.conditions()["Ready"]["reason"] == Reason.SECRET_NOT_ALLOWED
+    ours.fakes.cluster.put_namespace(TEAM, projects=NAME.project, secrets=SECRET)
+    await ours.simulation.run(20.0)
+    assert credentials() is not None
+
+
+async def test_two_observers_of_one_repository() -> None:
+    """The first keeps it, the other is OwnedElsewhere; when the first goes the other may have it."""
+    ours = Ours.make()
+    ours.fakes.google.plant(NAME)
+    observing = {**PLAIN, "managementPolicy": "Observe", "repositoryId": NAME.repository_id}
+    ours.declare(observing)
+    await ours.simulation.settle(ours.settled)
+    second = ObjectKey(OTHERS, "second")
+    ours.fakes.cluster.put(Kind.REPOSITORY, second, observing)
+    await ours.simulation.run(30.0)
+    assert ours.conditions()["Synced"]["reason"] == Reason.OBSERVED
+    assert ours.conditions(second)["Ready"]["reason"] == Reason.OWNED_ELSEWHERE
+    ours.fakes.cluster.delete(Kind.REPOSITORY, KEY)
+    await ours.simulation.run(800.0)
+    assert ours.conditions(second)["Synced"]["reason"] == Reason.OBSERVED
+
+
+async def test_a_deleted_repository_comes_back_empty() -> None:
+    """Somebody deleted it: created again at the next look, with a Warning that says so."""
+    ours = Ours.make()
+    ours.declare(PLAIN)
+    await ours.simulation.settle(ours.settled)
+    ours.fakes.google.remove(NAME)
+    await ours.simulation.run(800.0)
+    assert ours.found() is not None
+    assert [event.warning for event in ours.fakes.cluster.events if event.reason == "Recreating"] == [True]

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from support import google
-from support.kube import PROJECT, REPOSITORIES, Kube, await_that, full_name
+from support.kube import PROJECT, REPOSITORIES, Kube, await_that, full_name, principal
+
+from wheelhouse_local import control
 
 pytestmark = pytest.mark.e2e
 
@@ -297,3 +299,48 @@ def test_a_writer_of_a_virtual_is_told(kube: Kube) -> None:
     kube.access("readonly-mode", "writer", "shown", role="Writer", subjects=subjects)
     kube.await_reason("repositoryaccesses", "readonly-mode", "writer", "NotWritable")
     assert kube.members("shown") == {}
+
+
+def test_a_project_without_the_api(kube: Kube) -> None:
+    """ApiDisabled with the command that mends it, Stalled; then Ready at the next request."""
+    control.project(kube.world.state, "no-api-yet", api=False, operatorRights=True)
+    kube.namespace("no-api", projects="no-api-yet")
+    kube.repository("no-api", "waiting-for-api")
+    body = kube.await_reason(REPOSITORIES, "no-api", "waiting-for-api", "ApiDisabled")
+    command = "gcloud services enable artifactregistry.googleapis.com --project=no-api-yet"
+    assert command in kube.condition(body, "Ready")["message"]
+    assert kube.condition(body, "Stalled")["status"] == "True"
+    control.project(kube.world.state, "no-api-yet", api=True)
+    kube.annotate(REPOSITORIES, "no-api", "waiting-for-api", "wheelhouse.dev/requested-at", "1")
+    kube.await_ready(REPOSITORIES, "no-api", "waiting-for-api")
+
+
+def test_a_project_that_goes_away(kube: Kube) -> None:
+    """What is in a project being deleted says so and how to bring it back; its objects can be deleted all the same."""
+    control.project(kube.world.state, "going-away", api=True, operatorRights=True)
+    kube.namespace("going", projects="going-away")
+    kube.repository("going", "goes", deletionPolicy="Delete")
+    kube.await_ready(REPOSITORIES, "going", "goes")
+    control.project(kube.world.state, "going-away", action="delete")
+    kube.annotate(REPOSITORIES, "going", "goes", "wheelhouse.dev/requested-at", "1")
+    body = kube.await_reason(REPOSITORIES, "going", "goes", "InvalidArgument")
+    assert "gcloud projects undelete going-away" in kube.condition(body, "Ready")["message"]
+    kube.delete(REPOSITORIES, "going", "goes")
+    kube.await_gone(REPOSITORIES, "going", "goes")
+
+
+def test_writers_of_other_namespaces_by_consent(kube: Kube) -> None:
+    """`accessFrom.roles` lets another namespace write, and administer packages; the default does not."""
+    kube.namespace("generous")
+    kube.namespace("guests", projects="")
+    kube.repository("generous", "open", accessFrom={"namespaces": ["guests"], "roles": ["Writer", "RepoAdmin"]})
+    kube.await_ready(REPOSITORIES, "generous", "open")
+    kube.service_account("guests", "guest")
+    subjects = [{"kind": "ServiceAccount", "name": "guest"}]
+    for role in ("Writer", "RepoAdmin"):
+        kube.access("guests", role.lower(), "open", of="generous", role=role, subjects=subjects)
+        kube.await_ready("repositoryaccesses", "guests", role.lower())
+    kube.access("guests", "reader", "open", of="generous", subjects=subjects)
+    kube.await_reason("repositoryaccesses", "guests", "reader", "RefNotPermitted")
+    granted = {f"roles/artifactregistry.{role}": [principal("guests", "guest")] for role in ("writer", "repoAdmin")}
+    assert kube.members("open") == granted
