@@ -43,13 +43,15 @@ class Resolution:
 
 def resolve(world: World, stored: CustomObject, namespace: Namespace, desired: DesiredRepository) -> Resolution:
     """Ask consent for everything that Google's service agent would read for this repository."""
+    if desired.observe:  # What a repository is like that others keep is not ours to judge.
+        return Resolution(passed(Reason.RESOLVED_REFS), desired)
     reader = Reader(stored.key, namespace, desired.name.location, world.options.any_project)
     if desired.remote is not None:
         return _remote(world, reader, desired)
     verdicts = tuple((upstream, _judge(world, reader, upstream)) for upstream in desired.upstreams or ())
     problem = next((verdict.check for _, verdict in verdicts if not verdict.check.ok), None)
     safety = None
-    if desired.upstreams is not None and not desired.observe:
+    if desired.upstreams is not None:
         ranked = [(Upstream(u.name, str(v.name), u.priority), v.mode) for u, v in verdicts]
         safety = index_safety(ranked)
     return Resolution(problem or passed(Reason.RESOLVED_REFS), desired, verdicts, safety)
