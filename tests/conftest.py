@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Tests that speak gRPC and tests that start processes share a worker: gRPC's handlers around a fork abort the child
+# when threads of it are at work, and nothing here forks without an exec.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+
 from wheelhouse_local.state import CONTROL_PLANE, Options
 from wheelhouse_local.world import World
 
