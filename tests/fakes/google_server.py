@@ -21,6 +21,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry
+from wheelhouse_local.google.masks import assign
 
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry"
 Refusal = tuple[grpc.StatusCode, str, list[Message]]
@@ -85,7 +86,7 @@ class GoogleServer:
         change = registry.Repository.pb(found)
         for path in request.update_mask.paths:
             if not path.endswith("disable_upstream_validation"):
-                _replace(change, registry.Repository.pb(request.repository), path.split("."))
+                assign(change, registry.Repository.pb(request.repository), path.split("."))
         return found
 
     def list_packages(self, request: registry.ListPackagesRequest) -> registry.ListPackagesResponse:
@@ -134,21 +135,6 @@ class Wire:
     server: GoogleServer
     google: ArtifactRegistry
     seen: list[tuple[str, str]]
-
-
-def _replace(target: Any, source: Any, path: list[str]) -> None:
-    """Replace what a path of a mask names."""
-    head, *rest = path
-    if rest:
-        _replace(getattr(target, head), getattr(source, head), rest)
-        return
-    target.ClearField(head)
-    partial = type(source)()
-    partial.CopyFrom(source)
-    for other in source.DESCRIPTOR.fields_by_name:
-        if other != head:
-            partial.ClearField(other)
-    target.MergeFrom(partial)
 
 
 def _now() -> dict[str, int]:

@@ -161,7 +161,8 @@ class Ledger:
         await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not good)
 
 
-_PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING})
+_PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})
+"""What passes by itself: a repository that is not Ready tells its own news."""
 
 
 def _in_progress(status: Mapping[str, Any]) -> bool:

@@ -90,14 +90,14 @@ class RepositoryUnit:
             note = "spec.suspend is true: no change is carried out and no drift put back until it is removed."
             await self._world.objects.event(KIND, stored, "Suspended", note)
 
-    async def _refused(self, stored: CustomObject, error: Invalid | Refused) -> float | None:
+    async def _refused(self, stored: CustomObject, error: Invalid | Refused) -> float:
         """Say what refuses; a switched-off API may be switched on, and a project that goes away is told."""
         project = self._project(stored)
         advice = " ".join(self._projects.advised(stored))
         message = f"{error.message} {advice}" if advice else error.message
-        wait: float | None = SLOW
+        wait = SLOW
         if isinstance(error, Invalid) and error.reason is not Reason.API_DISABLED:
-            wait = None
+            wait = self._drift_delay()  # A key, a secret or an upstream may be mended without a word to this object.
         elif isinstance(error, Invalid) and self._world.options.enable_apis and project:
             try:
                 await self._projects.enable(stored, project)
