@@ -11,6 +11,8 @@ from wheelhouse.reconcile.ports import World
 
 REMEMBERED = timedelta(days=1)
 """How long a project's number and state are believed."""
+DOUBTED = timedelta(minutes=1)
+"""How long it is believed after a refusal, so that all objects of a project ask once."""
 ENABLING = timedelta(minutes=5)
 """How long an API that was just enabled may still be refused before it is enabled again."""
 
@@ -24,8 +26,8 @@ class ProjectDesk:
         self._enabled: dict[str, datetime] = {}
         self._advised: dict[str, tuple[int, tuple[str, ...]]] = {}
 
-    async def get(self, project_id: str, *, anew: bool = False) -> Project | None:
-        """A project; None when it is gone. `anew` asks again.
+    async def get(self, project_id: str, age: timedelta = REMEMBERED) -> Project | None:
+        """A project, as it was known at most so long ago; None when it is gone.
 
         Raises:
             Refused: the operator may not look at it.
@@ -33,19 +35,19 @@ class ProjectDesk:
         """
         now = self._world.now()
         known = self._known.get(project_id)
-        if known is None or anew or now - known[1] >= REMEMBERED:
+        if known is None or now - known[1] >= age:
             known = (await self._world.projects.get(project_id), now)
             self._known[project_id] = known
         return known[0]
 
     async def gone(self, project_id: str) -> bool:
-        """Whether a project that refuses is gone or being deleted; asked after a refusal, so never from memory.
+        """Whether a project that refuses is gone or being deleted.
 
         Raises:
             Unavailable: Resource Manager does not answer.
         """
         try:
-            project = await self.get(project_id, anew=True)
+            project = await self.get(project_id, DOUBTED)
         except Refused:
             return False  # Resource Manager says the same of what is absent and what is forbidden.
         return project is None or not project.active
