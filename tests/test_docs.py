@@ -2,11 +2,17 @@
 
 import ast
 import re
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+import yaml
 
+from wheelhouse.api import reference
+from wheelhouse.api.access import RepositoryAccessSpec
+from wheelhouse.api.repository import PythonRepositorySpec
 from wheelhouse.cli.main import main
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
 from wheelhouse.settings import Settings
@@ -15,6 +21,7 @@ from wheelhouse_local.google.roles import OPERATOR_ROLE, ROLES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+SPECS = {"PythonRepository": PythonRepositorySpec, "RepositoryAccess": RepositoryAccessSpec}
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
@@ -97,6 +104,33 @@ def test_every_command_is_explained(name: str, options: list[str]) -> None:
     assert text
     general = {"--state", "--help"}
     assert [option for option in options if option not in general and option not in text] == []
+
+
+@pytest.mark.parametrize("name", sorted(reference.render()))
+def test_the_reference_is_current(name: str) -> None:
+    """`wheelhouse crds --reference docs/reference` would change nothing."""
+    assert (DOCS / "reference" / name).read_text() == reference.render()[name]
+
+
+def manifests() -> list[tuple[str, dict[str, Any]]]:
+    """Every object of ours in a YAML block of a page, with the page's name."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
+            for each in yaml.safe_load_all(textwrap.dedent(block)):
+                if isinstance(each, dict) and each.get("kind") in SPECS:
+                    found.append((page.name, each))
+    return found
+
+
+def test_every_manifest_of_the_docs_would_be_taken() -> None:
+    """What a page shows of our kinds is what the API server takes."""
+    shown = manifests()
+    assert len(shown) > 8
+    assert {page for page, _ in shown} >= {"README.md", "standard.md", "remote.md", "virtual.md", "adopt.md"}
+    for page, each in shown:
+        assert each["apiVersion"] == "wheelhouse.dev/v1alpha1", page
+        SPECS[each["kind"]].model_validate(each["spec"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

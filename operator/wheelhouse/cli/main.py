@@ -82,15 +82,19 @@ def run() -> None:
 
 @main.command()
 @click.option("--write", type=click.Path(file_okay=False, path_type=Path), help="Write files into this folder instead.")
-def crds(write: Path | None) -> None:
+@click.option(
+    "--reference", type=click.Path(file_okay=False, path_type=Path), help="Write the pages of all fields into a folder."
+)
+def crds(write: Path | None, reference: Path | None) -> None:
     """Print both CustomResourceDefinitions as YAML, for kubectl apply --server-side -f -."""
-    from wheelhouse.api.schema import render
+    from wheelhouse.api import reference as pages
+    from wheelhouse.api import schema
 
-    if write is None:
-        sys.stdout.write("---\n".join(render().values()))
-        return
-    for name, text in render().items():
-        (write / name).write_text(text)
+    for folder, files in ((write, schema.render()), (reference, pages.render())):
+        for name, text in files.items() if folder else ():
+            (Path(str(folder)) / name).write_text(text)
+    if write is None and reference is None:
+        sys.stdout.write("---\n".join(schema.render().values()))
 
 
 if __name__ == "__main__":
