@@ -49,7 +49,7 @@ class RepositoryReference(Model):
 
     namespace: NamespaceName | None = None
     """Its namespace; default: this object's own. Immutable. Another namespace's repository must let this one in with
-    `accessFrom`, and can only be read."""
+    `accessFrom`, and in this role."""
 
 
 class Subject(Model):
