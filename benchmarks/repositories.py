@@ -37,7 +37,7 @@ def section() -> str:
     about = (
         f"benchmarks/repositories.py: {COUNT} repositories over {pairs} pairs of project and location, declared at\n"
         "once; Artifact Registry answers in 50 ms. One create in 2 s for each pair is the pace (`create_interval`),\n"
-        f"so {COUNT // pairs} rounds of 2 s are the least. A resync period is {DRIFT_INTERVAL:.0f} s here.\n"
+        f"so {COUNT // pairs} rounds of 2 s are the least. A resync period is {DRIFT_INTERVAL:.0f} s here."
     )
     lines = [
         "## Five hundred repositories",
