@@ -480,3 +480,17 @@ async def test_a_deleted_repository_comes_back_empty() -> None:
     await ours.simulation.run(800.0)
     assert ours.found() is not None
     assert [event.warning for event in ours.fakes.cluster.events if event.reason == "Recreating"] == [True]
+
+
+@pytest.mark.parametrize("policy", ["IfUnmanaged", "Always"])
+async def test_an_owner_without_its_status_is_still_the_owner(policy: str) -> None:
+    """A restored backup has lost the status: nobody else adopts what carries the labels of a living object."""
+    ours = Ours.make()
+    ours.fakes.google.plant(NAME, labels=Ownership.of("cluster-1", ObjectKey(OTHERS, "zz-restored")).labels)
+    thief = {**PLAIN, "adoptionPolicy": policy, "repositoryId": NAME.repository_id}
+    ours.declare(thief)
+    owner = ObjectKey(OTHERS, "zz-restored")
+    ours.fakes.cluster.put(Kind.REPOSITORY, owner, {**PLAIN, "repositoryId": NAME.repository_id})
+    await ours.simulation.run(60.0)
+    assert ours.conditions()["Ready"]["reason"] == Reason.OWNED_ELSEWHERE
+    assert ours.conditions(owner)["Ready"]["status"] == "True"

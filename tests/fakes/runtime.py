@@ -7,6 +7,7 @@ from fakes.kubernetes import Cluster
 from wheelhouse.domain.keys import Key
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.repository import digest_of
 
 TICK = 1e-5
 """Seconds that a clock of microseconds may be short of a float."""
@@ -53,8 +54,12 @@ class FakeCache:
     def accesses_on(self, full_name: str) -> Collection[CustomObject]:
         return [stored for stored in self._all(Kind.ACCESS) if stored.status.get("repository") == full_name]
 
-    def repositories_on(self, full_name: str) -> Collection[CustomObject]:
-        return [stored for stored in self._all(Kind.REPOSITORY) if stored.status.get("repository") == full_name]
+    def repositories_on(self, full_name: str, digest: str = "") -> Collection[CustomObject]:
+        return [
+            stored
+            for stored in self._all(Kind.REPOSITORY)
+            if stored.status.get("repository") == full_name or digest_of(stored.key) == digest
+        ]
 
     def access_uids(self) -> Collection[str]:
         return {stored.uid for stored in self._all(Kind.ACCESS)}

@@ -54,8 +54,13 @@ class Ownership:
 
     @classmethod
     def of(cls, cluster: str, key: ObjectKey) -> "Ownership":
-        """The ownership of one object: 160 bits of SHA-256, since a label value holds 63 characters."""
-        return cls(cluster, hashlib.sha256(str(key).encode()).hexdigest()[:40])
+        """The ownership of one object."""
+        return cls(cluster, digest_of(key))
+
+
+def digest_of(key: ObjectKey) -> str:
+    """What a label says of an object: 160 bits of SHA-256 of its namespace/name, since a value holds 63 characters."""
+    return hashlib.sha256(str(key).encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,8 @@ class Cache(Protocol):
     def accesses_on(self, full_name: str) -> Collection[CustomObject]:
         """The accesses whose ledger (`status.repository`) names this Google repository."""
 
-    def repositories_on(self, full_name: str) -> Collection[CustomObject]:
-        """The PythonRepositories whose `status.repository` names this Google repository."""
+    def repositories_on(self, full_name: str, digest: str = "") -> Collection[CustomObject]:
+        """The PythonRepositories whose status names this Google repository, or whose digest its labels have."""
 
     def access_uids(self) -> Collection[str]:
         """The uids of all accesses."""

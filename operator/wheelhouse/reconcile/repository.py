@@ -9,6 +9,7 @@ from wheelhouse.domain.outcome import failed, passed, pending
 from wheelhouse.domain.pip import index_base
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import (
+    OBJECT_LABEL,
     DesiredRepository,
     ObservedRepository,
     OperationKind,
@@ -241,13 +242,16 @@ class RepositoryUnit:
         if observed is None:
             return None
         cluster = self._world.options.cluster
-        others = [o for o in self._world.cache.repositories_on(observed.name.full) if o.key != stored.key]
+        found = self._world.cache.repositories_on(observed.name.full, observed.labels.get(OBJECT_LABEL, ""))
+        others = [other for other in found if other.key != stored.key]
         for other in others:
             if owns(Ownership.of(cluster, other.key), observed):
                 return other.key
         # Nobody's labels: whoever recorded it before keeps it, and of two that did the smaller uid.
         recorded = stored.status.get("repository") == observed.name.full
-        return next((o.key for o in others if not o.deleting and (not recorded or o.uid < stored.uid)), None)
+        full = observed.name.full
+        rivals = [o for o in others if o.status.get("repository") == full and not o.deleting]
+        return next((o.key for o in rivals if not recorded or o.uid < stored.uid), None)
 
     def _project(self, stored: CustomObject) -> str | None:
         namespace = self._world.cache.namespace(stored.key.namespace)

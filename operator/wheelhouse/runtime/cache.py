@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.repository import digest_of
 
 K = TypeVar("K")
 
@@ -29,6 +30,7 @@ class ObjectCache:
         self._gone: dict[str, None] = {}
         self._by_name: dict[Kind, defaultdict[str, set[ObjectKey]]] = {kind: defaultdict(set) for kind in Kind}
         self._by_reference: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
+        self._by_digest: dict[str, ObjectKey] = {}
         self._by_upstream: defaultdict[Upstream, set[ObjectKey]] = defaultdict(set)
 
     def repository(self, key: ObjectKey) -> CustomObject | None:
@@ -52,9 +54,16 @@ class ObjectCache:
         """The accesses whose ledger names this Google repository."""
         return self._named(Kind.ACCESS, full_name)
 
-    def repositories_on(self, full_name: str) -> Collection[CustomObject]:
-        """The PythonRepositories whose status names this Google repository."""
-        return self._named(Kind.REPOSITORY, full_name)
+    def repositories_on(self, full_name: str, digest: str = "") -> Collection[CustomObject]:
+        """The PythonRepositories whose status names this Google repository, or whose digest its labels have.
+
+        An owner's status may be lost (a restored backup): its labels on the repository still say whose that is.
+        """
+        named = self._named(Kind.REPOSITORY, full_name)
+        owner = self._by_digest.get(digest)
+        if owner is None or any(stored.key == owner for stored in named):
+            return named
+        return [*named, self._objects[Kind.REPOSITORY][owner]]
 
     def readers_of(self, *upstreams: Upstream) -> set[ObjectKey]:
         """The PythonRepositories that read from any of these, each named by its object or by its full name."""
@@ -118,6 +127,8 @@ class ObjectCache:
     def _index(self, kind: Kind, stored: CustomObject) -> None:
         if name := stored.status.get("repository"):
             self._by_name[kind][str(name)].add(stored.key)
+        if kind is Kind.REPOSITORY:
+            self._by_digest[digest_of(stored.key)] = stored.key
         if kind is Kind.ACCESS and (reference := _reference(stored)):
             self._by_reference[reference].add(stored.key)
         for upstream in _upstreams(stored):
@@ -128,6 +139,8 @@ class ObjectCache:
             return
         if name := stored.status.get("repository"):
             _discard(self._by_name[kind], str(name), stored.key)
+        if kind is Kind.REPOSITORY:
+            self._by_digest.pop(digest_of(stored.key), None)
         if kind is Kind.ACCESS and (reference := _reference(stored)):
             _discard(self._by_reference, reference, stored.key)
         for upstream in _upstreams(stored):
