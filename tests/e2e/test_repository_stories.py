@@ -344,3 +344,17 @@ def test_writers_of_other_namespaces_by_consent(kube: Kube) -> None:
     kube.await_reason("repositoryaccesses", "guests", "reader", "RefNotPermitted")
     granted = {f"roles/artifactregistry.{role}": [principal("guests", "guest")] for role in ("writer", "repoAdmin")}
     assert kube.members("open") == granted
+
+
+def test_a_domain_scoped_project(kube: Kube) -> None:
+    """The older form of a project's id, `example.com:proj`, from the annotation to the verified Secret."""
+    control.project(kube.world.state, "acme.example:scoped", api=True, operatorRights=True)
+    kube.namespace("scoped", projects="acme.example:scoped")
+    kube.repository("scoped", "scoped-wheels")
+    kube.reader("scoped", "reader", "scoped-wheels", "reader", secret="pip-config")
+    kube.await_ready(REPOSITORIES, "scoped", "scoped-wheels")
+    kube.await_ready("repositoryaccesses", "scoped", "reader")
+    body = kube.get(REPOSITORIES, "scoped", "scoped-wheels")
+    assert body is not None
+    full = "projects/acme.example:scoped/locations/us-central1/repositories/scoped-wheels"
+    assert body["status"]["repository"] == full
