@@ -98,6 +98,18 @@ async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
     assert (google.faults.rules, google.policies.propagation) == ([], 0)
 
 
+async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
+    """When to come back, how long an operation takes, and how it ends; a code that nobody knows is refused."""
+    await terminal("fault", "--on", CREATE, "--status", "429", "--retry-after", "5s")
+    await terminal("fault", "--on", CREATE, "--operation-delay", "1h", "--operation-error", "INTERNAL")
+    assert terminal.google.server.google.faults.rules == [
+        Rule(CREATE, status=429, retry_after=5),
+        Rule(CREATE, operation_delay=3600, operation_error="INTERNAL"),
+    ]
+    said = await terminal("fault", "--on", CREATE, "--operation-error", "NONSENSE", code=1)
+    assert "is no name of google.rpc.Code" in said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
