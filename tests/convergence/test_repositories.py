@@ -211,11 +211,24 @@ async def test_any_repository_settles(
         assert found == planted.settings
 
 
-@given(first=specs, second=specs, policy=st.sampled_from(["Orphan", "DeleteIfEmpty", "Delete"]), filled=st.booleans())
+@given(
+    first=specs,
+    second=specs,
+    policy=st.sampled_from(["Orphan", "DeleteIfEmpty", "Delete"]),
+    filled=st.booleans(),
+    seeds=st.tuples(st.integers(0, 1 << 16), st.integers(0, 1 << 16)),
+    rate=st.sampled_from([0.0, 0.1, 0.3]),
+)
 async def test_any_change_and_any_release(
-    first: dict[str, Any], second: dict[str, Any], policy: str, *, filled: bool
+    first: dict[str, Any],
+    second: dict[str, Any],
+    policy: str,
+    *,
+    filled: bool,
+    seeds: tuple[int, int],
+    rate: float,
 ) -> None:
-    """A changed spec is carried out and what it drops taken back; the release does what its policy says."""
+    """A changed spec is carried out, what it drops taken back, and the release does what it should, whatever fails."""
     first = {**first, "managementPolicy": "Full"}
     # What cannot change stays: the API server refuses the rest.
     mode = {name: first[name] for name in ("mode", "remote", "virtual") if name in first}
@@ -233,9 +246,12 @@ async def test_any_change_and_any_release(
     assert "cleanup" in second or not found.cleanup.policies
     if filled:
         ours.fakes.google.filled.add(NAME.full)
-    ours.fakes.calls.clear()
+    calls = ours.fakes.calls
+    calls.before, calls.after = faults(seeds[0], rate, Conflict("409")), faults(seeds[1], rate)
     ours.fakes.cluster.delete(Kind.REPOSITORY, KEY)
-    await ours.simulation.run(120.0)
+    await ours.simulation.run(60.0)
+    calls.before = calls.after = None
+    await ours.simulation.run(400.0)
     left = ours.found()
     deleted = policy == "Delete" or (policy == "DeleteIfEmpty" and not filled)
     assert (left is None) is deleted
