@@ -292,13 +292,13 @@ def test_suspended_means_untouched(kube: Kube) -> None:
 def test_a_writer_of_a_virtual_is_told(kube: Kube) -> None:
     """Nothing can be uploaded to a Virtual repository: NotWritable, and no grant."""
     kube.namespace("readonly-mode")
-    kube.repository("readonly-mode", "shown", mode="Virtual", virtual={"upstreams": []})
-    kube.await_ready(REPOSITORIES, "readonly-mode", "shown")
+    kube.repository("readonly-mode", "only-shown", mode="Virtual", virtual={"upstreams": []})
+    kube.await_ready(REPOSITORIES, "readonly-mode", "only-shown")
     kube.service_account("readonly-mode", "writer")
     subjects = [{"kind": "ServiceAccount", "name": "writer"}]
-    kube.access("readonly-mode", "writer", "shown", role="Writer", subjects=subjects)
+    kube.access("readonly-mode", "writer", "only-shown", role="Writer", subjects=subjects)
     kube.await_reason("repositoryaccesses", "readonly-mode", "writer", "NotWritable")
-    assert kube.members("shown") == {}
+    assert kube.members("only-shown") == {}
 
 
 def test_a_project_without_the_api(kube: Kube) -> None:
