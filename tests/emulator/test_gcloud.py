@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.emulated import READER, REPOSITORY, Emulated
+from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
 from fakes.registry_clients import OWNER_MEMBER, alone
 
 from wheelhouse_local.constants import LOCATION, OWNER, PROJECT
@@ -163,6 +163,23 @@ async def test_policy_bindings(gcloud: Gcloud) -> None:
     await gcloud("repositories", "remove-iam-policy-binding", *one)
     found = await gcloud.json("repositories", "get-iam-policy", "team-wheels", HERE)
     assert [row["role"] for row in found["bindings"]] == ["roles/artifactregistry.writer"]
+
+
+async def test_packages(gcloud: Gcloud) -> None:
+    """It lists packages and a package's versions, and waits until a package is deleted."""
+    google, there = gcloud.google, ("--repository=team-wheels", HERE)
+    google.create()
+    google.grant(("roles/artifactregistry.writer", WRITER))
+    for name, version in (("demo", "1.0"), ("demo", "1.1"), ("other", "0.1")):
+        await google.upload(name, version)
+    called(gcloud)
+    assert [row["name"] for row in await gcloud.json("packages", "list", *there)] == ["demo", "other"]
+    versions = await gcloud.json("versions", "list", "--package=demo", *there)
+    assert [row["name"] for row in versions] == [f"{REPOSITORY}/packages/demo/versions/{v}" for v in ("1.0", "1.1")]
+    await gcloud("packages", "delete", "demo", *there)
+    methods = ("ListPackages", "ListVersions", "DeletePackage", "GetOperation")
+    assert called(gcloud) == [(method, "OK") for method in methods]
+    assert (await google.get("simple/demo/", google.token(WRITER))).status == 404
 
 
 async def test_print_settings(gcloud: Gcloud) -> None:

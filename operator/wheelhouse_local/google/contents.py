@@ -11,13 +11,16 @@ from google.protobuf import empty_pb2
 
 from wheelhouse_local.google.errors import not_found
 from wheelhouse_local.google.methods import ARTIFACT_REGISTRY, Message, Method, check_page
-from wheelhouse_local.google.operations import Operations
+from wheelhouse_local.google.operations import FAULT, Operations
 from wheelhouse_local.google.pages import version_of
 from wheelhouse_local.google.registry import LARGEST_PAGE, PACKAGE, Registry
 from wheelhouse_local.google.store import Store
 
 Row = dict[str, Any]
-_PARTS = re.compile(r"(projects/[^/]+/locations/[^/]+/repositories/[^/]+)/([a-zA-Z]+)/([^/]+)(?:/versions/([^/]+))?")
+_REPOSITORY = "(projects/[^/]+/locations/[^/]+/repositories/[^/]+)"
+_PACKAGE = re.compile(f"{_REPOSITORY}/packages/([^/]+)")
+_VERSION = re.compile(f"{_REPOSITORY}/packages/([^/]+)/versions/([^/]+)")
+_FILE = re.compile(f"{_REPOSITORY}/files/(.+)")
 
 
 class Contents:
@@ -59,8 +62,7 @@ class Contents:
 
     def file(self, name: str) -> Message:
         """One file."""
-        parent, _, path = name.rpartition("/files/")
-        package, _, filename = unquote(path).partition("/")
+        parent, package, filename = _path(name)
         row = self._row(f"{parent}/packages/{package}")["files"].get(filename)
         if row is None:
             raise not_found()
@@ -68,9 +70,9 @@ class Contents:
 
     def python_packages(self, parent: str) -> Sequence[Message]:
         """Every version of every Python package, with the URI of one of its files (published proto)."""
+        rows, found = self._rows(parent), []
         _, project, _, location, _, repository = parent.split("/")
-        found = []
-        for name, package in self._rows(parent):
+        for name, package in rows:
             for version in sorted({version_of(filename) for filename in package["files"]}):
                 filename = next(f for f in sorted(package["files"]) if version_of(f) == version)
                 uri = f"{location}-python.pkg.dev/{project}/{repository}/{name}/{filename}"
@@ -86,21 +88,39 @@ class Contents:
                 return found
         raise not_found()
 
-    def delete(self, name: str) -> operations_pb2.Operation:
-        """Delete a package, or one version of it, with its files."""
-        parts = _PARTS.fullmatch(name)
-        if parts is None:
+    def delete_package(self, name: str) -> operations_pb2.Operation:
+        """Delete a package with all its versions and files (published proto)."""
+        repository, package = _parts(_PACKAGE, name)
+        return self._delete(repository, package, lambda _: True)
+
+    def delete_version(self, name: str) -> operations_pb2.Operation:
+        """Delete a version with its files; `force` changes nothing, as it is about tags, which Python has not."""
+        repository, package, version = _parts(_VERSION, name)
+        return self._delete(repository, package, lambda filename: version_of(filename) == version)
+
+    def delete_file(self, name: str) -> operations_pb2.Operation:
+        """Delete one file; that a version goes with its last file, and a package with its last version, is inferred."""
+        repository, package, deleted = _path(name)
+        return self._delete(repository, package, lambda filename: filename == deleted)
+
+    def _delete(self, repository: str, package: str, goes: Callable[[str], bool]) -> operations_pb2.Operation:
+        """Take the files away that go; where a fault delays the operation they are gone before it is done.
+
+        Raises:
+            ApiError: NOT_FOUND, also where no file goes.
+        """
+        row, fault = self._row(f"{repository}/packages/{package}"), FAULT.get()
+        kept = {filename: each for filename, each in row["files"].items() if not goes(filename)}
+        if len(kept) == len(row["files"]):
             raise not_found()
-        repository, package, version = parts[1], parts[3], parts[4]
-        row = self._row(f"{repository}/packages/{package}")
-        kept = {f: each for f, each in row["files"].items() if version and version_of(f) != version}
-        if version and len(kept) == len(row["files"]):
-            raise not_found()
-        if kept:
-            self._store.put(PACKAGE, f"{repository}/{package}", {**row, "files": kept})
-        else:
-            self._store.delete(PACKAGE, f"{repository}/{package}")
-        first, _ = self._operations.start(repository.partition("/repositories/")[0], empty_pb2.Empty(), {})
+        with self._store.transaction():
+            first, _ = self._operations.start(repository.partition("/repositories/")[0], empty_pb2.Empty(), {})
+            if fault is not None and fault.operation_error:
+                return first  # An operation that fails has changed nothing.
+            if kept:
+                self._store.put(PACKAGE, f"{repository}/{package}", {**row, "files": kept})
+            else:
+                self._store.delete(PACKAGE, f"{repository}/{package}")
         return first
 
     def _rows(self, parent: str) -> list[tuple[str, Row]]:
@@ -122,6 +142,21 @@ class Contents:
         return ar.File.pb()(name=f"{parent}/files/{path}", hashes=[digest], owner=owner)
 
 
+def _parts(pattern: re.Pattern[str], name: str) -> tuple[str, ...]:
+    """What a name of the pattern's form holds; any other form is NOT_FOUND (inferred)."""
+    found = pattern.fullmatch(name)
+    if found is None:
+        raise not_found()
+    return found.groups()
+
+
+def _path(name: str) -> tuple[str, str, str]:
+    """Repository, package and filename of a file's name, whose path may be quoted or not."""
+    repository, path = _parts(_FILE, name)
+    package, _, filename = unquote(path).partition("/")
+    return repository, package, filename
+
+
 def methods(contents: Contents) -> Mapping[str, Method]:
     """The table of methods about contents."""
     operation = operations_pb2.Operation
@@ -140,8 +175,9 @@ def methods(contents: Contents) -> Mapping[str, Method]:
             "pythonpackages.get",
             contents.python_package,
         ),
-        **_named("DeletePackage", ar.DeletePackageRequest.pb(), operation, "packages.delete", contents.delete),
-        **_named("DeleteVersion", ar.DeleteVersionRequest.pb(), operation, "versions.delete", contents.delete),
+        **_named("DeletePackage", ar.DeletePackageRequest.pb(), operation, "packages.delete", contents.delete_package),
+        **_named("DeleteVersion", ar.DeleteVersionRequest.pb(), operation, "versions.delete", contents.delete_version),
+        **_named("DeleteFile", ar.DeleteFileRequest.pb(), operation, "files.delete", contents.delete_file),
     }
 
 
@@ -158,7 +194,9 @@ def _listed(name: str, field: str, kind: str, run: Callable[[str], Sequence[Mess
 
     def page(_: object, asked: Message) -> Message:
         check_page(asked)
-        found = [message for message in run(asked.parent) if message.name > asked.page_token]
+        # Tokens are names, so the order is that of names: `a-b:1` comes before `a:1`, unlike the packages of both.
+        after = (message for message in run(asked.parent) if message.name > asked.page_token)
+        found = sorted(after, key=lambda message: str(message.name))
         size = min(asked.page_size or LARGEST_PAGE, LARGEST_PAGE)
         token = found[size - 1].name if len(found) > size else ""
         shown: Message = response(**{field: found[:size], "next_page_token": token})

@@ -55,7 +55,9 @@ CONTENTS = (
     Rule("GET", f"{PACKAGE}/versions/[^/:]+", "", "ArtifactRegistry.GetVersion"),
     Rule("DELETE", f"{PACKAGE}/versions/[^/:]+", "", "ArtifactRegistry.DeleteVersion"),
     Rule("GET", REPOSITORY, "/files", "ArtifactRegistry.ListFiles"),
-    Rule("GET", f"{REPOSITORY}/files/[^/:]+", "", "ArtifactRegistry.GetFile"),
+    # Published: a get takes a path of several segments, a delete one that is quoted.
+    Rule("GET", f"{REPOSITORY}/files/[^:]+", "", "ArtifactRegistry.GetFile"),
+    Rule("DELETE", f"{REPOSITORY}/files/[^/:]+", "", "ArtifactRegistry.DeleteFile"),
     Rule("GET", REPOSITORY, "/pythonPackages", "ArtifactRegistry.ListPythonPackages"),
     Rule("GET", f"{REPOSITORY}/pythonPackages/[^/]+", "", "ArtifactRegistry.GetPythonPackage"),
 )
