@@ -103,12 +103,15 @@ def test_what_a_remote_cannot_be(registry: Registry, fields: dict[str, Any]) -> 
 
 
 def test_an_upstream_in_use_can_be_deleted(registry: Registry) -> None:
-    """Recorded: the Virtual keeps naming it."""
+    """Recorded: the Virtual keeps naming it. Inferred: it can still be changed, but not named anew."""
     create(registry, "a")
     create(registry, "all", **virtual(upstream("a")))
     registry.delete(f"{PARENT}/repositories/a")
     found = registry.get(f"{PARENT}/repositories/all")
     assert [p.id for p in found.virtual_repository_config.upstream_policies] == ["a"]
+    assert change(registry, "all", "description", description="still mine").description == "still mine"
+    with pytest.raises(ApiError):
+        create(registry, "other", **virtual(upstream("a")))
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str], exi
             raise ApiError("INVALID_ARGUMENT", f"Field {field.rstrip('_')} is immutable.")
     if modes.source(after) != modes.source(current):
         raise ApiError("INVALID_ARGUMENT", f"Field {_REMOTE}.remote_source is immutable.")
-    _check(after, wanted, exists)
+    # An upstream may be deleted while it is in use (recorded): that one it has already is not judged again is inferred.
+    standing = {policy.repository for policy in current.virtual_repository_config.upstream_policies}
+    _check(after, wanted, lambda name: name in standing or exists(name))
     current.CopyFrom(after)
 
 
