@@ -204,6 +204,14 @@ BREACHES = {
     "Only clients talk to the outside": ("wheelhouse/reconcile/loop.py", "import aiohttp"),
     "Deciding is pure": ("wheelhouse/domain/names.py", "import pydantic"),
     "What the spec means and what the status says is pure too": ("wheelhouse/desired.py", "import asyncio"),
+    "Rooms of the loop know only those below them": (
+        "wheelhouse/reconcile/policy/claims.py",
+        "import wheelhouse.reconcile.access.unit",
+    ),
+    "Clients of Kubernetes know nothing of Google": (
+        "wheelhouse/clients/kubernetes/objects.py",
+        "import wheelhouse.clients.google.policies",
+    ),
 }
 
 

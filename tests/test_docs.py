@@ -46,7 +46,7 @@ def events() -> set[str]:
     """The reasons of Events that the source names in its calls of `event(kind, object, reason, …)`."""
     calls = [
         node
-        for path in (ROOT / "operator/wheelhouse/reconcile").glob("*.py")
+        for path in (ROOT / "operator/wheelhouse/reconcile").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "event"
     ]

@@ -13,11 +13,14 @@ import kopf
 import structlog
 from google.auth.credentials import Credentials
 
-from wheelhouse.clients.artifact_registry.calls import GoogleRepositories
-from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry
-from wheelhouse.clients.google_http import GoogleHttp
-from wheelhouse.clients.identity import GOOGLE_UNIVERSE, MetadataFacts, metadata_facts, operator_credentials
-from wheelhouse.clients.index import PackageIndex
+from wheelhouse.clients.google.artifact_registry.calls import GoogleRepositories
+from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.google.http import GoogleHttp
+from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, MetadataFacts, metadata_facts, operator_credentials
+from wheelhouse.clients.google.index import PackageIndex
+from wheelhouse.clients.google.policies import GooglePolicies
+from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
+from wheelhouse.clients.google.tokens import FederatedTokens, Federation
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.connection import Connection
 from wheelhouse.clients.kubernetes.events import Events
@@ -25,9 +28,6 @@ from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
-from wheelhouse.clients.policies import GooglePolicies
-from wheelhouse.clients.projects import Endpoints, GoogleProjects, ResourceManager
-from wheelhouse.clients.tokens import FederatedTokens, Federation
 from wheelhouse.domain.iam import WorkloadIdentity
 from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.handlers.events import kopf_settings, watches

@@ -12,8 +12,8 @@ from fakes.bench import Bench, FakeBench, RealBench, until
 from fakes.google_server import GoogleServer, Wire, serve
 from google.oauth2.credentials import Credentials
 
-from wheelhouse.clients.artifact_registry import connection as registry
-from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.google.artifact_registry import connection as registry
+from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.connection import Connection
 from wheelhouse.clients.kubernetes.events import Events

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from google.auth import exceptions
 from google.auth.credentials import AnonymousCredentials
 
-from wheelhouse.clients.identity import MetadataFacts, metadata_facts, operator_credentials
+from wheelhouse.clients.google.identity import MetadataFacts, metadata_facts, operator_credentials
 from wheelhouse.errors import Invalid, Unavailable
 
 GKE = {

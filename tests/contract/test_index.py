@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from wheelhouse.clients.index import PackageIndex
+from wheelhouse.clients.google.index import PackageIndex
 from wheelhouse.domain.pip import Token
 from wheelhouse.errors import Refused, Unavailable
 

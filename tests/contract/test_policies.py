@@ -11,7 +11,7 @@ from google.type import expr_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelhouse.clients.policies import GooglePolicies, from_wire, to_wire
+from wheelhouse.clients.google.policies import GooglePolicies, from_wire, to_wire
 from wheelhouse.domain.iam import Binding, Policy
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason

@@ -10,9 +10,9 @@ import pytest
 from fakes.emulated import Emulated
 from fakes.registry_clients import OPERATOR, alone, body, credentials
 
-from wheelhouse.clients import projects as module
-from wheelhouse.clients.google_http import GoogleHttp
-from wheelhouse.clients.projects import Endpoints, GoogleProjects, ResourceManager
+from wheelhouse.clients.google import projects as module
+from wheelhouse.clients.google.http import GoogleHttp
+from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.domain.project import Project
 from wheelhouse.errors import Refused, Unavailable
 from wheelhouse_local.google.faults import Rule

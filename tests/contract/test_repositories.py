@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from hypothesis import HealthCheck, given, settings
 
-from wheelhouse.clients.artifact_registry.calls import GoogleRepositories
+from wheelhouse.clients.google.artifact_registry.calls import GoogleRepositories
 from wheelhouse.domain.modes import Mode, Remote, Upstream
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.reasons import Reason

@@ -15,9 +15,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
+from wheelhouse.clients.google.tokens import EXCHANGES_PER_SECOND, FederatedTokens, Federation, Rate
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
-from wheelhouse.clients.tokens import EXCHANGES_PER_SECOND, FederatedTokens, Federation, Pace
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import NotReady, Refused, Unavailable
@@ -184,19 +184,19 @@ async def test_no_usable_answer_is_an_outage(code: int, body: object) -> None:
 def test_exchanges_keep_under_the_quota() -> None:
     """However many want to start at once, 61 seconds hold less than 6,000 exchanges."""
     now = 1000.0
-    pace = Pace(EXCHANGES_PER_SECOND, clock=lambda: now)
-    waits = [pace.reserve() for _ in range(10_000)]
+    rate = Rate(EXCHANGES_PER_SECOND, clock=lambda: now)
+    waits = [rate.reserve() for _ in range(10_000)]
     assert waits[0] == 0
     assert sum(wait < 60 for wait in waits) < 6000
     now += 1000
-    assert pace.reserve() == 0
+    assert rate.reserve() == 0
 
 
 async def test_minting_waits_its_turn() -> None:
     """The pace is really kept."""
     servers = Servers()
     async with servers.tokens() as tokens:
-        tokens._pace = Pace(20.0, burst=1)
+        tokens._rate = Rate(20.0, burst=1)
         begun = asyncio.get_running_loop().time()
         await asyncio.gather(*(tokens.mint(WHEELS, timedelta(hours=1)) for _ in range(4)))
         assert asyncio.get_running_loop().time() - begun >= 0.1

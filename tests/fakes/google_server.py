@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
 from wheelhouse_local.google.masks import assign
 
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry"

@@ -1,13 +1,13 @@
 """The four units of work behind one door: a key goes in, the seconds until the next look come out."""
 
 from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey
-from wheelhouse.reconcile.access import AccessUnit
-from wheelhouse.reconcile.claims import Claims
+from wheelhouse.reconcile.access.unit import AccessUnit
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.policy import PolicyUnit
+from wheelhouse.reconcile.policy.claims import Claims
+from wheelhouse.reconcile.policy.unit import PolicyUnit
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.repository import RepositoryUnit
-from wheelhouse.reconcile.secret import SecretUnit
+from wheelhouse.reconcile.repository.unit import RepositoryUnit
+from wheelhouse.reconcile.secret.unit import SecretUnit
 
 
 class Loop:

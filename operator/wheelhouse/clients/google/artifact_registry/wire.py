@@ -8,7 +8,7 @@ from google.longrunning import operations_pb2
 from google.protobuf import field_mask_pb2
 from google.rpc import code_pb2
 
-from wheelhouse.clients.artifact_registry import cleanup, modes
+from wheelhouse.clients.google.artifact_registry import cleanup, modes
 from wheelhouse.clients.http import reduced
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.repository import (

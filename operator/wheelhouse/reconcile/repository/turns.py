@@ -10,7 +10,7 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.reconcile.ports import World
 
 
-class Pace:
+class Turns:
     """Gives out turns; a restart forgets them, and everybody draws a new one."""
 
     def __init__(self, world: World) -> None:

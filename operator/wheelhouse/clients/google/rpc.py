@@ -10,8 +10,8 @@ import grpc
 from google.api_core import exceptions
 from google.rpc import error_details_pb2
 
+from wheelhouse.clients.google.rate import Rate
 from wheelhouse.clients.http import LONGEST_WAIT, MEBIBYTE, Stopwatch, reduced
-from wheelhouse.clients.pace import Pace
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import AlreadyExists, Conflict, Invalid, Refused, Unavailable, WheelhouseError
 
@@ -53,7 +53,7 @@ class Caller:
         self._service = service
         self._observe = observe
         self._timeout = timeout
-        self._paces: defaultdict[str, Pace] = defaultdict(lambda: Pace(REQUESTS_PER_SECOND, BURST))
+        self._rates: defaultdict[str, Rate] = defaultdict(lambda: Rate(REQUESTS_PER_SECOND, BURST))
 
     async def call(self, method: str, run: Callable[..., Awaitable[Answer]], request: object, project: str) -> Answer:
         """One call with a timeout and without retries, as fast as the project's pace allows.
@@ -68,7 +68,7 @@ class Caller:
             NotFound: of google.api_core; the caller makes a value of it.
             WheelhouseError: everything else, translated.
         """
-        await asyncio.sleep(self._paces[project].reserve())
+        await asyncio.sleep(self._rates[project].reserve())
         watch, code = Stopwatch(), "OK"
         try:
             return await run(request=request, timeout=self._timeout)

@@ -8,7 +8,7 @@ from google.auth import exceptions
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import Request
 
-from wheelhouse.clients.google_rpc import Observe, unobserved
+from wheelhouse.clients.google.rpc import Observe, unobserved
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, retry_after
 from wheelhouse.errors import Unavailable
 

@@ -10,12 +10,12 @@ from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.outcome import AccessOutcome, Check, SecretRecord, Truth, failed, passed, pending
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
-from wheelhouse.reconcile.claims import Claim, Claims
 from wheelhouse.reconcile.finalizer import hold, let_go
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.policy import PolicyUnit
+from wheelhouse.reconcile.policy.claims import Claim, Claims
+from wheelhouse.reconcile.policy.unit import PolicyUnit
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.secret import Absence, SecretUnit
+from wheelhouse.reconcile.secret.unit import Absence, SecretUnit
 
 KIND = Kind.ACCESS
 

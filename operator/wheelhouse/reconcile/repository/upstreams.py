@@ -19,7 +19,7 @@ from wheelhouse.plan.upstreams import (
     judge_unnamed,
 )
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.views import view
+from wheelhouse.reconcile.repository.views import view
 
 
 @dataclass(frozen=True, slots=True)

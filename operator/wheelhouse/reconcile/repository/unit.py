@@ -21,13 +21,13 @@ from wheelhouse.plan.repository import Change, Create, Refuse, owns, plan_reposi
 from wheelhouse.plan.settings import DESCRIPTION, managed_by
 from wheelhouse.reconcile.finalizer import hold
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.operations import Operations
-from wheelhouse.reconcile.pace import Pace
-from wheelhouse.reconcile.policy import PolicyUnit
+from wheelhouse.reconcile.policy.unit import PolicyUnit
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.projects import ProjectDesk
-from wheelhouse.reconcile.release import Releases
-from wheelhouse.reconcile.upstreams import Resolution, resolve
+from wheelhouse.reconcile.repository.operations import Operations
+from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.release import Releases
+from wheelhouse.reconcile.repository.turns import Turns
+from wheelhouse.reconcile.repository.upstreams import Resolution, resolve
 
 KIND = Kind.REPOSITORY
 Wish = tuple[DesiredRepository, frozenset[Upstream]]
@@ -45,9 +45,9 @@ class RepositoryUnit:
         self._ledger = ledger
         self._policies = policies
         self._operations = Operations(world, ledger)
-        self._pace = Pace(world)
+        self._turns = Turns(world)
         self._projects = ProjectDesk(world)
-        self._releases = Releases(world, ledger, self._operations, self._pace, self._projects)
+        self._releases = Releases(world, ledger, self._operations, self._turns, self._projects)
         self._wishes: dict[ObjectKey, Wish] = {}
         self._paused: dict[ObjectKey, tuple[str, int]] = {}
 
@@ -63,7 +63,7 @@ class RepositoryUnit:
         stored = self._world.cache.repository(key)
         if stored is None:
             self._ledger.forget(KIND, key)
-            self._pace.use(key)
+            self._turns.use(key)
             self._wishes.pop(key, None)
             self._paused.pop(key, None)
             return None
@@ -127,14 +127,14 @@ class RepositoryUnit:
         self._ledger.note_repository(held, resolved=resolution.check, index_safe=resolution.index_safe)
         waiting = await self._operations.wait(held)
         if waiting is None:
-            waiting = self._pace.left(held.key) or None
+            waiting = self._turns.left(held.key) or None
         return waiting if waiting is not None else await self._make(held, resolution)
 
     async def _make(self, stored: CustomObject, resolution: Resolution) -> float | None:
         """Observe, plan, and do it."""
         desired = resolution.desired
         # Whose turn to create has come found nothing before; a create tells if that is no longer true.
-        turn = self._pace.left(stored.key) is not None
+        turn = self._turns.left(stored.key) is not None
         observed = None if turn else await self._world.repositories.get(desired.name)
         self._ledger.recovered(KIND, stored, "synced")
         upstreams = resolution.upstreams(observed)
@@ -143,7 +143,7 @@ class RepositoryUnit:
         before, self._wishes[stored.key] = self._wishes.get(stored.key), (desired, upstreams)
         same = stored.status.get("observedGeneration") == stored.generation and before in (None, (desired, upstreams))
         if isinstance(plan, Refuse):
-            self._pace.use(stored.key)
+            self._turns.use(stored.key)
             self._ledger.note_repository(stored, synced=failed(plan.reason, plan.message))
             return self._drift_delay()
         if isinstance(plan, Create):
@@ -177,16 +177,16 @@ class RepositoryUnit:
         """Create it when its turn has come and everything that it refers to is there."""
         desired = resolution.desired
         if not resolution.check.ok:
-            self._pace.use(stored.key)
+            self._turns.use(stored.key)
             self._ledger.note_repository(stored, synced=pending("Waiting for what the repository refers to."))
             return self._drift_delay()
         await self._projects.advise(stored, desired)
         creating = failed(Reason.CREATING, f"{desired.name} is being created.")
-        wait = self._pace.draw(stored.key, desired.name.parent)
+        wait = self._turns.draw(stored.key, desired.name.parent)
         if wait > 0:
             self._ledger.note_repository(stored, synced=creating)
             return wait
-        self._pace.use(stored.key)
+        self._turns.use(stored.key)
         before = self._ledger.repository(stored)
         if before.create_time is not None:
             note = f"{desired.name} was deleted elsewhere: it is created again, empty."

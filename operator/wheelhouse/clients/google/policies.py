@@ -8,7 +8,7 @@ from google.iam.v1 import iam_policy_pb2, options_pb2, policy_pb2
 from google.protobuf import json_format
 from google.type import expr_pb2
 
-from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry, gone
+from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry, gone
 from wheelhouse.domain.iam import Binding, Policy
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class Rate:
     """Lets `rate` a second through, `burst` of them at once; the others wait their turn."""
 
     def __init__(self, rate: float, burst: int = 10, clock: Callable[[], float] = time.monotonic) -> None:

@@ -9,7 +9,7 @@ from google.auth.credentials import Credentials
 from google.cloud.artifactregistry_v1.services.artifact_registry import ArtifactRegistryAsyncClient
 from google.cloud.artifactregistry_v1.services.artifact_registry.transports import ArtifactRegistryGrpcAsyncIOTransport
 
-from wheelhouse.clients.google_rpc import CHANNEL_OPTIONS, TIMEOUT, Caller, Observe, unobserved
+from wheelhouse.clients.google.rpc import CHANNEL_OPTIONS, TIMEOUT, Caller, Observe, unobserved
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.errors import Conflict
 

@@ -15,12 +15,12 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import AccessReference, SecretManifest
 from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable
 from wheelhouse.plan.secrets import refresh_at, tolerable
-from wheelhouse.reconcile.claims import Claims
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.mint import Mint
+from wheelhouse.reconcile.policy.claims import Claims
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.verify import PROBE, PUBLIC_PROBE, Verifier
-from wheelhouse.reconcile.write import SecretWriter
+from wheelhouse.reconcile.secret.tokens import Mint
+from wheelhouse.reconcile.secret.verify import PROBE, PUBLIC_PROBE, Verifier
+from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.status.access import read_access
 from wheelhouse.status.conditions import timestamp
 

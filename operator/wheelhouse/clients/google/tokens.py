@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import structlog
 
+from wheelhouse.clients.google.rate import Rate
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
-from wheelhouse.clients.pace import Pace
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.pip import MintedToken, Token
 from wheelhouse.domain.reasons import Reason
@@ -56,7 +56,7 @@ class FederatedTokens:
         federation: how this cluster is known to Google.
         observe: told of each exchange: method, HTTP status as text, seconds.
         now: the clock (UTC).
-        pace: how fast exchanges may follow each other.
+        rate: how fast exchanges may follow each other.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class FederatedTokens:
         federation: Federation,
         observe: Callable[[str, str, float], None] = lambda _method, _code, _seconds: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        pace: Pace | None = None,
+        rate: Rate | None = None,
     ) -> None:
         self._service_accounts = service_accounts
         self._session = session
@@ -75,7 +75,7 @@ class FederatedTokens:
         self._federation = federation
         self._observe = observe
         self._now = now
-        self._pace = pace or Pace(EXCHANGES_PER_SECOND)
+        self._rate = rate or Rate(EXCHANGES_PER_SECOND)
 
     async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
         """A federated token of a ServiceAccount; it ends with the token that it was exchanged for.
@@ -85,7 +85,7 @@ class FederatedTokens:
             Refused: NotOptedIn, or TokenRefused with the words of Kubernetes or Google.
             Unavailable: neither a token nor a refusal came; Retry-After is kept.
         """
-        await asyncio.sleep(self._pace.reserve())
+        await asyncio.sleep(self._rate.reserve())
         subject = await self._service_accounts.request(identity, int(lifetime.total_seconds()))
         issued = self._now()
         body = await self._exchange(identity, subject)

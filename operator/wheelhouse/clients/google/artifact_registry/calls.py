@@ -4,8 +4,8 @@ from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as registry
 from google.longrunning import operations_pb2
 
-from wheelhouse.clients.artifact_registry import wire
-from wheelhouse.clients.artifact_registry.connection import ArtifactRegistry, gone
+from wheelhouse.clients.google.artifact_registry import wire
+from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry, gone
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.repository import ObservedRepository, OperationResult, RepositoryPatch, RepositorySettings
 

@@ -12,10 +12,10 @@ from wheelhouse.errors import Invalid, Refused, Unavailable
 from wheelhouse.plan.repository import owns, without_ownership
 from wheelhouse.reconcile.finalizer import let_go
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.operations import Operations
-from wheelhouse.reconcile.pace import Pace
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.projects import ProjectDesk
+from wheelhouse.reconcile.repository.operations import Operations
+from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.turns import Turns
 
 KIND = Kind.REPOSITORY
 CREATION_GRACE = timedelta(seconds=30)
@@ -26,11 +26,13 @@ SLOW = 60.0
 class Releases:
     """Releases repositories, one pass at a time."""
 
-    def __init__(self, world: World, ledger: Ledger, operations: Operations, pace: Pace, projects: ProjectDesk) -> None:
+    def __init__(
+        self, world: World, ledger: Ledger, operations: Operations, turns: Turns, projects: ProjectDesk
+    ) -> None:
         self._world = world
         self._ledger = ledger
         self._operations = operations
-        self._pace = pace
+        self._turns = turns
         self._projects = projects
         self._unseen: dict[ObjectKey, datetime] = {}
 
@@ -64,7 +66,7 @@ class Releases:
 
     def _forget(self, stored: CustomObject) -> None:
         self._ledger.forget(KIND, stored.key)
-        self._pace.use(stored.key)
+        self._turns.use(stored.key)
         self._projects.forget(stored.uid)
 
     async def _let_go(self, stored: CustomObject, outcome: RepositoryOutcome) -> float | None:
@@ -104,10 +106,10 @@ class Releases:
 
     async def _delete(self, stored: CustomObject, name: RepositoryName) -> float | None:
         self._ledger.note_repository(stored, synced=pending(f"{name} is being deleted."))
-        wait = self._pace.draw(stored.key, name.parent)
+        wait = self._turns.draw(stored.key, name.parent)
         if wait > 0:
             return wait
-        self._pace.use(stored.key)
+        self._turns.use(stored.key)
         operation = await self._world.repositories.delete(name)
         if operation is None:
             return None

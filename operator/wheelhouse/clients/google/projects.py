@@ -10,8 +10,8 @@ from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import Credentials
 
-from wheelhouse.clients.google_http import GoogleHttp
-from wheelhouse.clients.google_rpc import API, CHANNEL_OPTIONS, Caller, Observe, unobserved
+from wheelhouse.clients.google.http import GoogleHttp
+from wheelhouse.clients.google.rpc import API, CHANNEL_OPTIONS, Caller, Observe, unobserved
 from wheelhouse.clients.http import reduced
 from wheelhouse.domain.project import Project
 from wheelhouse.errors import Refused, Unavailable

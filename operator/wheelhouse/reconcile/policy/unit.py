@@ -13,8 +13,8 @@ from wheelhouse.domain.outcome import AccessSummary, Check, failed, passed, pend
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable
 from wheelhouse.plan.policy import Claimant, Ledgers, Pair, PolicyPlan, plan_policy
-from wheelhouse.reconcile.claims import Claims
 from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.policy.claims import Claims
 from wheelhouse.reconcile.ports import World
 from wheelhouse.status.access import read_access
 

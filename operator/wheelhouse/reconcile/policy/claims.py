@@ -14,7 +14,7 @@ from wheelhouse.plan.consent import Consent, RepositoryView, consent
 from wheelhouse.plan.policy import Claimant
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.views import view
+from wheelhouse.reconcile.repository.views import view
 
 _READ_ONLY = frozenset({Mode.REMOTE, Mode.VIRTUAL})
 """Nothing can be uploaded to these (https://cloud.google.com/artifact-registry/docs/repositories#mode)."""

@@ -1,0 +1,1 @@
+"""Google: Artifact Registry, IAM policies, projects, tokens, identity, and the package index."""

@@ -1,0 +1,1 @@
+"""A RepositoryAccess: decides, wakes, reports."""

@@ -1,0 +1,1 @@
+"""A repository's IAM policy: all accesses together."""

@@ -1,0 +1,1 @@
+"""A PythonRepository and its repository in Artifact Registry."""
