@@ -15,7 +15,7 @@ from wheelhouse.clients.google.http import GoogleHttp
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.domain.project import Project
 from wheelhouse.errors import Refused, Unavailable
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 
 PROJECT = "acme-packages"
 AGENT = "serviceAccount:service-123456789012@gcp-sa-artifactregistry.iam.gserviceaccount.com"

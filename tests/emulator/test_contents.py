@@ -9,7 +9,7 @@ from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
 from fakes.registry_clients import OWNER_MEMBER, PARENT, STRANGER, body, grpc_client, refusal, rest_client
 from google.api_core import exceptions
 
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 
 READ, WRITE, CLEAN = (f"roles/artifactregistry.{name}" for name in ("reader", "writer", "repoAdmin"))
 PACKAGE = f"{REPOSITORY}/packages/demo"

@@ -18,8 +18,8 @@ from google.cloud import artifactregistry_v1 as ar
 from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import LOCATION, PROJECT
-from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.registry import PACKAGE, Registry
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.registry.repositories import PACKAGE, Registry
 from wheelhouse_local.google.store import Document, Store
 
 SOURCE = Path(__file__).parents[2] / "operator"

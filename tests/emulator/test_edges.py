@@ -12,9 +12,9 @@ from google.api_core import exceptions
 from google.cloud.location import locations_pb2
 from google.iam.v1 import iam_policy_pb2
 
-from wheelhouse_local.google import rpc
-from wheelhouse_local.google.methods import ARTIFACT_REGISTRY, SERVICES
-from wheelhouse_local.google.rest import RULES
+from wheelhouse_local.google.registry.methods import ARTIFACT_REGISTRY, SERVICES
+from wheelhouse_local.google.transport import rpc
+from wheelhouse_local.google.transport.rest import RULES
 
 GET = "artifactregistry.repositories.get"
 

@@ -11,7 +11,7 @@ from fakes.registry_clients import OPERATOR, PARENT, PYTHON, alone, body, grpc_c
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 
 CREATE = f"{PARENT}/repositories?repositoryId=team-wheels"
 WANTED = {"parent": PARENT, "repository_id": "team-wheels", "repository": ar.Repository(format_=PYTHON)}

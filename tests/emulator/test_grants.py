@@ -7,7 +7,7 @@ import pytest
 from fakes.emulated import READER, REPOSITORY, Emulated
 from fakes.registry_clients import STRANGER, alone, body, refusal
 
-from wheelhouse_local.google.roles import ROLES
+from wheelhouse_local.google.iam.roles import ROLES
 
 READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
 TOMBSTONE = "deleted:serviceAccount:gone@acme-packages.iam.gserviceaccount.com?uid=123"

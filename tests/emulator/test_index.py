@@ -10,8 +10,8 @@ import pytest
 from fakes.emulated import READER, REPOSITORY, WRITER, Cluster, Emulated, basic, emulated, upload_form, wheel
 
 from wheelhouse_local.constants import LOCATION, NAMESPACE, OWNER, POOL, PROJECT, PROJECT_NUMBER, SERVICE_ACCOUNT
-from wheelhouse_local.google.faults import Rule
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
+from wheelhouse_local.google.transport.faults import Rule
 
 OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 STRANGER = service_account_identity("team-b", "other")

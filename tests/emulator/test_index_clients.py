@@ -9,7 +9,7 @@ import pytest
 from fakes.clients import Clients, Ran
 from fakes.emulated import READER, WRITER, Emulated, upload_form, wheel
 
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
 
 STRANGER = service_account_identity("team-b", "other")
 READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"

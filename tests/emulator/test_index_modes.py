@@ -11,8 +11,8 @@ from fakes.emulated import READER, REPOSITORY, Emulated, asking, upload_form, wh
 from fakes.registry_clients import body
 
 from wheelhouse_local.constants import PROJECT
-from wheelhouse_local.google import library
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
+from wheelhouse_local.google.index import library
 
 PARENT = REPOSITORY.rpartition("/repositories/")[0]
 READ = "roles/artifactregistry.reader"

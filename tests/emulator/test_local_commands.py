@@ -13,7 +13,7 @@ from fakes.registry_clients import alone, rest
 
 from wheelhouse_local import environment
 from wheelhouse_local.cli import local
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 from wheelhouse_local.state import Record, State
 
 READ = "roles/artifactregistry.reader"

@@ -10,7 +10,7 @@ from fakes.clients import Clients
 from fakes.emulated import Emulated
 
 from wheelhouse_local.constants import CLUSTER, LOCATION, NAMESPACE, POOL, PROJECT, PROJECT_NUMBER, SERVICE_ACCOUNT
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
 
 OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 FLAVOR = {"Metadata-Flavor": "Google"}

@@ -8,10 +8,10 @@ import pytest
 from google.cloud import artifactregistry_v1 as ar
 
 from wheelhouse_local.constants import PROJECT
-from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.errors import ApiError
 
 PARENT = f"projects/{PROJECT}/locations/us-central1"
 PYTHON = ar.Repository.Format.PYTHON

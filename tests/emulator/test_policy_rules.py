@@ -10,12 +10,12 @@ from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
 from wheelhouse_local.constants import POOL, PROJECT, PROJECT_NUMBER
-from wheelhouse_local.google import members
-from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.identities import Caller
-from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.projects import Projects
+from wheelhouse_local.google.iam import members
+from wheelhouse_local.google.iam.identities import Caller
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.errors import ApiError
 
 READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
 DOWNLOAD = "artifactregistry.repositories.downloadArtifacts"

@@ -10,7 +10,7 @@ from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, alone, body
 from google.rpc import error_details_pb2
 
 from wheelhouse_local.constants import PROJECT, PROJECT_NUMBER
-from wheelhouse_local.google.errors import ApiError
+from wheelhouse_local.google.transport.errors import ApiError
 
 OTHER = "acme-staging"
 READ = "roles/artifactregistry.reader"

@@ -9,11 +9,11 @@ from fakes.emulated import REPOSITORY
 from google.cloud import artifactregistry_v1 as ar
 
 from wheelhouse_local.constants import PROJECT
-from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.locations import LOCATIONS
-from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.registry import Registry
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.registry.locations import LOCATIONS
+from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.errors import ApiError
 
 PARENT, _, ID = REPOSITORY.partition("/repositories/")
 PYTHON, DOCKER = ar.Repository.Format.PYTHON, ar.Repository.Format.DOCKER

@@ -24,7 +24,7 @@ from google.cloud import resourcemanager_v3
 from google.cloud.resourcemanager_v3.services.projects.transports import ProjectsGrpcAsyncIOTransport
 
 from wheelhouse_local.constants import PROJECT, PROJECT_NUMBER
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 
 DENIED = (403, "PERMISSION_DENIED", "The caller does not have permission")
 READ = "roles/artifactregistry.reader"

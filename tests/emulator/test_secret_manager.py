@@ -10,7 +10,7 @@ from fakes.emulated import Emulated
 from fakes.registry_clients import OPERATOR, STRANGER, alone, body, refusal, rest
 
 from wheelhouse_local.constants import PROJECT, PROJECT_NUMBER
-from wheelhouse_local.google.errors import ApiError
+from wheelhouse_local.google.transport.errors import ApiError
 
 SECRETS = f"projects/{PROJECT}/secrets"
 SECRET, NUMBERED = f"{SECRETS}/upstream", f"projects/{PROJECT_NUMBER}/secrets/upstream"

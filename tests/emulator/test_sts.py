@@ -13,7 +13,7 @@ from google.auth.transport.requests import Request
 from google.oauth2.sts import Client
 
 from wheelhouse_local.constants import ISSUER, POOL
-from wheelhouse_local.google.sts import ACCESS_TOKEN_TYPE, AUDIENCE, GRANT_TYPE, TOKEN_TYPE
+from wheelhouse_local.google.iam.sts import ACCESS_TOKEN_TYPE, AUDIENCE, GRANT_TYPE, TOKEN_TYPE
 from wheelhouse_local.world import World
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -138,7 +138,7 @@ async def test_keys_are_read_once(google: Emulated, cluster: Cluster) -> None:
 
 async def test_a_new_key_is_found(google: Emulated, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the API server rotates its key, tokens of the new one and of the old one are good."""
-    monkeypatch.setattr("wheelhouse_local.google.sts.FETCH_PAUSE", 0.0)
+    monkeypatch.setattr("wheelhouse_local.google.iam.sts.FETCH_PAUSE", 0.0)
     await exchange(google, cluster.token())
     cluster.rotate("second")
     assert (await exchange(google, cluster.token("second")))[0] == 200

@@ -8,8 +8,8 @@ import pytest
 from fakes.emulated import READER, REPOSITORY, WRITER, Emulated, upload_form, wheel
 
 from wheelhouse_local.constants import NAMESPACE, POOL, PROJECT_NUMBER, SERVICE_ACCOUNT
-from wheelhouse_local.google import upload as uploads
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
+from wheelhouse_local.google.index import upload as uploads
 
 OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 STRANGER = service_account_identity("team-b", "other")

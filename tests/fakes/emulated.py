@@ -22,7 +22,7 @@ from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import ISSUER, LOCATION, POOL, PROJECT
 from wheelhouse_local.controlplane import certificates
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.server import Configuration, Server
 
 REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/team-wheels"

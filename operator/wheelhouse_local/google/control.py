@@ -10,12 +10,12 @@ from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
 from wheelhouse_local.constants import OWNER
-from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.faults import Rule
-from wheelhouse_local.google.identities import identity_of
-from wheelhouse_local.google.project import ACCOUNT, ARTIFACT_REGISTRY
+from wheelhouse_local.google.iam.identities import identity_of
+from wheelhouse_local.google.projects.project import ACCOUNT, ARTIFACT_REGISTRY
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.transport.errors import ApiError
+from wheelhouse_local.google.transport.faults import Rule
 
 TOKEN_LIFE = 3600
 _ACTIONS = (None, "delete", "undelete", "purge")

@@ -12,30 +12,32 @@ from pathlib import Path
 from aiohttp import web
 
 from wheelhouse_local.constants import OWNER, PROJECT
-from wheelhouse_local.google import contents, json_api, project, rest, rpc
-from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.contents import Contents
 from wheelhouse_local.google.control import Control
 from wheelhouse_local.google.dependencies import Dependencies
-from wheelhouse_local.google.faults import Faults
-from wheelhouse_local.google.fetch import Fetcher
-from wheelhouse_local.google.identities import Identities
-from wheelhouse_local.google.index import Index
-from wheelhouse_local.google.kms import KeyManagement
-from wheelhouse_local.google.library import Library
-from wheelhouse_local.google.metadata import MetadataServer
-from wheelhouse_local.google.methods import methods
-from wheelhouse_local.google.packages import Packages
-from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.projects import Projects
-from wheelhouse_local.google.public_index import PublicIndex
-from wheelhouse_local.google.registry import Registry
-from wheelhouse_local.google.remote import RemoteProxy
-from wheelhouse_local.google.secret_manager import SecretManager
+from wheelhouse_local.google.iam.identities import Identities
+from wheelhouse_local.google.iam.metadata import MetadataServer
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.iam.sts import KeySet, TokenService
+from wheelhouse_local.google.index.fetch import Fetcher
+from wheelhouse_local.google.index.library import Library
+from wheelhouse_local.google.index.public import PublicIndex
+from wheelhouse_local.google.index.remote import RemoteProxy
+from wheelhouse_local.google.index.repositories import Index
+from wheelhouse_local.google.projects import project
+from wheelhouse_local.google.projects.kms import KeyManagement
+from wheelhouse_local.google.projects.lifecycle import Projects
+from wheelhouse_local.google.projects.secret_manager import SecretManager
+from wheelhouse_local.google.registry import contents
+from wheelhouse_local.google.registry.contents import Contents
+from wheelhouse_local.google.registry.methods import methods
+from wheelhouse_local.google.registry.packages import Packages
+from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.store import Store
-from wheelhouse_local.google.sts import KeySet, TokenService
-from wheelhouse_local.google.tls import server_credentials
-from wheelhouse_local.google.trace import Trace
+from wheelhouse_local.google.transport import json_api, rest, rpc
+from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.transport.faults import Faults
+from wheelhouse_local.google.transport.tls import server_credentials
+from wheelhouse_local.google.transport.trace import Trace
 from wheelhouse_local.state import write_private
 
 OWNER_TOKEN_LIFE = 10 * 365 * 24 * 3600
