@@ -249,7 +249,7 @@ async def test_what_is_malformed_is_an_invalid_argument(google: Emulated, client
     """Locations, ids and labels have rules; nothing is created, and the trace says what was answered."""
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_repository(**{**wanted(), **change})
-    assert google.server.registry.page(PARENT, 0, "")[0] == []
+    assert google.server.services.registry.page(PARENT, 0, "")[0] == []
     assert google.trace()[-1]["status"] == "INVALID_ARGUMENT"
 
 

@@ -166,7 +166,7 @@ async def test_a_list_of_what_is_no_repository(client: Any) -> None:
 
 async def test_an_operation_that_fails_deletes_nothing(wheels: Emulated, client: Any) -> None:
     """Its error is told at the poll, and the package is still there."""
-    wheels.server.google.faults.rules.append(Rule("ArtifactRegistry.Delete*", operation_error="INTERNAL"))
+    wheels.faults.rules.append(Rule("ArtifactRegistry.Delete*", operation_error="INTERNAL"))
     operation = await client.delete_package(name=PACKAGE)
     with pytest.raises(exceptions.GoogleAPICallError, match="Injected"):
         await operation.result()

@@ -12,9 +12,9 @@ from google.api_core import exceptions
 from google.cloud.location import locations_pb2
 from google.iam.v1 import iam_policy_pb2
 
-from wheelhouse_local.google.registry.methods import ARTIFACT_REGISTRY, SERVICES
+from wheelhouse_local.google.registry.methods.base import ARTIFACT_REGISTRY
+from wheelhouse_local.google.registry.methods.http import RULES
 from wheelhouse_local.google.transport import rpc
-from wheelhouse_local.google.transport.rest import RULES
 
 GET = "artifactregistry.repositories.get"
 
@@ -33,10 +33,11 @@ async def client(google: Emulated) -> AsyncIterator[Any]:
 
 
 def test_rest_has_every_method(google: Emulated) -> None:
-    """No method is on one edge only."""
-    table = google.server.google.methods
+    """No method is on one edge only, and all methods of a gRPC service have one name in the trace."""
+    table = google.server.services.methods
     assert {rule.method for rule in RULES} == set(table)
-    assert {SERVICES[method.service] for method in table.values()} == {name.partition(".")[0] for name in table}
+    labels = {(method.service, name.partition(".")[0]) for name, method in table.items()}
+    assert len(labels) == len({service for service, _ in labels})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ async def test_a_port_is_not_shared(google: Emulated) -> None:
     """A second server on the same gRPC port fails, or every other call would go astray."""
     port = int(google.endpoints["artifactRegistryGrpc"].rpartition(":")[2])
     with pytest.raises(RuntimeError, match="Failed to bind"):
-        await rpc.serve(google.server.google, google.data, port)
+        await rpc.serve(google.server.services.calls, google.server.services.rpcs(), google.data, port)
 
 
 async def test_the_certificate_is_for_this_machine(google: Emulated) -> None:

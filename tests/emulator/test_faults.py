@@ -45,7 +45,7 @@ async def test_a_fault_over_grpc_is_answered_so_often(
 ) -> None:
     """A status on request: as often as asked for, on the methods of the glob, with the status of its service."""
     google.create()
-    google.server.google.faults.rules.append(Rule(f"*.{method}", status=status, times=1))
+    google.faults.rules.append(Rule(f"*.{method}", status=status, times=1))
     with pytest.raises(error):
         await (
             client.create_repository(**WANTED)
@@ -57,7 +57,7 @@ async def test_a_fault_over_grpc_is_answered_so_often(
 
 async def test_a_lost_reply_over_grpc_leaves_its_effect(google: Emulated, client: Any) -> None:
     """The caller sees UNAVAILABLE, the repository stands, and the trace says LOST."""
-    google.server.google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
+    google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
     with pytest.raises(exceptions.ServiceUnavailable):
         await client.create_repository(**WANTED)
     assert google.trace()[-1]["status"] == "LOST"
@@ -70,14 +70,14 @@ async def test_a_lost_reply_over_grpc_leaves_its_effect(google: Emulated, client
 async def test_a_fault_over_rest_has_no_effect(google: Emulated, number: int, expected: tuple[int, str]) -> None:
     """A status on request, and no effect."""
     google.create()
-    google.server.google.faults.rules.append(Rule("ArtifactRegistry.*", status=number, times=1))
+    google.faults.rules.append(Rule("ArtifactRegistry.*", status=number, times=1))
     assert (await refusal(google, "DELETE", REPOSITORY))[:2] == expected
     assert (await rest(google, "GET", REPOSITORY)).status == 200
 
 
 async def test_a_lost_reply_is_a_broken_connection(google: Emulated) -> None:
     """The connection breaks, and the effect stands."""
-    google.server.google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
+    google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
     with pytest.raises(aiohttp.ClientConnectionError):
         await body(google, "POST", CREATE, json={"format": "PYTHON"})
     assert (await rest(google, "GET", REPOSITORY)).status == 200
@@ -89,6 +89,6 @@ async def test_a_failure_of_ours_is_no_success(google: Emulated, monkeypatch: py
     def broken(_name: str) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(google.server.registry, "get", broken)
+    monkeypatch.setattr(google.server.services.registry, "get", broken)
     assert (await rest(google, "GET", REPOSITORY)).status == 500
     assert google.trace()[-1]["status"] == "INTERNAL"

@@ -69,7 +69,7 @@ async def gcloud(tmp_path: Path) -> AsyncIterator[Gcloud]:
 
 async def test_a_project_is_described_and_a_service_turned_on(gcloud: Gcloud) -> None:
     """The README's first commands: the number of a project, an API, and a grant on the project."""
-    projects = gcloud.google.server.google.projects
+    projects = gcloud.google.server.services.projects
     projects.switch(PROJECT, "artifactregistry.googleapis.com", on=False)
     printed = await gcloud("projects", "describe", PROJECT, "--format=value(projectNumber)")
     assert printed.strip() == PROJECT_NUMBER
@@ -92,7 +92,7 @@ async def test_a_secret_for_the_agent(gcloud: Gcloud, tmp_path: Path) -> None:
     accessor = ("--role=roles/secretmanager.secretAccessor", f"--member={AGENT}")
     await gcloud("secrets", "add-iam-policy-binding", "upstream", *accessor)
     version = f"projects/{PROJECT}/secrets/upstream/versions/1"
-    assert gcloud.google.server.google.secrets.secret_value(version, AGENT) == b"first value"
+    assert gcloud.google.server.services.secrets.secret_value(version, AGENT) == b"first value"
 
 
 async def test_a_key_for_the_agent(gcloud: Gcloud) -> None:
@@ -103,4 +103,4 @@ async def test_a_key_for_the_agent(gcloud: Gcloud) -> None:
     user = ("--role=roles/cloudkms.cryptoKeyEncrypterDecrypter", f"--member={AGENT}")
     await gcloud("kms", "keys", "add-iam-policy-binding", "packages", *here, *user)
     key = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/wheels/cryptoKeys/packages"
-    assert gcloud.google.server.google.keys.usable(key, AGENT)
+    assert gcloud.google.server.services.keys.usable(key, AGENT)

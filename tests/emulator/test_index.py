@@ -187,7 +187,7 @@ async def test_files_come_back_as_they_were(wheels: Emulated) -> None:
 async def test_a_deleted_repository_takes_its_packages_along(wheels: Emulated) -> None:
     """After delete and create the repository is empty, and takes the same filename again."""
     await wheels.upload()
-    wheels.server.registry.delete(REPOSITORY)
+    wheels.server.services.registry.delete(REPOSITORY)
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 403
     wheels.create()
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 403
@@ -222,7 +222,7 @@ async def test_packages_survive_a_restart_and_leftovers_do_not(tmp_path: Path, c
 
 async def test_faults_reach_the_index(wheels: Emulated) -> None:
     """A fault answers as often as it was asked for, and then no more."""
-    rules = wheels.server.google.faults.rules
+    rules = wheels.faults.rules
     rules.append(Rule(on="Index.Simple", status=503, times=2))
     token = wheels.token(READER)
     assert [(await wheels.get("simple/x/", token)).status for _ in range(3)] == [503, 503, 404]
@@ -230,7 +230,7 @@ async def test_faults_reach_the_index(wheels: Emulated) -> None:
 
 async def test_a_reply_can_be_lost_after_its_effect(wheels: Emulated) -> None:
     """With a lost reply the client sees a broken connection, and the file is there."""
-    wheels.server.google.faults.rules.append(Rule(on="Index.Upload", drop_reply=True, times=1))
+    wheels.faults.rules.append(Rule(on="Index.Upload", drop_reply=True, times=1))
     with pytest.raises(aiohttp.ClientError):
         await wheels.upload()
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 200

@@ -103,8 +103,8 @@ async def test_a_cached_remote_outlives_its_upstream(wheels: Emulated) -> None:
     await page(wheels, url, "lib")
     assert [row for row in wheels.trace() if row["method"].startswith("PublicIndex.")][-1] == asked[-1]
     await down(wheels)
-    for each in wheels.server._store.list("page"):
-        wheels.server._store.put("page", each[0], {**each[1], "fetched": 0.0})
+    for each in wheels.server.services.store.list("page"):
+        wheels.server.services.store.put("page", each[0], {**each[1], "fetched": 0.0})
     assert (await page(wheels, url, "lib")).status == 200
     assert (await wheels.send("GET", f"{url}lib/{filename}", wheels.token(READER))).content == content
     assert (await page(wheels, url, "demo")).status == 502
@@ -116,8 +116,8 @@ async def test_a_stale_page_is_fetched_anew(wheels: Emulated) -> None:
     await page(wheels, url, "lib")
     await publish(wheels, "lib", "3.0")
     assert "lib-3.0" not in (await page(wheels, url, "lib")).text
-    for name, row in wheels.server._store.list("page"):
-        wheels.server._store.put("page", name, {**row, "fetched": row["fetched"] - 3601})
+    for name, row in wheels.server.services.store.list("page"):
+        wheels.server.services.store.put("page", name, {**row, "fetched": row["fetched"] - 3601})
     assert "lib-3.0" in (await page(wheels, url, "lib")).text
 
 
@@ -128,7 +128,7 @@ async def test_what_a_remote_cached_is_listed_and_goes_with_it(wheels: Emulated)
     packages = await body(wheels, "GET", f"{PARENT}/repositories/public/packages")
     assert [each["name"].rpartition("/")[2] for each in packages["packages"]] == ["lib"]
     await body(wheels, "DELETE", f"{PARENT}/repositories/public")
-    assert wheels.server._store.list("page") == []
+    assert wheels.server.services.store.list("page") == []
     await remote(wheels)
     assert await body(wheels, "GET", f"{PARENT}/repositories/public/packages") == {}
 
@@ -137,10 +137,10 @@ async def test_a_changed_file_is_not_served(wheels: Emulated) -> None:
     """A file that is not the one of the page's digest is no answer."""
     url = await remote(wheels)
     await page(wheels, url, "lib")
-    ((name, row),) = wheels.server._store.list("page")
+    ((name, row),) = wheels.server.services.store.list("page")
     (filename,) = row["links"]
     row["links"][filename]["sha256"] = "0" * 64
-    wheels.server._store.put("page", name, row)
+    wheels.server.services.store.put("page", name, row)
     assert (await wheels.send("GET", f"{url}lib/{filename}", wheels.token(READER))).status == 502
 
 
@@ -151,7 +151,7 @@ async def test_credentials_are_shown_to_a_private_upstream(wheels: Emulated) -> 
     password = (wheels.data / "mirror-password").read_bytes()
     payload = {"payload": {"data": base64.b64encode(password).decode()}}
     await body(wheels, "POST", f"{secret}:addVersion", json=payload)
-    agent = wheels.server.google.projects.known(PROJECT).agent
+    agent = wheels.server.services.projects.known(PROJECT).agent
     policy = {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": [f"serviceAccount:{agent}"]}]}
     await body(wheels, "POST", f"{secret}:setIamPolicy", json={"policy": policy})
     login = {"username": "mirror", "passwordSecretVersion": f"{secret}/versions/1"}
@@ -233,14 +233,14 @@ async def test_a_broken_header_is_no_failure(wheels: Emulated) -> None:
 
 async def test_another_projects_upstream_needs_a_grant_for_the_agent(wheels: Emulated) -> None:
     """Of its own project the service agent reads all (inferred), of another only what it was granted."""
-    projects, agent = wheels.server.google.projects, wheels.server.google.projects.known(PROJECT).agent
+    projects, agent = wheels.server.services.projects, wheels.server.services.projects.known(PROJECT).agent
     projects.create("other-project")
     projects.switch("other-project", "artifactregistry.googleapis.com", on=True)
     foreign = "projects/other-project/locations/us-central1/repositories/theirs"
     wheels.create(foreign)
     policies = [{"id": "theirs", "repository": foreign, "priority": 1}]
     url = await create(wheels, "all", "VIRTUAL", virtualRepositoryConfig={"upstreamPolicies": policies})
-    wheels.server._packages.keep(foreign, "demo", "demo-9.0.zip", _file(wheels, b"x"), "00", "")
+    wheels.server.services.packages.keep(foreign, "demo", "demo-9.0.zip", _file(wheels, b"x"), "00", "")
     assert (await page(wheels, url, "demo")).status == 404
     wheels.grant((READ, f"serviceAccount:{agent}"), repository=foreign)
     assert "demo-9.0" in (await page(wheels, url, "demo")).text

@@ -72,7 +72,7 @@ async def test_other_keys_are_not_emulated(google: Emulated) -> None:
 
 async def test_the_agent_uses_what_it_was_granted(google: Emulated) -> None:
     """With the role on the key, once it was set, and only a key that is there."""
-    keys = google.server.google.keys
+    keys = google.server.services.keys
     assert not keys.usable(KEY, AGENT)
     sent = {"policy": {"bindings": [{"role": USER, "members": [AGENT]}]}}
     assert (await rest(google, "POST", f"{KEY}:setIamPolicy", json=sent)).status == 200

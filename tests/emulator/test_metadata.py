@@ -101,7 +101,7 @@ async def test_the_token_is_the_operators(google: Emulated, account: str) -> Non
     _, text, _ = await ask(google, f"instance/service-accounts/{account}/token?scopes=a,b")
     reply = json.loads(text)
     assert reply.keys() == {"access_token", "expires_in", "token_type"}
-    caller = google.server.google.identities.resolve(reply["access_token"])
+    caller = google.server.services.identities.resolve(reply["access_token"])
     assert caller is not None
     assert caller.identity == OPERATOR
     assert reply["expires_in"] == 3600
@@ -145,7 +145,7 @@ async def test_google_auth_works_and_calls_nobody_else(google: Emulated, tools: 
         "status": 200,
         "strayed": [],
     }
-    caller = google.server.google.identities.resolve(token)
+    caller = google.server.services.identities.resolve(token)
     assert caller is not None
     assert caller.identity == OPERATOR
 

@@ -9,6 +9,7 @@ from google.cloud import artifactregistry_v1 as ar
 
 from wheelhouse_local.constants import PROJECT
 from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.projects.directory import Directory
 from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.errors import ApiError
@@ -24,7 +25,7 @@ CREDENTIALS = {"upstream_credentials": {"username_password_credentials": LOGIN}}
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     store = Store(tmp_path / "google.sqlite")
-    yield Registry(store, Policies(store))
+    yield Registry(store, Policies(store, Directory(store)))
     store.close()
 
 

@@ -36,7 +36,7 @@ async def test_an_operation_can_take_its_time(google: Emulated, client: Any) -> 
         await client.get_repository(name=REPOSITORY)
     with pytest.raises(exceptions.AlreadyExists):
         await client.create_repository(request=CREATE)
-    store = google.server._store
+    store = google.server.services.store
     ((name, row),) = store.list("pending-operation")
     store.put("pending-operation", name, {**row, "due": 0.0})
     assert (await client.get_operation({"name": operation.name})).done
@@ -63,7 +63,7 @@ async def test_an_operation_can_be_lost(google: Emulated, client: Any) -> None:
 
 
 async def test_a_quota_says_when_to_come_back(google: Emulated, client: Any) -> None:
-    """429 is RESOURCE_EXHAUSTED with RetryInfo, over gRPC and REST; there with the header too."""
+    """429 is RESOURCE_EXHAUSTED with RetryInfo, over gRPC and REST; there with the header too, of every service."""
     await fault(google, on="ArtifactRegistry.GetRepository", status=429, retryAfter=7)
     with pytest.raises(exceptions.TooManyRequests) as caught:
         await client.get_repository(name=REPOSITORY)
@@ -74,11 +74,14 @@ async def test_a_quota_says_when_to_come_back(google: Emulated, client: Any) -> 
     assert (response.status, response.headers["Retry-After"]) == (429, "7")
     (row,) = (await response.json())["error"]["details"]
     assert row["retryDelay"] == "7s"
+    await fault(google, on="ResourceManager.*", status=429, retryAfter=7)
+    response = await rest(google, "GET", "/v1/projects/acme-packages")
+    assert (response.status, response.headers["Retry-After"]) == (429, "7")
 
 
 async def test_a_switched_off_api_names_itself(google: Emulated, client: Any) -> None:
     """403 with ErrorInfo SERVICE_DISABLED, whoever asks."""
-    google.server.google.projects.switch("acme-packages", "artifactregistry.googleapis.com", on=False)
+    google.server.services.projects.switch("acme-packages", "artifactregistry.googleapis.com", on=False)
     with pytest.raises(exceptions.PermissionDenied) as caught:
         await client.get_repository(name=REPOSITORY)
     assert (caught.value.reason, caught.value.metadata["service"]) == (

@@ -11,10 +11,11 @@ from google.protobuf import json_format
 
 from wheelhouse_local.constants import POOL, PROJECT, PROJECT_NUMBER
 from wheelhouse_local.google.iam import members
-from wheelhouse_local.google.iam.identities import Caller
 from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.projects.directory import Directory
 from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError
 
 READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
@@ -42,7 +43,7 @@ def policies(tmp_path: Path, clock: Clock) -> Iterator[Policies]:
     """With one repository, in the project that every world has."""
     store = Store(tmp_path / "google.sqlite")
     store.put("repository", REPOSITORY, {})
-    found = Policies(store, clock)
+    found = Policies(store, Directory(store), clock)
     Projects(store, found, clock).ensure_first()
     yield found
     store.close()

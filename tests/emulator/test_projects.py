@@ -50,7 +50,7 @@ async def denied(google: Emulated, name: str, identity: str = OWNER_MEMBER) -> s
 def refusal(google: Emulated, name: str) -> tuple[str, error_details_pb2.ErrorInfo]:
     """Message and ErrorInfo that a call in a project is refused with."""
     with pytest.raises(ApiError) as caught:
-        google.server.google.projects.admit(f"projects/{name}/locations/us-central1")
+        google.server.services.projects.admit(f"projects/{name}/locations/us-central1")
     info = caught.value.details[0]
     assert isinstance(info, error_details_pb2.ErrorInfo)
     return caught.value.message, info
@@ -58,7 +58,7 @@ def refusal(google: Emulated, name: str) -> tuple[str, error_details_pb2.ErrorIn
 
 async def test_every_world_has_one(google: Emulated) -> None:
     """The first project is there with its number, its service agent, and Artifact Registry on."""
-    found = google.server.google.projects.find(PROJECT)
+    found = google.server.services.projects.find(PROJECT)
     assert found is not None
     assert (found.number, found.state, found.services) == (
         PROJECT_NUMBER,
@@ -66,7 +66,7 @@ async def test_every_world_has_one(google: Emulated) -> None:
         ("artifactregistry.googleapis.com",),
     )
     assert found.agent == f"service-{PROJECT_NUMBER}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
-    assert google.server.google.projects.find(PROJECT_NUMBER) == found
+    assert google.server.services.projects.find(PROJECT_NUMBER) == found
 
 
 async def test_a_new_project_can_be_used_at_once(google: Emulated) -> None:
@@ -103,7 +103,7 @@ async def test_what_is_no_id_is_refused(google: Emulated, name: str) -> None:
     """Nothing is made of it; a colon needs a domain before it."""
     response = await rest(google, "POST", "/control/project", json={"project": name})
     assert response.status == 400
-    assert google.server.google.projects.find(name) is None
+    assert google.server.services.projects.find(name) is None
 
 
 @pytest.mark.parametrize("wanted", [{"action": "rename"}, {"number": 1}, {"action": "delete"}, {"action": "purge"}])
@@ -111,7 +111,7 @@ async def test_an_unknown_wish_is_refused(google: Emulated, wanted: dict[str, An
     """So is a change of what is not there."""
     response = await rest(google, "POST", "/control/project", json={"project": OTHER, **wanted})
     assert response.status == 400
-    assert google.server.google.projects.find(OTHER) is None
+    assert google.server.services.projects.find(OTHER) is None
 
 
 async def test_the_api_is_off(google: Emulated) -> None:
@@ -225,7 +225,7 @@ async def test_which_accounts_can_be_granted(google: Emulated, account: str, sta
 async def test_an_agent_comes_with_the_api(google: Emulated) -> None:
     """Before Artifact Registry was on there is none; afterwards it may read what is in its project."""
     await project(google, api=False)
-    services = google.server.google
+    services = google.server.services
     found = services.projects.find(OTHER)
     assert found is not None
     where, member = f"{repositories(OTHER)}/wheels", f"serviceAccount:{found.agent}"

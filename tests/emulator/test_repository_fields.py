@@ -10,6 +10,7 @@ from google.cloud import artifactregistry_v1 as ar
 
 from wheelhouse_local.constants import PROJECT
 from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.projects.directory import Directory
 from wheelhouse_local.google.registry.locations import LOCATIONS
 from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.store import Store
@@ -35,7 +36,7 @@ class Clock:
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     store = Store(tmp_path / "google.sqlite")
-    yield Registry(store, Policies(store), Clock())
+    yield Registry(store, Policies(store, Directory(store)), Clock())
     store.close()
 
 

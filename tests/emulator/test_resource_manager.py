@@ -87,7 +87,7 @@ async def test_whoever_may_not_look_is_denied(google: Emulated) -> None:
 
 async def test_its_calls_fail_on_request(google: Emulated) -> None:
     """Faults reach Resource Manager as they reach Artifact Registry."""
-    google.server.google.faults.rules.append(Rule("ResourceManager.*", status=429, times=1))
+    google.faults.rules.append(Rule("ResourceManager.*", status=429, times=1))
     async with client(google) as found:
         with pytest.raises(exceptions.ResourceExhausted):
             await found.get_project(name=f"projects/{PROJECT}")

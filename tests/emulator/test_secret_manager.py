@@ -111,7 +111,7 @@ async def test_the_operator_sees_the_policy_and_no_value(google: Emulated) -> No
 @pytest.mark.parametrize(("where", "verb"), [(SECRET, "GET"), (f"projects/{PROJECT}", "POST")])
 async def test_the_agent_reads_what_it_was_granted(google: Emulated, where: str, verb: str) -> None:
     """On the secret or on its project; before, and after a deletion, it can not."""
-    secrets = google.server.google.secrets
+    secrets = google.server.services.secrets
     assert not secrets.readable(FIRST, AGENT)
     with pytest.raises(ApiError) as caught:
         secrets.secret_value(FIRST, AGENT)
@@ -158,7 +158,7 @@ async def test_a_deleted_project_tells_nothing(google: Emulated) -> None:
     """Its secrets can be read by nobody, until it is undeleted (inferred)."""
     await bind(google, SECRET, (ACCESSOR, AGENT))
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "delete"})
-    assert not google.server.google.secrets.readable(FIRST, AGENT)
+    assert not google.server.services.secrets.readable(FIRST, AGENT)
     assert (await rest(google, "GET", SECRET)).status == 403
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "undelete"})
-    assert google.server.google.secrets.readable(FIRST, AGENT)
+    assert google.server.services.secrets.readable(FIRST, AGENT)

@@ -32,7 +32,7 @@ async def test_a_token_is_exchanged(google: Emulated, cluster: Cluster) -> None:
     assert status == 200
     assert reply.keys() == {"access_token", "issued_token_type", "token_type", "expires_in"}
     assert (reply["issued_token_type"], reply["token_type"]) == (ACCESS_TOKEN_TYPE, "Bearer")
-    caller = google.server.google.identities.resolve(reply["access_token"])
+    caller = google.server.services.identities.resolve(reply["access_token"])
     assert caller is not None
     assert caller.identity == READER
     assert caller.identity.endswith(f"/workloadIdentityPools/{POOL}/subject/ns/team-a/sa/wheels-reader")
@@ -43,7 +43,7 @@ async def test_the_client_of_google_auth_is_understood(google: Emulated, cluster
     client = Client(google.endpoints["sts"] + "v1/token")
     arguments = (Request(), GRANT_TYPE, cluster.token(), TOKEN_TYPE)
     reply = await asyncio.to_thread(client.exchange_token, *arguments, audience=AUDIENCE, scopes=[SCOPE])
-    assert google.server.google.identities.resolve(reply["access_token"]) is not None
+    assert google.server.services.identities.resolve(reply["access_token"]) is not None
 
 
 @pytest.mark.parametrize(("life", "given"), [(700, range(695, 701)), (7200, range(3600, 3601))])
@@ -61,7 +61,7 @@ async def test_token_lifetime_caps_federated_tokens(tmp_path: Path, cluster: Clu
     async with emulated(tmp_path / "capped", cluster.triple, cap=20) as google:
         _, reply = await exchange(google, cluster.token())
         assert reply["expires_in"] == 20
-        identities = google.server.google.identities
+        identities = google.server.services.identities
         assert identities.resolve(reply["access_token"]) is not None
         real = identities._clock
         identities._clock = lambda: real() + 20
@@ -138,7 +138,7 @@ async def test_keys_are_read_once(google: Emulated, cluster: Cluster) -> None:
 
 async def test_a_new_key_is_found(google: Emulated, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the API server rotates its key, tokens of the new one and of the old one are good."""
-    monkeypatch.setattr("wheelhouse_local.google.iam.sts.FETCH_PAUSE", 0.0)
+    monkeypatch.setattr("wheelhouse_local.google.iam.keys.FETCH_PAUSE", 0.0)
     await exchange(google, cluster.token())
     cluster.rotate("second")
     assert (await exchange(google, cluster.token("second")))[0] == 200

@@ -3,23 +3,14 @@
 import hashlib
 import math
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from wheelhouse_local.constants import CLUSTER, LOCATION, POOL, PROJECT, PROJECT_NUMBER
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
 
 POOL_NAME = f"iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
-KIND = "token"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls: the identity, every IAM member string that means it, and when its token expires (Unix seconds)."""
-
-    identity: str
-    members: frozenset[str]
-    expires: float
+KIND, GROUP = "token", "group"
 
 
 def service_account_identity(namespace: str, name: str) -> str:
@@ -61,6 +52,10 @@ class Identities:
         """An IAM member as a caller without a token: what Google's own service agents are to each other."""
         return Caller(identity, self._members(identity), math.inf)
 
+    def set_group(self, group: str, members: Sequence[str]) -> None:
+        """Say which IAM members are in a group, by its e-mail."""
+        self._store.put(GROUP, group.lower(), {"members": list(members)})
+
     def sweep(self) -> None:
         """Forget tokens that have expired."""
         for name, found in self._store.list(KIND):
@@ -76,7 +71,7 @@ class Identities:
             members |= {f"{pool}/*", f"{pool}/namespace/{namespace}", f"{pool}/kubernetes.cluster/{cluster}"}
         else:
             members.add("allAuthenticatedUsers")
-        for group, found in self._store.list("group"):
+        for group, found in self._store.list(GROUP):
             if identity in found["members"]:
                 members.add(f"group:{group}")
         return frozenset(members)

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 
 from wheelhouse_local.constants import POOL
-from wheelhouse_local.google.iam.identities import POOL_NAME, Caller
+from wheelhouse_local.google.iam.identities import POOL_NAME
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}

@@ -14,8 +14,8 @@ from wheelhouse_local.constants import (
     PROJECT_NUMBER,
     SERVICE_ACCOUNT,
 )
-from wheelhouse_local.google.iam.identities import service_account_identity
-from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.iam.identities import Identities, service_account_identity
+from wheelhouse_local.google.transport.calls import Calls
 from wheelhouse_local.google.transport.plain import Line, observed
 
 UNIVERSE = "emu.test"
@@ -39,8 +39,9 @@ _TEXTS = {
 class MetadataServer:
     """Answers plain facts, and tokens of the operator's own identity."""
 
-    def __init__(self, google: Google) -> None:
-        self._google = google
+    def __init__(self, calls: Calls, identities: Identities) -> None:
+        self._calls = calls
+        self._identities = identities
         self._identity = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 
     def app(self) -> web.Application:
@@ -60,7 +61,7 @@ class MetadataServer:
             line.caller = self._identity
             return self._found(request, path)
 
-        return await observed(self._google, request, "Metadata.Get", path, answer)
+        return await observed(self._calls, request, "Metadata.Get", path, answer)
 
     def _found(self, request: web.Request, path: str) -> web.Response:
         if request.headers.get("Metadata-Flavor") != "Google":
@@ -75,7 +76,7 @@ class MetadataServer:
             body = {"aliases": ["default"], "email": EMAIL, "scopes": SCOPES}
             return web.json_response(body, headers=_HEADERS)
         if path == "instance/service-accounts/default/token":
-            token = self._google.identities.issue(self._identity, TOKEN_LIFE)
+            token = self._identities.issue(self._identity, TOKEN_LIFE)
             issued = {"access_token": token, "expires_in": TOKEN_LIFE, "token_type": "Bearer"}
             return web.json_response(issued, headers=_HEADERS)
         return web.Response(status=404, text="not found", headers=_HEADERS)

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
 from wheelhouse_local.google.iam import members, resources, rules
-from wheelhouse_local.google.iam.identities import Caller
 from wheelhouse_local.google.iam.roles import permissions
 from wheelhouse_local.google.iam.rules import Target
-from wheelhouse_local.google.projects import project
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, not_found
 
 KIND = "policy"
@@ -19,11 +19,24 @@ FRESH_ETAG = b"\x00\x20\x01"
 """`ACAB`: what a policy has that was never set; recorded for other services, inferred for Artifact Registry."""
 
 
+class ProjectFacts(Protocol):
+    """What IAM asks about projects."""
+
+    def permits(self, resource: str, permission: str) -> bool:
+        """Whether anybody can have a permission on a resource, as far as its project goes."""
+        ...
+
+    def has_account(self, email: str) -> bool:
+        """Whether a service account, by its e-mail in lower case, can be granted anything."""
+        ...
+
+
 class Policies:
     """Get, set and evaluate, by full resource name; a resource is there when its row is in the store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, projects: ProjectFacts, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._projects = projects
         self._clock = clock
         self.propagation = 0.0
         """Seconds after a set until callers feel it; the real service takes two to seven minutes (documentation)."""
@@ -55,7 +68,7 @@ class Policies:
             raise rules.stale(policy.etag, current.etag)
         if kind is None:
             raise not_found()
-        target = Target(kind, name, lambda email: project.account_exists(self._store, email))
+        target = Target(kind, name, self._projects.has_account)
         rules.check(policy, current, target)
         wanted = rules.as_kept(policy, current)
         if rules.content(wanted) == rules.content(current):
@@ -102,8 +115,7 @@ class Policies:
         In a project that is deleted nobody may do more than look at the project, and where Artifact Registry is off
         nobody has its permissions: both inferred.
         """
-        owner = project.of(self._store, resource)
-        if owner is not None and not owner.permits(permission):
+        if not self._projects.permits(resource, permission):
             return False
         reach = members.reach(caller)
         return any(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
-from wheelhouse_local.google.iam.identities import Caller
 from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 from wheelhouse_local.google.transport.route import Asked, Json, Route
 

@@ -4,20 +4,17 @@ https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token; the erro
 8693, the words of the descriptions are ours.
 """
 
-import asyncio
 import re
-import ssl
 import time
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 import jwt
 from aiohttp import web
 
 from wheelhouse_local.constants import ISSUER, POOL
-from wheelhouse_local.google.iam.identities import service_account_identity
-from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.iam.identities import Identities, service_account_identity
+from wheelhouse_local.google.iam.keys import KeySet, UnreadableError
+from wheelhouse_local.google.transport.calls import Calls
 from wheelhouse_local.google.transport.plain import Line, observed
 
 AUDIENCE = f"identitynamespace:{POOL}:{ISSUER}"
@@ -26,8 +23,6 @@ TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105 - a type, not 
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a credential
 LONGEST = 3600
 """Seconds; a federated token never lives longer."""
-FETCH_PAUSE = 2.0
-"""Seconds after the keys were read in which an unknown key id does not make us read them again."""
 _SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)")
 
 
@@ -44,52 +39,12 @@ class Refusal(Exception):
         return web.json_response({"error": self.error, "error_description": str(self)}, status=self.status)
 
 
-class KeySet:
-    """The API server's own keys, read when a token names one that is not known."""
-
-    def __init__(self, server: str, ca: Path, token_file: Path) -> None:
-        self._url = f"{server.rstrip('/')}/openid/v1/jwks"
-        self._ca = ca
-        self._token_file = token_file
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._rest_until = 0.0
-        self._lock = asyncio.Lock()
-
-    async def key(self, key_id: str) -> jwt.PyJWK | None:
-        """The key of this id; None when the API server does not know it either.
-
-        Raises:
-            Refusal: the API server did not answer.
-        """
-        async with self._lock:
-            if key_id not in self._keys and time.monotonic() >= self._rest_until:
-                try:
-                    self._keys = await self._fetch()
-                except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
-                    problem = f"The key set of the cluster cannot be read: {type(error).__name__}."
-                    status = web.HTTPServiceUnavailable.status_code
-                    raise Refusal("temporarily_unavailable", problem, status) from error
-                self._rest_until = time.monotonic() + FETCH_PAUSE
-        return self._keys.get(key_id)
-
-    async def _fetch(self) -> dict[str, jwt.PyJWK]:
-        context = ssl.create_default_context(cafile=str(self._ca))
-        token = await asyncio.to_thread(self._token_file.read_text)
-        headers = {"Authorization": f"Bearer {token.strip()}"}
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
-            session.get(self._url, headers=headers, ssl=context) as reply,
-        ):
-            reply.raise_for_status()
-            body = await reply.json(content_type=None)
-        return {str(raw["kid"]): jwt.PyJWK(raw) for raw in body["keys"]}
-
-
 class TokenService:
     """Exchanges tokens; `cap` seconds shorten what it gives (the world's --token-lifetime)."""
 
-    def __init__(self, google: Google, keys: KeySet, cap: int | None) -> None:
-        self._google = google
+    def __init__(self, calls: Calls, identities: Identities, keys: KeySet, cap: int | None) -> None:
+        self._calls = calls
+        self._identities = identities
         self._keys = keys
         self._cap = cap
 
@@ -105,14 +60,14 @@ class TokenService:
             except Refusal as refusal:
                 return refusal.response()
             reply = {
-                "access_token": self._google.identities.issue(line.caller, lifetime),
+                "access_token": self._identities.issue(line.caller, lifetime),
                 "issued_token_type": ACCESS_TOKEN_TYPE,
                 "token_type": "Bearer",
                 "expires_in": lifetime,
             }
             return web.json_response(reply)
 
-        return await observed(self._google, request, "Sts.Token", POOL, answer)
+        return await observed(self._calls, request, "Sts.Token", POOL, answer)
 
     async def _exchange(self, form: dict[str, str]) -> tuple[str, int]:
         """Whose token is asked for, and how many seconds it may live."""
@@ -142,6 +97,9 @@ class TokenService:
                 issuer=ISSUER,
                 options={"require": ["exp", "sub"]},
             )
+        except UnreadableError as error:
+            problem = f"The key set of the cluster cannot be read: {error}."
+            raise Refusal("temporarily_unavailable", problem, web.HTTPServiceUnavailable.status_code) from error
         except jwt.PyJWTError as error:
             raise Refusal("invalid_grant", f"The subject token is refused: {error}.") from None
         return claims

@@ -7,16 +7,16 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from wheelhouse_local.google.iam.identities import Caller
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.index.fetch import UpstreamError
-from wheelhouse_local.google.index.pages import Link, version_of
+from wheelhouse_local.google.index.pages import Link
 from wheelhouse_local.google.index.remote import RemoteProxy, registry_name, source
 from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.registry.modes import RepositoryPb
-from wheelhouse_local.google.registry.packages import Packages
+from wheelhouse_local.google.registry.packages import Packages, version_of
 from wheelhouse_local.google.registry.repositories import KIND as REPOSITORY
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
 
 Document = Mapping[str, Any]
 Acting = Callable[[str], Caller]
@@ -44,6 +44,10 @@ class Library:
         self._projects = projects
         self._policies = policies
         self._acting = acting
+
+    def knows(self, repository: str) -> bool:
+        """Whether there is a repository of this full name."""
+        return self._store.get(REPOSITORY, repository) is not None
 
     def writable(self, repository: str) -> bool:
         """Whether files can be uploaded: only to Standard repositories."""
@@ -97,7 +101,7 @@ class Library:
         upstream = registry_name(source(document))
         if upstream is None:
             return await self._proxy.problem(document, f"serviceAccount:{self._projects.known(project).agent}")
-        there = self._store.get(REPOSITORY, upstream) is not None
+        there = self.knows(upstream)
         return None if there and self._may_read(f"projects/{project}", upstream) else f"{upstream} cannot be read"
 
     async def _union(self, repository: str, found: Document, name: str, depth: int) -> dict[str, Link] | None:

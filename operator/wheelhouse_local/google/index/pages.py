@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
-
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -36,16 +34,6 @@ def write(name: str, links: Mapping[str, Link]) -> str:
     """A package's page; files lie beside it, at `../../NAME/FILENAME`."""
     rows = "".join(_row(name, filename, links[filename]) for filename in sorted(links))
     return f"<!DOCTYPE html>\n<html><head><title>Links for {name}</title></head><body>\n{rows}</body></html>\n"
-
-
-def version_of(filename: str) -> str:
-    """The version in a file's name; of a name that says none the name itself."""
-    try:
-        if filename.endswith(".whl"):
-            return str(parse_wheel_filename(filename)[1])
-        return str(parse_sdist_filename(filename)[1])
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return filename
 
 
 def _row(name: str, filename: str, link: Link) -> str:

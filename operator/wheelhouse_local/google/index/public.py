@@ -8,9 +8,9 @@ from pathlib import Path
 from aiohttp import web
 
 from wheelhouse_local.google.index.pages import Link, write
-from wheelhouse_local.google.index.upload import LARGEST, DuplicateError, receive
-from wheelhouse_local.google.registry.packages import Packages, normalized
-from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.index.upload import LARGEST, receive
+from wheelhouse_local.google.registry.packages import DuplicateError, Packages, normalized
+from wheelhouse_local.google.transport.calls import Calls
 from wheelhouse_local.google.transport.plain import Line, observed
 from wheelhouse_local.state import write_private
 
@@ -24,8 +24,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class PublicIndex:
     """Pages, files and uploads without any rights; `/private/` is the same for who knows the mirror's password."""
 
-    def __init__(self, google: Google, packages: Packages, data: Path) -> None:
-        self._google = google
+    def __init__(self, calls: Calls, packages: Packages, data: Path) -> None:
+        self._calls = calls
         self._packages = packages
         path = data / "mirror-password"
         if not path.exists():
@@ -53,7 +53,7 @@ class PublicIndex:
                     return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="mirror"'})
                 return await run(request)
 
-            return await observed(self._google, request, method, request.path, answer)
+            return await observed(self._calls, request, method, request.path, answer)
 
         return route
 

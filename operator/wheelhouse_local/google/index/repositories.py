@@ -9,15 +9,14 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from wheelhouse_local.google.iam.identities import Caller
+from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.index.fetch import UpstreamError
 from wheelhouse_local.google.index.library import Library
 from wheelhouse_local.google.index.pages import write
-from wheelhouse_local.google.index.upload import LARGEST, DuplicateError, receive
-from wheelhouse_local.google.registry.packages import Packages, normalized
-from wheelhouse_local.google.registry.repositories import KIND as REPOSITORY
-from wheelhouse_local.google.store import Store
-from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.index.upload import LARGEST, receive
+from wheelhouse_local.google.registry.packages import DuplicateError, Packages, normalized
+from wheelhouse_local.google.transport.caller import Caller
+from wheelhouse_local.google.transport.calls import Calls
 from wheelhouse_local.google.transport.plain import Line, observed
 
 BASE = "/{location:[a-z0-9-]+}-python.pkg.dev/{project}/{repository}"
@@ -29,9 +28,9 @@ Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 class Index:
     """Serves and takes packages."""
 
-    def __init__(self, google: Google, store: Store, packages: Packages, library: Library) -> None:
-        self._google = google
-        self._store = store
+    def __init__(self, calls: Calls, policies: Policies, packages: Packages, library: Library) -> None:
+        self._calls = calls
+        self._policies = policies
         self._packages = packages
         self._library = library
 
@@ -60,27 +59,26 @@ class Index:
                 refusal = None if permission is None else self._refusal(caller, resource, permission)
                 return refusal or await run(request, resource)
 
-            return await observed(self._google, request, method, request.path, answer)
+            return await observed(self._calls, request, method, request.path, answer)
 
         return route
 
     def _caller(self, request: web.Request) -> Caller | None:
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":  # Documented for other formats, inferred for Python.
-            return self._google.identities.resolve(value)
+            return self._calls.authenticate(value)
         if kind.lower() != "basic":
             return None
         try:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except ValueError:  # not base64, not UTF-8, or not even ASCII
             return None
-        return self._google.identities.resolve(password) if user == "oauth2accesstoken" else None
+        return self._calls.authenticate(password) if user == "oauth2accesstoken" else None
 
     def _refusal(self, caller: Caller | None, resource: str, permission: str) -> web.Response | None:
         """401 before 403: pip asks its keyring only on 401."""
         name = f"artifactregistry.repositories.{permission}"
-        exists = self._store.get(REPOSITORY, resource) is not None
-        if exists and self._google.policies.allowed(caller, resource, name):
+        if self._library.knows(resource) and self._policies.allowed(caller, resource, name):
             return None
         if caller is None:
             return web.Response(status=401, text="Unauthenticated request.", headers=_CHALLENGE)

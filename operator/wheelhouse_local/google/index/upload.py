@@ -6,11 +6,12 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
+
+from wheelhouse_local.google.registry.packages import Upload
 
 LARGEST = 512 * 1024 * 1024
 """Bytes of one file; the real limit is 9.9 GB a request."""
@@ -19,21 +20,6 @@ LARGEST_FIELDS = 4 * 1024 * 1024
 _CHUNK = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}\.(whl|tar\.gz|zip)")
-
-
-class DuplicateError(Exception):
-    """A file of this name is there already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that arrived whole; `path` is temporary."""
-
-    name: str
-    filename: str
-    path: Path
-    sha256: str
-    requires_python: str
 
 
 @asynccontextmanager

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from wheelhouse_local.google.iam.identities import Caller, Identities
+from wheelhouse_local.google.iam.identities import Identities
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.iam.resources import CRYPTO_KEY
 from wheelhouse_local.google.iam.routes import PolicyRoutes
 from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 from wheelhouse_local.google.transport.route import Asked, Json, Route
 

@@ -13,10 +13,11 @@ from wheelhouse_local.constants import NAMESPACE, OWNER, PROJECT, PROJECT_NUMBER
 from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.iam.roles import AGENT_ROLE, OWNER_ROLE, operator_role
-from wheelhouse_local.google.projects import project
-from wheelhouse_local.google.projects.project import ACTIVE, ARTIFACT_REGISTRY, DELETE_REQUESTED, Project
+from wheelhouse_local.google.projects.directory import Directory
+from wheelhouse_local.google.projects.project import ACTIVE, ARTIFACT_REGISTRY, DELETE_REQUESTED, KIND, Project
+from wheelhouse_local.google.projects.refusals import consumer_invalid, service_disabled
 from wheelhouse_local.google.store import Store
-from wheelhouse_local.google.transport.errors import ApiError, consumer_invalid, service_disabled
+from wheelhouse_local.google.transport.errors import ApiError
 
 OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects; a domain before it is the older form.
@@ -30,12 +31,13 @@ class Projects:
 
     def __init__(self, store: Store, policies: Policies, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._directory = Directory(store)
         self._policies = policies
         self._clock = clock
 
     def find(self, key: str) -> Project | None:
         """The project of an id or a number, also one whose deletion was asked for."""
-        return project.find(self._store, key)
+        return self._directory.find(key)
 
     def known(self, key: str) -> Project:
         """The project of an id or a number.
@@ -87,8 +89,7 @@ class Projects:
         found = self.known(project_id).with_service(service, on=on)
         with self._store.transaction():
             found.put(self._store)
-            if on and service == ARTIFACT_REGISTRY and self._store.get(project.ACCOUNT, found.agent) is None:
-                self._store.put(project.ACCOUNT, found.agent, {})
+            if on and service == ARTIFACT_REGISTRY and self._directory.add_account(found.agent):
                 self._policies.grant(f"projects/{found.id}", AGENT_ROLE, f"serviceAccount:{found.agent}")
         return found
 
@@ -114,10 +115,9 @@ class Projects:
         if found.id == PROJECT:
             raise ApiError("FAILED_PRECONDITION", f"Every world has the project {PROJECT}: delete it, or turn it off.")
         with self._store.transaction():
-            for email in project.accounts(self._store, found):
-                self._store.delete(project.ACCOUNT, email)
+            self._directory.forget_accounts(found)
             self._policies.drop(f"projects/{found.id}")
-            self._store.delete(project.KIND, found.id)
+            self._store.delete(KIND, found.id)
             self._store.forget(f"projects/{found.id}/")
 
     def admit(self, resource: str) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from google.cloud import resourcemanager_v3
 from google.protobuf import timestamp_pb2
 
-from wheelhouse_local.google.iam.identities import Caller
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.iam.routes import PolicyRoutes
 from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.projects.project import Project
-from wheelhouse_local.google.registry.methods import Message, Method
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError
+from wheelhouse_local.google.transport.method import Message, Method
 from wheelhouse_local.google.transport.route import Asked, Json, Route
 
 PROJECTS = "google.cloud.resourcemanager.v3.Projects"

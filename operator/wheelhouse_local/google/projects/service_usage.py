@@ -7,11 +7,11 @@ Registry is refused where it is off.
 import re
 import uuid
 
-from wheelhouse_local.google.iam.identities import Caller
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.projects.project import Project
 from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, not_found
 from wheelhouse_local.google.transport.route import Asked, Json, Route
 

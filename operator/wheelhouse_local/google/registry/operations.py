@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from typing import Any
 
 from google.cloud.artifactregistry_v1 import types
@@ -14,12 +13,9 @@ from google.rpc import code_pb2, status_pb2
 
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.errors import not_found
-from wheelhouse_local.google.transport.faults import Rule
+from wheelhouse_local.google.transport.faults import CURRENT
 
 KIND, PENDING = "operation", "pending-operation"
-
-FAULT: ContextVar[Rule | None] = ContextVar("FAULT", default=None)
-"""The fault of the call that is being answered: it may say what becomes of the operation that this starts."""
 
 Effect = dict[str, Any]
 """What an operation does when it ends: a JSON document that whoever started it knows to carry out."""
@@ -44,7 +40,7 @@ class Operations:
         ended = operations_pb2.Operation()
         ended.CopyFrom(first)
         ended.done = True
-        fault = FAULT.get()
+        fault = CURRENT.get()
         if fault is not None and fault.operation_error:
             code = code_pb2.Code.Value(fault.operation_error)
             ended.error.CopyFrom(status_pb2.Status(code=code, message="Injected by the test."))

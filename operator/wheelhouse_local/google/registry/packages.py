@@ -1,17 +1,44 @@
 """The packages of all repositories: one row each in the store, content in a folder by its SHA-256."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wheelhouse_local.google.index.upload import DuplicateError, Upload
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
 from wheelhouse_local.google.registry.repositories import PACKAGE
 from wheelhouse_local.google.store import Store
+
+
+class DuplicateError(Exception):
+    """A file of this name is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that arrived whole; `path` is temporary."""
+
+    name: str
+    filename: str
+    path: Path
+    sha256: str
+    requires_python: str
 
 
 def normalized(name: str) -> str:
     """A project's name as paths have it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def version_of(filename: str) -> str:
+    """The version in a file's name; of a name that says none the name itself."""
+    try:
+        if filename.endswith(".whl"):
+            return str(parse_wheel_filename(filename)[1])
+        return str(parse_sdist_filename(filename)[1])
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return filename
 
 
 class Packages:

@@ -1,10 +1,10 @@
 """Every call of the emulated API: who calls, may they, what faults are asked for, and one line in the trace.
 
-Both edges, gRPC and REST, come through here, so that they answer alike.
+All edges come through here, so that they answer alike.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import isawaitable
@@ -12,36 +12,20 @@ from typing import TypeVar
 
 from google.rpc import error_details_pb2
 
-from wheelhouse_local.google.iam.identities import Caller, Identities
-from wheelhouse_local.google.iam.policies import Policies
-from wheelhouse_local.google.projects.kms import KeyManagement
-from wheelhouse_local.google.projects.lifecycle import Projects
-from wheelhouse_local.google.projects.secret_manager import SecretManager
-from wheelhouse_local.google.registry.methods import Method
-from wheelhouse_local.google.registry.operations import FAULT
+from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import HTTP_STATUS, ApiError, unimplemented
-from wheelhouse_local.google.transport.faults import Faults, Rule
+from wheelhouse_local.google.transport.faults import CURRENT, Faults, Rule
 from wheelhouse_local.google.transport.trace import Trace
 
 T = TypeVar("T")
 
 _BY_NUMBER = {number: name for name, number in reversed(HTTP_STATUS.items())}
 
-_REGISTRY = {"ArtifactRegistry", "Operations"}
-"""Services of Artifact Registry, which answer only in projects where it is on."""
 
-
-def _injected(method: str, rule: Rule) -> ApiError:
-    """A fault's HTTP number as a status: 409 is a lost race, except where something is created."""
-    number = rule.status
-    name = _BY_NUMBER.get(number, "UNAVAILABLE")
-    if number == HTTP_STATUS["ABORTED"] and not method.partition(".")[2].startswith("Create"):
-        name = "ABORTED"
-    if not rule.retry_after:
-        return ApiError(name, "Injected by the test.")
-    retry = error_details_pb2.RetryInfo()
-    retry.retry_delay.FromTimedelta(timedelta(seconds=rule.retry_after))
-    return ApiError(name, "Injected by the test.", (retry,))
+Authenticate = Callable[[str], Caller | None]
+"""Whose token this is; None when it is unknown or has expired."""
+Admit = Callable[[Caller, str, str, str | None], None]
+"""Refuses, before the request is read, a caller who may not call a method on a resource for want of a permission."""
 
 
 class LostReplyError(Exception):
@@ -49,22 +33,18 @@ class LostReplyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Google:
-    """The parts of the emulation that calls need."""
+class Calls:
+    """Answers calls, of whatever service."""
 
-    methods: Mapping[str, Method]
-    policies: Policies
-    identities: Identities
+    authenticate: Authenticate
+    admit: Admit
     faults: Faults
     trace: Trace
-    projects: Projects
-    secrets: SecretManager
-    keys: KeyManagement
 
     def caller(self, authorization: str) -> Caller | None:
         """Whose token a header `Bearer …` holds."""
         kind, _, token = authorization.partition(" ")
-        return self.identities.resolve(token) if kind.lower() == "bearer" else None
+        return self.authenticate(token) if kind.lower() == "bearer" else None
 
     async def call(
         self,
@@ -94,8 +74,11 @@ class Google:
             fault = await self.faults.apply(method)
             if fault is not None and fault.status:
                 raise _injected(method, fault)
-            FAULT.set(fault)
-            result = run(self._admitted(caller, method, resource, permission))
+            CURRENT.set(fault)
+            if caller is None:
+                raise _unauthenticated()
+            self.admit(caller, method, resource, permission)
+            result = run(caller)
             if isawaitable(result):
                 result = await result
             status = "OK"
@@ -117,18 +100,23 @@ class Google:
         self.trace.record(caller.identity if caller else "", method, resource, error.status, time.monotonic())
         return error
 
-    def _admitted(self, caller: Caller | None, method: str, resource: str, permission: str | None) -> Caller:
-        if caller is None:
-            raise ApiError(
-                "UNAUTHENTICATED",
-                "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-                "valid authentication credential.",
-            )
-        if method.partition(".")[0] in _REGISTRY:
-            self.projects.admit(resource)
-        if permission is not None and not self.policies.allowed(caller, resource, permission):
-            where = f"//artifactregistry.googleapis.com/{resource}"
-            raise ApiError(
-                "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."
-            )
-        return caller
+
+def _injected(method: str, rule: Rule) -> ApiError:
+    """A fault's HTTP number as a status: 409 is a lost race, except where something is created."""
+    number = rule.status
+    name = _BY_NUMBER.get(number, "UNAVAILABLE")
+    if number == HTTP_STATUS["ABORTED"] and not method.partition(".")[2].startswith("Create"):
+        name = "ABORTED"
+    if not rule.retry_after:
+        return ApiError(name, "Injected by the test.")
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromTimedelta(timedelta(seconds=rule.retry_after))
+    return ApiError(name, "Injected by the test.", (retry,))
+
+
+def _unauthenticated() -> ApiError:
+    return ApiError(
+        "UNAUTHENTICATED",
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+        "authentication credential.",
+    )

@@ -1,6 +1,7 @@
 """Faults on request: a status, a delay, or a reply that is lost after its effect."""
 
 import asyncio
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -62,6 +63,10 @@ class Rule:
         shown = {"on": self.on, "status": self.status, "times": self.times, "delay": self.delay}
         more = {"retryAfter": self.retry_after, "operationDelay": self.operation_delay}
         return {**shown, "dropReply": self.drop_reply, **more, "operationError": self.operation_error}
+
+
+CURRENT: ContextVar[Rule | None] = ContextVar("CURRENT", default=None)
+"""The fault of the call that is being answered: it may say what becomes of the operation that this starts."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from wheelhouse_local.google.transport.calls import Google
+from wheelhouse_local.google.transport.calls import Calls
+from wheelhouse_local.google.transport.replies import break_off
 
 
 @dataclass(slots=True)
@@ -20,12 +21,12 @@ Answer = Callable[[Line], Awaitable[web.StreamResponse]]
 
 
 async def observed(
-    google: Google, request: web.Request, method: str, resource: str, answer: Answer
+    calls: Calls, request: web.Request, method: str, resource: str, answer: Answer
 ) -> web.StreamResponse:
     """Answer one request.
 
     Args:
-        google: its faults are applied, its trace is written.
+        calls: their faults are applied, their trace is written.
         request: what is answered; its connection breaks when a fault asks for a lost reply.
         method: Service.Method.
         resource: what the trace says was asked for.
@@ -34,7 +35,7 @@ async def observed(
     began = time.monotonic()
     line, status = Line(), str(web.HTTPInternalServerError.status_code)
     try:
-        fault = await google.faults.apply(method)
+        fault = await calls.faults.apply(method)
         if fault is not None and fault.status:
             status = str(fault.status)
             return web.json_response({"error": "Injected by the test."}, status=fault.status)
@@ -42,11 +43,10 @@ async def observed(
         status = str(response.status)
         if fault is not None and fault.drop_reply:
             status = "LOST"
-            if request.transport is not None:
-                request.transport.abort()
+            break_off(request)
         return response
     except web.HTTPException as error:
         status = str(error.status)
         raise
     finally:
-        google.trace.record(line.caller, method, resource, status, began)
+        calls.trace.record(line.caller, method, resource, status, began)

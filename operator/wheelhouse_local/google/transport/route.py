@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wheelhouse_local.google.iam.identities import Caller
+from wheelhouse_local.google.transport.caller import Caller
 
 Json = dict[str, Any]
 

@@ -1,27 +1,25 @@
-"""Artifact Registry over gRPC with TLS: the table of methods on the wire."""
+"""Methods over gRPC with TLS: the table on the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import grpc
 
-from wheelhouse_local.google.projects.resource_manager import PROJECTS, ResourceManager
-from wheelhouse_local.google.projects.resource_manager import SERVICE as RESOURCE_MANAGER
-from wheelhouse_local.google.registry.methods import SERVICES, Message, Method
-from wheelhouse_local.google.transport.calls import Google, LostReplyError
+from wheelhouse_local.google.transport.calls import Calls, LostReplyError
 from wheelhouse_local.google.transport.errors import ApiError
+from wheelhouse_local.google.transport.method import Message, Method
 from wheelhouse_local.google.transport.tls import server_credentials
 
 # A port that another process listens on is refused, not shared with it.
 _OPTIONS = [("grpc.so_reuseport", 0)]
-_SERVICES = {**SERVICES, PROJECTS: RESOURCE_MANAGER}
 
 
-async def serve(google: Google, data: Path, port: int = 0) -> tuple[grpc.aio.Server, int]:
+async def serve(calls: Calls, methods: Mapping[str, Method], data: Path, port: int = 0) -> tuple[grpc.aio.Server, int]:
     """Start the server on 127.0.0.1.
 
     Args:
-        google: what it serves.
+        calls: answers.
+        methods: what it serves, by `Service.Method`.
         data: where its certificate lies, or is put.
         port: 0 for any that is free.
 
@@ -29,7 +27,7 @@ async def serve(google: Google, data: Path, port: int = 0) -> tuple[grpc.aio.Ser
         The running server, for its user to stop, and its port.
     """
     server = grpc.aio.server(options=_OPTIONS)
-    server.add_generic_rpc_handlers((_Handlers(google),))
+    server.add_generic_rpc_handlers((_Handlers(calls, methods),))
     bound = server.add_secure_port(f"127.0.0.1:{port}", server_credentials(data))
     await server.start()
     return server, bound
@@ -38,14 +36,15 @@ async def serve(google: Google, data: Path, port: int = 0) -> tuple[grpc.aio.Ser
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries no types
     """Finds the handler of a call; what is not in the table says so, and is in the trace too."""
 
-    def __init__(self, google: Google) -> None:
-        self._google = google
-        manager = ResourceManager(google.projects, google.policies)
-        self._methods = {**google.methods, **manager.methods()}
+    def __init__(self, calls: Calls, methods: Mapping[str, Method]) -> None:
+        self._calls = calls
+        self._methods = methods
+        # What faults and the trace call a service of the wire.
+        self._services = {method.service: label.partition(".")[0] for label, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         service, _, name = handler_call_details.method.removeprefix("/").partition("/")
-        label = f"{_SERVICES.get(service, service)}.{name}"
+        label = f"{self._services.get(service, service)}.{name}"
         method = self._methods.get(label)
         if method is None or method.service != service:
             return _handler(self._missing(label), None)
@@ -57,7 +56,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries n
             for part in method.resource.split("."):
                 resource = getattr(resource, part)
             try:
-                return await self._google.call(
+                return await self._calls.call(
                     label, _authorization(context), resource, method.permission, lambda who: method.run(who, request)
                 )
             except ApiError as error:
@@ -69,7 +68,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries n
 
     def _missing(self, label: str) -> Callable[..., Message]:
         async def answer(_request: bytes, context: grpc.aio.ServicerContext) -> Message:
-            error = self._google.missing(label, _authorization(context), "", f"The method {label}")
+            error = self._calls.missing(label, _authorization(context), "", f"The method {label}")
             await context.abort(error.grpc, error.message, error.trailer())
 
         return answer

@@ -1,5 +1,6 @@
-"""A certificate authority of the world's own, and the certificate of its gRPC port."""
+"""A certificate authority of the world's own, and the certificate of its ports."""
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,9 +18,21 @@ LIFE = timedelta(days=3650)
 
 def server_credentials(data: Path) -> grpc.ServerCredentials:
     """Credentials for the gRPC port; made once, kept in `data` (ca.pem is what clients trust)."""
+    certificate, key = _pair(data)
+    return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+
+
+def https_context(data: Path) -> ssl.SSLContext:
+    """The same certificate for an HTTPS port."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*_pair(data))
+    return context
+
+
+def _pair(data: Path) -> tuple[Path, Path]:
     if not (data / "server.pem").exists():
         _create(data)
-    return grpc.ssl_server_credentials([((data / "server-key.pem").read_bytes(), (data / "server.pem").read_bytes())])
+    return data / "server.pem", data / "server-key.pem"
 
 
 def _create(data: Path) -> None:

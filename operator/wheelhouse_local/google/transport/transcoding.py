@@ -12,8 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
-
-Message = Any  # generated messages carry no types
+from wheelhouse_local.google.transport.method import HttpRule, Message
 
 SYSTEM = {"$alt", "$fields", "$key", "$prettyPrint", "$userProject", "$.xgafv"} | {
     "access_token",
@@ -29,16 +28,14 @@ SYSTEM = {"$alt", "$fields", "$key", "$prettyPrint", "$userProject", "$.xgafv"} 
     "userIp",
 }
 """Parameters of every API (https://cloud.google.com/apis/docs/system-parameters)."""
-REST_ONLY = ("networkConfig", "sbomConfig")
-"""Fields of a repository that gcloud's messages have and the protos have not. The real service keeps them."""
 
 
-def message(empty: Message, body: str, query: Iterable[tuple[str, str]], raw: bytes) -> Message:
+def message(empty: Message, rule: HttpRule, query: Iterable[tuple[str, str]], raw: bytes) -> Message:
     """Fill a request.
 
     Args:
         empty: the request message.
-        body: the field that the body is, `*` for the whole request, empty for none.
+        rule: which field the body is.
         query: parameters; both spellings of a field's name are taken (recorded for repository_id).
         raw: the body. Fields that nobody knows are passed over; what the real service does is not known.
 
@@ -47,12 +44,12 @@ def message(empty: Message, body: str, query: Iterable[tuple[str, str]], raw: by
             service would keep, and the protos cannot.
     """
     document: dict[str, Any] = {}
-    if body == "*":
+    if rule.body == "*":
         document = _object(raw)
-    elif body:
-        document[body] = _object(raw)
-        for field in REST_ONLY:
-            if document[body].get(field):
+    elif rule.body:
+        document[rule.body] = _object(raw)
+        for field in rule.refused:
+            if document[rule.body].get(field):
                 raise unimplemented(f"The field {field}")
     for name, value in query:
         if name not in SYSTEM:
