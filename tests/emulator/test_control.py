@@ -1,4 +1,4 @@
-"""What the owner of the world may ask: tokens, planted policies, groups, faults; projects are in test_projects.py."""
+"""What the owner of the world may ask: tokens, planted policies, groups, faults; projects are in projects/."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Secret Manager: secrets, versions, and who can read them; gcloud's part is in test_gcloud_services.py."""
+"""Secret Manager: secrets, versions, and who can read them; gcloud's part is in test_gcloud.py."""
 
 import base64
 from collections.abc import AsyncIterator

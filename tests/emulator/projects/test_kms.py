@@ -1,4 +1,4 @@
-"""Cloud KMS: key rings, keys, and who may use them; gcloud's part is in test_gcloud_services.py."""
+"""Cloud KMS: key rings, keys, and who may use them; gcloud's part is in test_gcloud.py."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
