@@ -1,14 +1,11 @@
 """What the operator can do to a real API server with exactly its shipped rights: as if it were taken over."""
 
-from collections.abc import Iterator
-
 import pytest
 from support.hands import MERGE, Hands, Json
 
-from wheelhouse_local import installation
 from wheelhouse_local.constants import POOL
-from wheelhouse_local.state import CONTROL_PLANE, Options
-from wheelhouse_local.world import World
+
+pytestmark = pytest.mark.usefixtures("admin")
 
 OPERATOR = "/api/v1/namespaces/wheelhouse-system/serviceaccounts/wheelhouse-operator/token"
 OPEN, CLOSED = "/api/v1/namespaces/opted-in", "/api/v1/namespaces/closed"
@@ -33,33 +30,16 @@ def token_request(*audiences: str, seconds: int = 3600, **spec: object) -> Json:
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
-    """An administrator of a cluster with exactly what we ship, two namespaces and somebody's Secret."""
-    world = World(tmp_path_factory.mktemp("rights") / "world")
-    world.up(Options(components=CONTROL_PLANE))
-    try:
-        installation.apply(world.state, lambda _line: None)
-        installation.await_enforced(world.state)
-        hands = Hands(world.server, world.ca, (world.state.control_plane / "admin-token").read_text())
-        for name, labels in (("opted-in", {"wheelhouse.dev/credentials": "enabled"}), ("closed", {})):
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-            assert hands.ask("POST", "/api/v1/namespaces", body)[0] == 201
-            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tenant"}}
-            assert hands.ask("POST", f"/api/v1/namespaces/{name}/serviceaccounts", account)[0] == 201
-        foreign = secret("foreign", kind="Opaque", label="somebody", password="c2VjcmV0")
-        assert hands.ask("POST", f"{OPEN}/secrets", foreign)[0] == 201
-        yield hands
-    finally:
-        world.down(purge=True)
-
-
-@pytest.fixture(scope="module")
-def operator(admin: Hands) -> Hands:
-    """The operator's own ServiceAccount."""
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    status, body = admin.ask("POST", OPERATOR, request)
-    assert status == 201
-    return Hands(admin.server, admin.ca, body["status"]["token"])
+def admin(shipped: Hands) -> Hands:
+    """An administrator, once there are two namespaces and somebody's Secret."""
+    for name, labels in (("opted-in", {"wheelhouse.dev/credentials": "enabled"}), ("closed", {})):
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        assert shipped.ask("POST", "/api/v1/namespaces", body)[0] == 201
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tenant"}}
+        assert shipped.ask("POST", f"/api/v1/namespaces/{name}/serviceaccounts", account)[0] == 201
+    foreign = secret("foreign", kind="Opaque", label="somebody", password="c2VjcmV0")
+    assert shipped.ask("POST", f"{OPEN}/secrets", foreign)[0] == 201
+    return shipped
 
 
 def refused(answer: tuple[int, Json], words: str = "") -> None:
