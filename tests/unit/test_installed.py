@@ -29,7 +29,7 @@ def bound(name: str, **spec: Any) -> Json:
 
 
 class Installed(Transport):
-    """An API server that holds what was applied, and counts nothing else."""
+    """An API server that answers a get by name."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Json] = {
@@ -40,7 +40,7 @@ class Installed(Transport):
         self.refusal: Mapping[str, Any] | None = None
 
     async def send(self, call: Call) -> Reply:
-        """Answer a get by name."""
+        """The object, or the refusal."""
         assert call.verb == "get"
         plural, name = call.path.split("/")[-2:]
         assert plural == call.kind
