@@ -24,6 +24,7 @@ from wheelhouse.clients.google.tokens import FederatedTokens, Federation
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.connection import Connection
 from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.installed import not_installed
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
@@ -198,16 +199,16 @@ class Operator:
         )
 
     async def _enforced(self, transport: Transport) -> None:
-        """Wait until the admission policies bite: before that nothing is minted and nothing is written."""
-        settings = self._settings
-        while True:
-            complaint = await self._until_answered(
-                lambda: enforcement(transport, settings.pod_namespace, settings.service_account)
-            )
-            if complaint is None:
-                return
+        """Wait until crds/ and manifests/base are installed and enforced: before that the operator does nothing."""
+        while (complaint := await self._until_answered(lambda: self._missing(transport))) is not None:
             self._complain(complaint)
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _missing(self, transport: Transport) -> str | None:
+        settings = self._settings
+        return await not_installed(transport) or await enforcement(
+            transport, settings.pod_namespace, settings.service_account
+        )
 
     async def _resync(self, informer: Informer, objects: KubernetesObjects) -> None:
         while True:
