@@ -98,7 +98,7 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         server = HttpServer(self._metrics.registry, self._dead, lambda: self._complaint)
-        await server.start(self._settings.http_host, self._settings.http_port)
+        await server.start(str(self._settings.http_host), self._settings.http_port)
         work = asyncio.create_task(self._work())
         waiting = asyncio.create_task(stop.wait())
         try:
