@@ -20,6 +20,7 @@ from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, MetadataFacts, m
 from wheelhouse.clients.google.index import PackageIndex
 from wheelhouse.clients.google.policies import GooglePolicies
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
+from wheelhouse.clients.google.rate import Rate
 from wheelhouse.clients.google.tokens import FederatedTokens, Federation
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.connection import Connection
@@ -157,7 +158,7 @@ class Operator:
             repositories=GoogleRepositories(registry),
             projects=self._projects(stack, http, credentials, universe),
             policies=GooglePolicies(registry),
-            tokens=FederatedTokens(accounts, http, sts, federation, google),
+            tokens=FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, google),
             probe=PackageIndex(http, settings.index_url_template, google).probe,
             secrets=KubernetesSecrets(transport),
             objects=objects,
