@@ -1,5 +1,6 @@
 """What a cluster administrator applies: it renders, agrees with itself, and asks for no more than it needs."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from wheelhouse.clients.google.workload import workload
 from wheelhouse.clients.kubernetes.installed import POLICIES
+from wheelhouse.settings import Settings
 from wheelhouse_local.environment import kubectl
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +45,21 @@ def test_setting_and_policy_name_the_same_pool(kustomization: str) -> None:
     pool = one(objects, "ConfigMap", "wheelhouse-settings")["data"]["WHEELHOUSE_WORKLOAD_IDENTITY_POOL"]
     variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
     assert {v["expression"] for v in variables if v["name"] == "audience"} == {f"'{pool}'"}
+
+
+def test_the_overlay_for_clusters_outside_gke_agrees_with_itself(tmp_path: Path) -> None:
+    """What docs/reference/settings.md shows renders, and the policy has the audience of the provider that is set."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(patches:.*?)```", page, re.DOTALL)
+    base = os.path.relpath(ROOT / "manifests/base", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\n{shown}")
+    objects = rendered(str(tmp_path))
+    settings = one(objects, "ConfigMap", "wheelhouse-settings")["data"]
+    provider = Settings(workload_identity_provider=settings.pop("WHEELHOUSE_WORKLOAD_IDENTITY_PROVIDER"))
+    assert settings == {}
+    _, federation = workload(provider, None)
+    variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
+    assert {v["expression"] for v in variables if v["name"] == "audience"} == {f"'{federation.audience}'"}
 
 
 def test_the_base_fails_closed() -> None:
