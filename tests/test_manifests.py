@@ -1,5 +1,6 @@
 """What a cluster administrator applies: it renders, agrees with itself, and asks for no more than it needs."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from wheelhouse.clients.google.workload import workload
+from wheelhouse.clients.kubernetes.installed import POLICIES
+from wheelhouse.settings import Settings
 from wheelhouse_local.environment import kubectl
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +45,21 @@ def test_setting_and_policy_name_the_same_pool(kustomization: str) -> None:
     pool = one(objects, "ConfigMap", "wheelhouse-settings")["data"]["WHEELHOUSE_WORKLOAD_IDENTITY_POOL"]
     variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
     assert {v["expression"] for v in variables if v["name"] == "audience"} == {f"'{pool}'"}
+
+
+def test_the_overlay_for_clusters_outside_gke_agrees_with_itself(tmp_path: Path) -> None:
+    """What docs/reference/settings.md shows renders, and the policy has the audience of the provider that is set."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(patches:.*?)```", page, re.DOTALL)
+    base = os.path.relpath(ROOT / "manifests/base", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\n{shown}")
+    objects = rendered(str(tmp_path))
+    settings = one(objects, "ConfigMap", "wheelhouse-settings")["data"]
+    provider = Settings(workload_identity_provider=settings.pop("WHEELHOUSE_WORKLOAD_IDENTITY_PROVIDER"))
+    assert settings == {}
+    _, federation = workload(provider, None)
+    variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
+    assert {v["expression"] for v in variables if v["name"] == "audience"} == {f"'{federation.audience}'"}
 
 
 def test_the_base_fails_closed() -> None:
@@ -80,12 +99,36 @@ def test_no_rights_are_wild() -> None:
         assert not re.search(r"\*|escalate|bind\b|impersonate", text), role["metadata"]["name"]
 
 
+def test_the_operator_reads_exactly_its_own_policies() -> None:
+    """It may read each policy that we ship, and no other; each is bound by a binding of its name that denies."""
+    objects = rendered("manifests/base")
+    rules = one(objects, "ClusterRole", "wheelhouse-operator")["rules"]
+    named = [rule["resourceNames"] for rule in rules if "validatingadmissionpolicies" in rule["resources"]]
+    shipped = {each["metadata"]["name"] for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
+    assert [set(names) for names in named] == [shipped] == [set(POLICIES)]
+    for name in shipped:
+        spec = one(objects, "ValidatingAdmissionPolicyBinding", name)["spec"]
+        assert spec == {"policyName": name, "validationActions": ["Deny"]}
+
+
 def test_every_validation_is_a_403_with_a_sentence() -> None:
-    """A denial of the admission policies says what Wheelhouse may do, as Forbidden."""
+    """A denial of the admission policies says in whole sentences who may do what, as Forbidden."""
     policies = [each for each in rendered("manifests/base") if each["kind"] == "ValidatingAdmissionPolicy"]
-    assert len(policies) == 3
+    assert len(policies) == 5
     for policy in policies:
         assert policy["spec"]["failurePolicy"] == "Fail"
         for validation in policy["spec"]["validations"]:
             assert validation["reason"] == "Forbidden"
-            assert re.fullmatch(r"[A-Z].{20,}\.|[A-Z].*=enabled\.", validation["message"])
+            assert re.fullmatch(r"[A-Z].{20,}\.", validation["message"])
+            assert not re.search(r"(?i)whoever|nobody", validation["message"])
+
+
+def test_policies_mean_the_operator_that_is_shipped() -> None:
+    """Every policy names the ServiceAccount of the Deployment: three bind it, two exempt it."""
+    objects = rendered("manifests/base")
+    (subject,) = one(objects, "ClusterRoleBinding", "wheelhouse-operator")["subjects"]
+    user = f"'system:serviceaccount:{subject['namespace']}:{subject['name']}'"
+    policies = [each["spec"] for each in objects if each["kind"] == "ValidatingAdmissionPolicy"]
+    conditions = [spec["matchConditions"][0]["expression"] for spec in policies]
+    assert conditions.count(f"request.userInfo.username == {user}") == 3
+    assert conditions.count(f"request.userInfo.username != {user}") == 2

@@ -16,21 +16,26 @@ from google.auth.credentials import Credentials
 from wheelhouse.clients.google.artifact_registry.calls import GoogleRepositories
 from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
 from wheelhouse.clients.google.http import GoogleHttp
-from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, MetadataFacts, metadata_facts, operator_credentials
+from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, metadata_facts, operator_credentials
 from wheelhouse.clients.google.index import PackageIndex
 from wheelhouse.clients.google.policies import GooglePolicies
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
-from wheelhouse.clients.google.tokens import FederatedTokens, Federation
+from wheelhouse.clients.google.rate import Rate
+from wheelhouse.clients.google.tokens import FederatedTokens
+from wheelhouse.clients.google.workload import migrate_from, workload
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.connection import Connection
 from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.installed import not_installed
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
-from wheelhouse.domain.iam import WorkloadIdentity
-from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable, WheelhouseError
+from wheelhouse.domain.objects import Kind
+from wheelhouse.domain.pools import Pool
+from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.handlers.events import kopf_settings, watches
+from wheelhouse.plan.pools import pool_complaint
 from wheelhouse.reconcile.loop import Loop
 from wheelhouse.reconcile.options import Options
 from wheelhouse.reconcile.ports import World
@@ -40,6 +45,7 @@ from wheelhouse.runtime.informer import Informer
 from wheelhouse.runtime.metrics import Metrics
 from wheelhouse.runtime.queue import UNIT_NAMES, WorkQueue
 from wheelhouse.settings import ProjectPolicy, Settings
+from wheelhouse.status.access import read_access
 
 logger = structlog.get_logger(__name__)
 
@@ -49,33 +55,6 @@ TOKEN_LIFETIME = timedelta(hours=1)
 STUCK_AFTER = 300.0
 """Seconds that a key may wait for a worker before the operator calls itself dead and is started again."""
 RETRY_SECONDS = 2.0
-
-
-def workload(settings: Settings, facts: MetadataFacts | None) -> tuple[WorkloadIdentity, Federation]:
-    """How this cluster's ServiceAccounts are known to Google: settings first, then the metadata server.
-
-    Raises:
-        Invalid: neither knows, or they disagree.
-    """
-    pool = settings.workload_identity_pool or (facts.pool if facts else None)
-    number = settings.workload_identity_project_number or (facts.project_number if facts else None)
-    if pool is None or number is None:
-        raise Invalid(
-            "The Workload Identity pool is not known: run on GKE, or set WHEELHOUSE_WORKLOAD_IDENTITY_POOL, "
-            "WHEELHOUSE_WORKLOAD_IDENTITY_PROJECT_NUMBER and WHEELHOUSE_WORKLOAD_IDENTITY_PROVIDER."
-        )
-    if settings.workload_identity_provider is not None:
-        identity = WorkloadIdentity(number, pool, gke=False)
-        return identity, Federation.provider(settings.workload_identity_provider)
-    cluster = settings.gke_cluster or (facts.cluster if facts else None)
-    if cluster is None:
-        raise Invalid("The GKE cluster is not known: set WHEELHOUSE_GKE_CLUSTER, or a provider outside GKE.")
-    if facts is not None and facts.cluster is not None and settings.gke_cluster is None and pool != facts.pool:
-        raise Invalid(
-            f"WHEELHOUSE_WORKLOAD_IDENTITY_POOL is {pool}, the cluster's pool is {facts.pool}: correct the setting, "
-            "and the admission policy wheelhouse-tokens with it (manifests/base/settings.yaml is the place of both)."
-        )
-    return WorkloadIdentity(number, pool), Federation.gke(pool, cluster)
 
 
 class Operator:
@@ -97,7 +76,7 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         server = HttpServer(self._metrics.registry, self._dead, lambda: self._complaint)
-        await server.start(self._settings.http_host, self._settings.http_port)
+        await server.start(str(self._settings.http_host), self._settings.http_port)
         work = asyncio.create_task(self._work())
         waiting = asyncio.create_task(stop.wait())
         try:
@@ -120,14 +99,16 @@ class Operator:
             await self._enforced(transport)
             cache = ObjectCache()
             loops: list[Loop] = []
-            self._queue = queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
+            queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
             world = await self._world(stack, transport, objects, cache, queue)
             loops.append(Loop(world))
             informer = Informer(cache, queue)
             await self._until_answered(lambda: informer.sync(objects))
+            await self._until_in_pool(world, cache, lambda: informer.sync(objects))
             informer.start()
             watching = watches(informer, connection.server, connection.session())
+            self._queue = queue  # From here on it must move; before, its keys wait for the lists and the pool.
             async with _running(queue.run(), self._resync(informer, objects)):
                 self._complaint = None
                 logger.info("Ready", server=connection.server, pool=world.workload.pool)
@@ -156,14 +137,14 @@ class Operator:
             repositories=GoogleRepositories(registry),
             projects=self._projects(stack, http, credentials, universe),
             policies=GooglePolicies(registry),
-            tokens=FederatedTokens(accounts, http, sts, federation, google),
+            tokens=FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, google),
             probe=PackageIndex(http, settings.index_url_template, google).probe,
             secrets=KubernetesSecrets(transport),
             objects=objects,
             cache=cache,
             queue=queue,
             workload=identity,
-            options=await self._options(objects),
+            options=await self._options(objects, migrate_from(settings, identity)),
             now=lambda: datetime.now(UTC),
             jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
         )
@@ -181,7 +162,7 @@ class Operator:
         )
         return GoogleProjects(manager, GoogleHttp(http, credentials, google), endpoints)
 
-    async def _options(self, objects: KubernetesObjects) -> Options:
+    async def _options(self, objects: KubernetesObjects, old_pool: Pool | None) -> Options:
         settings = self._settings
         cluster = settings.cluster_name
         if cluster is None:
@@ -195,19 +176,31 @@ class Operator:
             verify_access=settings.verify_access,
             drift_interval=timedelta(seconds=settings.drift_interval),
             token_lifetime=TOKEN_LIFETIME,
+            migrate_from=old_pool,
         )
 
     async def _enforced(self, transport: Transport) -> None:
-        """Wait until the admission policies bite: before that nothing is minted and nothing is written."""
+        """Wait until crds/ and manifests/base are installed and enforced: before that the operator does nothing."""
+        while (complaint := await self._until_answered(lambda: self._missing(transport))) is not None:
+            self._complain(complaint)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _missing(self, transport: Transport) -> str | None:
         settings = self._settings
+        return await not_installed(transport) or await enforcement(
+            transport, settings.pod_namespace, settings.service_account
+        )
+
+    async def _until_in_pool(self, world: World, cache: ObjectCache, sync: Callable[[], Awaitable[None]]) -> None:
+        """Wait while ledgers hold members of another pool: a pass would withdraw what living tokens need."""
         while True:
-            complaint = await self._until_answered(
-                lambda: enforcement(transport, settings.pod_namespace, settings.service_account)
-            )
+            records = (record for stored in cache.objects(Kind.ACCESS) for record in read_access(stored).grants)
+            complaint = pool_complaint(records, world.workload, world.options.migrate_from)
             if complaint is None:
                 return
             self._complain(complaint)
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._settings.resync_interval)
+            await self._until_answered(sync)
 
     async def _resync(self, informer: Informer, objects: KubernetesObjects) -> None:
         while True:

@@ -1,10 +1,24 @@
 """Settings of the operator: environment variables with the prefix WHEELHOUSE_."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, IPvAnyAddress, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from wheelhouse.domain.endpoints import BASE_URL, HOST_AND_PORT, is_index_url_template
+from wheelhouse.domain.names import (
+    DNS_LABEL,
+    DNS_LABEL_LENGTH,
+    DNS_SUBDOMAIN,
+    DNS_SUBDOMAIN_LENGTH,
+    URL_LENGTH,
+)
+from wheelhouse.domain.pools import CLUSTER, GKE_POOL, POOL, POOL_ID, POOL_LENGTH, PROJECT_NUMBER, PROVIDER
+
+PREFIX = "WHEELHOUSE_"
 
 
 class ProjectPolicy(StrEnum):
@@ -30,90 +44,166 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
-BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+/$")]
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a value must look like: the end of the sentence `WHEELHOUSE_X must be …`, and a column of the reference."""
+
+    words: str
+
+
+def _template(text: str) -> str:
+    if not is_index_url_template(text):
+        raise ValueError("index URL template")
+    return text
+
+
+HostAndPort = Annotated[str, StringConstraints(pattern=f"^({HOST_AND_PORT})$", max_length=URL_LENGTH)]
+BaseUrl = Annotated[str, StringConstraints(pattern=f"^({BASE_URL})$", max_length=URL_LENGTH)]
+Template = Annotated[str, AfterValidator(_template)]
+Subdomain = Annotated[str, StringConstraints(pattern=f"^({DNS_SUBDOMAIN})$", max_length=DNS_SUBDOMAIN_LENGTH)]
+Label = Annotated[str, StringConstraints(pattern=f"^({DNS_LABEL})$", max_length=DNS_LABEL_LENGTH)]
+Universe = Annotated[str, StringConstraints(pattern=rf"^({DNS_LABEL}(\.{DNS_LABEL})+)$", max_length=253)]
+PoolName = Annotated[str, StringConstraints(pattern=f"^({GKE_POOL}|{POOL_ID})$", max_length=POOL_LENGTH)]
+FullPool = Annotated[str, StringConstraints(pattern=f"^({POOL})$", max_length=POOL_LENGTH)]
+Number = Annotated[str, StringConstraints(pattern=f"^({PROJECT_NUMBER})$")]
+Provider = Annotated[str, StringConstraints(pattern=f"^({PROVIDER})$", max_length=POOL_LENGTH)]
+Cluster = Annotated[str, StringConstraints(pattern=f"^({CLUSTER})$", max_length=POOL_LENGTH)]
+ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}$")]
+
+GRPC = Form("`HOST:PORT`, the host a name in lower case or an IPv4 address")
+HTTP = Form(
+    "an https URL that ends in a slash, without user, query or escapes; http only for `127.0.0.1` or `localhost`"
+)
+SWITCH = Form("`true` or `false`")
+OBJECT_NAME = Form("the name of a Kubernetes object")
 
 
 class Settings(BaseSettings):
     """All that can be set; every value has a default that is right on GKE."""
 
-    model_config = SettingsConfigDict(env_prefix="WHEELHOUSE_", use_attribute_docstrings=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, use_attribute_docstrings=True, frozen=True)
 
-    artifact_registry_endpoint: str | None = None
-    """`host:port` of Artifact Registry's gRPC endpoint (TLS); for emulators and private endpoints."""
+    artifact_registry_endpoint: Annotated[HostAndPort | None, GRPC] = None
+    """Artifact Registry's gRPC endpoint (TLS); for emulators and private endpoints."""
 
-    resource_manager_endpoint: str | None = None
-    """`host:port` of Resource Manager's gRPC endpoint (TLS); for emulators and private endpoints."""
+    resource_manager_endpoint: Annotated[HostAndPort | None, GRPC] = None
+    """Resource Manager's gRPC endpoint (TLS); for emulators and private endpoints."""
 
-    service_usage_endpoint: BaseUrl | None = None
-    """Base URL of Service Usage, with a trailing slash; for emulators and private endpoints."""
+    service_usage_endpoint: Annotated[BaseUrl | None, HTTP] = None
+    """Base URL of Service Usage; for emulators and private endpoints."""
 
-    secret_manager_endpoint: BaseUrl | None = None
-    """Base URL of Secret Manager, with a trailing slash; for emulators and private endpoints."""
+    secret_manager_endpoint: Annotated[BaseUrl | None, HTTP] = None
+    """Base URL of Secret Manager; for emulators and private endpoints."""
 
-    kms_endpoint: BaseUrl | None = None
-    """Base URL of Cloud KMS, with a trailing slash; for emulators and private endpoints."""
+    kms_endpoint: Annotated[BaseUrl | None, HTTP] = None
+    """Base URL of Cloud KMS; for emulators and private endpoints."""
 
-    sts_endpoint: BaseUrl | None = None
-    """Base URL of the Security Token Service, with a trailing slash; for emulators and private endpoints."""
+    sts_endpoint: Annotated[BaseUrl | None, HTTP] = None
+    """Base URL of the Security Token Service; for emulators and private endpoints."""
 
-    index_url_template: str | None = None
-    """URL of a repository's index with `{location}`, `{project}` and `{repository}`, ending in a slash; for emulators
-    and private endpoints. Unset: what Artifact Registry answers."""
+    index_url_template: Annotated[
+        Template | None,
+        Form(
+            "an https URL (http for `127.0.0.1` or `localhost`) that ends in a slash and whose path has `{location}`, "
+            "`{project}` and `{repository}` once each, in segments of their own, without `simple/` at the end"
+        ),
+    ] = None
+    """URL of a repository's index, to which `simple/` is added; for emulators and mirrors. The host is literal, since
+    tenants write locations. Unset: what Artifact Registry answers."""
 
-    universe_domain: str | None = None
+    universe_domain: Annotated[Universe | None, Form("a domain in lower case, such as `googleapis.com`")] = None
     """Google Cloud universe; unset: what the metadata server says, else `googleapis.com`. Others are untested."""
 
-    workload_identity_pool: str | None = None
-    """The pool that this cluster's ServiceAccounts belong to; unset: `PROJECT.svc.id.goog` of the GKE cluster. The
-    admission policies hold the same value, and disagreeing with the metadata server is a start-up error."""
+    workload_identity_pool: Annotated[
+        PoolName | None,
+        Form("`PROJECT_ID.svc.id.goog` on GKE; elsewhere the ID of a pool: 4 to 32 of a-z, 0-9 and hyphen"),
+    ] = None
+    """The pool that this cluster's ServiceAccounts belong to; unset: the pool of the provider, else of the GKE cluster.
+    The admission policies hold the same value."""
 
-    workload_identity_project_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")] | None = None
-    """Number of the pool's project; unset: what the metadata server says."""
+    workload_identity_project_number: Annotated[
+        Number | None, Form("the number of a Google Cloud project, digits only")
+    ] = None
+    """Number of the pool's project; unset: that of the provider, else what the metadata server says."""
 
-    workload_identity_provider: str | None = None
+    workload_identity_provider: Annotated[
+        Provider | None,
+        Form(
+            "`projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with nothing before it"
+        ),
+    ] = None
     """Full resource name of the pool's provider, for clusters outside GKE; unset on GKE."""
 
-    gke_cluster: str | None = None
-    """`projects/P/locations/L/clusters/C`; unset: what the metadata server says."""
+    gke_cluster: Annotated[Cluster | None, Form("`projects/PROJECT_ID/locations/LOCATION/clusters/CLUSTER`")] = None
+    """The GKE cluster that the operator runs in; unset: what the metadata server says."""
 
-    cluster_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}$")] | None = None
+    workload_identity_override: Annotated[bool, SWITCH] = False
+    """Whether a pool, project number or provider that differs from the metadata server is meant, as in a fleet whose
+    pool is another project's. Without it a difference is an error at the start."""
+
+    workload_identity_migrate_from: Annotated[
+        FullPool | None, Form("`projects/NUMBER/locations/global/workloadIdentityPools/POOL`")
+    ] = None
+    """The pool that this cluster's grants were made for before; set it to move them to the pool of today."""
+
+    cluster_name: Annotated[ClusterName | None, Form("1 to 63 of a-z, 0-9, hyphen and underscore")] = None
     """Names this cluster in the label `wheelhouse-cluster` of its repositories; unset: the UID of kube-system."""
 
-    project_policy: ProjectPolicy = ProjectPolicy.ANNOTATED
+    project_policy: Annotated[ProjectPolicy, Form("`Annotated` or `Any`")] = ProjectPolicy.ANNOTATED
     """`Annotated`: a namespace may use the projects of its annotation `wheelhouse.dev/projects`; `Any`: all."""
 
-    enable_apis: bool = False
+    enable_apis: Annotated[bool, SWITCH] = False
     """Whether the operator enables the Artifact Registry API where it is off; else it says the command."""
 
-    create_interval: Annotated[float, Field(ge=0)] = 2.0
+    create_interval: Annotated[float, Field(ge=0, le=600), Form("seconds from 0 to 600")] = 2.0
     """Seconds between creates or deletes of repositories in one project and location, Google's older quota."""
 
-    verify_access: bool = True
+    exchange_rate: Annotated[float, Field(ge=1, le=60), Form("a number from 1 to 60")] = 20.0
+    """Exchanges at the Security Token Service in a second, at most; the quota of 6,000 a minute is shared by all
+    clusters of the pool's project. A 429 slows them for a while."""
+
+    verify_access: Annotated[bool, SWITCH] = True
     """Whether the index is asked with the minted token before an access is Ready."""
 
-    drift_interval: Annotated[float, Field(gt=0)] = 600.0
+    drift_interval: Annotated[float, Field(ge=1, le=86400), Form("seconds from 1 to 86400")] = 600.0
     """Seconds between looks at a repository and its policy for changes made elsewhere, ± 20 %."""
 
-    resync_interval: Annotated[float, Field(gt=0)] = 300.0
+    resync_interval: Annotated[float, Field(ge=10, le=3600), Form("seconds from 10 to 3600")] = 300.0
     """Seconds between paged lists that are compared with what the watches have seen."""
 
-    http_host: str = "0.0.0.0"  # noqa: S104 - kubelet's probes and Prometheus come from outside the pod
+    http_host: Annotated[IPvAnyAddress, Form("an IP address")] = IPv4Address("0.0.0.0")  # noqa: S104 - kubelet's probes and Prometheus come from outside the pod
     """Address for probes and metrics."""
 
-    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    http_port: Annotated[int, Field(ge=1, le=65535), Form("a port from 1 to 65535")] = 8080
     """Port for probes and metrics."""
 
-    log_format: LogFormat = LogFormat.JSON
+    log_format: Annotated[LogFormat, Form("`json` or `console`")] = LogFormat.JSON
     """`json` for machines, `console` for people."""
 
-    log_level: LogLevel = LogLevel.INFO
+    log_level: Annotated[LogLevel, Form("`DEBUG`, `INFO`, `WARNING` or `ERROR`")] = LogLevel.INFO
     """The least severe message that is logged."""
 
-    pod_namespace: str = "wheelhouse-system"
+    pod_namespace: Annotated[Label, Form("the name of a Namespace")] = "wheelhouse-system"
     """The operator's own namespace (downward API)."""
 
-    pod_name: str = "wheelhouse-operator"
+    pod_name: Annotated[Subdomain, OBJECT_NAME] = "wheelhouse-operator"
     """The operator's own pod (downward API): who reported an Event."""
 
-    service_account: str = "wheelhouse-operator"
+    service_account: Annotated[Subdomain, OBJECT_NAME] = "wheelhouse-operator"
     """The operator's own ServiceAccount: the start-up test asks for a token of it that must be refused."""
+
+
+def variable(setting: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{setting.upper()}"
+
+
+def form(setting: str) -> str:
+    """What the value of a setting must be, as words."""
+    return next(each.words for each in Settings.model_fields[setting].metadata if isinstance(each, Form))
+
+
+def complaints(error: ValidationError) -> list[str]:
+    """One sentence for each wrong setting: the variable and what it must be; never the value, it may hold a secret."""
+    wrong = dict.fromkeys(str(each["loc"][0]) for each in error.errors(include_input=False, include_context=False))
+    return [f"{variable(name)} must be {form(name)}." for name in wrong]

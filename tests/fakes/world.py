@@ -24,6 +24,7 @@ OPTIONS = Options(
     verify_access=True,
     drift_interval=timedelta(minutes=10),
     token_lifetime=timedelta(hours=1),
+    migrate_from=None,
 )
 
 WORKLOAD = WorkloadIdentity("123456789012", "acme-packages.svc.id.goog")

@@ -1,17 +1,16 @@
 """What the operator can do to a real API server with exactly its shipped rights: as if it were taken over."""
 
-from collections.abc import Iterator
-
 import pytest
-from support.hands import MERGE, Hands, Json
+from support.hands import JSON, MERGE, Hands, Json
 
-from wheelhouse_local import installation
+from wheelhouse.clients.kubernetes.installed import POLICIES
 from wheelhouse_local.constants import POOL
-from wheelhouse_local.state import CONTROL_PLANE, Options
-from wheelhouse_local.world import World
+
+pytestmark = pytest.mark.usefixtures("admin")
 
 OPERATOR = "/api/v1/namespaces/wheelhouse-system/serviceaccounts/wheelhouse-operator/token"
 OPEN, CLOSED = "/api/v1/namespaces/opted-in", "/api/v1/namespaces/closed"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 OBJECTS = "/apis/wheelhouse.dev/v1alpha1/namespaces/opted-in/pythonrepositories"
 UID = "11111111-1111-4111-8111-111111111111"
 MANAGER = f"wheelhouse.{UID}"
@@ -33,33 +32,16 @@ def token_request(*audiences: str, seconds: int = 3600, **spec: object) -> Json:
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
-    """An administrator of a cluster with exactly what we ship, two namespaces and somebody's Secret."""
-    world = World(tmp_path_factory.mktemp("rights") / "world")
-    world.up(Options(components=CONTROL_PLANE))
-    try:
-        installation.apply(world.state, lambda _line: None)
-        installation.await_enforced(world.state)
-        hands = Hands(world.server, world.ca, (world.state.control_plane / "admin-token").read_text())
-        for name, labels in (("opted-in", {"wheelhouse.dev/credentials": "enabled"}), ("closed", {})):
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-            assert hands.ask("POST", "/api/v1/namespaces", body)[0] == 201
-            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tenant"}}
-            assert hands.ask("POST", f"/api/v1/namespaces/{name}/serviceaccounts", account)[0] == 201
-        foreign = secret("foreign", kind="Opaque", label="somebody", password="c2VjcmV0")
-        assert hands.ask("POST", f"{OPEN}/secrets", foreign)[0] == 201
-        yield hands
-    finally:
-        world.down(purge=True)
-
-
-@pytest.fixture(scope="module")
-def operator(admin: Hands) -> Hands:
-    """The operator's own ServiceAccount."""
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    status, body = admin.ask("POST", OPERATOR, request)
-    assert status == 201
-    return Hands(admin.server, admin.ca, body["status"]["token"])
+def admin(shipped: Hands) -> Hands:
+    """An administrator, once there are two namespaces and somebody's Secret."""
+    for name, labels in (("opted-in", {"wheelhouse.dev/credentials": "enabled"}), ("closed", {})):
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        assert shipped.ask("POST", "/api/v1/namespaces", body)[0] == 201
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tenant"}}
+        assert shipped.ask("POST", f"/api/v1/namespaces/{name}/serviceaccounts", account)[0] == 201
+    foreign = secret("foreign", kind="Opaque", label="somebody", password="c2VjcmV0")
+    assert shipped.ask("POST", f"{OPEN}/secrets", foreign)[0] == 201
+    return shipped
 
 
 def refused(answer: tuple[int, Json], words: str = "") -> None:
@@ -89,14 +71,27 @@ def refused(answer: tuple[int, Json], words: str = "") -> None:
         ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
         ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"),
         ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
-        ("DELETE", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/wheelhouse-secrets"),
+        ("GET", f"{ADMISSION}/validatingadmissionpolicies"),
+        ("GET", f"{ADMISSION}/validatingadmissionpolicies/somebody-elses"),
+        ("GET", f"{ADMISSION}/validatingadmissionpolicybindings"),
+        ("PATCH", f"{ADMISSION}/validatingadmissionpolicies/wheelhouse-status"),
+        ("DELETE", f"{ADMISSION}/validatingadmissionpolicies/wheelhouse-secrets"),
+        ("DELETE", f"{ADMISSION}/validatingadmissionpolicybindings/wheelhouse-finalizer"),
         ("POST", OBJECTS),
         ("DELETE", f"{OBJECTS}/any"),
     ],
 )
 def test_rbac_refuses_what_it_never_needs(operator: Hands, method: str, path: str) -> None:
     """Reading Secrets, and everything that is not its business, is no right of the operator."""
-    refused(operator.ask(method, path, {} if method == "POST" else None))
+    content = MERGE if method == "PATCH" else JSON
+    refused(operator.ask(method, path, {} if method in {"POST", "PATCH"} else None, content=content))
+
+
+@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("plural", ["validatingadmissionpolicies", "validatingadmissionpolicybindings"])
+def test_it_sees_the_policies_by_name(operator: Hands, plural: str, name: str) -> None:
+    """Of the admission policies it may read its own, to see at its start that they are there."""
+    assert operator.ask("GET", f"{ADMISSION}/{plural}/{name}")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -140,18 +135,18 @@ def test_a_foreign_secret_is_out_of_reach(operator: Hands, admin: Hands) -> None
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [
-        (f"{OPEN}/serviceaccounts/tenant/token", token_request(), "only for tokens of the Workload Identity pool"),
+        (f"{OPEN}/serviceaccounts/tenant/token", token_request(), "only tokens for the Workload Identity pool"),
         (f"{OPEN}/serviceaccounts/tenant/token", token_request("https://kubernetes.default.svc"), "does not accept"),
         (
             f"{OPEN}/serviceaccounts/tenant/token",
             token_request(POOL, "https://kubernetes.default.svc"),
             "does not accept",
         ),
-        (f"{OPEN}/serviceaccounts/tenant/token", token_request(POOL, seconds=43201), "at most 12 hours"),
+        (f"{OPEN}/serviceaccounts/tenant/token", token_request(POOL, seconds=3601), "at most one hour"),
         (
             f"{OPEN}/serviceaccounts/tenant/token",
             token_request(POOL, boundObjectRef={"apiVersion": "v1", "kind": "Secret", "name": "foreign"}),
-            "bound to nothing",
+            "bound to no object",
         ),
         (f"{CLOSED}/serviceaccounts/tenant/token", token_request(POOL), "wheelhouse.dev/credentials=enabled"),
         (OPERATOR, token_request(), "does not accept"),

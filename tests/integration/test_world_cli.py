@@ -60,7 +60,9 @@ class Checkout:
         self._place("operator_process.py", self._source / "wheelhouse" / "__main__.py")
         # Without it, an installed `wheelhouse` would come before this one.
         (self._source / "wheelhouse" / "__init__.py").touch()
-        shutil.copy(Path(wheelhouse.__file__).with_name("settings.py"), self._source / "wheelhouse")
+        product = Path(wheelhouse.__file__).parent
+        shutil.copy(product / "settings.py", self._source / "wheelhouse")
+        shutil.copytree(product / "domain", self._source / "wheelhouse/domain")  # The grammars of settings.
         for name, folder in (("crds", root / "crds"), ("manifests", root / "manifests" / "overlays" / "local")):
             self._place(f"{name}.yaml", folder / "all.yaml")
             (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")

@@ -1,16 +1,17 @@
-"""Requests to an API server with any content type, as whoever the token says."""
+"""Requests to an API server with any content type, as the user of a token."""
 
 import json
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 Json = dict[str, Any]
 JSON, MERGE, APPLY = "application/json", "application/merge-patch+json", "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Hands:
     token: str
 
     def ask(
-        self, method: str, path: str, body: Json | None = None, *, content: str = JSON, **query: str
+        self, method: str, path: str, body: Json | list[Json] | None = None, *, content: str = JSON, **query: str
     ) -> tuple[int, Json]:
         """One request; its status and JSON body."""
         url = f"{self.server}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
@@ -41,3 +42,13 @@ class Hands:
         """A server-side apply."""
         forced = {"force": "true"} if force else {}
         return self.ask("PATCH", path, body, content=APPLY, fieldManager=manager, **forced, **query)
+
+    def account(self, namespace: str, name: str) -> Self:
+        """The same server as a ServiceAccount, which is made where it is missing; these hands may do so."""
+        accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        made, _ = self.ask("POST", accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
+        assert made in {201, 409}
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+        status, body = self.ask("POST", f"{accounts}/{name}/token", wanted)
+        assert status == 201, body
+        return replace(self, token=body["status"]["token"])

@@ -64,13 +64,14 @@ def run() -> None:
     from wheelhouse.bootstrap import Operator
     from wheelhouse.errors import WheelhouseError
     from wheelhouse.runtime.logs import configure
-    from wheelhouse.settings import LogFormat, Settings
+    from wheelhouse.settings import LogFormat, Settings, complaints
 
     try:
         settings = Settings()
     except ValidationError as error:
-        details = "\n".join(f"  WHEELHOUSE_{e['loc'][0]!s}".upper() + f": {e['msg']}" for e in error.errors())
-        raise click.ClickException(f"Settings are wrong:\n{details}") from None
+        details = "\n".join(f"  {complaint}" for complaint in complaints(error))
+        message = f"Correct these settings, or unset them for their defaults (docs/reference/settings.md):\n{details}"
+        raise click.ClickException(message) from None
     configure(settings.log_level, json=settings.log_format is LogFormat.JSON)
     try:
         asyncio.run(Operator(settings).run())

@@ -33,10 +33,10 @@ SECRET_VERSION = f"projects/{PROJECT}/secrets/{_ID}/versions/([1-9][0-9]{{0,18}}
 # The last label starts with a letter, as every top-level domain does: nothing that a resolver would read as an IP
 # address (127.0.0.1, 2130706433, 0x7f000001) is a host. A segment of the path is neither `.` nor `..`; RE2 cannot look
 # ahead, so the forms that begin with dots are told apart.
-_HOST = rf"({_DNS_LABEL}\.)*[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+HOST = rf"({_DNS_LABEL}\.)*[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
+PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _SEGMENT = r"(\.?\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\.\.\.[A-Za-z0-9._~-]*)?"
-HTTPS_URL = rf"https://{_HOST}(:{_PORT})?(/{_SEGMENT})*"
+HTTPS_URL = rf"https://{HOST}(:{PORT})?(/{_SEGMENT})*"
 
 USERNAME = r"[\x21-\x7e]{1,128}"
 ITEM_NAME = "[a-z0-9-]{1,63}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
+from wheelhouse.domain.endpoints import expanded
+
 USERNAME = "oauth2accesstoken"
 """The user name that Artifact Registry asks for beside an access token."""
 
@@ -61,7 +63,7 @@ class ClientConfiguration:
 def index_base(template: str | None, registry_uri: str, location: str, project: str, repository: str) -> str:
     """The repository's base URL with a trailing slash: by the template if set, else the server's URI, else built."""
     if template:
-        return template.format(location=location, project=project, repository=repository)
+        return expanded(template, location, project, repository)
     host_and_path = registry_uri or f"{location}-python.pkg.dev/{project}/{repository}"
     return f"https://{host_and_path.rstrip('/')}/"
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wheelhouse.domain.pools import Pool
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -16,3 +18,4 @@ class Options:
     verify_access: bool
     drift_interval: timedelta
     token_lifetime: timedelta
+    migrate_from: Pool | None

@@ -98,7 +98,7 @@ def to_settings(context: click.Context, parameter: click.Parameter, values: tupl
     # Half a second that commands without a setting need not wait for.
     from pydantic import ValidationError
 
-    from wheelhouse.settings import Settings
+    from wheelhouse.settings import Settings, complaints, variable
 
     found = {}
     for value in values:
@@ -110,6 +110,6 @@ def to_settings(context: click.Context, parameter: click.Parameter, values: tupl
         try:
             Settings.model_validate({field: text})
         except ValidationError as error:
-            raise click.BadParameter(f"{name}: {error.errors()[0]['msg']}", context, parameter) from error
-        found[f"WHEELHOUSE_{field.upper()}"] = text
+            raise click.BadParameter(complaints(error)[0], context, parameter) from error
+        found[variable(field)] = text
     return found

@@ -1,21 +1,46 @@
 """How fast requests may follow each other, so that quotas of Google are not met."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
+SLOWEST = 1.0
+"""Seconds between two requests, at most, however often Google says that they come too fast."""
+LONGEST_PAUSE = 60.0
+
 
 class Rate:
-    """Lets `rate` a second through, `burst` of them at once; the others wait their turn."""
+    """Lets `rate` a second through, `burst` of them at once; the others wait their turn, first come, first served."""
 
     def __init__(self, rate: float, burst: int = 10, clock: Callable[[], float] = time.monotonic) -> None:
-        self._gap = 1.0 / rate
-        self._credit = burst * self._gap
+        self._shortest = self._gap = 1.0 / rate
+        self._burst = burst
         self._clock = clock
         self._next = 0.0
+        self._line = asyncio.Lock()
 
-    def reserve(self) -> float:
-        """Take the next turn; the seconds until it."""
+    async def turn(self) -> None:
+        """Wait for a turn, and take it."""
+        async with self._line:
+            wait = self.take()
+            while wait > 0:
+                await asyncio.sleep(wait)
+                wait = self.take()  # Google may have said 429 meanwhile.
+
+    def take(self) -> float:
+        """Take a turn and return 0, or return the seconds until there may be one."""
         now = self._clock()
-        turn = max(self._next, now - self._credit)
+        turn = max(self._next, now - (self._burst - 1) * self._gap)
+        if turn > now:
+            return turn - now
         self._next = turn + self._gap
-        return max(0.0, turn - now)
+        return 0.0
+
+    def slow(self, pause: float) -> None:
+        """Google says that it is too much: nothing for `pause` seconds, then half as fast as before."""
+        self._gap = max(self._gap, min(2 * self._gap, SLOWEST))
+        self._next = max(self._next, self._clock() + min(pause, LONGEST_PAUSE))
+
+    def quicken(self) -> None:
+        """Google has answered: a tenth faster again, up to the full rate."""
+        self._gap = max(self._shortest, 0.9 * self._gap)

@@ -1,6 +1,5 @@
 """Calls of Google's gRPC clients: how long they wait, how fast they follow each other, what their errors mean."""
 
-import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -68,7 +67,7 @@ class Caller:
             NotFound: of google.api_core; the caller makes a value of it.
             WheelhouseError: everything else, translated.
         """
-        await asyncio.sleep(self._rates[project].reserve())
+        await self._rates[project].turn()
         watch, code = Stopwatch(), "OK"
         try:
             return await run(request=request, timeout=self._timeout)

@@ -1,6 +1,5 @@
 """The Tokens port: a ServiceAccount's token exchanged at the Security Token Service, always as the tenant."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,8 +23,8 @@ DOUBTED_LIFE = timedelta(minutes=5)
 """The life of a token whose reply says none that can be believed; never "never"."""
 LONGEST_LIFE_S = 12 * 3600
 LONGEST_TOKEN = 16 * 1024
-EXCHANGES_PER_SECOND = 60.0
-"""Under Google's quota of 6,000 exchanges a minute, with room for others of the project."""
+PAUSE = 1.0
+"""Seconds without an exchange after a 429 that says no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +51,22 @@ class FederatedTokens:
     Args:
         service_accounts: asks the API server.
         session: sends the exchange; its user closes it.
+        rate: how fast exchanges may follow each other; a 429 slows it.
         endpoint: the Security Token Service's base URL with a trailing slash.
         federation: how this cluster is known to Google.
         observe: told of each exchange: method, HTTP status as text, seconds.
         now: the clock (UTC).
-        rate: how fast exchanges may follow each other.
     """
 
     def __init__(
         self,
         service_accounts: ServiceAccountTokens,
         session: aiohttp.ClientSession,
+        rate: Rate,
         endpoint: str,
         federation: Federation,
         observe: Callable[[str, str, float], None] = lambda _method, _code, _seconds: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        rate: Rate | None = None,
     ) -> None:
         self._service_accounts = service_accounts
         self._session = session
@@ -75,7 +74,7 @@ class FederatedTokens:
         self._federation = federation
         self._observe = observe
         self._now = now
-        self._rate = rate or Rate(EXCHANGES_PER_SECOND)
+        self._rate = rate
 
     async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
         """A federated token of a ServiceAccount; it ends with the token that it was exchanged for.
@@ -85,7 +84,7 @@ class FederatedTokens:
             Refused: NotOptedIn, or TokenRefused with the words of Kubernetes or Google.
             Unavailable: neither a token nor a refusal came; Retry-After is kept.
         """
-        await asyncio.sleep(self._rate.reserve())
+        await self._rate.turn()
         subject = await self._service_accounts.request(identity, int(lifetime.total_seconds()))
         issued = self._now()
         body = await self._exchange(identity, subject)
@@ -117,8 +116,11 @@ class FederatedTokens:
             words = reduced(body.get("error_description") or body.get("error") or status)
             message = f"Google refused a token for {identity}: {words.replace(subject.value, '***')}"
             raise Refused(message, Reason.TOKEN_REFUSED)
+        if status == 429:
+            self._rate.slow(wait or PAUSE)
         if status != 200:
             raise Unavailable(f"The Security Token Service answered {status}.", wait)
+        self._rate.quicken()
         return body
 
 

@@ -1,4 +1,7 @@
-"""The start-up test that the admission policies bite: without them the operator would be worth stealing."""
+"""The start-up test that the admission policies are enforced, by requests that they must refuse.
+
+installed.py reads which policies are there. Only an attempt shows that the API server enforces them.
+"""
 
 from wheelhouse.clients.kubernetes.transport import Call, Reply, Transport, path
 
@@ -49,7 +52,7 @@ async def enforcement(transport: Transport, namespace: str, service_account: str
 def _complaint(reply: Reply, what: str) -> str | None:
     if reply.ok:
         return f"No admission policy keeps the operator from {what}. {_REMEDY}"
-    # RBAC answers 403 too: only the policy's own words show that it is there.
+    # RBAC answers 403 too. Only the policy's own words show that the policy refused.
     if reply.status == 403 and "ValidatingAdmissionPolicy" in reply.message:
         return None
     return f"Could not see that an admission policy keeps the operator from {what}: {reply.message} {_REMEDY}"

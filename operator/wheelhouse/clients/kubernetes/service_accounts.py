@@ -9,8 +9,8 @@ from wheelhouse.domain.pip import Token
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import NotReady, Refused, Unavailable
 
-SHORTEST = 600
-"""Seconds that the API server gives a token at least."""
+SHORTEST, LONGEST = 600, 3600
+"""Seconds: the API server gives no token for less, and the admission policy wheelhouse-tokens lets none live longer."""
 _OPT_IN = re.compile(r"denied request:.*(wheelhouse\.dev/credentials|opted in)")
 
 
@@ -27,7 +27,7 @@ class ServiceAccountTokens:
         self._audience = audience
 
     async def request(self, identity: Identity, seconds: int) -> Token:
-        """A token of a ServiceAccount for `seconds` (at least 600).
+        """A token of a ServiceAccount for `seconds`, at least 600 and at most 3600.
 
         Raises:
             NotReady: ServiceAccountNotFound, also in a namespace that is going.
@@ -42,7 +42,7 @@ class ServiceAccountTokens:
             body={
                 "apiVersion": "authentication.k8s.io/v1",
                 "kind": "TokenRequest",
-                "spec": {"audiences": [self._audience], "expirationSeconds": max(SHORTEST, seconds)},
+                "spec": {"audiences": [self._audience], "expirationSeconds": min(LONGEST, max(SHORTEST, seconds))},
             },
         )
         reply = await self._transport.send(call)
