@@ -212,6 +212,22 @@ BREACHES = {
         "wheelhouse/clients/kubernetes/objects.py",
         "import wheelhouse.clients.google.policies",
     ),
+    "Rooms of the emulated Google know only those below them": (
+        "wheelhouse_local/google/iam/policies.py",
+        "import wheelhouse_local.google.registry.repositories",
+    ),
+    "Only services read the methods of the registry": (
+        "wheelhouse_local/google/index/library.py",
+        "import wheelhouse_local.google.registry.methods.contents",
+    ),
+    "Only the transport of the emulated Google speaks gRPC": (
+        "wheelhouse_local/google/registry/operations.py",
+        "import grpc",
+    ),
+    "Only the store of the emulated Google knows SQLite": (
+        "wheelhouse_local/google/projects/directory.py",
+        "import sqlite3",
+    ),
 }
 
 

@@ -17,7 +17,7 @@ from wheelhouse.cli.main import main
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
 from wheelhouse.settings import Settings, form, variable
 from wheelhouse_local.cli import local
-from wheelhouse_local.google.roles import OPERATOR_ROLE, ROLES
+from wheelhouse_local.google.iam.roles import OPERATOR_ROLE, ROLES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -15,7 +15,7 @@ from wheelhouse.clients.google.http import GoogleHttp
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.domain.project import Project
 from wheelhouse.errors import Refused, Unavailable
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 
 PROJECT = "acme-packages"
 AGENT = "serviceAccount:service-123456789012@gcp-sa-artifactregistry.iam.gserviceaccount.com"
@@ -51,7 +51,7 @@ async def port(google: Emulated, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 async def test_a_project_has_its_number_and_state(google: Emulated, port: GoogleProjects) -> None:
     """A living one, one whose deletion was asked for, and one that nobody knows: 403 as of what may not be seen."""
     assert await port.get(PROJECT) == Project(PROJECT, "123456789012", active=True)
-    google.server.google.projects.mark(PROJECT, deleted=True)
+    google.server.services.projects.mark(PROJECT, deleted=True)
     assert await port.get(PROJECT) == Project(PROJECT, "123456789012", active=False)
     with pytest.raises(Refused):
         await port.get("absent-project")
@@ -59,7 +59,7 @@ async def test_a_project_has_its_number_and_state(google: Emulated, port: Google
 
 async def test_an_api_is_enabled(google: Emulated, port: GoogleProjects) -> None:
     """Off, then on; enabling again is no mistake; without the right it is refused with Google's words."""
-    projects = google.server.google.projects
+    projects = google.server.services.projects
     projects.switch(PROJECT, "artifactregistry.googleapis.com", on=False)
     await port.enable(PROJECT)
     await port.enable(PROJECT)
@@ -87,7 +87,7 @@ async def test_bindings_of_keys_and_secrets_are_seen(google: Emulated, port: Goo
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_outage_is_an_outage(google: Emulated, port: GoogleProjects, status: int) -> None:
     """Of each service, and never taken for an answer."""
-    google.server.google.faults.rules.append(Rule("*", status=status))
+    google.faults.rules.append(Rule("*", status=status))
     for call in (port.get(PROJECT), port.enable(PROJECT), port.permits(SECRET, ACCESSOR, AGENT)):
         with pytest.raises(Unavailable):
             await call

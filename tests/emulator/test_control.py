@@ -1,4 +1,4 @@
-"""What the owner of the world may ask: tokens, planted policies, groups, faults; projects are in test_projects.py."""
+"""What the owner of the world may ask: tokens, planted policies, groups, faults; projects are in projects/."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ async def test_the_owner_gets_tokens_of_anybody(google: Emulated, short: str, id
     async with asking(google.owner) as ask:
         status, reply = await ask("POST", control(google, "token"), {"as": short})
     assert (status, reply["expiresIn"]) == (200, 3600)
-    caller = google.server.google.identities.resolve(reply["accessToken"])
+    caller = google.server.services.identities.resolve(reply["accessToken"])
     assert caller is not None
     assert caller.identity == identity
 

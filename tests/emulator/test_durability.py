@@ -18,8 +18,9 @@ from google.cloud import artifactregistry_v1 as ar
 from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import LOCATION, PROJECT
-from wheelhouse_local.google.policies import Policies
-from wheelhouse_local.google.registry import PACKAGE, Registry
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.projects.directory import Directory
+from wheelhouse_local.google.registry.repositories import PACKAGE, Registry
 from wheelhouse_local.google.store import Document, Store
 
 SOURCE = Path(__file__).parents[2] / "operator"
@@ -83,7 +84,7 @@ def test_a_mutation_is_whole_or_absent(tmp_path: Path, mutation: Any) -> None:
     """However many of its writes were done when the process died, another one finds all of them or none."""
     path = tmp_path / "google.sqlite"
     store = DyingStore(path)
-    policies = Policies(store)
+    policies = Policies(store, Directory(store))
     registry = Registry(store, policies)
     wanted = ar.Repository.pb(ar.Repository(format_=ar.Repository.Format.PYTHON))
     registry.create(PARENT, REPOSITORY.rpartition("/")[2], wanted)

@@ -13,7 +13,7 @@ from fakes.registry_clients import alone, rest
 
 from wheelhouse_local import environment
 from wheelhouse_local.cli import local
-from wheelhouse_local.google.faults import Rule
+from wheelhouse_local.google.transport.faults import Rule
 from wheelhouse_local.state import Record, State
 
 READ = "roles/artifactregistry.reader"
@@ -46,17 +46,17 @@ async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
 async def test_a_project_is_made_and_changed(terminal: Terminal) -> None:
     """Each time it says number, state and services; what was not asked for stays."""
     said = await terminal("project", "acme-staging")
-    found = terminal.google.server.google.projects.find("acme-staging")
+    found = terminal.google.server.services.projects.find("acme-staging")
     assert found is not None
     assert said == f"acme-staging  number {found.number}  ACTIVE  artifactregistry.googleapis.com\n"
     assert "ACTIVE  no service on" in await terminal("project", "acme-staging", "--api", "off")
     assert "DELETE_REQUESTED  no service on" in await terminal("project", "acme-staging", "--delete")
     again = await terminal("project", "acme-staging", "--undelete", "--api", "on", "--no-operator-rights")
     assert "ACTIVE  artifactregistry.googleapis.com" in again
-    policy = terminal.google.server.google.policies.get("projects/acme-staging")
+    policy = terminal.google.server.services.policies.get("projects/acme-staging")
     assert "projects/acme-staging/roles/wheelhouseOperator" not in {binding.role for binding in policy.bindings}
     assert await terminal("project", "acme-staging", "--purge") == "acme-staging is forgotten\n"
-    assert terminal.google.server.google.projects.find("acme-staging") is None
+    assert terminal.google.server.services.projects.find("acme-staging") is None
 
 
 async def test_what_is_no_project_is_said(terminal: Terminal) -> None:
@@ -88,21 +88,24 @@ async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
     await terminal("fault", "--on", CREATE, "--status", "503", "--times", "2", "--delay", "1m")
     await terminal("fault", "--on", "Index.*", "--drop-reply")
     await terminal("fault", "--propagation", "2m")
-    google = terminal.google.server.google
-    assert google.faults.rules == [Rule(CREATE, status=503, times=2, delay=60), Rule("Index.*", drop_reply=True)]
+    google = terminal.google.server.services
+    assert terminal.google.faults.rules == [
+        Rule(CREATE, status=503, times=2, delay=60),
+        Rule("Index.*", drop_reply=True),
+    ]
     assert google.policies.propagation == 120
     shown = json.loads(await terminal("fault", "--list"))
     assert [row["on"] for row in shown["faults"]] == [CREATE, "Index.*"]
     assert shown["propagation"] == 120
     assert json.loads(await terminal("fault", "--clear", "--list")) == {"faults": [], "propagation": 0}
-    assert (google.faults.rules, google.policies.propagation) == ([], 0)
+    assert (terminal.google.faults.rules, google.policies.propagation) == ([], 0)
 
 
 async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
     """When to come back, how long an operation takes, and how it ends; a code that nobody knows is refused."""
     await terminal("fault", "--on", CREATE, "--status", "429", "--retry-after", "5s")
     await terminal("fault", "--on", CREATE, "--operation-delay", "1h", "--operation-error", "INTERNAL")
-    assert terminal.google.server.google.faults.rules == [
+    assert terminal.google.faults.rules == [
         Rule(CREATE, status=429, retry_after=5),
         Rule(CREATE, operation_delay=3600, operation_error="INTERNAL"),
     ]
@@ -123,8 +126,8 @@ async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
 async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ...]) -> None:
     """Calls without what happens to them, and the other way round, are refused with what to write."""
     assert "--on METHOD" in await terminal("fault", *arguments, code=1)
-    assert terminal.google.server.google.faults.rules == []
-    assert terminal.google.server.google.policies.propagation == 0
+    assert terminal.google.faults.rules == []
+    assert terminal.google.server.services.policies.propagation == 0
 
 
 async def test_no_such_status(terminal: Terminal) -> None:

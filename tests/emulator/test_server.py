@@ -18,7 +18,7 @@ import pytest
 from fakes.emulated import REPOSITORY, Cluster, Emulated, asking, emulated
 from google.cloud import artifactregistry_v1 as ar
 
-from wheelhouse_local.google.server import STOP_GRACE
+from wheelhouse_local.google.transport.sites import STOP_GRACE
 
 SOURCE = Path(__file__).parents[2] / "operator"
 ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "index"} | {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wheelhouse_local.constants import OWNER
-from wheelhouse_local.google.identities import Identities, service_account_identity
+from wheelhouse_local.google.iam.identities import Identities, service_account_identity
 from wheelhouse_local.google.store import Store
 
 

@@ -22,8 +22,9 @@ from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import ISSUER, LOCATION, POOL, PROJECT
 from wheelhouse_local.controlplane import certificates
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.server import Configuration, Server
+from wheelhouse_local.google.transport.faults import Faults
 
 REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/team-wheels"
 READER = service_account_identity("team-a", "wheels-reader")
@@ -124,24 +125,29 @@ class Emulated:
         return (self.data / "owner-token").read_text()
 
     @property
+    def faults(self) -> Faults:
+        """The faults in force."""
+        return self.server.services.calls.faults
+
+    @property
     def index(self) -> str:
         """The index URL of `team-wheels`, without simple/."""
         return f"{self.endpoints['index']}{LOCATION}-python.pkg.dev/{PROJECT}/team-wheels/"
 
     def token(self, identity: str, lifetime: float = 600) -> str:
         """A token of an IAM member."""
-        return self.server.google.identities.issue(identity, lifetime)
+        return self.server.services.identities.issue(identity, lifetime)
 
     def create(self, repository: str = REPOSITORY) -> None:
         """Create a Python repository."""
         parent, _, name = repository.rpartition("/repositories/")
         wanted = ar.Repository.pb(ar.Repository(format_=ar.Repository.Format.PYTHON))
-        self.server.registry.create(parent, name, wanted)
+        self.server.services.registry.create(parent, name, wanted)
 
     def grant(self, *grants: tuple[str, str], repository: str = REPOSITORY) -> None:
         """Make these (role, member) the whole policy."""
         bindings = [policy_pb2.Binding(role=role, members=[member]) for role, member in grants]
-        self.server.google.policies.plant(repository, policy_pb2.Policy(bindings=bindings))
+        self.server.services.policies.plant(repository, policy_pb2.Policy(bindings=bindings))
 
     def url(self, token: str, path: str = "simple/") -> str:
         """An index URL with credentials in it."""

@@ -21,7 +21,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
-from wheelhouse_local.google.masks import assign
+from wheelhouse_local.google.registry.masks import assign
 
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry"
 Refusal = tuple[grpc.StatusCode, str, list[Message]]

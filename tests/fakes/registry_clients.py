@@ -14,7 +14,7 @@ from google.oauth2.credentials import Credentials
 
 from fakes.emulated import Emulated, emulated
 from wheelhouse_local.constants import LOCATION, NAMESPACE, OWNER, PROJECT, SERVICE_ACCOUNT
-from wheelhouse_local.google.identities import service_account_identity
+from wheelhouse_local.google.iam.identities import service_account_identity
 
 UNIVERSE = "emu.test"
 OWNER_MEMBER = f"user:{OWNER}"

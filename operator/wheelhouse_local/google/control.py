@@ -10,12 +10,11 @@ from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
 from wheelhouse_local.constants import OWNER
-from wheelhouse_local.google.calls import Google
-from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.faults import Rule
-from wheelhouse_local.google.identities import identity_of
-from wheelhouse_local.google.project import ACCOUNT, ARTIFACT_REGISTRY
-from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.iam.identities import identity_of
+from wheelhouse_local.google.projects.project import ARTIFACT_REGISTRY
+from wheelhouse_local.google.services import Services
+from wheelhouse_local.google.transport.errors import ApiError
+from wheelhouse_local.google.transport.faults import Rule
 
 TOKEN_LIFE = 3600
 _ACTIONS = (None, "delete", "undelete", "purge")
@@ -25,9 +24,9 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Control:
     """Routes under /control/, for whoever holds the owner's token."""
 
-    def __init__(self, google: Google, store: Store, cap: int | None) -> None:
-        self._google = google
-        self._store = store
+    def __init__(self, services: Services, cap: int | None) -> None:
+        self._services = services
+        self._calls = services.calls
         self._lifetime = min(TOKEN_LIFE, cap or TOKEN_LIFE)
 
     def routes(self) -> list[web.RouteDef]:
@@ -48,7 +47,7 @@ class Control:
 
         async def answer(request: web.Request) -> web.Response:
             began, status = time.monotonic(), str(web.HTTPInternalServerError.status_code)
-            caller = self._google.caller(request.headers.get("Authorization", ""))
+            caller = self._calls.caller(request.headers.get("Authorization", ""))
             try:
                 response = await run(request)
                 status = str(response.status)
@@ -57,12 +56,12 @@ class Control:
                 status = str(error.status)
                 raise
             finally:
-                self._google.trace.record(caller.identity if caller else "", method, "", status, began)
+                self._calls.trace.record(caller.identity if caller else "", method, "", status, began)
 
         return answer
 
     def _owner(self, request: web.Request) -> None:
-        caller = self._google.caller(request.headers.get("Authorization", ""))
+        caller = self._calls.caller(request.headers.get("Authorization", ""))
         if caller is None or caller.identity != f"user:{OWNER}":
             raise web.HTTPForbidden(text="Only the owner of the world may ask this.\n")
 
@@ -82,15 +81,15 @@ class Control:
         if identity is None:
             return _bad("as: expected ksa:NS/NAME, user:EMAIL or gsa:EMAIL")
         if identity.startswith("serviceAccount:"):
-            self._store.put(ACCOUNT, identity.partition(":")[2], {})
-        token = self._google.identities.issue(identity, self._lifetime)
+            self._services.directory.add_account(identity.partition(":")[2])
+        token = self._services.identities.issue(identity, self._lifetime)
         return web.json_response({"accessToken": token, "expiresIn": self._lifetime})
 
     async def _policy(self, request: web.Request) -> web.Response:
         body = await self._body(request)
         try:
             policy = json_format.ParseDict(body.get("policy", {}), policy_pb2.Policy())
-            written = self._google.policies.plant(str(body.get("resource", "")), policy)
+            written = self._services.policies.plant(str(body.get("resource", "")), policy)
         except (ApiError, json_format.ParseError) as error:
             return _bad(str(error))
         return web.json_response(json_format.MessageToDict(written))
@@ -100,7 +99,7 @@ class Control:
         group, members = body.get("group"), body.get("members", [])
         if not isinstance(group, str) or not isinstance(members, list):
             return _bad("expected group (an e-mail) and members (a list of IAM members)")
-        self._store.put("group", group.lower(), {"members": [str(member) for member in members]})
+        self._services.identities.set_group(group, [str(member) for member in members])
         return web.json_response({})
 
     async def _project(self, request: web.Request) -> web.Response:
@@ -114,7 +113,7 @@ class Control:
 
     def _changed(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """Make, change, delete or forget a project; what is said of neither `api` nor `operatorRights` stays."""
-        action, projects = body.get("action"), self._google.projects
+        action, projects = body.get("action"), self._services.projects
         if action == "purge":
             projects.purge(name)
             return {}
@@ -135,26 +134,26 @@ class Control:
         seconds = body.get("seconds")
         if not isinstance(seconds, int | float) or seconds < 0:
             return _bad("expected seconds, 0 or more")
-        self._google.policies.propagation = float(seconds)
+        self._services.policies.propagation = float(seconds)
         return web.json_response({})
 
     async def _faults(self, request: web.Request) -> web.Response:
         self._owner(request)
-        rules = [rule.document() for rule in self._google.faults.rules]
-        return web.json_response({"faults": rules, "propagation": self._google.policies.propagation})
+        rules = [rule.document() for rule in self._calls.faults.rules]
+        return web.json_response({"faults": rules, "propagation": self._services.policies.propagation})
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = await self._body(request)
         try:
-            self._google.faults.rules.append(Rule.parse(body))
+            self._calls.faults.rules.append(Rule.parse(body))
         except ValueError as error:
             return _bad(str(error))
         return web.json_response({})
 
     async def _clear(self, request: web.Request) -> web.Response:
         self._owner(request)
-        self._google.faults.rules.clear()
-        self._google.policies.propagation = 0.0
+        self._calls.faults.rules.clear()
+        self._services.policies.propagation = 0.0
         return web.json_response({})
 
 

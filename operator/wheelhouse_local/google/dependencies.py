@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wheelhouse_local.google.errors import ApiError
-from wheelhouse_local.google.kms import KeyManagement
-from wheelhouse_local.google.modes import RepositoryPb
-from wheelhouse_local.google.projects import Projects
-from wheelhouse_local.google.secret_manager import SecretManager
+from wheelhouse_local.google.projects.kms import KeyManagement
+from wheelhouse_local.google.projects.lifecycle import Projects
+from wheelhouse_local.google.projects.secret_manager import SecretManager
+from wheelhouse_local.google.registry.modes import RepositoryPb
+from wheelhouse_local.google.transport.errors import ApiError
 
 Upstream = Callable[[str, Any], Awaitable[str | None]]
 """Tries the upstream of a Remote's configuration, as a project's service agent; what is wrong with it, in words."""

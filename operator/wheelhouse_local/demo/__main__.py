@@ -1,0 +1,56 @@
+"""`python -m wheelhouse_local.demo`: starts a world, tells the story, and ends the world."""
+
+import contextlib
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from wheelhouse_local.demo.story import Story
+from wheelhouse_local.demo.terminal import DemoError
+from wheelhouse_local.errors import LocalError
+from wheelhouse_local.world import World
+
+
+@contextlib.contextmanager
+def _started(directory: Path) -> Iterator[World]:
+    world = World(directory, say=lambda line: print(f"  {line}", flush=True))
+    try:
+        world.up()
+        yield world
+    finally:
+        print("\nStopping the local world.", flush=True)
+        world.down(purge=True)
+
+
+def main() -> int:
+    """Tell the story; the exit status says whether all of it went as told."""
+    print("Wheelhouse in one story. Nothing leaves this machine; nothing stays running.", flush=True)
+    # A closed terminal and a service manager's TERM end the world as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="wheelhouse demo ") as name, _started(Path(name) / "world") as world:
+            work = Path(name) / "work"
+            work.mkdir()
+            Story(world, work).everything()
+    except (DemoError, LocalError, OSError) as error:
+        print(f"\nThe demo stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    print(
+        "\nThat was all of it. Try next:\n"
+        "  . .venv/bin/activate\n"
+        "  wheelhouse local up --detach\n"
+        '  eval "$(wheelhouse local env)"\n'
+        "  kubectl explain repositoryaccess.spec\n"
+        "  wheelhouse local --help"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Access tokens and whose they are."""
+
+import hashlib
+import math
+import secrets
+from collections.abc import Callable, Sequence
+
+from wheelhouse_local.constants import CLUSTER, LOCATION, POOL, PROJECT, PROJECT_NUMBER
+from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
+
+POOL_NAME = f"iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
+KIND, GROUP = "token", "group"
+
+
+def service_account_identity(namespace: str, name: str) -> str:
+    """The IAM member of a Kubernetes ServiceAccount (https://cloud.google.com/iam/docs/principal-identifiers)."""
+    return f"principal://{POOL_NAME}/subject/ns/{namespace}/sa/{name}"
+
+
+def identity_of(short: str) -> str | None:
+    """`ksa:NS/NAME`, `user:EMAIL` or `gsa:EMAIL` as an IAM member; None when it is none of these."""
+    kind, colon, value = short.partition(":")
+    if not colon or not value:
+        return None
+    if kind == "ksa" and value.count("/") == 1:
+        return service_account_identity(*value.split("/"))
+    return {"user": f"user:{value.lower()}", "gsa": f"serviceAccount:{value.lower()}"}.get(kind)
+
+
+class Identities:
+    """Issues opaque access tokens and knows them again; only their hashes are stored."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def issue(self, identity: str, lifetime: float) -> str:
+        """A new token for an identity, valid for so many seconds."""
+        token = f"ya29.{secrets.token_urlsafe(48)}"
+        self._store.put(KIND, _digest(token), {"identity": identity, "expires": self._clock() + lifetime})
+        return token
+
+    def resolve(self, token: str) -> Caller | None:
+        """Whose token this is; None when it is unknown or has expired."""
+        found = self._store.get(KIND, _digest(token))
+        if found is None or found["expires"] <= self._clock():
+            return None
+        return Caller(found["identity"], self._members(found["identity"]), found["expires"])
+
+    def acting(self, identity: str) -> Caller:
+        """An IAM member as a caller without a token: what Google's own service agents are to each other."""
+        return Caller(identity, self._members(identity), math.inf)
+
+    def set_group(self, group: str, members: Sequence[str]) -> None:
+        """Say which IAM members are in a group, by its e-mail."""
+        self._store.put(GROUP, group.lower(), {"members": list(members)})
+
+    def sweep(self) -> None:
+        """Forget tokens that have expired."""
+        for name, found in self._store.list(KIND):
+            if found["expires"] <= self._clock():
+                self._store.delete(KIND, name)
+
+    def _members(self, identity: str) -> frozenset[str]:
+        members = {identity, "allUsers"}
+        if identity.startswith(f"principal://{POOL_NAME}/subject/ns/"):
+            namespace = identity.split("/subject/ns/")[1].split("/")[0]
+            pool = f"principalSet://{POOL_NAME}"
+            cluster = f"https://container.googleapis.com/v1/projects/{PROJECT}/locations/{LOCATION}/clusters/{CLUSTER}"
+            members |= {f"{pool}/*", f"{pool}/namespace/{namespace}", f"{pool}/kubernetes.cluster/{cluster}"}
+        else:
+            members.add("allAuthenticatedUsers")
+        for group, found in self._store.list(GROUP):
+            if identity in found["members"]:
+                members.add(f"group:{group}")
+        return frozenset(members)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,79 @@
+"""IAM's member strings: which are well-formed, which mean the same, and which mean a caller.
+
+https://cloud.google.com/iam/docs/principal-identifiers
+"""
+
+import re
+from collections.abc import Callable
+
+from wheelhouse_local.constants import POOL
+from wheelhouse_local.google.iam.identities import POOL_NAME
+from wheelhouse_local.google.transport.caller import Caller
+from wheelhouse_local.google.transport.errors import ApiError, unimplemented
+
+_EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
+_EXACT = {"principal", "principalSet"}
+_EMAIL = re.compile(r"[^@\s:]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+_LEGACY = re.compile(r"[^@\s]+\.svc\.id\.goog\[([a-z0-9-]+)/([a-z0-9.-]+)\]")
+_POOLS = (
+    r"//iam\.googleapis\.com/"
+    r"(projects/[0-9]+/locations/global/workloadIdentityPools|locations/global/workforcePools)/[^/\s]+/"
+)
+_FORMS = {
+    "user": _EMAIL,
+    "group": _EMAIL,
+    "domain": re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE),
+    "serviceAccount": re.compile(f"{_EMAIL.pattern}|{_LEGACY.pattern}", re.IGNORECASE),
+    "principal": re.compile(_POOLS + r"(subject|kubernetes\.serviceaccount\.uid)/\S+"),
+    "principalSet": re.compile(_POOLS + r"(\*|(group|namespace|kubernetes\.cluster|attribute\.[^/\s]+)/\S+)"),
+}
+_CONVENIENCE = {"projectOwner", "projectEditor", "projectViewer"}
+
+
+def canonical(member: str) -> str:
+    """A member as IAM keeps it: types are exact, e-mails are case-folded, principals are exact (Terraform's rule)."""
+    tombstone, prefix, rest = "", *member.partition(":")[::2]
+    if prefix == "deleted":
+        tombstone, (prefix, rest) = "deleted:", rest.partition(":")[::2]
+    if not rest or prefix in _EXACT:
+        return member
+    return f"{tombstone}{prefix}:{rest.lower()}"
+
+
+def check(member: str, exists: Callable[[str], bool]) -> None:
+    """Refuse what nobody may be granted.
+
+    Args:
+        member: as a caller wrote it.
+        exists: whether a service account, by its e-mail in lower case, can be granted anything.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT for what is malformed or deleted, and for a service account that is not there;
+            UNIMPLEMENTED for what the emulation cannot evaluate.
+    """
+    if member in _EVERYBODY:
+        return
+    prefix, _, value = member.partition(":")
+    if prefix in _CONVENIENCE:
+        raise unimplemented(f"A member of the form {prefix}:PROJECT")
+    form = _FORMS.get(prefix)
+    if form is None or not form.fullmatch(value):
+        raise ApiError("INVALID_ARGUMENT", f"Invalid principal: {member}")  # The words are ours.
+    email = value.lower()
+    if prefix == "serviceAccount" and not exists(email):
+        raise ApiError("INVALID_ARGUMENT", f"Service account {email} does not exist.")
+
+
+def reach(caller: Caller | None) -> frozenset[str]:
+    """Every canonical member that means this caller; None is somebody without credentials."""
+    if caller is None:
+        return frozenset({"allUsers"})
+    reached = {canonical(member) for member in caller.members}
+    prefix, _, value = caller.identity.partition(":")
+    if prefix == "user":
+        reached.add(f"domain:{value.rpartition('@')[2].lower()}")
+    subject = f"//{POOL_NAME}/subject/ns/"
+    if prefix == "principal" and value.startswith(subject):
+        namespace, _, name = value.removeprefix(subject).split("/")
+        reached.add(f"serviceAccount:{POOL}[{namespace}/{name}]")  # The older form, still documented.
+    return frozenset(reached)

@@ -1,0 +1,168 @@
+"""IAM policies of repositories, secrets, keys and projects, and what they allow together."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from google.iam.v1 import policy_pb2
+from google.protobuf import json_format
+
+from wheelhouse_local.google.iam import members, resources, rules
+from wheelhouse_local.google.iam.roles import permissions
+from wheelhouse_local.google.iam.rules import Target
+from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.caller import Caller
+from wheelhouse_local.google.transport.errors import ApiError, not_found
+
+KIND = "policy"
+FRESH_ETAG = b"\x00\x20\x01"
+"""`ACAB`: what a policy has that was never set; recorded for other services, inferred for Artifact Registry."""
+
+
+class ProjectFacts(Protocol):
+    """What IAM asks about projects."""
+
+    def permits(self, resource: str, permission: str) -> bool:
+        """Whether anybody can have a permission on a resource, as far as its project goes."""
+        ...
+
+    def has_account(self, email: str) -> bool:
+        """Whether a service account, by its e-mail in lower case, can be granted anything."""
+        ...
+
+
+class Policies:
+    """Get, set and evaluate, by full resource name; a resource is there when its row is in the store."""
+
+    def __init__(self, store: Store, projects: ProjectFacts, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._projects = projects
+        self._clock = clock
+        self.propagation = 0.0
+        """Seconds after a set until callers feel it; the real service takes two to seven minutes (documentation)."""
+        # What callers feel until so many Unix seconds, the earliest first; gone with the process, as faults are.
+        self._felt: dict[str, list[tuple[float, policy_pb2.Policy]]] = {}
+
+    def get(self, name: str) -> policy_pb2.Policy:
+        """The policy of a resource; version 0 and the etag ACAB before it was ever set.
+
+        Raises:
+            ApiError: NOT_FOUND without the resource.
+        """
+        if not self._exists(name):
+            raise not_found()
+        found = self._store.get(KIND, name)
+        if found is None:
+            return policy_pb2.Policy(etag=FRESH_ETAG)
+        return json_format.ParseDict(found, policy_pb2.Policy())
+
+    def replace(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
+        """Replace the whole policy; without an etag it overwrites whatever stands.
+
+        Raises:
+            ApiError: NOT_FOUND without the resource, ABORTED when the etag is stale, INVALID_ARGUMENT for what IAM
+                refuses, UNIMPLEMENTED for what is not emulated.
+        """
+        current, kind = self.get(name), resources.kind_of(name)
+        if policy.etag and policy.etag != current.etag:
+            raise rules.stale(policy.etag, current.etag)
+        if kind is None:
+            raise not_found()
+        target = Target(kind, name, self._projects.has_account)
+        rules.check(policy, current, target)
+        wanted = rules.as_kept(policy, current)
+        if rules.content(wanted) == rules.content(current):
+            return current  # A set that changes nothing keeps the etag.
+        if self.propagation:
+            self._felt.setdefault(name, []).append((self._clock() + self.propagation, current))
+        return self._write(name, wanted)
+
+    def plant(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
+        """Set a policy unchecked, conditions and tombstones too: the real service holds such from elsewhere.
+
+        Callers feel it at once.
+        """
+        self.get(name)
+        self._felt.pop(name, None)
+        return self._write(name, policy)
+
+    def grant(self, name: str, role: str, member: str) -> None:
+        """Add one member to a role, at once and unchecked, as Google does for its own accounts."""
+        policy = self.get(name)
+        for binding in policy.bindings:
+            if binding.role == role and not binding.HasField("condition"):
+                if member not in binding.members:
+                    binding.members.append(member)
+                break
+        else:
+            policy.bindings.add(role=role, members=[member])
+        self.plant(name, policy)
+
+    def withdraw(self, name: str, role: str, member: str) -> None:
+        """Take one member from a role, at once."""
+        policy = self.get(name)
+        for binding in policy.bindings:
+            if binding.role == role and member in binding.members:
+                binding.members.remove(member)
+        kept = [binding for binding in policy.bindings if binding.members]
+        del policy.bindings[:]
+        policy.bindings.extend(kept)
+        self.plant(name, policy)
+
+    def allowed(self, caller: Caller | None, resource: str, permission: str) -> bool:
+        """Whether the policy of the resource, or of one above it, gives the permission; conditions never hold here.
+
+        In a project that is deleted nobody may do more than look at the project, and where Artifact Registry is off
+        nobody has its permissions: both inferred.
+        """
+        if not self._projects.permits(resource, permission):
+            return False
+        reach = members.reach(caller)
+        return any(
+            permission in permissions(binding.role, name)
+            and not binding.HasField("condition")
+            and any(members.canonical(member) in reach for member in binding.members)
+            for name in resources.lineage(resource)
+            if self._exists(name)
+            for binding in self._effective(name).bindings
+        )
+
+    def held(self, caller: Caller | None, name: str, permissions: Iterable[str]) -> list[str]:
+        """Which of these permissions the caller has; none where there is no resource (published proto).
+
+        Raises:
+            ApiError: INVALID_ARGUMENT for wildcards (published proto; the words are ours).
+        """
+        asked = list(permissions)
+        if any("*" in permission for permission in asked):
+            raise ApiError("INVALID_ARGUMENT", "Permissions with wildcards are not allowed.")
+        return [permission for permission in asked if self._exists(name) and self.allowed(caller, name, permission)]
+
+    def drop(self, name: str) -> None:
+        """The resource is deleted with what is below it, and its policy with it."""
+        self._felt = {other: felt for other, felt in self._felt.items() if not f"{other}/".startswith(f"{name}/")}
+        self._store.delete(KIND, name)
+
+    def _exists(self, name: str) -> bool:
+        kind = resources.kind_of(name)
+        return kind is not None and self._store.get(kind.store, resources.key(kind, name)) is not None
+
+    def _effective(self, name: str) -> policy_pb2.Policy:
+        """What callers feel: the oldest policy that has not yet given way, once nothing is awaited what stands."""
+        now = self._clock()
+        waiting = [row for row in self._felt.pop(name, ()) if self.propagation and row[0] > now]
+        if not waiting:
+            return self.get(name)
+        self._felt[name] = waiting
+        return waiting[0][1]
+
+    def _write(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
+        last = self.get(name).etag
+        written = policy_pb2.Policy()
+        written.CopyFrom(policy)
+        written.version = 3 if rules.conditional(policy) else 1
+        # Recorded: 0x07 and the microseconds since 1970 in seven bytes. No two policies share one, whatever the clock.
+        earliest = int.from_bytes(last[1:], "big") + 1 if last != FRESH_ETAG else 0
+        written.etag = b"\x07" + max(round(self._clock() * 1_000_000), earliest).to_bytes(7, "big")
+        self._store.put(KIND, name, json_format.MessageToDict(written))
+        return written

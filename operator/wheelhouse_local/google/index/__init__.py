@@ -1,0 +1,1 @@
+"""The package indexes over HTTP: of all repositories, and the public one."""

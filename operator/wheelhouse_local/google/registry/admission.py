@@ -1,0 +1,39 @@
+"""Who may call Artifact Registry: what is asked before a request is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.transport.caller import Caller
+from wheelhouse_local.google.transport.errors import ApiError
+
+_SERVICES = {"ArtifactRegistry", "Operations"}
+"""They answer only in projects where Artifact Registry is on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The project first, then the permission.
+
+    Args:
+        policies: say what a caller may.
+        project: refuses a resource whose project does not have Artifact Registry on.
+    """
+
+    policies: Policies
+    project: Callable[[str], None]
+
+    def check(self, caller: Caller, method: str, resource: str, permission: str | None) -> None:
+        """Refuse who may not call `Service.Method`; the other services ask for permissions themselves.
+
+        Raises:
+            ApiError: PERMISSION_DENIED.
+        """
+        if method.partition(".")[0] not in _SERVICES:
+            return
+        self.project(resource)
+        if permission is not None and not self.policies.allowed(caller, resource, permission):
+            where = f"//artifactregistry.googleapis.com/{resource}"
+            raise ApiError(
+                "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."
+            )

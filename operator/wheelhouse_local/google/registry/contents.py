@@ -1,0 +1,158 @@
+"""What is in repositories: packages, versions and files, listed and deleted, from what was uploaded."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote, unquote
+
+from google.cloud import artifactregistry_v1 as ar
+from google.longrunning import operations_pb2
+from google.protobuf import empty_pb2
+
+from wheelhouse_local.google.registry.operations import Operations
+from wheelhouse_local.google.registry.packages import version_of
+from wheelhouse_local.google.registry.repositories import PACKAGE, Registry
+from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.transport.errors import not_found
+from wheelhouse_local.google.transport.faults import CURRENT
+from wheelhouse_local.google.transport.method import Message
+
+Row = dict[str, Any]
+_REPOSITORY = "(projects/[^/]+/locations/[^/]+/repositories/[^/]+)"
+_PACKAGE = re.compile(f"{_REPOSITORY}/packages/([^/]+)")
+_VERSION = re.compile(f"{_REPOSITORY}/packages/([^/]+)/versions/([^/]+)")
+_FILE = re.compile(f"{_REPOSITORY}/files/(.+)")
+
+
+class Contents:
+    """Reads and deletes rows of the store's packages; content on the disk goes at the next start."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+        self._operations = Operations(store)
+
+    def packages(self, parent: str) -> Sequence[Message]:
+        """A repository's packages by name."""
+        return [ar.Package.pb()(name=f"{parent}/packages/{name}") for name, _ in self._rows(parent)]
+
+    def package(self, name: str) -> Message:
+        """One package."""
+        self._row(name)
+        return ar.Package.pb()(name=name)
+
+    def versions(self, parent: str) -> Sequence[Message]:
+        """A package's versions."""
+        found = sorted({version_of(filename) for filename in self._row(parent)["files"]})
+        return [ar.Version.pb()(name=f"{parent}/versions/{version}") for version in found]
+
+    def version(self, name: str) -> Message:
+        """One version."""
+        package, _, version = name.rpartition("/versions/")
+        if all(found.name != name for found in self.versions(package)):
+            raise not_found()
+        return ar.Version.pb()(name=f"{package}/versions/{version}")
+
+    def files(self, parent: str) -> Sequence[Message]:
+        """A repository's files; a file's id is its quoted path (inferred)."""
+        return [
+            self._file(parent, name, filename, row)
+            for name, package in self._rows(parent)
+            for filename, row in sorted(package["files"].items())
+        ]
+
+    def file(self, name: str) -> Message:
+        """One file."""
+        parent, package, filename = _path(name)
+        row = self._row(f"{parent}/packages/{package}")["files"].get(filename)
+        if row is None:
+            raise not_found()
+        return self._file(parent, package, filename, row)
+
+    def python_packages(self, parent: str) -> Sequence[Message]:
+        """Every version of every Python package, with the URI of one of its files (published proto)."""
+        rows, found = self._rows(parent), []
+        _, project, _, location, _, repository = parent.split("/")
+        for name, package in rows:
+            for version in sorted({version_of(filename) for filename in package["files"]}):
+                filename = next(f for f in sorted(package["files"]) if version_of(f) == version)
+                uri = f"{location}-python.pkg.dev/{project}/{repository}/{name}/{filename}"
+                shown = f"{parent}/pythonPackages/{name}:{version}"
+                found.append(ar.PythonPackage.pb()(name=shown, uri=uri, package_name=name, version=version))
+        return found
+
+    def python_package(self, name: str) -> Message:
+        """One version of a Python package."""
+        parent = name.partition("/pythonPackages/")[0]
+        for found in self.python_packages(parent):
+            if found.name == name:
+                return found
+        raise not_found()
+
+    def delete_package(self, name: str) -> operations_pb2.Operation:
+        """Delete a package with all its versions and files (published proto)."""
+        repository, package = _parts(_PACKAGE, name)
+        return self._delete(repository, package, lambda _: True)
+
+    def delete_version(self, name: str) -> operations_pb2.Operation:
+        """Delete a version with its files; `force` changes nothing, as it is about tags, which Python has not."""
+        repository, package, version = _parts(_VERSION, name)
+        return self._delete(repository, package, lambda filename: version_of(filename) == version)
+
+    def delete_file(self, name: str) -> operations_pb2.Operation:
+        """Delete one file; that a version goes with its last file, and a package with its last version, is inferred."""
+        repository, package, deleted = _path(name)
+        return self._delete(repository, package, lambda filename: filename == deleted)
+
+    def _delete(self, repository: str, package: str, goes: Callable[[str], bool]) -> operations_pb2.Operation:
+        """Take the files away that go; where a fault delays the operation they are gone before it is done.
+
+        Raises:
+            ApiError: NOT_FOUND, also where no file goes.
+        """
+        row, fault = self._row(f"{repository}/packages/{package}"), CURRENT.get()
+        kept = {filename: each for filename, each in row["files"].items() if not goes(filename)}
+        if len(kept) == len(row["files"]):
+            raise not_found()
+        with self._store.transaction():
+            first, _ = self._operations.start(repository.partition("/repositories/")[0], empty_pb2.Empty(), {})
+            if fault is not None and fault.operation_error:
+                return first  # An operation that fails has changed nothing.
+            if kept:
+                self._store.put(PACKAGE, f"{repository}/{package}", {**row, "files": kept})
+            else:
+                self._store.delete(PACKAGE, f"{repository}/{package}")
+        return first
+
+    def _rows(self, parent: str) -> list[tuple[str, Row]]:
+        self._registry.get(parent)
+        return [(name.rpartition("/")[2], row) for name, row in self._store.list(PACKAGE, f"{parent}/")]
+
+    def _row(self, package: str) -> Row:
+        repository, _, name = package.partition("/packages/")
+        self._registry.get(repository)
+        found = self._store.get(PACKAGE, f"{repository}/{name}")
+        if found is None:
+            raise not_found()
+        return found
+
+    def _file(self, parent: str, package: str, filename: str, row: Row) -> Message:
+        digest = ar.Hash.pb()(type_=ar.Hash.HashType.SHA256, value=bytes.fromhex(row["sha256"]))
+        owner = f"{parent}/packages/{package}/versions/{version_of(filename)}"
+        path = quote(f"{package}/{filename}", safe="")
+        return ar.File.pb()(name=f"{parent}/files/{path}", hashes=[digest], owner=owner)
+
+
+def _parts(pattern: re.Pattern[str], name: str) -> tuple[str, ...]:
+    """What a name of the pattern's form holds; any other form is NOT_FOUND (inferred)."""
+    found = pattern.fullmatch(name)
+    if found is None:
+        raise not_found()
+    return found.groups()
+
+
+def _path(name: str) -> tuple[str, str, str]:
+    """Repository, package and filename of a file's name, whose path may be quoted or not."""
+    repository, path = _parts(_FILE, name)
+    package, _, filename = unquote(path).partition("/")
+    return repository, package, filename

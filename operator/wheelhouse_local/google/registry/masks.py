@@ -1,0 +1,52 @@
+"""Update masks: paths in either spelling, applied to a repository."""
+
+import re
+from typing import Any, TypeAlias
+
+from google.cloud.artifactregistry_v1 import types
+
+from wheelhouse_local.google.transport.errors import ApiError, unimplemented
+
+Pb: TypeAlias = Any  # generated messages carry no types
+
+_REPOSITORY = types.Repository.pb().DESCRIPTOR
+
+
+def snake(path: str) -> str:
+    """A path as the proto spells it; gcloud and the REST client send it in camel case (run)."""
+    return re.sub(r"(?<!^)(?<!\.)([A-Z])", lambda found: f"_{found[1].lower()}", path)
+
+
+def fields(path: str) -> list[str]:
+    """The fields that a path leads through, the last one being meant.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT for what is no field (the words are ours), UNIMPLEMENTED for `*`.
+    """
+    if path == "*":
+        raise unimplemented("An update of everything by a mask")
+    found: list[str] = []
+    descriptor = _REPOSITORY
+    for part in snake(path).split("."):
+        name = "format_" if part == "format" and not found else part  # proto-plus names the field so.
+        if descriptor is None or name not in descriptor.fields_by_name:
+            raise ApiError("INVALID_ARGUMENT", f"Invalid field in update mask: {path}")
+        found.append(name)
+        descriptor = descriptor.fields_by_name[name].message_type
+    return found
+
+
+def assign(target: Pb, source: Pb, path: list[str]) -> None:
+    """Make the field that a path leads to what it is in `source`, absent where it is absent there."""
+    head, *rest = path
+    if rest:
+        if source.HasField(head) or target.HasField(head):
+            assign(getattr(target, head), getattr(source, head), rest)
+        return
+    target.ClearField(head)
+    partial = type(source)()
+    partial.CopyFrom(source)
+    for other in source.DESCRIPTOR.fields_by_name:
+        if other != head:
+            partial.ClearField(other)
+    target.MergeFrom(partial)

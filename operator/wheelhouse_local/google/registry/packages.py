@@ -1,0 +1,84 @@
+"""The packages of all repositories: one row each in the store, content in a folder by its SHA-256."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
+from wheelhouse_local.google.registry.repositories import PACKAGE
+from wheelhouse_local.google.store import Store
+
+
+class DuplicateError(Exception):
+    """A file of this name is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that arrived whole; `path` is temporary."""
+
+    name: str
+    filename: str
+    path: Path
+    sha256: str
+    requires_python: str
+
+
+def normalized(name: str) -> str:
+    """A project's name as paths have it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def version_of(filename: str) -> str:
+    """The version in a file's name; of a name that says none the name itself."""
+    try:
+        if filename.endswith(".whl"):
+            return str(parse_wheel_filename(filename)[1])
+        return str(parse_sdist_filename(filename)[1])
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return filename
+
+
+class Packages:
+    """What was uploaded; a package's row goes with its repository, its content at the next start."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {row["sha256"] for _, package in store.list(PACKAGE) for row in package["files"].values()}
+        for path in folder.iterdir():
+            if path.name not in kept:
+                path.unlink()
+
+    def files(self, repository: str, name: str) -> dict[str, dict[str, Any]] | None:
+        """Rows (sha256, requires_python) of a package's files by filename; None when there is no such package."""
+        found = self._store.get(PACKAGE, f"{repository}/{name}")
+        return None if found is None else dict(sorted(found["files"].items()))
+
+    def path(self, digest: str) -> Path:
+        """Where content of this SHA-256 lies."""
+        return self.folder / digest
+
+    def add(self, repository: str, upload: Upload) -> None:
+        """Keep an upload; it stands when this returns.
+
+        Raises:
+            DuplicateError: the package has a file of this name: files never change.
+        """
+        key = f"{repository}/{normalized(upload.name)}"
+        package = self._store.get(PACKAGE, key)
+        if package is not None and upload.filename in package["files"]:
+            raise DuplicateError
+        digest, requires = upload.sha256, upload.requires_python
+        self.keep(repository, upload.name, upload.filename, upload.path, digest, requires)
+
+    def keep(self, repository: str, name: str, filename: str, path: Path, digest: str, requires_python: str) -> None:
+        """Keep content that lies at `path`, with its SHA-256, as a file of a package; it stands when this returns."""
+        key = f"{repository}/{normalized(name)}"
+        package = self._store.get(PACKAGE, key) or {"name": name, "files": {}}
+        path.replace(self.path(digest))
+        package["files"][filename] = {"sha256": digest, "requires_python": requires_python}
+        self._store.put(PACKAGE, key, package)

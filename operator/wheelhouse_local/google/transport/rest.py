@@ -1,0 +1,69 @@
+"""A service's methods over REST, as gcloud and the REST clients speak it: the table of methods by HTTP rules."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from aiohttp import web
+from google.protobuf import json_format
+
+from wheelhouse_local.google.transport import transcoding
+from wheelhouse_local.google.transport.calls import Calls
+from wheelhouse_local.google.transport.method import HttpRule, Message, Method
+from wheelhouse_local.google.transport.replies import refusal, reply
+
+
+def routes(calls: Calls, service: str, methods: Mapping[str, Method], rules: Iterable[HttpRule]) -> list[web.RouteDef]:
+    """All routes of a service; the last one says of everything else that it is not emulated.
+
+    Args:
+        calls: answers.
+        service: what faults and the trace call the service of an unknown path.
+        methods: by `Service.Method`.
+        rules: how they are called.
+    """
+    found = [
+        web.route(
+            rule.verb,
+            f"/{rule.version}/{{resource:{rule.path}}}{rule.suffix}",
+            _handler(calls, rule, methods[rule.method]),
+        )
+        for rule in rules
+    ]
+
+    async def unknown(request: web.Request) -> web.Response:
+        what = f"{request.method} {request.path}"
+        return refusal(calls.missing(f"{service}.Unknown", _authorization(request), request.path, what))
+
+    return [*found, web.route("*", "/{anything:.*}", unknown)]
+
+
+def _handler(calls: Calls, rule: HttpRule, method: Method) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        resource, raw = request.match_info["resource"], await request.read()
+
+        def asked() -> Message:
+            """Read the request once the caller may call: what is wrong with it is not for others."""
+            message = transcoding.message(method.request(), rule, request.query.items(), raw)
+            target, (*path, field) = message, method.resource.split(".")
+            for part in path:
+                target = getattr(target, part)
+            setattr(target, field, resource)
+            return message
+
+        async def run() -> str:
+            found = await calls.call(
+                rule.method,
+                _authorization(request),
+                resource,
+                method.permission,
+                lambda who: method.run(who, asked()),
+            )
+            numbers = request.query.get("$alt", "").endswith("enum-encoding=int")
+            return str(json_format.MessageToJson(found, use_integers_for_enums=numbers))
+
+        return await reply(request, run())
+
+    return answer
+
+
+def _authorization(request: web.Request) -> str:
+    return request.headers.get("Authorization", "")

@@ -1,0 +1,122 @@
+"""HTTP requests as messages: bodies and query parameters as Google's JSON mapping has them.
+
+https://cloud.google.com/endpoints/docs/grpc/transcoding
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from wheelhouse_local.google.transport.errors import ApiError, unimplemented
+from wheelhouse_local.google.transport.method import HttpRule, Message
+
+SYSTEM = {"$alt", "$fields", "$key", "$prettyPrint", "$userProject", "$.xgafv"} | {
+    "access_token",
+    "alt",
+    "callback",
+    "fields",
+    "key",
+    "oauth_token",
+    "prettyPrint",
+    "quotaUser",
+    "uploadType",
+    "upload_protocol",
+    "userIp",
+}
+"""Parameters of every API (https://cloud.google.com/apis/docs/system-parameters)."""
+
+
+def message(empty: Message, rule: HttpRule, query: Iterable[tuple[str, str]], raw: bytes) -> Message:
+    """Fill a request.
+
+    Args:
+        empty: the request message.
+        rule: which field the body is.
+        query: parameters; both spellings of a field's name are taken (recorded for repository_id).
+        raw: the body. Fields that nobody knows are passed over; what the real service does is not known.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT for what does not fit; the words are not recorded. UNIMPLEMENTED for what the real
+            service would keep, and the protos cannot.
+    """
+    document: dict[str, Any] = {}
+    if rule.body == "*":
+        document = _object(raw)
+    elif rule.body:
+        document[rule.body] = _object(raw)
+        for field in rule.refused:
+            if document[rule.body].get(field):
+                raise unimplemented(f"The field {field}")
+    for name, value in query:
+        if name not in SYSTEM:
+            _bind(empty.DESCRIPTOR, document, name, value)
+    _raise_enums(empty.DESCRIPTOR, document)
+    try:
+        return json_format.ParseDict(document, empty, ignore_unknown_fields=True)
+    except json_format.ParseError as error:
+        raise ApiError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from None
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.")
+    return found
+
+
+def _raise_enums(descriptor: Descriptor, document: object) -> None:
+    """Write names of enum values in capitals: Google takes them in any case, and gcloud sends `Delete` (run)."""
+    if not isinstance(document, dict):
+        return
+    for name, value in document.items():
+        field = descriptor.fields_by_camelcase_name.get(name) or descriptor.fields_by_name.get(name)
+        if field is None:
+            continue
+        if field.enum_type is not None and isinstance(value, str):
+            document[name] = value.upper()
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            inner = field.message_type.fields_by_name["value"].message_type
+            for each in value.values() if inner is not None and isinstance(value, dict) else ():
+                _raise_enums(inner, each)
+        elif field.message_type is not None:
+            for each in value if isinstance(value, list) else [value]:
+                _raise_enums(field.message_type, each)
+
+
+def _bind(descriptor: Descriptor, document: dict[str, Any], name: str, value: str) -> None:
+    """Put a parameter such as `options.requestedPolicyVersion` where it belongs."""
+    *path, last = name.split(".")
+    for part in path:
+        field = _field(descriptor, part, name)
+        descriptor, document = field.message_type, document.setdefault(field.json_name, {})
+        if descriptor is None:
+            raise _unknown(name)
+    field = _field(descriptor, last, name)
+    kind = field.message_type
+    mask = kind is not None and kind.full_name == "google.protobuf.FieldMask"
+    document[field.json_name] = _camel(value) if mask else value
+
+
+def _field(descriptor: Descriptor, part: str, name: str) -> FieldDescriptor:
+    field = descriptor.fields_by_name.get(part) or descriptor.fields_by_camelcase_name.get(part)
+    if field is None:
+        raise _unknown(name)
+    return field
+
+
+def _unknown(name: str) -> ApiError:
+    return ApiError(
+        "INVALID_ARGUMENT", f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.'
+    )
+
+
+def _camel(mask: str) -> str:
+    """Masks come in either spelling (run with gcloud and the REST client); JSON has the camel one."""
+    return re.sub("_([a-z0-9])", lambda found: found[1].upper(), mask)

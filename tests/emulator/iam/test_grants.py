@@ -1,0 +1,88 @@
+"""What a role on a repository allows, and whom a member means, as TestIamPermissions tells."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fakes.emulated import READER, REPOSITORY, Emulated
+from fakes.registry_clients import STRANGER, alone, body, refusal
+
+from wheelhouse_local.google.iam.roles import ROLES
+
+READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+TOMBSTONE = "deleted:serviceAccount:gone@acme-packages.iam.gserviceaccount.com?uid=123"
+
+
+@pytest.fixture
+async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+    """With one repository."""
+    async with alone(tmp_path / "google") as found:
+        found.create()
+        yield found
+
+
+async def held_by(google: Emulated, identity: str) -> set[str]:
+    """What TestIamPermissions says of an identity, of all that any role of ours gives."""
+    asked = sorted(frozenset().union(*ROLES.values()))
+    found = await body(google, "POST", f"{REPOSITORY}:testIamPermissions", identity, json={"permissions": asked})
+    return {name.removeprefix("artifactregistry.") for name in found.get("permissions", [])}
+
+
+@pytest.mark.parametrize(
+    ("role", "has", "lacks"),
+    [
+        ("reader", "get list downloadArtifacts", "uploadArtifacts deleteArtifacts update getIamPolicy setIamPolicy"),
+        ("viewer", "get downloadArtifacts getIamPolicy", "uploadArtifacts setIamPolicy"),
+        ("writer", "downloadArtifacts uploadArtifacts", "deleteArtifacts update getIamPolicy setIamPolicy"),
+        ("repoAdmin", "uploadArtifacts deleteArtifacts", "create update delete getIamPolicy setIamPolicy"),
+        ("editor", "deleteArtifacts create update delete getIamPolicy", "setIamPolicy"),
+        ("admin", "deleteArtifacts create update delete getIamPolicy setIamPolicy", ""),
+    ],
+)
+async def test_a_role_gives_what_the_table_says(google: Emulated, role: str, has: str, lacks: str) -> None:
+    """A grant on the repository gives exactly the role's side of the published table."""
+    google.grant((f"roles/artifactregistry.{role}", STRANGER))
+    held = await held_by(google, STRANGER)
+    assert {f"repositories.{verb}" for verb in has.split()} <= held
+    assert not {f"repositories.{verb}" for verb in lacks.split()} & held
+
+
+async def test_a_grant_holds_on_its_repository_only(google: Emulated) -> None:
+    """Neither another repository nor the listing of the location is opened."""
+    other = REPOSITORY.replace("team-wheels", "other")
+    google.create(other)
+    google.grant((READ, STRANGER))
+    assert (await body(google, "GET", REPOSITORY, STRANGER))["name"] == REPOSITORY
+    for path in (other, REPOSITORY.rpartition("/")[0]):
+        assert (await refusal(google, "GET", path, STRANGER))[0] == 403
+
+
+async def test_members_are_matched_by_case_as_iam_does(google: Emulated) -> None:
+    """E-mails match in any case; principals match exactly."""
+    google.grant((READ, "user:Someone@Acme.Example"), (WRITE, STRANGER.replace("team-b", "Team-b")))
+    assert "repositories.downloadArtifacts" in await held_by(google, "user:someone@acme.example")
+    assert await held_by(google, STRANGER) == set()
+
+
+async def test_a_group_means_its_members(google: Emulated) -> None:
+    """A grant to a group holds for those in it, and for nobody else."""
+    sent = {"group": "team@acme.example", "members": [STRANGER]}
+    await body(google, "POST", "/control/group", json=sent)
+    google.grant((READ, "group:team@acme.example"))
+    assert "repositories.downloadArtifacts" in await held_by(google, STRANGER)
+    assert await held_by(google, READER) == set()
+
+
+async def test_federated_identities_are_no_authenticated_users(google: Emulated) -> None:
+    """The member allAuthenticatedUsers means Google accounts, not identities of a pool; allUsers means all."""
+    google.grant((READ, "allAuthenticatedUsers"))
+    assert "repositories.get" in await held_by(google, "user:a@elsewhere.example")
+    assert await held_by(google, STRANGER) == set()
+    google.grant((READ, "allUsers"))
+    assert "repositories.get" in await held_by(google, STRANGER)
+
+
+async def test_a_deleted_principal_holds_nothing(google: Emulated) -> None:
+    """A service account of the same e-mail does not inherit what a tombstone holds."""
+    google.grant((READ, TOMBSTONE))
+    assert await held_by(google, "serviceAccount:gone@acme-packages.iam.gserviceaccount.com") == set()
