@@ -5,7 +5,18 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from wheelhouse.api.meta import Conditions, Grammar, Model, NamespaceName, ObjectName, Role, Timestamp, rule, rules
+from wheelhouse.api.meta import (
+    Conditions,
+    Flag,
+    Grammar,
+    Model,
+    NamespaceName,
+    ObjectName,
+    Role,
+    Timestamp,
+    rule,
+    rules,
+)
 from wheelhouse.domain import names
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
@@ -29,6 +40,13 @@ class SubjectKind(StrEnum):
     GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
     GOOGLE_GROUP = "GoogleGroup"
     GOOGLE_USER = "GoogleUser"
+
+
+class AdoptionPolicy(StrEnum):
+    """What happens to identical grants that were there before."""
+
+    NEVER = "Never"
+    ALWAYS = "Always"
 
 
 class RepositoryReference(Model):
@@ -147,6 +165,16 @@ class RepositoryAccessSpec(Model):
     """A Secret with ready-made client configuration for pods to mount. The namespace must carry the label
     `wheelhouse.dev/credentials=enabled`. Absent: only the grants are made."""
 
+    adoption_policy: AdoptionPolicy = AdoptionPolicy.NEVER
+    """What happens to a grant of this object that the IAM policy has already. `Never` (default): it is used, and stays
+    when this object goes. `Always`: it becomes this object's own and is withdrawn with it, for grants that move here
+    from gcloud, Terraform or a restored backup; only from the repository's own namespace. Of several clusters that
+    share a repository only one may use it."""
+
+    suspend: Flag = False
+    """Whether work on the access rests: no new grant and no new Secret is made, and no change of this spec is carried
+    out. Tokens are refreshed all the same, and lost consent or deletion withdraws."""
+
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         accounts = [subject for subject in self.subjects or () if subject.kind is SubjectKind.SERVICE_ACCOUNT]
@@ -233,6 +261,9 @@ class RepositoryAccessStatus(Model):
     repository: Annotated[str, Field(max_length=512)] | None = None
     """The repository's full resource name in Google, that the grants are made on."""
 
+    repository_create_time: Timestamp | None = None
+    """When Google created the repository that the grants are on: one that is deleted and made again is another."""
+
     grants: (
         Annotated[list[GrantStatus], Field(max_length=1500, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
         | None
@@ -245,6 +276,9 @@ class RepositoryAccessStatus(Model):
 
     secret: SecretStatus | None = None
     """The Secret."""
+
+    last_handled_request: Annotated[str, Field(max_length=256)] | None = None
+    """The value of the annotation `wheelhouse.dev/requested-at` that was last acted upon."""
 
     conditions: Conditions | None = None
     """Findings: `Ready`, `ResolvedRefs`, `Granted`, `Distributed`, `Verified`; `Reconciling` or `Stalled` while it is

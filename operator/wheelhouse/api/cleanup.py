@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from wheelhouse.api.meta import ITEM_NAME, ByName, Flag, Grammar, Model, demand, rule, rules
+from wheelhouse.api.meta import ITEM_NAME, WHOLE, ByName, Flag, Grammar, Model, demand, rule, rules
 from wheelhouse.domain import names
 
 _ONE_CHOICE = "set exactly one of condition and mostRecentVersions in each policy"
@@ -67,7 +67,7 @@ class CleanupCondition(Model):
 class MostRecentVersions(Model):
     """The newest versions of each package."""
 
-    keep_count: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+    keep_count: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
     """How many versions of each package are kept."""
 
     package_name_prefixes: Prefixes | None = None

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
@@ -125,6 +134,15 @@ class Model(BaseModel):
 
 
 Flag = Annotated[bool, Strict()]
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Takes a whole number however it is written, as the API server does: 1.0 and 1e2 are integers, 1.5 and "1" are not."""
+
 ITEM_NAME = Grammar(
     names.ITEM_NAME, names.ITEM_NAME_LENGTH, "write a name of 1 to 63 of a-z, 0-9 and '-', like from-pypi"
 )

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from wheelhouse.api.meta import (
     ITEM_NAME,
+    WHOLE,
     ByName,
     Flag,
     Grammar,
@@ -127,7 +128,7 @@ class Upstream(Model):
     name: Annotated[str, ITEM_NAME]
     """A name for it within this repository."""
 
-    priority: Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+    priority: Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), WHOLE]
     """Which upstream serves a version that several have: the one with the highest number. It decides between equal
     versions only: a higher version from any upstream still wins where a client asks for a range."""
 

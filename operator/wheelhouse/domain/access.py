@@ -43,10 +43,19 @@ class DesiredSecret:
 
 @dataclass(frozen=True, slots=True)
 class DesiredAccess:
-    """What one RepositoryAccess asks for."""
+    """What one RepositoryAccess asks for.
+
+    Attributes:
+        adopts: whether identical grants that were there before become its own.
+        suspend: whether new grants, new Secrets and changes of the spec wait.
+        partial: whether only this much could be read of a spec that does not parse; the ledger says the rest.
+    """
 
     key: ObjectKey
     repository: ObjectKey
     role: Role
     subjects: tuple[Subject, ...]
     secret: DesiredSecret | None
+    adopts: bool = False
+    suspend: bool = False
+    partial: bool = False

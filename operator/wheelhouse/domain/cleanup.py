@@ -3,11 +3,20 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wheelhouse.domain.names import AGE, AGE_LENGTH, matches
+
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def duration(text: str) -> int:
-    """Seconds of a duration such as `30d`; the units are s, m, h and d."""
+    """Seconds of a duration such as `30d`; the units are s, m, h and d.
+
+    Raises:
+        ValueError: it is none. The models let none through, and no number could stand for it: an age of nothing would
+            choose every version.
+    """
+    if not matches(AGE, text, AGE_LENGTH):
+        raise ValueError("not a duration")
     return int(text[:-1]) * SECONDS[text[-1]]
 
 

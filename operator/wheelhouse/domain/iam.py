@@ -1,12 +1,18 @@
 """IAM policies of repositories, and the ledger of what is ours in them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 MEMBER_LIMIT = 1500
 """Principals in one policy, each occurrence counted (google.iam.v1.Policy)."""
+
+GROUP_LIMIT = 250
+"""How many of them may be Google groups (google.iam.v1.Policy)."""
+
+DEFAULT_ETAG = b"\x00\x20\x01"
+"""The etag of a policy that was never set (`ACAB`, seen for subnets, Cloud Run, secrets and others)."""
 
 SUBJECT_LIMIT = 127
 """Bytes of `google.subject` (Workload Identity Federation limits)."""
@@ -34,6 +40,23 @@ class Role(StrEnum):
         return self is not Role.READER
 
 
+Pair = tuple[str, str]
+"""A grant's identity: its role, and its member as it compares."""
+
+
+def identity(role: str, member: str) -> Pair:
+    """What makes two grants the same: e-mails are case-folded, `principal://` and type prefixes are exact."""
+    if member.startswith(("principal:", "principalSet:")):
+        return role, member
+    prefix, colon, value = member.partition(":")
+    return role, f"{prefix}{colon}{value.lower()}"
+
+
+def is_group(pair: Pair) -> bool:
+    """Whether the member counts against the limit of groups."""
+    return pair[1].startswith("group:")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
     """One (role, member) pair; the role by its IAM name, the member as IAM writes it."""
@@ -42,12 +65,9 @@ class Grant:
     member: str
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """What makes two grants the same: e-mails are case-folded, `principal://` and type prefixes are exact."""
-        prefix, colon, value = self.member.partition(":")
-        if prefix in {"principal", "principalSet"} or not colon:
-            return self.role, self.member
-        return self.role, f"{prefix}:{value.lower()}"
+    def identity(self) -> Pair:
+        """What makes two grants the same."""
+        return identity(self.role, self.member)
 
 
 class GrantState(StrEnum):
@@ -61,7 +81,7 @@ class GrantState(StrEnum):
     @property
     def owned(self) -> bool:
         """Whether the grant is ours to remove."""
-        return self in {GrantState.RECORDED, GrantState.GRANTED}
+        return self is GrantState.RECORDED or self is GrantState.GRANTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +94,7 @@ class GrantRecord:
 
     def with_state(self, state: GrantState, message: str = "") -> "GrantRecord":
         """The same grant in another state."""
-        return replace(self, state=state, message=message)
+        return GrantRecord(self.grant, state, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +114,10 @@ class Policy:
     version: int
     bindings: tuple[Binding, ...]
 
-    def grants(self) -> frozenset[tuple[str, str]]:
+    def grants(self) -> frozenset[Pair]:
         """The identities of all unconditional grants."""
         return frozenset(
-            Grant(binding.role, member).identity
+            identity(binding.role, member)
             for binding in self.bindings
             if binding.condition is None
             for member in binding.members
@@ -107,6 +127,11 @@ class Policy:
     def size(self) -> int:
         """Principals counted as IAM counts them: each occurrence."""
         return sum(len(binding.members) for binding in self.bindings)
+
+    @property
+    def groups(self) -> int:
+        """Groups counted as IAM counts them: each occurrence."""
+        return sum(member.startswith("group:") for binding in self.bindings for member in binding.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +162,14 @@ class WorkloadIdentity:
             return f"ns/{identity.namespace}/sa/{identity.service_account}"
         return f"system:serviceaccount:{identity.namespace}:{identity.service_account}"
 
-    def member(self, identity: Identity) -> str:
-        """The IAM member of a ServiceAccount."""
+    @property
+    def principals(self) -> str:
+        """What the members of this pool's ServiceAccounts start with."""
         return (
             f"principal://iam.googleapis.com/projects/{self.project_number}/locations/global/"
-            f"workloadIdentityPools/{self.pool}/subject/{self.subject(identity)}"
+            f"workloadIdentityPools/{self.pool}/subject/"
         )
+
+    def member(self, identity: Identity) -> str:
+        """The IAM member of a ServiceAccount."""
+        return self.principals + self.subject(identity)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 
 
@@ -34,4 +35,13 @@ class SecretKey:
     namespace: str
 
 
-Key = RepositoryKey | PolicyKey | AccessKey | SecretKey
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """The tokens of one identity: a ServiceAccount, the lifetime asked for in seconds, and whom it impersonates."""
+
+    identity: Identity
+    lifetime: int
+    impersonate: str = ""
+
+
+Key = RepositoryKey | PolicyKey | AccessKey | SecretKey | TokenKey

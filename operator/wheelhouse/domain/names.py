@@ -62,7 +62,7 @@ LABEL_LENGTH = 63
 
 
 _REGISTRY_HOST = "pkg.dev"
-_REGISTRY_PATH = "/([^/]+)/([^/]+)(/simple)?/?"
+_REGISTRY_URL = re.compile(r"(?ai:https://([a-z0-9-]+)-python\.pkg\.dev)(:443)?/([^/]+)/([^/]+)(/simple)?/?")
 
 
 def matches(pattern: str, text: str, length: int) -> bool:
@@ -172,15 +172,20 @@ class RepositoryName:
     @classmethod
     def of_url(cls, url: str) -> Self | None:
         """The repository that a URL `https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY[/simple]/` names, else None."""
-        parts = urlsplit(url)
-        location = (parts.hostname or "").removesuffix(f"-python.{_REGISTRY_HOST}")
-        path = re.fullmatch(_REGISTRY_PATH, parts.path)
-        if path is None or location == parts.hostname:
+        found = _REGISTRY_URL.fullmatch(url)
+        if found is None:
             return None
-        return cls.parse(f"projects/{path[1]}/locations/{location}/repositories/{path[2]}")
+        return cls.parse(f"projects/{found[3]}/locations/{found[1].lower()}/repositories/{found[4]}")
 
 
 def is_registry_url(url: str) -> bool:
-    """Whether a URL leads to Artifact Registry, be it to a repository that we can name or not."""
-    host = (urlsplit(url).hostname or "").lower()
-    return host == _REGISTRY_HOST or host.endswith(f".{_REGISTRY_HOST}")
+    """Whether a URL leads to Artifact Registry, be it to a repository that we can name or not.
+
+    So does a URL whose host cannot be told: what is unknown may not be used without consent.
+    """
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:  # Such as https://[x/
+        return True
+    plain = re.fullmatch("[a-z0-9.-]+", host) is not None
+    return not plain or host == _REGISTRY_HOST or host.endswith(f".{_REGISTRY_HOST}")

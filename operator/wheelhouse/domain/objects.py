@@ -1,11 +1,12 @@
 """What the cache holds: our custom resources and namespaces, as plain values."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.names import EMAIL_LENGTH, ObjectKey
 
 FINALIZER = "wheelhouse.dev/finalizer"
 OPT_IN_LABEL = "wheelhouse.dev/credentials"
@@ -16,6 +17,9 @@ UPSTREAM_SECRETS_ANNOTATION = "wheelhouse.dev/upstream-secrets"
 REQUESTED_ANNOTATION = "wheelhouse.dev/requested-at"
 REQUEST_LENGTH = 256
 """Characters of a request that are echoed."""
+GOOGLE_ACCOUNT_ANNOTATION = "iam.gke.io/gcp-service-account"
+"""GKE's own: the Google service account that pods with this Kubernetes ServiceAccount act as
+(https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity)."""
 
 
 class Kind(StrEnum):
@@ -32,9 +36,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CustomObject:
-    """A PythonRepository or RepositoryAccess as last seen; `spec` and `status` stay raw until they are parsed.
+    """A PythonRepository or RepositoryAccess as last seen.
 
-    `requested` is the annotation by which a person asks for a look now; empty without one.
+    Spec and status are kept as compact JSON: parsed dictionaries of 10,000 accesses took three times the memory.
+
+    Attributes:
+        recorded: the repository's full name in its status, unchecked; empty without one.
+        requested: the annotation by which a person asks for a look now; empty without one.
+        created: the creationTimestamp as the API server writes it, in UTC, so that text order is time order.
     """
 
     key: ObjectKey
@@ -43,32 +52,65 @@ class CustomObject:
     resource_version: str
     deleting: bool
     finalizers: tuple[str, ...]
-    spec: Mapping[str, Any]
-    status: Mapping[str, Any]
+    spec_json: str
+    status_json: str
+    recorded: str = ""
     requested: str = ""
+    created: str = ""
 
     @property
     def finalized(self) -> bool:
         """Whether our finalizer holds the object."""
         return FINALIZER in self.finalizers
 
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The spec, parsed anew at each call."""
+        return _loaded(self.spec_json)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status, parsed anew at each call."""
+        return _loaded(self.status_json)
+
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Read an object from the API server's JSON; tolerant, since the spec is parsed apart."""
+        """Read an object from the API server's JSON; tolerant, since the spec is parsed apart.
+
+        Raises:
+            KeyError, TypeError, AttributeError: the metadata are not those of an object.
+        """
         meta = body["metadata"]
-        status = body.get("status")
-        spec = body.get("spec")
+        annotations = meta.get("annotations")
+        requested = annotations.get(REQUESTED_ANNOTATION, "") if isinstance(annotations, Mapping) else ""
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             uid=meta["uid"],
             generation=meta.get("generation", 0),
             resource_version=meta["resourceVersion"],
             deleting="deletionTimestamp" in meta,
-            finalizers=tuple(meta.get("finalizers", ())),
-            spec=spec if isinstance(spec, Mapping) else {},
-            status=status if isinstance(status, Mapping) else {},
-            requested=str((meta.get("annotations") or {}).get(REQUESTED_ANNOTATION, ""))[:REQUEST_LENGTH],
+            finalizers=tuple(meta.get("finalizers") or ()),
+            spec_json=compact(body.get("spec")),
+            status_json=compact(body.get("status")),
+            recorded=_recorded(body.get("status")),
+            requested=str(requested)[:REQUEST_LENGTH],
+            created=str(meta.get("creationTimestamp", "")),
         )
+
+
+def compact(value: object) -> str:
+    """A mapping as compact JSON with sorted keys, so that equal values are equal texts; `{}` for anything else."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, Mapping) and value else "{}"
+
+
+def _recorded(status: object) -> str:
+    name = status.get("repository") if isinstance(status, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +148,31 @@ class Namespace:
             deleting="deletionTimestamp" in meta,
             resource_version=int(meta.get("resourceVersion", 0)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """What Wheelhouse reads of a Kubernetes ServiceAccount: that it exists, and which Google account it acts as.
+
+    `google_account` is the text of the annotation, which its tenant writes and nothing has checked; empty without one.
+    The uid is left out: a ServiceAccount that is deleted and created again is the same principal to Google.
+    """
+
+    namespace: str
+    name: str
+    google_account: str = ""
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> Self:
+        """Read the metadata of a ServiceAccount from the API server's JSON.
+
+        Raises:
+            KeyError, TypeError, AttributeError: it is no object's metadata.
+        """
+        meta = body["metadata"]
+        annotation = str((meta.get("annotations") or {}).get(GOOGLE_ACCOUNT_ANNOTATION, ""))
+        # One character more than an e-mail address may have, so that a longer text stays too long to be one.
+        return cls(str(meta["namespace"]), str(meta["name"]), annotation[: EMAIL_LENGTH + 1])
 
 
 def _listed(annotations: Mapping[str, str], name: str) -> tuple[str, ...]:

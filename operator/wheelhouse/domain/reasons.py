@@ -23,6 +23,7 @@ class Reason(StrEnum):
     READY = "Ready"
     DELETING = "Deleting"
     PENDING = "Pending"
+    SUSPENDED = "Suspended"
     RESOLVED_REFS = "ResolvedRefs"
     PROJECT_NOT_ALLOWED = "ProjectNotAllowed"
     IDENTITY_CHANGED = "IdentityChanged"
@@ -85,6 +86,7 @@ STALLED_AT_ONCE = frozenset(
         Reason.POLICY_FULL,
         Reason.SECRET_CONFLICT,
         Reason.NOT_OPTED_IN,
+        Reason.SUSPENDED,
     }
 )
 """What only the user can mend: Flux fails at once on Stalled, so nothing that heals by itself is here."""

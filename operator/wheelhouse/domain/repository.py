@@ -60,7 +60,7 @@ class Ownership:
 
 def digest_of(key: ObjectKey) -> str:
     """What a label says of an object: 160 bits of SHA-256 of its namespace/name, since a value holds 63 characters."""
-    return hashlib.sha256(str(key).encode()).hexdigest()[:40]
+    return hashlib.sha256(str(key).encode(errors="backslashreplace")).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from wheelhouse.domain.names import ObjectKey
 
 SECRET_TYPE = "wheelhouse.dev/pip-config"  # noqa: S105 - a type, not a credential
 MANAGER_PREFIX = "wheelhouse."
+EXPIRES_ANNOTATION = "wheelhouse.dev/expires-at"
+REFRESH_ANNOTATION = "wheelhouse.dev/refresh-at"
 
 
 @dataclass(frozen=True, slots=True)
 class AccessReference:
-    """The access that a Secret belongs to; `owner` says whether it stands in the access's own namespace."""
+    """The access that a Secret belongs to."""
 
     key: ObjectKey
     uid: str
@@ -42,13 +44,48 @@ class SecretManifest:
             "wheelhouse.dev/access-namespace": self.access.key.namespace,
         }
 
+    @property
+    def owned_by_access(self) -> bool:
+        """Whether the Secret carries an owner reference: only beside data, and only in the access's own namespace.
+
+        In a release's dry run an access that is gone would make the reference a lie.
+        """
+        return bool(self.data) and self.namespace == self.access.key.namespace
+
+    @property
+    def bare(self) -> "SecretManifest":
+        """Only {type, labels}: what a dry run asks with."""
+        return SecretManifest(self.namespace, self.name, self.access)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """What the access's field manager holds once this is applied, as `Applied.owned` tells it."""
+        paths = {"type", *(f"data.{key}" for key in self.data)}
+        paths |= {f"metadata.labels.{key}" for key in self.labels}
+        paths |= {f"metadata.annotations.{key}" for key in self.annotations}
+        if self.owned_by_access:
+            paths.add(f"metadata.ownerReferences.{self.access.uid}")
+        return frozenset(paths)
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The apply went through: the Secret's uid, and whether it was created (HTTP 201)."""
+    """The apply went through, or would have in a dry run; only metadata come back.
+
+    Attributes:
+        uid: the Secret's.
+        created: whether it was absent (HTTP 201).
+        owned: the paths that the access's own field manager holds, like `data.netrc`; None when they were not asked
+            for, as only a dry run of the bare manifest does.
+        expires_at: the Secret's annotation `wheelhouse.dev/expires-at`, told with `owned`; empty without one.
+        written_at: when that manager last changed it, by the API server's clock, told with `owned`.
+    """
 
     uid: str
     created: bool
+    owned: frozenset[str] | None = None
+    expires_at: str = ""
+    written_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Spec → desired state (pure): the only place where a spec meets the domain."""

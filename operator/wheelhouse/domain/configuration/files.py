@@ -1,0 +1,72 @@
+"""Client configuration files: rendered from a model, and read back before they are used.
+
+Tokens end up in pip.conf, uv.toml, netrc and .pypirc. A rendered file is read back the way its client reads it and
+must equal the model, so that no value can smuggle in a line, a section or another host.
+"""
+
+from typing import Protocol
+
+from wheelhouse.domain.configuration import netrc, pip, pypirc, uv
+from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.names import is_repository_id
+from wheelhouse.domain.token import is_access_token
+from wheelhouse.domain.urls import gets_token
+
+INDEX_URL = "index-url"
+"""The key under which the index's URL stands alone, without credentials."""
+
+
+class _Client(Protocol):
+    """One client's module."""
+
+    FILE: str
+
+    def render(self, configuration: ClientConfiguration) -> str:
+        """The text."""
+
+    def reads_back(self, text: str, configuration: ClientConfiguration) -> bool:
+        """Whether the client reads from the text what the model says."""
+
+
+_READERS: tuple[_Client, ...] = (pip, uv, netrc)
+_WRITERS: tuple[_Client, ...] = (*_READERS, pypirc)
+
+
+def keys(*, uploads: bool) -> frozenset[str]:
+    """The keys of a Secret for those who upload, or who only install."""
+    return frozenset({INDEX_URL, *(client.FILE for client in (_WRITERS if uploads else _READERS))})
+
+
+def render(configuration: ClientConfiguration, template: str | None) -> dict[str, str]:
+    """The Secret's keys and texts.
+
+    Args:
+        configuration: what clients shall use.
+        template: the setting `index_url_template`, whose server gets tokens besides Artifact Registry's.
+
+    Raises:
+        RenderError: a URL is one that gets no token, or a text does not read back as the model.
+    """
+    _check(configuration, template)
+    texts = {INDEX_URL: configuration.index_url}
+    for client in _READERS if configuration.upload_url is None else _WRITERS:
+        text = client.render(configuration)
+        # A bare CR starts a new line for pip but not for configparser.read_string, so no control character may stand.
+        if any((ord(character) < 0x20 and character != "\n") or ord(character) == 0x7F for character in text):
+            raise RenderError(f"{client.FILE}: a control character in the configuration")
+        if not client.reads_back(text, configuration):
+            raise RenderError(f"{client.FILE} does not read back as it was meant")
+        texts[client.FILE] = text
+    return texts
+
+
+def _check(configuration: ClientConfiguration, template: str | None) -> None:
+    """Nothing may hold what any format reads as more than text, so each value has what is allowed and no more."""
+    if not is_repository_id(configuration.repository_id):
+        raise RenderError("repository_id: not a repository's id")
+    if not gets_token(configuration.index_url, template):
+        raise RenderError("index_url: a URL that gets no token")
+    if configuration.upload_url is not None and not gets_token(configuration.upload_url, template):
+        raise RenderError("upload_url: a URL that gets no token")
+    if not is_access_token(configuration.token.value):
+        raise RenderError("token: a character that no access token has")

@@ -1,0 +1,20 @@
+"""pip.conf."""
+
+from wheelhouse.domain.configuration import ini
+from wheelhouse.domain.configuration.model import ClientConfiguration
+
+FILE = "pip.conf"
+
+
+def render(configuration: ClientConfiguration) -> str:
+    """The text."""
+    return f"[global]\nindex-url = {configuration.with_credentials(configuration.index_url)}\n"
+
+
+def reads_back(text: str, configuration: ClientConfiguration) -> bool:
+    """Whether pip reads from the text what the model says.
+
+    Raises:
+        RenderError: the text does not parse.
+    """
+    return ini.read(text) == {"global": {"index-url": configuration.with_credentials(configuration.index_url)}}

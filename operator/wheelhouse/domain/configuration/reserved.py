@@ -1,0 +1,31 @@
+"""Names that mean something to a client before we say anything: no section and no index may be called so.
+
+A client that knows a name by itself sends our token to the server that it has in mind, or ours a token of that server.
+"""
+
+from collections.abc import Mapping
+
+RESERVED: Mapping[str, str] = {
+    "distutils": "The section that lists the others: twine.utils.get_config, flit.upload.get_repositories.",
+    "server-login": "User and password for every server that has none of its own, PyPI's too: twine.utils.get_config.",
+    "pypi": (
+        "Where uploads go unless another name is given: twine.utils.get_config, flit.upload.get_repository,"
+        " pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry; PyPI whatever URL stands there:"
+        " distutils.config of Python 3.11, poetry.factory.Factory.create_package_source refuses another."
+    ),
+    "testpypi": (
+        "TestPyPI: twine.utils.get_config, pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry."
+    ),
+    "main": "PyPI whatever URL stands there, and the default: hatch.publish.index.IndexPublisher.get_repos.",
+    "test": "TestPyPI whatever URL stands there: hatch.publish.index.IndexPublisher.get_repos.",
+}
+"""The names, and whose source says so: twine 7.0, flit 4.2, hatch 1.18, pdm 2.29, poetry 2.5, maturin 1.
+
+pip.conf names no index, and uv has no name of its own (uv-distribution-types/src/index_name.rs); uv takes a user's
+variable UV_INDEX_PYPI_PASSWORD for an index that is called `pypi`, so the same names are avoided there.
+"""
+
+
+def index_name(repository_id: str) -> str:
+    """What clients call a repository: its id, or `ID-repository` where the id is reserved."""
+    return f"{repository_id}-repository" if repository_id in RESERVED else repository_id
