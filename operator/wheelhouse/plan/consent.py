@@ -1,72 +1,151 @@
 """Who may use a repository: both sides must agree, and absent looks the same as forbidden."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.findings import Check, failed, passed
+from wheelhouse.domain.iam import Role
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace
-from wheelhouse.domain.outcome import Check, failed, passed
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import AccessFrom
+
+ABSENCE = 30.0
+"""Seconds that a repository's object may be gone before its accesses lose what they have: a replacement is quicker."""
+
+
+class Standing(Enum):
+    """How a PythonRepository stands.
+
+    Not looked at by this process yet, usable, suspended (what is there stays, nothing new is given), not usable, or
+    being released.
+    """
+
+    UNSEEN = auto()
+    USABLE = auto()
+    SUSPENDED = auto()
+    UNUSABLE = auto()
+    RELEASING = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryView:
-    """A living PythonRepository as its accesses see it.
+    """A PythonRepository as its accesses and its readers see it.
 
-    `access_from` is None while the object does not parse, `name`, `mode` and the URLs until it was resolved once.
+    Attributes:
+        access_from: whom it lets in; None while that cannot be read.
+        name: what it stands for; None while that is not known.
+        held_up: why its release cannot go on; empty while it can.
     """
 
     key: ObjectKey
     access_from: AccessFrom | None
-    ready: bool
+    standing: Standing
     name: RepositoryName | None
-    index_url: str | None
-    upload_url: str | None
     mode: Mode | None = None
+    held_up: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether new grants may be made on it."""
+        return self.standing is Standing.USABLE and self.name is not None
+
+
+class Permission(Enum):
+    """What an access may do: gain and keep, only keep what it has, or lose it."""
+
+    GIVE = auto()
+    KEEP = auto()
+    WITHDRAW = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What an access may do now: `permitted` keeps what it has, `may_add` allows new grants."""
+    """What an access may do now; without a check the finding before stays as it is."""
 
-    check: Check
-    permitted: bool
-    may_add: bool = False
+    permission: Permission
+    check: Check | None = None
 
 
-def consent(
-    access: DesiredAccess, namespace: Namespace | None, repository: RepositoryView | None, *, holds: bool
-) -> Consent:
-    """Judge an access against its repository (None: absent or being deleted).
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the access, its Namespace, the roles that it wants or has, and whether it has anything yet."""
 
-    A repository that is not Ready, or that does not parse, stops new grants and withdraws none; only lost consent or
-    deletion withdraws. So `holds`, whether the access has a grant already, decides where nothing can be read.
+    access: DesiredAccess
+    namespace: Namespace | None
+    roles: AbstractSet[Role]
+    holds: bool
+
+    @property
+    def own(self) -> bool:
+        """Whether the repository is in the access's own namespace."""
+        return self.access.repository.namespace == self.access.key.namespace
+
+
+def consent(asker: Asker, repository: RepositoryView | None, gone: float) -> Consent:
+    """Judge an access against its repository.
+
+    Only lost consent, or an object that is gone, withdraws. A repository that cannot be used, that is being released,
+    or that this process has not looked at yet stops new grants and withdraws none.
+
+    Args:
+        asker: who asks.
+        repository: the PythonRepository, None while there is none.
+        gone: seconds since there is none.
     """
-    own = access.repository.namespace == access.key.namespace
-    if repository is None and own:
-        message = (
-            f"There is no PythonRepository {access.repository.name} in this namespace: create it, or correct "
-            "spec.repositoryRef in a new object."
-        )
-        return Consent(failed(Reason.REPOSITORY_NOT_FOUND, message), permitted=False)
-    if repository is None or not (own or _permits(repository.access_from, access, namespace, holds=holds)):
-        # One word and one message for absent, forbidden and role not permitted: a difference would tell.
-        message = (
-            f"PythonRepository {access.repository} does not exist or does not let this namespace have the role "
-            f"{access.role}: its owner can add the namespace, and the role, to spec.accessFrom."
-        )
-        return Consent(failed(Reason.REF_NOT_PERMITTED, message), permitted=False)
-    if not repository.ready or repository.name is None or repository.access_from is None:
-        message = f"PythonRepository {access.repository} is not Ready: kubectl describe it to see why."
-        return Consent(failed(Reason.REPOSITORY_NOT_READY, message), permitted=True)
-    return Consent(passed(Reason.RESOLVED_REFS), permitted=True, may_add=True)
+    if repository is None:
+        if asker.holds and gone < ABSENCE:
+            return Consent(Permission.KEEP)
+        return Consent(Permission.WITHDRAW, _absent(asker.access) if asker.own else _not_permitted(asker.access))
+    if not asker.own and not _permits(repository.access_from, asker):
+        return Consent(Permission.WITHDRAW, _not_permitted(asker.access))
+    silent = asker.holds and not repository.held_up
+    match repository.standing:
+        case Standing.UNSEEN:
+            return Consent(Permission.KEEP)
+        case Standing.RELEASING if silent:
+            return Consent(Permission.KEEP)
+        case Standing.RELEASING:
+            return Consent(Permission.KEEP, _releasing(asker.access, repository.held_up))
+        case Standing.SUSPENDED if asker.holds:
+            return Consent(Permission.KEEP, passed(Reason.RESOLVED_REFS))
+        case Standing.SUSPENDED:
+            message = f"PythonRepository {asker.access.repository} is suspended: nothing new is granted until its"
+            return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, f"{message} spec.suspend is removed."))
+        case Standing.USABLE if repository.name is not None and repository.access_from is not None:
+            return Consent(Permission.GIVE, passed(Reason.RESOLVED_REFS))
+    message = f"PythonRepository {asker.access.repository} cannot be used yet: kubectl describe it to see why."
+    return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
 
 
-def _permits(
-    access_from: AccessFrom | None, access: DesiredAccess, namespace: Namespace | None, *, holds: bool
-) -> bool:
-    if access_from is None:
-        return holds
-    return access.role in access_from.roles and namespace is not None and access_from.admits(namespace)
+def _permits(access_from: AccessFrom | None, asker: Asker) -> bool:
+    if access_from is None:  # Nothing can be read of what the owner wants: what is there stays, nothing is added.
+        return asker.holds
+    namespace = asker.namespace
+    return asker.roles <= access_from.roles and namespace is not None and access_from.admits(namespace)
+
+
+def _absent(access: DesiredAccess) -> Check:
+    message = (
+        f"There is no PythonRepository {access.repository.name} in this namespace: create it, or correct "
+        "spec.repositoryRef in a new object."
+    )
+    return failed(Reason.REPOSITORY_NOT_FOUND, message)
+
+
+def _not_permitted(access: DesiredAccess) -> Check:
+    # One word and one message for absent, forbidden and role not permitted: a difference would tell.
+    message = (
+        f"PythonRepository {access.repository} does not exist or does not let this namespace have the role "
+        f"{access.role}: its owner can add the namespace, and the role, to spec.accessFrom."
+    )
+    return failed(Reason.REF_NOT_PERMITTED, message)
+
+
+def _releasing(access: DesiredAccess, held_up: str) -> Check:
+    words = f": {held_up}" if held_up else "."
+    message = f"PythonRepository {access.repository} is being deleted{words}"
+    return failed(Reason.REPOSITORY_NOT_READY, message)

@@ -3,45 +3,56 @@
 Adds what is wanted and absent, removes what is ours and no longer wanted, and never anything else.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from wheelhouse.domain.iam import MEMBER_LIMIT, Binding, Grant, GrantRecord, GrantState, Policy
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Pair, Policy, identity
 from wheelhouse.domain.names import ObjectKey
+from wheelhouse.plan.bindings import changed
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.plan.room import Swap, fit, fits_all, partner
 
-Pair = tuple[str, str]
-"""A grant's identity (Grant.identity)."""
-
-Ledgers = Mapping[ObjectKey, tuple[GrantRecord, ...]]
+Records = tuple[GrantRecord, ...]
+Ledgers = Mapping[ObjectKey, Records]
 
 
 @dataclass(frozen=True, slots=True)
-class Claimant:
-    """One access: what it is permitted to want, whether new grants may be added, and its ledger."""
+class Circumstances:
+    """What a pass knows besides claims and policy.
 
-    access: ObjectKey
-    wanted: tuple[Grant, ...]
-    may_add: bool
-    ledger: tuple[GrantRecord, ...]
+    Attributes:
+        rejected: grants that IAM refused lately, with its words: they are left out.
+        withheld: grants that are not asked for since a set with them was refused: for the policy's size, or altogether.
+        unset: what this process recorded and surely never set, by the access's uid: when it is found, another client
+            made it.
+        debts: grants of accesses that disappeared without a release.
+        recorded: whether only what a ledger owns may be added or shared, as it is once the ledgers are written.
+        only: the grants that this attempt may add, while those that IAM rejects are searched for; None for all.
+        still: whether nothing is removed, since the policy cannot be set in this pass.
+    """
 
-    def claims(self) -> tuple[Grant, ...]:
-        """What counts as wanted now: all of it, or what it has already while nothing may be added."""
-        if self.may_add:
-            return self.wanted
-        held = {record.grant.identity for record in self.ledger if record.state is not GrantState.REJECTED}
-        return tuple(grant for grant in self.wanted if grant.identity in held)
-
-    def addable(self) -> Iterable[Pair]:
-        """What may be added to the policy: what is permitted now, and what was granted and has drifted away."""
-        granted = {record.grant.identity for record in self.ledger if record.state is GrantState.GRANTED}
-        return (grant.identity for grant in self.wanted if self.may_add or grant.identity in granted)
+    rejected: Mapping[Pair, str] = field(default_factory=dict)
+    withheld: AbstractSet[Pair] = frozenset()
+    unset: AbstractSet[tuple[str, Pair]] = frozenset()
+    debts: Collection[Grant] = ()
+    recorded: bool = False
+    only: AbstractSet[Pair] | None = None
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyPlan:
     """What to do: record `before`, set `policy` (None: unchanged), then the ledgers are `after`.
 
-    `full` are the grants that IAM's limit of 1,500 principals has no room for.
+    Attributes:
+        full: the grants that the policy has no room for.
+        missing: the wanted grants that are not in the policy afterwards.
+        adopted: grants that an access takes into its own, with that access.
+        restored: those of `add` that had been granted and drifted away.
+        unpaid: the debts that stand afterwards, since a living access wants them and has not recorded them.
+        size: principals in the policy afterwards.
     """
 
     add: tuple[Grant, ...]
@@ -49,95 +60,224 @@ class PolicyPlan:
     before: Ledgers
     after: Ledgers
     policy: Policy | None
-    full: frozenset[Pair] = frozenset()
+    full: frozenset[Pair]
+    missing: frozenset[Pair]
+    adopted: tuple[tuple[ObjectKey, Grant], ...]
+    restored: frozenset[Pair]
+    unpaid: frozenset[Pair]
+    size: int
 
 
 def plan_policy(
-    claimants: Sequence[Claimant], observed: Policy, rejected: Mapping[Pair, str], only: Collection[Pair] | None = None
+    claimants: Sequence[Claimant], observed: Policy, circumstances: Circumstances | None = None
 ) -> PolicyPlan:
     """Plan one pass.
 
     Args:
         claimants: every access that points here or whose ledger does.
         observed: the policy as just read.
-        rejected: grants that IAM refused lately, with its words; they are left out.
-        only: when bisecting, the grants that may be added in this attempt.
+        circumstances: what else is known.
 
     Returns:
         A plan that keeps every binding it does not own as it was read.
     """
-    wanted = {grant.identity: grant for claimant in claimants for grant in claimant.claims()}
-    owned = {record.grant.identity: record.grant for c in claimants for record in c.ledger if record.state.owned}
-    present = observed.grants()
-    remove = tuple(grant for pair, grant in sorted(owned.items()) if pair in present and pair not in wanted)
-    addable = frozenset(pair for claimant in claimants for pair in claimant.addable())
-    missing = sorted(pair for pair in wanted if pair in addable and pair not in present and pair not in rejected)
-    room = max(0, MEMBER_LIMIT - observed.size + len(remove))
-    full = frozenset(missing[room:])
-    add = tuple(wanted[pair] for pair in missing[:room] if only is None or pair in only)
-    known = _Known(present, frozenset(owned), rejected, addable - full)
-    before = {c.access: (*_records(c, known), *_leaving(c, wanted)) for c in claimants}
-    done = frozenset(grant.identity for grant in add)
-    after = {c.access: tuple(_settle(record, done) for record in _records(c, known)) for c in claimants}
-    policy = _change(observed, add, remove) if add or remove else None
-    return PolicyPlan(add, remove, before, after, policy, full)
+    return _Planner(claimants, observed, circumstances or Circumstances()).plan()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    present: frozenset[Pair]
-    owned: frozenset[Pair]
-    rejected: Mapping[Pair, str]
-    addable: frozenset[Pair]
+class _Side:
+    """One claimant, with its grants by their identity.
 
-
-def _records(claimant: Claimant, known: _Known) -> Iterable[GrantRecord]:
-    """The ledger of what this access wants, as it must stand before the policy is set."""
-    for grant in claimant.claims():
-        pair = grant.identity
-        if pair in known.rejected and pair not in known.present:
-            yield GrantRecord(grant, GrantState.REJECTED, known.rejected[pair])
-        elif pair in known.owned:
-            # Whoever claims what any ledger owns owns it too, so that the last claimant removes it.
-            yield GrantRecord(grant, GrantState.GRANTED if pair in known.present else GrantState.RECORDED)
-        elif pair in known.present:
-            yield GrantRecord(grant, GrantState.EXISTING)
-        elif pair in known.addable:
-            yield GrantRecord(grant, GrantState.RECORDED)
-
-
-def _leaving(claimant: Claimant, wanted: Mapping[Pair, Grant]) -> Iterable[GrantRecord]:
-    """What this access owns and wants no longer: it stays in the ledger until the policy was set.
-
-    Where another access wants it, that one's ledger holds it by then, and this one's may go with the same write.
+    Attributes:
+        held: what it has recorded.
+        wanted: all that it wants.
+        claims: what counts of it now: what it has already while nothing may be added.
     """
-    claims = {grant.identity for grant in claimant.claims()}
-    for record in claimant.ledger:
-        if record.state.owned and record.grant.identity not in claims:
-            yield record
+
+    __slots__ = ("claimant", "claims", "held", "wanted")
+
+    def __init__(self, claimant: Claimant) -> None:
+        self.claimant = claimant
+        self.held = {identity(r.grant.role, r.grant.member): r for r in claimant.ledger}
+        self.wanted = self.claims = {identity(grant.role, grant.member): grant for grant in claimant.wanted}
+        if not claimant.may_add:
+            had = {pair for pair, record in self.held.items() if record.state is not GrantState.REJECTED}
+            self.claims = {pair: grant for pair, grant in self.wanted.items() if pair in had}
+
+    def owns(self, pair: Pair) -> bool:
+        record = self.held.get(pair)
+        return record is not None and record.state.owned
 
 
-def _settle(record: GrantRecord, done: frozenset[Pair]) -> GrantRecord:
-    if record.state is GrantState.RECORDED and record.grant.identity in done:
-        return record.with_state(GrantState.GRANTED)
-    return record
+class _Planner:
+    def __init__(self, claimants: Sequence[Claimant], observed: Policy, known: Circumstances) -> None:
+        self.observed = observed
+        self.known = known
+        self.present = observed.grants()
+        self.sides = [_Side(claimant) for claimant in sorted(claimants, key=lambda claimant: claimant.rank)]
+        self.wanted: dict[Pair, Grant] = {}
+        for side in self.sides:
+            for pair, grant in side.claims.items():
+                self.wanted.setdefault(pair, grant)
+        self.owned = {grant.identity: grant for grant in known.debts}
+        for side in self.sides:
+            for pair, record in side.held.items():
+                if record.state.owned and not self.foreign(side, pair, record):
+                    self.owned[pair] = record.grant
+        self.adopted = self.adoptions()
+        self.owned |= {grant.identity: grant for _, grant in self.adopted}
+        self.addable = self.additions()
+        self.leaving = {pair for pair in self.owned if pair in self.present and pair not in self.wanted}
+        self.kept = set(self.leaving) if known.still else self.replaced()
+        self.fits = self.allotted()
 
+    def foreign(self, side: _Side, pair: Pair, record: GrantRecord) -> bool:
+        """Whether a recorded grant that is found was made by another client."""
+        return (
+            record.state is GrantState.RECORDED
+            and pair in self.present
+            and (side.claimant.uid, pair) in self.known.unset
+        )
 
-def _change(observed: Policy, add: Iterable[Grant], remove: Iterable[Grant]) -> Policy:
-    gone = {grant.identity for grant in remove}
-    bindings: list[Binding] = []
-    for binding in observed.bindings:
-        if binding.condition is not None:
-            bindings.append(binding)
-            continue
-        members = tuple(m for m in binding.members if Grant(binding.role, m).identity not in gone)
-        if members:
-            bindings.append(replace(binding, members=members))
-    for grant in add:
-        for position, binding in enumerate(bindings):
-            if binding.role == grant.role and binding.condition is None:
-                bindings[position] = replace(binding, members=(*binding.members, grant.member))
-                break
-        else:
-            bindings.append(Binding(grant.role, (grant.member,)))
-    return replace(observed, bindings=tuple(bindings))
+    def adoptions(self) -> tuple[tuple[ObjectKey, Grant], ...]:
+        """What is there, in no ledger, and wanted by an access that takes it over."""
+        found: dict[Pair, tuple[ObjectKey, Grant]] = {}
+        for side in self.sides:
+            if side.claimant.adopts and side.claimant.may_add and not self.known.still:
+                for pair, grant in side.claims.items():
+                    if pair in self.present and pair not in self.owned:
+                        found.setdefault(pair, (side.claimant.access, grant))
+        return tuple(found.values())
+
+    def additions(self) -> dict[Pair, Grant]:
+        """What may be added, the oldest access first: a grant that drifted away needs a usable repository too."""
+        out = {*self.known.rejected, *self.known.withheld}
+        found: dict[Pair, Grant] = {}
+        for side in self.sides:
+            if side.claimant.may_add:
+                for pair, grant in side.claims.items():
+                    if pair in self.present or pair in out or (self.known.recorded and not side.owns(pair)):
+                        continue
+                    found.setdefault(pair, grant)
+        return found
+
+    def swaps(self) -> list[tuple[_Side, Swap]]:
+        """The claimants that lack something, with what they give up."""
+        found = []
+        for side in self.sides:
+            news = tuple(pair for pair in side.wanted if pair not in self.present)
+            if news:
+                olds = tuple(pair for pair in side.held if pair in self.leaving and side.owns(pair))
+                found.append((side, Swap(news, olds)))
+        return found
+
+    def replaced(self) -> set[Pair]:
+        """What stays since the same member's next role cannot be had now, or since the policy is too large."""
+        kept: set[Pair] = set()
+        for _, swap in self.swaps() if self.leaving else ():
+            for new in swap.news:
+                if new in self.addable:
+                    continue
+                olds = [old for old in swap.olds if old not in kept]
+                old = partner(new, olds)
+                if old is None and new in self.known.withheld:
+                    old = next(iter(olds), None)
+                if old is not None:
+                    kept.add(old)
+        return kept
+
+    def allotted(self) -> frozenset[Pair]:
+        """What of the additions finds room; what they would have replaced stays otherwise."""
+        going = self.leaving - self.kept
+        if fits_all(self.addable, len(going), self.observed):
+            return frozenset(self.addable)
+        swaps = []
+        for side, swap in self.swaps():
+            if side.claimant.may_add:
+                news = tuple(pair for pair in swap.news if pair in self.addable)
+                swaps.append(Swap(news, swap.olds))
+        result = fit(swaps, going, self.observed)
+        self.kept |= result.kept
+        return result.fits
+
+    def plan(self) -> PolicyPlan:
+        only = self.known.only
+        add = () if self.known.still else tuple(sorted(pair for pair in self.fits if only is None or pair in only))
+        remove = tuple(sorted(self.leaving - self.kept))
+        added, removed = frozenset(add), frozenset(remove)
+        policy = changed(self.observed, [self.wanted[pair] for pair in add], removed) if add or remove else None
+        before, after = {}, {}
+        for side in self.sides:
+            key = side.claimant.access
+            before[key], after[key] = self.ledgers(side, added, removed)
+        return PolicyPlan(
+            add=tuple(self.wanted[pair] for pair in add),
+            remove=tuple(self.owned[pair] for pair in remove),
+            before=before,
+            after=after,
+            policy=policy,
+            full=frozenset(self.addable).difference(self.fits) | self.known.withheld,
+            missing=frozenset({pair for side in self.sides for pair in side.wanted} - self.present - added),
+            adopted=self.adopted,
+            restored=self.drifted(added),
+            unpaid=self.unpaid(removed),
+            size=policy.size if policy is not None else self.observed.size,
+        )
+
+    def drifted(self, added: AbstractSet[Pair]) -> frozenset[Pair]:
+        """What is put back."""
+        return frozenset(
+            pair
+            for side in (self.sides if added else ())
+            for pair, record in side.held.items()
+            if record.state is GrantState.GRANTED and pair in added
+        )
+
+    def unpaid(self, removed: AbstractSet[Pair]) -> frozenset[Pair]:
+        """Debts that neither this plan pays nor a living access has taken over."""
+        standing = {grant.identity for grant in self.known.debts} & self.present
+        return frozenset(pair for pair in standing if pair not in removed and pair not in self.shared)
+
+    @cached_property
+    def shared(self) -> frozenset[Pair]:
+        """What is owned by a claimant that wants it: others may drop it from their ledgers."""
+        if self.known.recorded:
+            return frozenset(pair for side in self.sides for pair in side.claims if side.owns(pair))
+        return frozenset(pair for pair in self.wanted if pair in self.owned)
+
+    def ledgers(self, side: _Side, added: AbstractSet[Pair], removed: AbstractSet[Pair]) -> tuple[Records, Records]:
+        """A ledger as it must stand before the policy is set, and afterwards."""
+        if side.claims.keys() == side.held.keys() and all(
+            record.state is GrantState.GRANTED and pair in self.present for pair, record in side.held.items()
+        ):
+            return side.claimant.ledger, side.claimant.ledger  # Nothing to do, as for most.
+        before, after = [], []
+        for pair, grant in side.claims.items():
+            record = self.record(side, pair, grant)
+            if record is not None:
+                before.append(record)
+                granted = record.state is GrantState.RECORDED and pair in added
+                after.append(record.with_state(GrantState.GRANTED) if granted else record)
+        for pair, record in side.held.items():
+            if record.state.owned and pair not in side.claims and not self.foreign(side, pair, record):
+                before.append(record)
+                if pair in self.present and pair not in removed and pair not in self.shared:
+                    after.append(record)
+        return tuple(before), tuple(after)
+
+    def record(self, side: _Side, pair: Pair, grant: Grant) -> GrantRecord | None:
+        """The entry of a grant that this access claims; None while there is nothing to record."""
+        held = side.held.get(pair)
+        if pair in self.present:
+            if pair not in self.owned:
+                return GrantRecord(grant, GrantState.EXISTING)
+            if self.known.recorded and not side.owns(pair) and (side.claimant.access, grant) not in self.adopted:
+                return held  # What another ledger owns is shared once that is recorded.
+            return GrantRecord(grant, GrantState.GRANTED)
+        if pair in self.known.rejected:
+            return GrantRecord(grant, GrantState.REJECTED, self.known.rejected[pair])
+        if held is not None and held.state.owned:
+            given_up = pair not in self.fits and (side.claimant.uid, pair) in self.known.unset
+            return None if given_up and side.claimant.may_add else held
+        if pair in self.fits and side.claimant.may_add and not self.known.recorded:
+            return GrantRecord(grant, GrantState.RECORDED)
+        return None

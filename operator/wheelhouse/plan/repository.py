@@ -1,10 +1,10 @@
 """One repository, desired × observed → what to do about it."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from wheelhouse.domain.modes import Upstream
+from wheelhouse.domain.modes import Mode, Upstream
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import (
@@ -29,6 +29,7 @@ _OTHER_TOOLS = {
 """Labels that other tools put on what they manage: Config Connector, the Google provider of Terraform, Crossplane."""
 
 _NEW_ID = "choose another repositoryId in a new object"
+_TO_OBSERVE = "spec.managementPolicy to Observe to use it as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,28 @@ class Refuse:
 RepositoryPlan = Create | Keep | Change | Refuse
 
 
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """What is known of a repository's past under the same object name.
+
+    Attributes:
+        create_time: of the repository that was released, or that this object had.
+        released: whether an object of this name released it; else the labels were removed by another hand.
+        lately: whether that was a moment ago, so that the object is a replacement and takes it up again.
+    """
+
+    create_time: datetime | None
+    released: bool
+    lately: bool = False
+
+
 def plan_repository(
     desired: DesiredRepository,
     upstreams: frozenset[Upstream],
     observed: ObservedRepository | None,
     rival: ObjectKey | None,
     managed: AbstractSet[str] = frozenset(),
+    before: Predecessor | None = None,
 ) -> RepositoryPlan:
     """Plan one pass; only fields that the spec sets, or that this object has set before, are compared.
 
@@ -78,13 +95,14 @@ def plan_repository(
         observed: what Artifact Registry has, None when there is none.
         rival: another living object of this cluster whose labels the repository carries or that recorded it.
         managed: the ledger of what this object has set on the repository.
+        before: what is known of an object of the same name that released the repository, or of this one's past.
     """
     if desired.observe:
         return _observe(desired, observed, rival)
     if observed is None:
         return Create(target(desired, upstreams, RepositorySettings(desired.mode.wire), frozenset()))
     ours = owns(desired.ownership, observed)
-    if not ours and (refusal := _stranger(desired, observed, rival)) is not None:
+    if not ours and (refusal := _stranger(desired, observed, rival, before)) is not None:
         return refusal
     if (fixed := _immutable(desired, observed)) is not None:
         return fixed
@@ -108,22 +126,30 @@ def _observe(
     return Keep()
 
 
-def _stranger(desired: DesiredRepository, observed: ObservedRepository, rival: ObjectKey | None) -> Refuse | None:
+def _stranger(
+    desired: DesiredRepository, observed: ObservedRepository, rival: ObjectKey | None, before: Predecessor | None
+) -> Refuse | None:
     """Why a repository that does not carry our labels is left alone; None when it may be adopted."""
     if rival is not None:
         return _elsewhere(desired)
     keeper = _keeper(observed, desired.ownership.cluster)
-    if desired.adoption is AdoptionPolicy.ALWAYS:
+    same = before is not None and before.create_time is not None and before.create_time == observed.create_time
+    unlabeled = keeper is None and not {CLUSTER_LABEL, OBJECT_LABEL} & observed.labels.keys()
+    if desired.adoption is AdoptionPolicy.ALWAYS or (same and unlabeled and before is not None and before.lately):
         return None
     if desired.adoption is AdoptionPolicy.IF_UNMANAGED and keeper is None:
         return None
-    if desired.adoption is AdoptionPolicy.IF_UNMANAGED:
-        message = f"{desired.name} carries the labels of {keeper}, so adoptionPolicy IfUnmanaged leaves it alone:"
-        remedy = "set spec.adoptionPolicy to Always once that no longer manages it, or to use it as it is set"
-        return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy} spec.managementPolicy to Observe.")
-    message = f"{desired.name} exists and was not made by this object, so it is left alone: to take it over set"
-    remedy = "spec.adoptionPolicy to IfUnmanaged, to use it as it is set spec.managementPolicy to Observe, or"
-    return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy} {_NEW_ID}.")
+    if desired.adoption is AdoptionPolicy.IF_UNMANAGED or keeper is not None:
+        message = f"{desired.name} carries the labels of {keeper}, so this object leaves it alone. Set"
+        remedy = f"spec.adoptionPolicy to Always once {keeper} no longer manages it, or"
+        return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy} {_TO_OBSERVE}.")
+    if same and before is not None:
+        past = "was released by an object of this name" if before.released else "lost the labels of this object"
+        message = f"{desired.name} exists and {past}. Set spec.adoptionPolicy to IfUnmanaged to take it back, or"
+        return Refuse(Reason.ALREADY_EXISTS, f"{message} {_TO_OBSERVE}.")
+    message = f"{desired.name} exists and was not made by this object, so it is left alone. Set spec.adoptionPolicy to"
+    remedy = f"IfUnmanaged to take it over, {_TO_OBSERVE}, or {_NEW_ID}"
+    return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy}.")
 
 
 def _elsewhere(desired: DesiredRepository) -> Refuse:
@@ -132,7 +158,7 @@ def _elsewhere(desired: DesiredRepository) -> Refuse:
 
 
 def _keeper(observed: ObservedRepository, cluster: str) -> str | None:
-    """Who else manages a repository, by its labels; a dead owner of this cluster counts as nobody."""
+    """Who else manages a repository, by its labels; a deleted owner of this cluster does not count."""
     labels = observed.labels
     if OBJECT_LABEL in labels and labels.get(CLUSTER_LABEL) != cluster:
         return f"Wheelhouse in another cluster ({labels.get(CLUSTER_LABEL, 'unnamed')})"
@@ -144,7 +170,7 @@ def _immutable(desired: DesiredRepository, observed: ObservedRepository) -> Refu
     if observed.format != PYTHON_FORMAT:
         return _differs(desired, "format", observed.format, PYTHON_FORMAT)
     if found.mode != desired.mode.wire:
-        return _differs(desired, "mode", found.mode, desired.mode.wire)
+        return _differs(desired, "mode", Mode.of(found.mode) or found.mode, desired.mode)
     if desired.kms_key_name is not None and found.kms_key_name != desired.kms_key_name:
         return _differs(desired, "kmsKeyName", found.kms_key_name or "none", desired.kms_key_name)
     if desired.remote is not None and (found.remote is None or not found.remote.same_source(desired.remote)):
@@ -154,23 +180,17 @@ def _immutable(desired: DesiredRepository, observed: ObservedRepository) -> Refu
 
 
 def _differs(desired: DesiredRepository, field: str, found: str, wanted: str) -> Refuse:
-    message = (
-        f"{desired.name} has the {field} {found} and not {wanted}, which Artifact Registry cannot change: correct the "
-        f"spec in a new object, or {_NEW_ID}."
-    )
-    return Refuse(Reason.IMMUTABLE_FIELD_DIFFERS, message)
+    message = f"{desired.name} has the {field} {found} and not {wanted}, which Artifact Registry cannot change."
+    remedy = f"Delete this object and declare it with the {field} {found}, or {_NEW_ID}."
+    if field == "format":
+        remedy = f"It is no repository for Python packages: {_NEW_ID}."
+    return Refuse(Reason.IMMUTABLE_FIELD_DIFFERS, f"{message} {remedy}")
 
 
 def owns(ownership: Ownership, observed: ObservedRepository) -> bool:
     """Whether the repository carries exactly our labels; nothing else may ever be changed or deleted."""
     labels = observed.labels
     return labels.get(CLUSTER_LABEL) == ownership.cluster and labels.get(OBJECT_LABEL) == ownership.digest
-
-
-def without_ownership(observed: ObservedRepository) -> RepositoryPatch:
-    """The patch that lets go of a repository and leaves everything else."""
-    labels = {key: value for key, value in observed.labels.items() if key not in {CLUSTER_LABEL, OBJECT_LABEL}}
-    return RepositoryPatch(replace(observed.settings, labels=labels), ("labels",))
 
 
 def poll_delay(elapsed: timedelta) -> float:

@@ -1,46 +1,14 @@
-"""When tokens are minted and reused, and what an answer about a Secret means."""
+"""What an answer about a Secret means, and what is told of a Secret's token."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from wheelhouse.domain.pip import MintedToken
+from wheelhouse.domain.findings import Check, failed, passed
+from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import MANAGER_PREFIX, Applied, Clash, SecretReply
-
-REUSABLE_LIFE = 0.75
-"""A token goes into another Secret only with at least this part of its life left."""
-
-PROPAGATION = timedelta(minutes=15)
-"""IAM changes take 2 to 7 minutes and more (https://cloud.google.com/iam/docs/access-change-propagation)."""
-
-
-def refresh_at(minted: MintedToken, jitter: float) -> datetime:
-    """When to replace a token: at half its life, ± 10 % of that time; `jitter` in [-1, 1]."""
-    half = (minted.expires - minted.issued) / 2
-    return minted.issued + half * (1 + 0.1 * jitter)
-
-
-def reusable(minted: MintedToken, now: datetime, replaces: datetime | None) -> bool:
-    """Whether a token may go into another Secret: most of its life left, and no less than what it replaces."""
-    life = minted.expires - minted.issued
-    fresh = minted.expires - now >= life * REUSABLE_LIFE
-    return fresh and (replaces is None or minted.expires >= replaces)
-
-
-def tolerable(expires: datetime | None, refresh: datetime | None, now: datetime) -> bool:
-    """Whether an outage may still go unsaid: the Secret's token has more than a quarter of its life left.
-
-    Refresh stands at about half the life, so a quarter of the life is half the time between refresh and expiry.
-    """
-    if expires is None or refresh is None:
-        return False
-    return expires - now > max(timedelta(), (expires - refresh) / 2)
-
-
-def probe_delay(elapsed: timedelta) -> float:
-    """Seconds until a refused index is asked again: from 5 s to 60 s, a quarter of the time it has taken so far."""
-    return min(60.0, max(5.0, elapsed.total_seconds() / 4))
+from wheelhouse.errors import Invalid, NotReady, Refused, WheelhouseError
+from wheelhouse.plan.leases import Lease, Moment
 
 
 class Step(Enum):
@@ -51,34 +19,79 @@ class Step(Enum):
     TAKE_OVER = auto()
     REPLACE = auto()
     CONFLICT = auto()
-    ABSENT = auto()
+    DENIED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A step; `others` are the managers that it is about (people for FORCE, dead accesses for TAKE_OVER)."""
+    """A step; `others` are the managers that it is about (people for FORCE, accesses for the rest)."""
 
     step: Step
     others: tuple[str, ...] = ()
 
 
-def judge(reply: SecretReply, own: str, living: Collection[str]) -> Verdict:
-    """Read the answer to an unforced apply as manager `own`; `living` are the uids of all accesses there are.
+def accesses(reply: SecretReply, own: str) -> tuple[str, ...]:
+    """The managers of other accesses that an answer names."""
+    managers = reply.managers if isinstance(reply, Clash) else ()
+    return tuple(name for name in managers if name.startswith(MANAGER_PREFIX) and name != own)
 
-    Somebody else's Secret is never forced; a dead access's is taken over; a person's edit is put back.
+
+def judge(reply: SecretReply, own: str, living: Collection[str]) -> Verdict:
+    """Read the answer to an apply as manager `own`.
+
+    A Secret of another kind is never forced, nor is that of a living access. What a deleted access left is taken over,
+    and a person's edit is put back.
+
+    Args:
+        reply: the answer.
+        own: the manager that applied.
+        living: the managers of the accesses whose Secret this may be.
     """
     if isinstance(reply, Applied):
         return Verdict(Step.DONE)
     if not isinstance(reply, Clash):
-        return Verdict(Step.ABSENT)
+        return Verdict(Step.DENIED)
     if reply.foreign_type:
-        return Verdict(Step.CONFLICT, reply.managers)
-    # Our own name stands there as an Update when a person edited with it: that is a person's edit.
-    ours = tuple(m for m in reply.managers if m.startswith(MANAGER_PREFIX) and m != own)
-    if any(manager.removeprefix(MANAGER_PREFIX) in living for manager in ours):
-        return Verdict(Step.CONFLICT, reply.managers)
+        return Verdict(Step.CONFLICT)
+    others = accesses(reply, own)
+    holders = tuple(name for name in others if name in living)
+    if holders:
+        return Verdict(Step.CONFLICT, holders)
     if reply.immutable:
         return Verdict(Step.REPLACE, reply.managers)
-    if ours:
-        return Verdict(Step.TAKE_OVER, ours)
+    if others:
+        return Verdict(Step.TAKE_OVER, others)
+    # Our own name stands there as an Update when a person edited with it: that is a person's edit.
     return Verdict(Step.FORCE, reply.managers)
+
+
+def told(lease: Lease | None, failure: WheelhouseError | None, secret: str, now: Moment) -> Check | None:
+    """What is to be said of one Secret's token; None when it is not written yet and nothing stands in the way.
+
+    A refusal is told at once. An outage is told when a quarter of the token's life is left, since refresh has time
+    until then.
+
+    Args:
+        lease: of the token in the Secret; None when there is no token that counts.
+        failure: what stood in the way of the last mint or write.
+        secret: namespace and name of the Secret.
+        now: when this is said.
+    """
+    left = 0.0 if lease is None else lease.left(now)
+    if lease is not None and left <= 0:
+        because = f" {failure.message}" if failure is not None else ""
+        return failed(Reason.EXPIRED, f"The token in Secret {secret} has expired; a new one follows.{because}")
+    if isinstance(failure, NotReady | Refused | Invalid):
+        return failed(failure.reason, failure.message)
+    if failure is not None and (lease is None or left <= lease.alarm):
+        return failed(Reason.UNAVAILABLE, f"{failure.message} The operator tries again.")
+    return None if lease is None else passed(Reason.DISTRIBUTED)
+
+
+def news(lease: Lease | None, failure: WheelhouseError | None, now: Moment) -> float | None:
+    """Seconds until time alone changes what `told` says; None when it does not."""
+    if lease is None:
+        return None
+    left = lease.left(now)
+    moments = [left, left - lease.alarm] if failure is not None else [left]
+    return min((seconds for seconds in moments if seconds > 0), default=None)

@@ -1,6 +1,6 @@
 """Who may read whom: Google reads upstreams as the project's service agent, so consent is ours to enforce.
 
-A Virtual repository's reader needs no right on its upstreams, and whoever may create one in a project could name any
+A Virtual repository's reader needs no right on its upstreams, so a user who may create one in a project could name any
 repository that the project's service agent reads. The same goes for a Remote whose URL is a repository of Artifact
 Registry, and for the secret with an upstream's password.
 """
@@ -8,14 +8,14 @@ Registry, and for the secret with an upstream's password.
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from wheelhouse.domain.findings import Check, Truth, failed, passed
 from wheelhouse.domain.iam import Role
 from wheelhouse.domain.modes import Credentials, Mode, Upstream
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import UPSTREAM_SECRETS_ANNOTATION, UPSTREAMS_ANNOTATION, Namespace
-from wheelhouse.domain.outcome import Check, Truth, failed, passed
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import UpstreamReference
-from wheelhouse.plan.consent import RepositoryView
+from wheelhouse.plan.consent import ABSENCE, RepositoryView, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,44 +29,61 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """One upstream judged: what it is called in Google, and its mode where that is known.
 
-    `permitted` lets it stay where it stands, `addable` lets it be added.
+    `permitted` lets it stay where it stands, `addable` lets it be added. Without a check the finding before stays.
     """
 
-    check: Check
+    check: Check | None
     name: RepositoryName | None = None
     mode: Mode | None = None
     permitted: bool = False
     addable: bool = False
 
 
-def judge_reference(reader: Reader, upstream: UpstreamReference, view: RepositoryView | None) -> Verdict:
-    """Judge an upstream that names a PythonRepository (`view` None: absent or being deleted)."""
+def judge_reference(
+    reader: Reader,
+    upstream: UpstreamReference,
+    view: RepositoryView | None,
+    gone: float,
+    standing: RepositoryName | None,
+) -> Judgement:
+    """Judge an upstream that names a PythonRepository.
+
+    Args:
+        reader: who wants to read.
+        upstream: the upstream as the spec names it.
+        view: the PythonRepository; None while there is none.
+        gone: seconds since there is none: a replacement comes within 30 s.
+        standing: what the upstream of this name is in the Virtual repository now; None when it is not there.
+    """
     target = upstream.target
     own = isinstance(target, ObjectKey) and target.namespace == reader.key.namespace
     if target == reader.key:
         return _invalid(upstream, "is this object itself: name another PythonRepository")
+    if view is None and standing is not None and gone < ABSENCE:
+        return Judgement(None, standing, permitted=True)
     if view is None and own:
         message = f"Upstream {upstream.name}: there is no PythonRepository {target} in this namespace: create it"
-        return Verdict(failed(Reason.REPOSITORY_NOT_FOUND, f"{message}, or correct spec.virtual.upstreams."))
+        return Judgement(failed(Reason.REPOSITORY_NOT_FOUND, f"{message}, or correct spec.virtual.upstreams."))
     if view is None or not (own or _admits(view, reader.namespace)):
         # One message for absent and forbidden: a difference would tell.
         message = f"Upstream {upstream.name}: PythonRepository {target} does not exist or does not let this namespace"
         check = failed(Reason.REF_NOT_PERMITTED, f"{message} read it: its owner can add it to spec.accessFrom.")
-        # One that does not parse withdraws nothing, since nothing can be read of what its owner wants.
+        # One whose accessFrom cannot be read withdraws nothing: what its owner wants is unknown.
         unread = view is not None and view.access_from is None
-        return Verdict(check, view.name if view and unread else None, permitted=unread)
+        return Judgement(check, (view.name or standing) if view and unread else None, permitted=unread)
     if view.name is not None and view.name.location != reader.location:
         return _invalid(upstream, f"is in {view.name.location}: an upstream has the location of its Virtual repository")
-    if not view.ready or view.name is None or view.access_from is None:
-        message = f"Upstream {upstream.name}: PythonRepository {target} is not Ready: kubectl describe it to see why."
-        return Verdict(failed(Reason.REPOSITORY_NOT_READY, message), view.name, view.mode, permitted=True)
-    return Verdict(passed(Reason.RESOLVED_REFS), view.name, view.mode, permitted=True, addable=True)
+    if view.usable and view.access_from is not None:
+        return Judgement(passed(Reason.RESOLVED_REFS), view.name, view.mode, permitted=True, addable=True)
+    return Judgement(_unusable(upstream, view), view.name or standing, view.mode, permitted=True)
 
 
-def judge_name(reader: Reader, what: str, name: RepositoryName, managers: Collection[RepositoryView]) -> Verdict:
+def judge_name(
+    reader: Reader, what: str, name: RepositoryName, managers: Collection[RepositoryView], *, sure: bool = True
+) -> Judgement:
     """Judge an upstream that is named in full.
 
     Args:
@@ -74,28 +91,31 @@ def judge_name(reader: Reader, what: str, name: RepositoryName, managers: Collec
         what: the upstream, for the message.
         name: its full name.
         managers: the living PythonRepositories that stand for it.
+        sure: whether all that may stand for it have been looked at; until then nothing is added or taken away.
     """
     if name.full not in reader.namespace.upstreams:
         allowed = reader.any_project or name.project in reader.namespace.projects
         strangers = [view for view in managers if view.key.namespace != reader.key.namespace]
         if not allowed or not all(_admits(view, reader.namespace) for view in strangers):
-            return Verdict(failed(Reason.REF_NOT_PERMITTED, _forbidden(what, name.full, reader.namespace)))
+            return Judgement(failed(Reason.REF_NOT_PERMITTED, _forbidden(what, name.full, reader.namespace)))
     mode = next((view.mode for view in managers if view.mode is not None), None)
-    return Verdict(passed(Reason.RESOLVED_REFS), name, mode, permitted=True, addable=True)
+    if not sure and name.full not in reader.namespace.upstreams:
+        return Judgement(None, name, mode, permitted=True)
+    return Judgement(passed(Reason.RESOLVED_REFS), name, mode, permitted=True, addable=True)
 
 
-def judge_unnamed(reader: Reader, url: str) -> Verdict:
+def judge_unnamed(reader: Reader, url: str) -> Judgement:
     """Refuse a URL of Artifact Registry that names no repository by the form that can be checked."""
     message = f"{_forbidden('The upstream', url, reader.namespace)} Write it as https://LOCATION-python.pkg.dev/PROJECT"
-    return Verdict(failed(Reason.REF_NOT_PERMITTED, f"{message}/REPOSITORY/."))
+    return Judgement(failed(Reason.REF_NOT_PERMITTED, f"{message}/REPOSITORY/."))
 
 
 def judge_secret(namespace: Namespace, credentials: Credentials) -> Check:
-    """Judge the secret of an upstream's password: Google sends it to the upstream's URL, whoever asked."""
+    """Judge the secret of an upstream's password: Google sends it to the upstream's URL, no matter who asked."""
     if credentials.secret in namespace.upstream_secrets:
         return passed(Reason.RESOLVED_REFS)
     message = (
-        f"Namespace {namespace.name} may not use the secret {credentials.secret}: whoever administers it adds the "
+        f"Namespace {namespace.name} may not use the secret {credentials.secret}: its administrator adds the "
         f"secret to its annotation {UPSTREAM_SECRETS_ANNOTATION}."
     )
     return failed(Reason.SECRET_NOT_ALLOWED, message)
@@ -125,18 +145,27 @@ def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
     return Check(Truth.UNKNOWN, Reason.SAME_VERSION_ONLY, message)
 
 
+def _unusable(upstream: UpstreamReference, view: RepositoryView) -> Check | None:
+    if view.standing is Standing.UNSEEN or (view.standing is Standing.RELEASING and not view.held_up):
+        return None
+    state = (
+        f"is being deleted: {view.held_up}" if view.held_up else "cannot be used yet: kubectl describe it to see why."
+    )
+    return failed(Reason.REPOSITORY_NOT_READY, f"Upstream {upstream.name}: PythonRepository {upstream.target} {state}")
+
+
 def _admits(view: RepositoryView, namespace: Namespace) -> bool:
     access_from = view.access_from
     return access_from is not None and Role.READER in access_from.roles and access_from.admits(namespace)
 
 
-def _invalid(upstream: UpstreamReference, problem: str) -> Verdict:
-    return Verdict(failed(Reason.INVALID_ARGUMENT, f"Upstream {upstream.name} {problem}."))
+def _invalid(upstream: UpstreamReference, problem: str) -> Judgement:
+    return Judgement(failed(Reason.INVALID_ARGUMENT, f"Upstream {upstream.name} {problem}."))
 
 
 def _forbidden(what: str, target: str, namespace: Namespace) -> str:
     return (
         f"{what}: {target} is in a project that is not allowed for namespace {namespace.name}, or another namespace "
-        "manages it and does not let this one read it: ask for spec.accessFrom there, or have whoever administers the "
-        f"namespace list it in the annotation {UPSTREAMS_ANNOTATION}."
+        "manages it and does not let this one read it: ask for spec.accessFrom there, or have the namespace's "
+        f"administrator list it in the annotation {UPSTREAMS_ANNOTATION}."
     )

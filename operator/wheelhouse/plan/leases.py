@@ -1,0 +1,150 @@
+"""How long tokens live, when they are minted, and which one may go into which Secret."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wheelhouse.domain.token import MintedToken, Token
+
+REUSABLE_LIFE = 0.75
+"""A token goes into another Secret only with at least this part of its life left."""
+
+FLOOR_TOLERANCE = 60.0
+"""Seconds that a token may end before the one of the same identity and lifetime that it replaces."""
+
+SHORTEST_LIFE = 600
+"""Seconds that Kubernetes gives a ServiceAccount's token at least, whatever was asked for (TokenRequest)."""
+
+CLOCKS_APART = 300.0
+"""Seconds that the clocks of the operator and of the API server may differ."""
+
+LEAST_SPACING = 0.5
+SHORT_SPACING = 30.0
+"""Seconds between mints whose tokens live less than a quarter of what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment by two clocks: `wall` (UTC) may jump, `elapsed` seconds may stand still while a machine sleeps."""
+
+    wall: datetime
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A token's life in seconds after `start`, by both clocks: the one that says that more has passed counts.
+
+    Attributes:
+        start: when the token was issued, or when its recorded times were read.
+        life: until it ends.
+        refresh: until it is replaced.
+        alarm: seconds before its end from which an outage is told.
+    """
+
+    start: Moment
+    life: float
+    refresh: float
+    alarm: float
+
+    @property
+    def expires(self) -> datetime:
+        """When the token ends, by the wall clock."""
+        return self.start.wall + timedelta(seconds=self.life)
+
+    @property
+    def refreshes(self) -> datetime:
+        """When the token is replaced, by the wall clock."""
+        return self.start.wall + timedelta(seconds=self.refresh)
+
+    def age(self, now: Moment) -> float:
+        """Seconds since the start, by the clock that is further."""
+        return max((now.wall - self.start.wall).total_seconds(), now.elapsed - self.start.elapsed)
+
+    def left(self, now: Moment) -> float:
+        """Seconds until the token ends; not more than 0 when it is dead."""
+        return self.life - self.age(now)
+
+    def due(self, now: Moment) -> float:
+        """Seconds until the token is replaced."""
+        return self.refresh - self.age(now)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """A token that this process minted."""
+
+    token: Token
+    lease: Lease
+
+    def fresh(self, now: Moment) -> bool:
+        """Whether it may go into another Secret: most of its life is left."""
+        left = self.lease.left(now)
+        return left > 0 and left >= self.lease.life * REUSABLE_LIFE
+
+
+def held(minted: MintedToken, asked: Moment, jitter: float) -> HeldToken:
+    """A minted token with its timer: replaced at half its life, ± 10 % of that time.
+
+    Args:
+        minted: the reply.
+        asked: the moment before it was asked for.
+        jitter: in [-1, 1].
+    """
+    life = max(0.0, (minted.expires - minted.issued).total_seconds())
+    start = Moment(minted.issued, asked.elapsed)
+    return HeldToken(minted.token, Lease(start, life, life / 2 * (1 + 0.1 * jitter), life / 4))
+
+
+def recorded(
+    expires: datetime | None, refresh: datetime | None, lifetime: int, now: Moment, written: datetime | None = None
+) -> Lease | None:
+    """What status, or an annotation, says of a token; None when that cannot be true, so that it binds nothing.
+
+    Nothing that a process before this one wrote may lie further away than a new token could end: a clock that was
+    ahead must not leave a dead token behind.
+
+    Args:
+        expires: when it ends.
+        refresh: when it is replaced; without it, half a lifetime before the end.
+        lifetime: seconds that are asked for.
+        now: when this is read.
+        written: when it was written, by another clock, if that is known.
+    """
+    longest = max(lifetime, SHORTEST_LIFE)
+    if expires is None:
+        return None
+    left = (expires - now.wall).total_seconds()
+    due = left - longest / 2 if refresh is None else (refresh - now.wall).total_seconds()
+    ahead = written is not None and (expires - written).total_seconds() > longest + CLOCKS_APART
+    if left > longest or due > longest * 0.55 or ahead:
+        return None
+    return Lease(now, left, min(due, left), max(0.0, left - due) / 2)
+
+
+def replaces(new: HeldToken, standing: Lease | None, now: Moment) -> bool:
+    """Whether a token may replace another one of the same identity and lifetime: it does not end much earlier."""
+    return standing is None or new.lease.left(now) >= standing.left(now) - FLOOR_TOLERANCE
+
+
+def spacing(lifetime: int, life: float) -> float:
+    """Seconds between two mints.
+
+    Args:
+        lifetime: seconds that are asked for.
+        life: seconds that the last token was given.
+    """
+    least = max(LEAST_SPACING, lifetime / 120)
+    return max(least, SHORT_SPACING) if life < lifetime / 4 else least
+
+
+def retry(life: float, jitter: float, floor: float) -> float:
+    """Seconds until something is tried again after an outage: from 1/720 to 1/60 of a token's life.
+
+    Args:
+        life: seconds that the token lives.
+        jitter: in [-1, 1].
+        floor: seconds that the server asked for.
+    """
+    share = (jitter + 1) / 2
+    wanted = life / 720 + share * (life / 60 - life / 720)
+    return max(wanted, LEAST_SPACING, floor)
