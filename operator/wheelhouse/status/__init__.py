@@ -1,1 +1,1 @@
-"""Outcome → conditions and status (pure): the only writer of conditions."""
+"""Findings → conditions and status (pure): the only writer of conditions."""

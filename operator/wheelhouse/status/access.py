@@ -1,64 +1,119 @@
-"""RepositoryAccess: outcome ↔ status."""
+"""RepositoryAccess: findings → status, by a list of named checks."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
+from wheelhouse.domain.findings import (
+    AccessFindings,
+    Check,
+    DistributionFindings,
+    GrantFindings,
+    Truth,
+    passed,
+    pending,
+)
+from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.objects import CustomObject
-from wheelhouse.domain.outcome import AccessOutcome, SecretRecord, pending
-from wheelhouse.domain.reasons import ConditionType
-from wheelhouse.status.conditions import build, by_type, check_of, moment, timestamp
+from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.status.conditions import Situation, build, timestamp
 
 SUMMARY_LENGTH = 256
 
 
-def access_status(outcome: AccessOutcome, status: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The whole status that is ours; `status` is what stands there now, for the transition times."""
-    found = [
-        (ConditionType.RESOLVED_REFS, outcome.resolved),
-        (ConditionType.GRANTED, outcome.granted),
-        (ConditionType.DISTRIBUTED, outcome.distributed),
-        (ConditionType.VERIFIED, outcome.verified),
-    ]
-    fields = {
-        "observedGeneration": outcome.generation,
-        "repository": outcome.repository,
-        "grants": [_grant(record) for record in outcome.grants],
-        "grantSummary": _grant_summary(outcome.grants),
-        "secret": _secret(outcome.secret) if outcome.secret else None,
-        "conditions": build(found, status, outcome.generation, now, deleting=outcome.deleting),
-    }
-    return {name: value for name, value in fields.items() if value not in (None, [], "")}
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """All that is known of one access.
+
+    Attributes:
+        wants_secret: whether its spec asks for a Secret.
+        suspended: what Ready says while changes of the spec wait; empty while they do not.
+    """
+
+    stored: CustomObject
+    access: AccessFindings
+    grants: GrantFindings
+    distribution: DistributionFindings
+    wants_secret: bool
+    suspended: str
 
 
-def read_access(stored: CustomObject) -> AccessOutcome:
-    """What the status says, so that a restart forgets nothing; checks of an older generation are pending."""
+def resolved(facts: AccessFacts) -> Check | None:
+    """The access unit's judgement of consent and spec."""
+    return facts.access.resolved
+
+
+def granted(facts: AccessFacts) -> Check | None:
+    """What keeps a grant from being asked for, else what the policy unit found for just this claim."""
+    if facts.access.granted is not None:
+        return facts.access.granted
+    if facts.grants.made_for is None:
+        return None
+    if facts.access.generation is not None and facts.grants.made_for != facts.access.granting:
+        return pending("Waiting for the repository's IAM policy.")
+    found = facts.grants.check
+    if found is not None and found.ok and facts.access.advice:
+        return passed(found.reason, facts.access.advice)
+    return found
+
+
+def distributed(facts: AccessFacts) -> Check | None:
+    """What keeps a Secret from being asked for, else what the secret unit found for just this one."""
+    if not facts.wants_secret:
+        return passed(Reason.NOT_REQUESTED)
+    if facts.access.secret is not None:
+        return facts.access.secret
+    if _of_another_secret(facts):
+        return pending("Waiting for the Secret.")
+    return facts.distribution.distributed
+
+
+def verified(facts: AccessFacts) -> Check | None:
+    """What the index said to the token that stands in the Secret."""
+    if not facts.wants_secret:
+        return Check(Truth.UNKNOWN, Reason.NOT_APPLICABLE)
+    if facts.access.secret is not None or _of_another_secret(facts):
+        return pending("Waiting for the Secret.")
+    return facts.distribution.verified
+
+
+CHECKS: Sequence[tuple[ConditionType, Callable[[AccessFacts], Check | None]]] = (
+    (ConditionType.RESOLVED_REFS, resolved),
+    (ConditionType.GRANTED, granted),
+    (ConditionType.DISTRIBUTED, distributed),
+    (ConditionType.VERIFIED, verified),
+)
+"""In the order of the work; the first that is not as it should be is the reason of Ready."""
+
+
+def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
+    """The whole status that is ours, for an object as it stands."""
+    stored, grants = facts.stored, facts.grants
     status = stored.status
-    repository = status.get("repository")
-    waiting = pending("Not looked at yet.")
-    outcome = AccessOutcome(
+    situation = Situation(
         generation=stored.generation,
-        resolved=waiting,
-        granted=waiting,
-        distributed=waiting,
-        verified=waiting,
-        repository=repository if isinstance(repository, str) else None,
-        grants=tuple(_read_grants(status.get("grants"))),
-        secret=_read_secret(status.get("secret")),
+        passed=facts.access.generation,
         deleting=stored.deleting,
+        suspended=facts.suspended,
     )
-    if status.get("observedGeneration") != stored.generation:
-        return outcome
-    rows = by_type(status)
-    return replace(
-        outcome,
-        resolved=check_of(rows.get(ConditionType.RESOLVED_REFS, {})) or waiting,
-        granted=check_of(rows.get(ConditionType.GRANTED, {})) or waiting,
-        distributed=check_of(rows.get(ConditionType.DISTRIBUTED, {})) or waiting,
-        verified=check_of(rows.get(ConditionType.VERIFIED, {})) or waiting,
-    )
+    found = tuple((kind, situation.known(kind, check(facts), status)) for kind, check in CHECKS)
+    fields = {
+        "observedGeneration": situation.observed(status),
+        "repository": grants.repository.full if grants.repository else None,
+        "repositoryCreateTime": timestamp(grants.create_time) if grants.create_time else None,
+        "grants": [_grant(record) for record in grants.grants],
+        "grantSummary": _grant_summary(grants.grants),
+        "secret": _secret(facts.distribution),
+        "lastHandledRequest": facts.access.handled_request,
+        "conditions": build(found, status, situation, now),
+    }
+    return {name: value for name, value in fields.items() if value not in (None, [], "", {})}
+
+
+def _of_another_secret(facts: AccessFacts) -> bool:
+    made_for = facts.distribution.made_for
+    return made_for is not None and facts.access.generation is not None and made_for != facts.access.distributing
 
 
 def _grant(record: GrantRecord) -> dict[str, str]:
@@ -81,41 +136,19 @@ def _short(member: str) -> str:
     return member.rpartition("/subject/")[2] if member.startswith("principal:") else member
 
 
-def _secret(record: SecretRecord) -> dict[str, Any]:
-    desired, current = len(record.namespaces), len(record.current)
+def _secret(found: DistributionFindings) -> Mapping[str, Any]:
+    if not found.name:
+        return {}
+    desired = len(found.namespaces)
     fields = {
-        "name": record.name,
-        "namespaces": list(record.namespaces),
-        "summary": f"{current}/{desired}",
+        "name": found.name,
+        "namespaces": list(found.namespaces),
+        "summary": f"{found.current}/{desired}",
         "desired": desired,
-        "current": current,
-        "failed": [{"namespace": namespace, "reason": reason} for namespace, reason in record.failed[:10]],
-        "expirationTime": timestamp(record.expires) if record.expires else None,
-        "refreshTime": timestamp(record.refresh) if record.refresh else None,
-        "identity": record.identity,
+        "current": found.current,
+        "failed": [{"namespace": namespace, "reason": reason} for namespace, reason in found.failed[:10]],
+        "expirationTime": timestamp(found.expires) if found.expires else None,
+        "refreshTime": timestamp(found.refresh) if found.refresh else None,
+        "identity": found.identity,
     }
     return {name: value for name, value in fields.items() if value not in (None, [], "")}
-
-
-def _read_grants(raw: object) -> Iterable[GrantRecord]:
-    for row in raw if isinstance(raw, list) else []:
-        state = next((s for s in GrantState if isinstance(row, Mapping) and s == row.get("state")), None)
-        if state is not None:
-            grant = Grant(str(row.get("role")), str(row.get("member")))
-            yield GrantRecord(grant, state, str(row.get("message", "")))
-
-
-def _read_secret(raw: object) -> SecretRecord | None:
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str):
-        return None
-    listed = raw.get("namespaces")
-    namespaces = tuple(str(name) for name in listed) if isinstance(listed, list) else ()
-    complete = raw.get("current") == len(namespaces)
-    return SecretRecord(
-        name=raw["name"],
-        namespaces=namespaces,
-        current=namespaces if complete else (),
-        expires=moment(raw.get("expirationTime")),
-        refresh=moment(raw.get("refreshTime")),
-        identity=str(raw.get("identity", "")),
-    )

@@ -5,16 +5,18 @@ exactly one while Ready is not True (https://github.com/kubernetes-sigs/cli-util
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wheelhouse.domain.outcome import Check, Truth, failed, passed
+from wheelhouse.domain.findings import Check, Truth, failed, passed, pending
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
 
 STALLS_AFTER = timedelta(minutes=15)
 """How long a refusal counts as propagation."""
 
 Found = tuple[ConditionType, Check]
+"""A condition's type and what was found."""
 
 
 def timestamp(moment: datetime) -> str:
@@ -32,13 +34,44 @@ def moment(text: object) -> datetime | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Which generation of an object its findings are about.
+
+    Attributes:
+        generation: of the object now.
+        passed: of the last pass that finished in this process; None before the first one.
+        deleting: whether the object is being released.
+        suspended: what Ready says while changes of the spec wait; empty while they do not.
+    """
+
+    generation: int
+    passed: int | None
+    deleting: bool = False
+    suspended: str = ""
+
+    def observed(self, status: Mapping[str, Any]) -> int:
+        """The generation that a pass has finished, by this process or by one before it."""
+        before = status.get("observedGeneration")
+        if self.passed is not None:
+            return self.passed
+        return before if isinstance(before, int) else -1
+
+    def known(self, kind: ConditionType, check: Check | None, status: Mapping[str, Any]) -> Check:
+        """A finding; until a unit has looked in this process, what status says of this generation."""
+        if check is not None:
+            return check
+        standing = check_of(by_type(status).get(kind, {}))
+        if standing is not None and self.observed(status) == self.generation:
+            return standing
+        return pending("Waiting for the first look.")
+
+
 def build(
     found: Sequence[Found],
     status: Mapping[str, Any],
-    generation: int,
+    situation: Situation,
     now: datetime,
-    *,
-    deleting: bool,
     advice: Sequence[Found] = (),
 ) -> list[Any]:
     """The list of conditions, Ready first.
@@ -46,19 +79,31 @@ def build(
     Args:
         found: the kind's checks in order of work.
         status: the status as it stands, for the transition times.
-        generation: what the checks are about.
+        situation: what the checks are about.
         now: UTC.
-        deleting: whether the object is being released.
         advice: findings that never touch Ready.
     """
     previous = by_type(status)
-    ready, cause = _ready(found, deleting=deleting)
+    ready, cause = _ready(found, situation)
     rows: list[Found] = [(ConditionType.READY, ready), *found]
     if ready.truth is not Truth.TRUE:
         stalled = _stalled(cause, previous, now)
         rows.append((ConditionType.STALLED if stalled else ConditionType.RECONCILING, _present(ready)))
     rows.extend(advice)
+    generation = situation.observed(status)
     return [_row(kind, check, previous.get(kind, {}), generation, now) for kind, check in rows]
+
+
+def suspended_note(generation: int, *, waits: bool) -> str:
+    """What Ready says of a suspended object.
+
+    Args:
+        generation: of the object now.
+        waits: whether its spec differs from what stands.
+    """
+    if waits:
+        return f"spec.suspend is true: generation {generation} is not carried out until it is removed."
+    return "spec.suspend is true: changes of the spec wait until it is removed."
 
 
 def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -86,15 +131,17 @@ def check_of(row: Mapping[str, Any]) -> Check | None:
         return None
 
 
-def _ready(found: Iterable[Found], *, deleting: bool) -> tuple[Check, Found | None]:
+def _ready(found: Iterable[Found], situation: Situation) -> tuple[Check, Found | None]:
     wrong = [(kind, check) for kind, check in found if not check.ok]
-    if deleting:  # Only what holds the release up is worth a word.
+    if situation.deleting:  # Only what holds the release up is worth a word.
         wrong = [(kind, check) for kind, check in wrong if check.reason is not Reason.PENDING]
         if not wrong:
-            return failed(Reason.DELETING, "Being released."), None
+            return failed(Reason.DELETING, "The object is being deleted."), None
     cause = wrong[0] if wrong else None
     if cause is not None:
         return failed(cause[1].reason, cause[1].message), cause
+    if situation.suspended:
+        return passed(Reason.SUSPENDED, situation.suspended), None
     return passed(Reason.READY), None
 
 
@@ -118,7 +165,7 @@ def _present(ready: Check) -> Check:
 def _row(
     kind: ConditionType, check: Check, before: Mapping[str, Any], generation: int, now: datetime
 ) -> dict[str, Any]:
-    kept = before.get("lastTransitionTime") if before.get("status") == check.truth else None
+    kept = before.get("lastTransitionTime") if _unchanged(before, check) else None
     return {
         "type": str(kind),
         "status": str(check.truth),
@@ -127,3 +174,7 @@ def _row(
         "lastTransitionTime": kept or timestamp(now),
         "observedGeneration": generation,
     }
+
+
+def _unchanged(before: Mapping[str, Any], check: Check) -> bool:
+    return bool(before.get("status") == check.truth and isinstance(before.get("lastTransitionTime"), str))

@@ -1,93 +1,85 @@
-"""PythonRepository: outcome ↔ status."""
+"""PythonRepository: findings → status, by a list of named checks."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from wheelhouse.domain.findings import AccessSummary, Check, RepositoryFindings, failed
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.objects import CustomObject
-from wheelhouse.domain.outcome import AccessSummary, RepositoryOutcome, failed, pending
 from wheelhouse.domain.reasons import ConditionType, Reason
-from wheelhouse.domain.repository import Operation, OperationKind
-from wheelhouse.status.conditions import build, by_type, check_of, moment, timestamp
+from wheelhouse.domain.urls import index_urls
+from wheelhouse.status.conditions import Situation, build, by_type, check_of, timestamp
 
 
-def repository_status(outcome: RepositoryOutcome, status: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The whole status that is ours; `status` is what stands there now, for the transition times."""
-    found = [(ConditionType.RESOLVED_REFS, outcome.resolved), (ConditionType.SYNCED, outcome.synced)]
-    operation, summary = outcome.operation, outcome.access_summary
-    advice = [(ConditionType.INDEX_SAFE, outcome.index_safe)] if outcome.index_safe else []
+@dataclass(frozen=True, slots=True)
+class RepositoryFacts:
+    """All that is known of one repository.
+
+    Attributes:
+        suspended: what Ready says while changes of the spec wait; empty while they do not.
+        template: the operator's setting `index_url_template`.
+    """
+
+    stored: CustomObject
+    found: RepositoryFindings
+    summary: AccessSummary | None
+    suspended: str
+    template: str | None
+
+
+def resolved(facts: RepositoryFacts) -> Check | None:
+    """Whether what the spec refers to was found and may be used."""
+    return facts.found.resolved
+
+
+def synced(facts: RepositoryFacts) -> Check | None:
+    """Whether Artifact Registry is as the spec says; a new generation is being carried out until a pass has ended."""
+    new = facts.found.generation not in (None, facts.stored.generation)
+    if new and facts.found.synced is not None and facts.found.synced.ok and not facts.stored.deleting:
+        return failed(Reason.UPDATING, "The new spec is being carried out.")
+    return facts.found.synced
+
+
+CHECKS: Sequence[tuple[ConditionType, Callable[[RepositoryFacts], Check | None]]] = (
+    (ConditionType.RESOLVED_REFS, resolved),
+    (ConditionType.SYNCED, synced),
+)
+"""In the order of the work; the first that is not as it should be is the reason of Ready."""
+
+
+def repository_status(facts: RepositoryFacts, now: datetime) -> dict[str, Any]:
+    """The whole status that is ours, for an object as it stands."""
+    stored, found = facts.stored, facts.found
+    status = stored.status
+    situation = Situation(stored.generation, found.generation, stored.deleting, facts.suspended)
+    checks = tuple((kind, situation.known(kind, check(facts), status)) for kind, check in CHECKS)
+    operation, summary = found.operation, facts.summary
+    index_url = upload_url = None
+    if found.name is not None:
+        index_url, upload_url = index_urls(found.name, facts.template)
     fields = {
-        "observedGeneration": outcome.generation,
-        "repository": outcome.repository,
-        "indexURL": outcome.index_url,
-        "uploadURL": outcome.upload_url,
-        "mode": str(outcome.mode) if outcome.mode else None,
-        "createTime": timestamp(outcome.create_time) if outcome.create_time else None,
-        "updateTime": timestamp(outcome.update_time) if outcome.update_time else None,
+        "observedGeneration": situation.observed(status),
+        "repository": found.name.full if found.name else None,
+        "indexURL": index_url if found.mode else None,
+        "uploadURL": upload_url if found.mode is Mode.STANDARD else None,
+        "mode": str(found.mode) if found.mode else None,
+        "createTime": timestamp(found.create_time) if found.create_time else None,
+        "updateTime": timestamp(found.update_time) if found.update_time else None,
         "operation": operation
         and {"name": operation.name, "kind": str(operation.kind), "startTime": timestamp(operation.start_time)},
         "accessSummary": summary
         and {"accesses": summary.accesses, "members": summary.members, "memberLimit": summary.member_limit},
-        "managed": sorted(outcome.managed) or None,
-        "lastHandledRequest": outcome.handled_request or None,
-        "conditions": build(found, status, outcome.generation, now, deleting=outcome.deleting, advice=advice),
+        "managed": sorted(found.managed) or None,
+        "lastHandledRequest": found.handled_request or None,
+        "conditions": build(checks, status, situation, now, advice=_advice(facts)),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def read_repository(stored: CustomObject) -> RepositoryOutcome:
-    """What the status says, so that a restart forgets nothing; checks of an older generation are pending."""
-    status = stored.status
-    outcome = RepositoryOutcome(
-        generation=stored.generation,
-        resolved=pending("Not looked at yet."),
-        synced=failed(Reason.CREATING, "Not looked at yet."),
-        repository=_text(status, "repository"),
-        index_url=_text(status, "indexURL"),
-        upload_url=_text(status, "uploadURL"),
-        create_time=moment(status.get("createTime")),
-        update_time=moment(status.get("updateTime")),
-        operation=_operation(status.get("operation")),
-        access_summary=_summary(status.get("accessSummary")),
-        mode=next((mode for mode in Mode if mode == status.get("mode")), None),
-        managed=_managed(status.get("managed")),
-        handled_request=_text(status, "lastHandledRequest") or "",
-        deleting=stored.deleting,
-    )
-    if status.get("observedGeneration") != stored.generation:
-        return outcome
-    rows = by_type(status)
-    resolved = check_of(rows.get(ConditionType.RESOLVED_REFS, {}))
-    synced = check_of(rows.get(ConditionType.SYNCED, {}))
-    safe = check_of(rows.get(ConditionType.INDEX_SAFE, {}))
-    return replace(outcome, resolved=resolved or outcome.resolved, synced=synced or outcome.synced, index_safe=safe)
-
-
-def _text(status: Mapping[str, Any], name: str) -> str | None:
-    value = status.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _managed(raw: object) -> frozenset[str]:
-    return frozenset(str(entry) for entry in raw) if isinstance(raw, list) else frozenset()
-
-
-def _operation(raw: object) -> Operation | None:
-    if not isinstance(raw, Mapping):
-        return None
-    start = moment(raw.get("startTime"))
-    kind = next((kind for kind in OperationKind if kind == raw.get("kind")), None)
-    if start is None or kind is None or not isinstance(raw.get("name"), str):
-        return None
-    return Operation(raw["name"], kind, start)
-
-
-def _summary(raw: object) -> AccessSummary | None:
-    if not isinstance(raw, Mapping):
-        return None
-    numbers = [raw.get(name) for name in ("accesses", "members", "memberLimit")]
-    return (
-        AccessSummary(*(n for n in numbers if isinstance(n, int))) if all(isinstance(n, int) for n in numbers) else None
-    )
+def _advice(facts: RepositoryFacts) -> list[tuple[ConditionType, Check]]:
+    safe = facts.found.index_safe
+    if safe is None and facts.found.generation is None:
+        safe = check_of(by_type(facts.stored.status).get(ConditionType.INDEX_SAFE, {}))
+    return [(ConditionType.INDEX_SAFE, safe)] if safe is not None else []

@@ -1,0 +1,100 @@
+"""Status → findings, so that a restart forgets nothing. Whatever shape it has, reading it raises nothing."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
+from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.names import RepositoryName, is_dns_label, is_dns_subdomain
+from wheelhouse.domain.objects import CustomObject
+from wheelhouse.domain.repository import Operation, OperationKind
+from wheelhouse.status.conditions import moment
+
+
+def read_repository(status: Mapping[str, Any]) -> tuple[RepositoryFindings, AccessSummary | None]:
+    """What a PythonRepository's status tells; that it is usable only a look at Google can tell."""
+    findings = RepositoryFindings(
+        name=RepositoryName.parse(_text(status, "repository")),
+        create_time=moment(status.get("createTime")),
+        update_time=moment(status.get("updateTime")),
+        operation=_operation(status.get("operation")),
+        mode=next((mode for mode in Mode if mode == status.get("mode")), None),
+        managed=frozenset(_texts(status.get("managed"))),
+        handled_request=_text(status, "lastHandledRequest"),
+    )
+    return findings, _summary(status.get("accessSummary"))
+
+
+def read_grants(status: Mapping[str, Any]) -> GrantFindings:
+    """The ledger of an access's grants."""
+    return GrantFindings(
+        repository=RepositoryName.parse(_text(status, "repository")),
+        create_time=moment(status.get("repositoryCreateTime")),
+        grants=tuple(_grants(status.get("grants"))),
+    )
+
+
+def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
+    """The ledger of an access's Secrets, and what was last seen of them."""
+    raw = status.get("secret")
+    name = raw.get("name") if isinstance(raw, Mapping) else None
+    if not isinstance(raw, Mapping) or not isinstance(name, str) or not is_dns_subdomain(name):
+        return DistributionFindings()
+    namespaces = tuple(name for name in _texts(raw.get("namespaces")) if is_dns_label(name))
+    current = raw.get("current")
+    return DistributionFindings(
+        name=name,
+        namespaces=namespaces,
+        current=current if isinstance(current, int) else 0,
+        expires=moment(raw.get("expirationTime")),
+        refresh=moment(raw.get("refreshTime")),
+        identity=_text(raw, "identity"),
+    )
+
+
+def recorded_grants(stored: CustomObject) -> GrantFindings:
+    """The ledger as it is written in an object, whatever is in memory."""
+    return read_grants(stored.status)
+
+
+def recorded_distribution(stored: CustomObject) -> DistributionFindings:
+    """The ledger of Secrets as it is written in an object, whatever is in memory."""
+    return read_distribution(stored.status)
+
+
+def _text(status: Mapping[str, Any], name: str) -> str:
+    value = status.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(raw: object) -> Iterable[str]:
+    return (entry for entry in raw if isinstance(entry, str)) if isinstance(raw, list) else ()
+
+
+def _grants(raw: object) -> Iterable[GrantRecord]:
+    for row in raw if isinstance(raw, list) else ():
+        if not isinstance(row, Mapping):
+            continue
+        state = next((state for state in GrantState if state == row.get("state")), None)
+        role, member = row.get("role"), row.get("member")
+        if state is not None and isinstance(role, str) and isinstance(member, str):
+            yield GrantRecord(Grant(role, member), state, _text(row, "message"))
+
+
+def _operation(raw: object) -> Operation | None:
+    if not isinstance(raw, Mapping):
+        return None
+    start = moment(raw.get("startTime"))
+    kind = next((kind for kind in OperationKind if kind == raw.get("kind")), None)
+    if start is None or kind is None or not isinstance(raw.get("name"), str):
+        return None
+    return Operation(raw["name"], kind, start)
+
+
+def _summary(raw: object) -> AccessSummary | None:
+    if not isinstance(raw, Mapping):
+        return None
+    numbers = [raw.get(name) for name in ("accesses", "members", "memberLimit")]
+    found = [number for number in numbers if isinstance(number, int)]
+    return AccessSummary(*found) if len(found) == len(numbers) else None
