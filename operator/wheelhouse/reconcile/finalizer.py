@@ -1,7 +1,7 @@
 """The finalizer: on before the first effect, off after the last."""
 
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
-from wheelhouse.reconcile.ports import World
+from wheelhouse.reconcile.world import World
 
 
 async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:

@@ -1,25 +1,35 @@
-"""The four units of work behind one door: a key goes in, the seconds until the next look come out."""
+"""The five units of work behind one door: a key goes in, the seconds until the next look come out."""
 
-from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey, TokenKey
+from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.reconcile.access.unit import AccessUnit
+from wheelhouse.reconcile.debts import Debts
+from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claims
 from wheelhouse.reconcile.policy.unit import PolicyUnit
-from wheelhouse.reconcile.ports import World
 from wheelhouse.reconcile.repository.unit import RepositoryUnit
+from wheelhouse.reconcile.secret.tokens import TokenUnit
 from wheelhouse.reconcile.secret.unit import SecretUnit
+from wheelhouse.reconcile.world import World
 
 
 class Loop:
-    """Wires the units over one world; whoever calls it guarantees that a key is never run twice at once."""
+    """Wires the units over one world; its caller guarantees that a key is never run twice at once."""
 
     def __init__(self, world: World) -> None:
-        ledger = Ledger(world)
-        claims = Claims(world, ledger)
-        self._policies = PolicyUnit(world, ledger, claims)
-        self._repositories = RepositoryUnit(world, ledger, self._policies)
-        self._secrets = SecretUnit(world, ledger, claims)
-        self._accesses = AccessUnit(world, ledger, claims, self._policies, self._secrets)
+        self._findings = findings = Findings()
+        ledger = Ledger(world, findings)
+        debts = Debts()
+        claims = Claims(world, findings)
+        self._policies = PolicyUnit(world, findings, ledger, claims, debts)
+        self._repositories = RepositoryUnit(world, findings, ledger)
+        self._tokens = TokenUnit(world)
+        self._secrets = SecretUnit(world, findings, ledger, claims, self._tokens, debts)
+        self._accesses = AccessUnit(world, findings, ledger, claims, self._policies, self._secrets, debts)
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass for one key: create, update, resume, resync and a neighbor's change are all the same.
@@ -39,3 +49,21 @@ class Loop:
                 return await self._accesses.reconcile(name)
             case SecretKey():
                 return await self._secrets.reconcile(key)
+            case TokenKey():
+                return await self._tokens.reconcile(key)
+
+    def vanished(self, declared: Declared[DeclaredRepository] | Declared[DesiredAccess]) -> None:
+        """An object is gone, or another one has its name: what it left behind without a release is a debt.
+
+        Args:
+            declared: the object as it was last seen.
+        """
+        self._accesses.vanished(declared)
+
+    def seen(self, kind: Kind, stored: CustomObject) -> bool:
+        """Take the ledger from a status that another hand wrote: a person, a restore, an operator beside this one.
+
+        Returns:
+            Whether one did, so that the object is worth a look.
+        """
+        return self._findings.seen(kind, stored)

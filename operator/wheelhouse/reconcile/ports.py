@@ -4,19 +4,20 @@ All methods raise only errors of wheelhouse.errors; an absent thing is None.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
-from wheelhouse.domain.iam import Identity, Policy, WorkloadIdentity
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.iam import Identity, Policy
 from wheelhouse.domain.keys import Key
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
-from wheelhouse.domain.pip import MintedToken, Token
 from wheelhouse.domain.project import Project
 from wheelhouse.domain.repository import ObservedRepository, OperationResult, RepositoryPatch, RepositorySettings
 from wheelhouse.domain.secret import SecretManifest, SecretReply
-from wheelhouse.reconcile.options import Options
+from wheelhouse.domain.token import MintedToken, Token
 
 Probe = Callable[[str, Token], Awaitable[int]]  # GET a package page as a tenant: 200, 401, 403 or 404
 
@@ -101,30 +102,33 @@ class Objects(Protocol):
     async def definition_deleting(self, kind: Kind) -> bool:
         """Whether the kind's CustomResourceDefinition is being deleted (or is gone)."""
 
+    async def access_uids(self) -> Mapping[str, ObjectKey]:
+        """All RepositoryAccesses by their uids, from a fresh list."""
+
 
 class Cache(Protocol):
     """What the watches have seen; answers without a request."""
 
-    def repository(self, key: ObjectKey) -> CustomObject | None:
+    def repository(self, key: ObjectKey) -> Declared[DeclaredRepository] | None:
         """A PythonRepository."""
 
-    def access(self, key: ObjectKey) -> CustomObject | None:
+    def access(self, key: ObjectKey) -> Declared[DesiredAccess] | None:
         """A RepositoryAccess."""
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace."""
 
-    def accesses_of(self, repository: ObjectKey) -> Collection[CustomObject]:
+    def account(self, identity: Identity) -> bool | None:
+        """Whether a ServiceAccount exists; None before the first complete list."""
+
+    def accesses_of(self, repository: ObjectKey) -> Collection[Declared[DesiredAccess]]:
         """The accesses whose repositoryRef names this PythonRepository."""
 
-    def accesses_on(self, full_name: str) -> Collection[CustomObject]:
-        """The accesses whose ledger (`status.repository`) names this Google repository."""
+    def accesses_on(self, name: RepositoryName) -> Collection[Declared[DesiredAccess]]:
+        """The accesses whose status names this Google repository."""
 
-    def repositories_on(self, full_name: str, digest: str = "") -> Collection[CustomObject]:
-        """The PythonRepositories whose status names this Google repository, or whose digest its labels have."""
-
-    def access_uids(self) -> Collection[str]:
-        """The uids of all accesses."""
+    def repositories_on(self, name: RepositoryName, digest: str = "") -> Collection[Declared[DeclaredRepository]]:
+        """The PythonRepositories that mean or record this Google repository, or whose digest its labels have."""
 
     def store(self, kind: Kind, stored: CustomObject) -> None:
         """Take the reply of an own write, unless something newer is known."""
@@ -139,21 +143,8 @@ class Queue(Protocol):
     def add_after(self, key: Key, seconds: float) -> None:
         """Look at this after that time, or earlier when something asks for it."""
 
+    def add_soon(self, key: Key, least: float, most: float) -> None:
+        """Look at this once no more company came for `least` seconds, after `most` seconds in any case."""
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """The ports bundled; `now` is the clock (UTC), `jitter` a random number in [-1, 1]."""
-
-    repositories: Repositories
-    projects: Projects
-    policies: Policies
-    tokens: Tokens
-    probe: Probe
-    secrets: Secrets
-    objects: Objects
-    cache: Cache
-    queue: Queue
-    workload: WorkloadIdentity
-    options: Options
-    now: Callable[[], datetime]
-    jitter: Callable[[], float]
+    def add_resync(self, key: Key) -> None:
+        """Look at this when nothing that changed waits."""

@@ -1,21 +1,28 @@
-"""An access: decides what is wanted, wakes the policy and Secret units, and reports what they found."""
+"""An access: decides what is wanted, wakes the policy and secret units, and reports what they found."""
 
-import contextlib
-from dataclasses import replace
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
-from wheelhouse.domain.iam import GrantState
-from wheelhouse.domain.keys import PolicyKey, SecretKey
+from wheelhouse.desired.access import desired_grants
+from wheelhouse.desired.declared import Declared
+from wheelhouse.domain.access import DesiredAccess, SubjectKind
+from wheelhouse.domain.findings import Check, failed
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import CustomObject, Kind
-from wheelhouse.domain.outcome import AccessOutcome, Check, SecretRecord, Truth, failed, passed, pending
-from wheelhouse.domain.reasons import Reason
-from wheelhouse.errors import Invalid
+from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
+from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import hold, let_go
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.interests import NamespaceTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claim, Claims
 from wheelhouse.reconcile.policy.unit import PolicyUnit
-from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.secret.unit import Absence, SecretUnit
+from wheelhouse.reconcile.secret.unit import SecretUnit
+from wheelhouse.reconcile.world import World
+from wheelhouse.status.conditions import by_type, moment
 
 KIND = Kind.ACCESS
 
@@ -23,121 +30,176 @@ KIND = Kind.ACCESS
 class AccessUnit:
     """Reconciles RepositoryAccesses, one at a time per object."""
 
-    def __init__(self, world: World, ledger: Ledger, claims: Claims, policies: PolicyUnit, secrets: SecretUnit) -> None:
+    def __init__(
+        self,
+        world: World,
+        findings: Findings,
+        ledger: Ledger,
+        claims: Claims,
+        policies: PolicyUnit,
+        secrets: SecretUnit,
+        debts: Debts,
+    ) -> None:
         self._world = world
+        self._findings = findings
         self._ledger = ledger
         self._claims = claims
         self._policies = policies
         self._secrets = secrets
+        self._debts = debts
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Decide, wake who has work, report.
+        """Decide, wake the units that have work, report.
 
         Returns:
-            Seconds until progress is due to be written; None when only a change can matter.
+            Seconds until time alone changes something; None when only a change can matter.
 
         Raises:
-            WheelhouseError: Conflict or Unavailable, for the queue to come back.
+            WheelhouseError: for the queue to come back.
         """
-        stored = self._world.cache.access(key)
-        if stored is None:
+        declared = self._world.cache.access(key)
+        if declared is None:
+            self._world.interests.drop(AccessKey(key))
             self._ledger.forget(KIND, key)
-            self._secrets.forget(key)
             return None
-        if stored.deleting:
-            return await self._release(stored)
-        try:
-            self._claims.of(stored)
-        except Invalid as error:
-            self._ledger.note_access(stored, resolved=failed(error.reason, error.message))
-            return await self._ledger.report(KIND, key)
-        held = await hold(self._world, KIND, stored)
-        if held is None:
-            return None
-        self._decide(held, self._claims.of(held))
-        self._wake(held)
-        return await self._ledger.report(KIND, key)
+        if declared.stored.deleting:
+            return await self._release(declared)
+        claim = self._claims.of(declared)
+        self._world.interests.follow(AccessKey(key), _topics(declared))
+        if declared.current is not None and not declared.stored.finalized:
+            held = await hold(self._world, KIND, declared.stored)
+            declared = self._world.cache.access(key) if held is not None else None
+            if declared is None:
+                return None
+            claim = self._claims.of(declared)
+        self._decide(declared, claim)
+        self._wake(declared, claim)
+        progress = await self._ledger.report(KIND, key)
+        return min((seconds for seconds in (progress, claim.again) if seconds is not None), default=None)
 
-    def _decide(self, stored: CustomObject, claim: Claim) -> None:
-        outcome = self._ledger.access(stored)
-        name = claim.name
-        if name is not None and not outcome.grants:
-            outcome = replace(outcome, repository=name.full)
-        wish = self._secrets.wish(stored)
-        secret = outcome.secret
-        if (
-            secret is None
-            and claim.access.secret is not None
-            and wish not in {Absence.NOT_WANTED, Absence.NOT_OPTED_IN}
-        ):
-            # In the ledger already with the first record, long before the first apply.
-            secret = SecretRecord(claim.access.secret.name, (stored.key.namespace,))
-        self._ledger.note_access(
+    def vanished(self, declared: Declared[Any]) -> None:
+        """An object is gone without a release: what its ledger holds is a debt, which the units pay."""
+        stored, access = declared.stored, declared.wish
+        if not stored.finalized or not (access is None or isinstance(access, DesiredAccess)):
+            return
+        found, distribution = self._findings.grants(stored), self._findings.distribution(stored)
+        owned = tuple(record.grant for record in self._claims.ledger(declared) if record.state.owned)
+        if found.repository is not None and owned:
+            self._debts.owe(GrantDebt(stored.key, stored.uid, found.repository, found.create_time, owned))
+            self._world.queue.add(PolicyKey(found.repository))
+        for namespace in distribution.namespaces if distribution.name else ():
+            self._debts.owe(SecretDebt(stored.key, stored.uid, namespace, distribution.name))
+            self._world.queue.add(SecretKey(stored.key, namespace))
+        self._ledger.forget(KIND, stored.key)
+
+    def _decide(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
+        stored = declared.stored
+        before = self._findings.access(stored)
+        unreadable = (before.unreadable_since or self._unreadable(stored)) if declared.invalid is not None else None
+        granting = self._policies.claimant(declared, claim).digest
+        self._findings.note_access(
             stored,
-            repository=outcome.repository,
-            resolved=claim.consent.check,
-            granted=_granted(outcome, claim),
-            distributed=_distributed(outcome, claim, wish),
-            verified=_verified(outcome, claim),
-            secret=secret,
+            generation=stored.generation,
+            resolved=claim.consent.check or before.resolved,
+            granted=_refusal(declared, claim),
+            advice=self._advice(declared),
+            granting=granting,
+            distributing=self._secrets.digest(declared, claim),
+            secret=self._secret(declared, claim),
+            waits=self._waits(declared),
+            unreadable_since=unreadable,
+            handled_request=stored.requested,
         )
+        if stored.requested != before.handled_request and before.generation is not None:
+            self._secrets.request(declared, claim)
 
-    def _wake(self, stored: CustomObject) -> None:
-        for name in self._policy_names(stored):
-            if self._policies.stale(stored, name):
-                self._world.queue.add(PolicyKey(name))
-        if self._secrets.stale(stored):
-            self._world.queue.add(SecretKey(stored.key, stored.key.namespace))
+    def _unreadable(self, stored: CustomObject) -> datetime:
+        """Since when the spec does not parse: what status says, so that a restart does not start the time anew."""
+        now, row = self._world.now(), by_type(stored.status).get(ConditionType.RESOLVED_REFS, {})
+        since = moment(row.get("lastTransitionTime")) if row.get("reason") == Reason.INVALID_ARGUMENT else None
+        return min(since, now) if since is not None else now
 
-    def _policy_names(self, stored: CustomObject) -> set[RepositoryName]:
+    def _waits(self, declared: Declared[DesiredAccess]) -> bool:
+        """Whether suspend keeps the spec from being carried out."""
+        access = declared.current
+        if access is None or not access.suspend:
+            return False
+        wanted, _ = desired_grants(access, self._world.workload)
+        held = {record.grant.identity for record in self._claims.ledger(declared)}
+        secret = access.secret.name if access.secret is not None else ""
+        same = {grant.identity for grant in wanted} == held
+        return not same or secret != self._findings.distribution(declared.stored).name
+
+    def _advice(self, declared: Declared[DesiredAccess]) -> str:
+        """The ServiceAccounts that do not exist: their grants are made all the same, and wait for them."""
+        missing = sorted({str(each) for each in _accounts(declared) if self._world.cache.account(each) is False})
+        if not missing:
+            return ""
+        return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet: create it, or correct the name."
+
+    def _secret(self, declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
+        """What keeps a Secret from being asked for."""
+        access = claim.access
+        if access is None or access.secret is None:
+            return None
+        namespace = self._claims.namespace(access.key.namespace)
+        if namespace is None or not namespace.opted_in:
+            message = f"Namespace {access.key.namespace} has not opted in: its administrator sets the label"
+            return failed(Reason.NOT_OPTED_IN, f"{message} {OPT_IN_LABEL}={OPT_IN_VALUE}.")
+        return None
+
+    def _wake(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
+        for name in self._names(declared.stored, claim):
+            if self._policies.stale(declared, name, claim):
+                self._policies.wake(name, withdraws=not claim.wanted)
+        for namespace in self._secrets.targets(declared, claim):
+            if self._secrets.stale(declared, claim, namespace):
+                self._world.queue.add(SecretKey(declared.stored.key, namespace))
+
+    def _names(self, stored: CustomObject, claim: Claim | None) -> set[RepositoryName]:
         """The policies that this access concerns: what it points at now, and what its ledger names."""
-        outcome = self._ledger.access(stored)
-        names = {RepositoryName.parse(outcome.repository or "")}
-        with contextlib.suppress(Invalid):
-            names.add(self._claims.of(stored).name)
+        found = self._findings.grants(stored)
+        names = {found.repository if found.grants else None, claim.name if claim is not None else None}
         return {name for name in names if name is not None}
 
-    async def _release(self, stored: CustomObject) -> float | None:
+    async def _release(self, declared: Declared[DesiredAccess]) -> float | None:
         """Let go once no grant and no Secret of it is left."""
+        stored = declared.stored
+        key = stored.key
         if not stored.finalized:
-            self._ledger.forget(KIND, stored.key)
-            self._secrets.forget(stored.key)
             return None
-        outcome = self._ledger.access(stored)
-        owned = any(record.state.owned for record in outcome.grants)
-        if (owned and RepositoryName.parse(outcome.repository or "") is not None) or outcome.secret is not None:
-            self._wake(stored)
-            return await self._ledger.report(KIND, stored.key)
+        claim = self._claims.of(declared)
+        owned = any(record.state.owned for record in self._claims.ledger(declared))
+        distribution = self._findings.distribution(stored)
+        if owned or distribution.name:
+            self._wake(declared, claim)
+            return await self._ledger.report(KIND, key)
+        self._debts.released(stored.uid)
         await let_go(self._world, KIND, stored)
-        self._ledger.forget(KIND, stored.key)
-        self._secrets.forget(stored.key)
         return None
 
 
-def _granted(outcome: AccessOutcome, claim: Claim) -> Check:
-    if claim.complaint is not None:
-        return failed(claim.complaint.reason, claim.complaint.message)
-    held = {r.grant.identity for r in outcome.grants if r.state in {GrantState.GRANTED, GrantState.EXISTING}}
-    if claim.consent.permitted and all(grant.identity in held for grant in claim.wanted):
-        return passed(Reason.GRANTED) if outcome.granted.reason is Reason.PENDING else outcome.granted
-    if outcome.granted.truth is Truth.TRUE or not claim.consent.permitted:
-        return pending("Waiting for the repository's IAM policy.")
-    return outcome.granted
+def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
+    """What keeps a grant from being had, whatever the policy is."""
+    if claim.invalid is None or declared.invalid is not None:
+        return None
+    return failed(claim.invalid.reason, claim.invalid.message)
 
 
-def _distributed(outcome: AccessOutcome, claim: Claim, wish: object) -> Check:
-    if claim.access.secret is None:
-        return passed(Reason.NOT_REQUESTED)
-    if outcome.distributed.reason is Reason.NOT_REQUESTED or wish is Absence.NOT_WANTED:
-        return pending("Waiting for the grant.")
-    if outcome.distributed.reason is Reason.NOT_OPTED_IN and wish is not Absence.NOT_OPTED_IN:
-        return pending("Waiting for the Secret.")
-    return outcome.distributed
+def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:
+    yield NamespaceTopic(declared.stored.key.namespace)
+    if declared.wish is not None:
+        yield declared.wish.repository
+        yield from _accounts(declared)
 
 
-def _verified(outcome: AccessOutcome, claim: Claim) -> Check:
-    if claim.access.secret is None:
-        return Check(Truth.UNKNOWN, Reason.NOT_APPLICABLE)
-    if outcome.verified.reason is Reason.NOT_APPLICABLE or not claim.consent.permitted:
-        return pending("Waiting for the Secret.")
-    return outcome.verified
+def _accounts(declared: Declared[DesiredAccess]) -> Iterator[Identity]:
+    """The ServiceAccounts that the access names."""
+    access = declared.wish
+    if access is None:
+        return
+    for subject in access.subjects:
+        if subject.kind is SubjectKind.SERVICE_ACCOUNT:
+            yield Identity(access.key.namespace, subject.name)
+    if access.secret is not None:
+        yield access.secret.identity

@@ -1,94 +1,213 @@
-"""What each access may want now, computed from the cache alone: every unit asks here, so all decide alike."""
+"""What each access may want now, computed from what is known without a request: every unit asks here."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from wheelhouse.desired import desired_access, desired_grants
+from wheelhouse.desired.access import desired_grants
+from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.iam import Grant, Role
+from wheelhouse.domain.findings import GrantFindings, failed
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Role
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
-from wheelhouse.domain.objects import CustomObject, Namespace
+from wheelhouse.domain.objects import Namespace
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
-from wheelhouse.plan.consent import Consent, RepositoryView, consent
-from wheelhouse.plan.policy import Claimant
-from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.ports import World
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.plan.consent import ABSENCE, Asker, Consent, Permission, RepositoryView, consent
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.policy.moving import Moving
 from wheelhouse.reconcile.repository.views import view
+from wheelhouse.reconcile.world import World
 
-_READ_ONLY = frozenset({Mode.REMOTE, Mode.VIRTUAL})
+READ_ONLY = frozenset({Mode.REMOTE, Mode.VIRTUAL})
 """Nothing can be uploaded to these (https://cloud.google.com/artifact-registry/docs/repositories#mode)."""
+
+UNREADABLE = timedelta(hours=24)
+"""How long an access that does not parse keeps what it has."""
+
+_ROLES = {role.iam: role for role in Role}
+_RESTS = failed(Reason.SUSPENDED, "spec.suspend is true: nothing is granted and no Secret is made until it is removed.")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One access judged: `wanted` is empty where consent lacks; `complaint` names a subject that cannot be had."""
+    """One access judged.
 
-    access: DesiredAccess
+    Attributes:
+        access: what it asks for, or asked for when its spec was last valid; None when nothing can be read of it.
+        wanted: the grants that it shall have; empty where it may have none.
+        invalid: why a part of it, or all of it, cannot be had.
+        role: the role that its Secret is made for.
+        again: seconds until time alone changes the judgement; None when only a change does.
+    """
+
+    access: DesiredAccess | None
     consent: Consent
     repository: RepositoryView | None
     wanted: tuple[Grant, ...]
-    complaint: Invalid | None
+    invalid: Invalid | None
+    role: Role
+    again: float | None = None
 
     @property
     def name(self) -> RepositoryName | None:
         """The Google repository that the access points at now."""
-        return self.repository.name if self.repository and self.consent.permitted else None
+        allowed = self.repository is not None and self.consent.permission is not Permission.WITHDRAW
+        return self.repository.name if self.repository is not None and allowed else None
+
+    @property
+    def may_add(self) -> bool:
+        """Whether new grants may be made."""
+        return self.consent.permission is Permission.GIVE
 
 
 class Claims:
-    """Judges accesses from what the cache holds."""
+    """Judges accesses.
 
-    def __init__(self, world: World, ledger: Ledger) -> None:
+    Args:
+        world: the ports.
+        findings: what the units found; only read here.
+    """
+
+    def __init__(self, world: World, findings: Findings) -> None:
         self._world = world
-        self._ledger = ledger
+        self._findings = findings
+        self._moving = Moving(world, findings)
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace that is there to stay."""
         namespace = self._world.cache.namespace(name)
         return None if namespace is None or namespace.deleting else namespace
 
-    def of(self, stored: CustomObject) -> Claim:
-        """Judge one access.
+    def of(self, declared: Declared[DesiredAccess]) -> Claim:
+        """Judge one access."""
+        stored, access = declared.stored, declared.wish
+        ledger = self.ledger(declared)
+        held = tuple(record.grant for record in ledger if record.state is not GrantState.REJECTED)
+        if access is None:
+            return Claim(None, Consent(Permission.KEEP), None, held, declared.invalid, Role.READER)
+        repository = view(self._world, self._findings, access.repository)
+        gone = self._world.absences.seconds(access.repository) if repository is None else 0.0
+        frozen = declared.current is None or access.suspend
+        roles = _roles(held) if frozen and held else frozenset({access.role})
+        asker = Asker(access, self.namespace(stored.key.namespace), roles, bool(held) or self._has_secret(declared))
+        judged = consent(asker, repository, gone)
+        again = ABSENCE - gone if repository is None and judged.permission is Permission.KEEP else None
+        grants, invalid = desired_grants(access, self._world.workload)
+        role = access.role
+        if declared.current is None or access.suspend:
+            judged, again = self._frozen(declared, judged, again)
+            grants, invalid = held, declared.invalid
+            role = max(_roles(held), default=access.role, key=list(Role).index)
+        elif access.role is Role.WRITER and repository is not None and repository.mode in READ_ONLY:
+            withdrawn = judged.permission is Permission.WITHDRAW
+            grants, invalid = (), None if withdrawn else _not_writable(access, repository.mode)
+        else:
+            grants = (*grants, *self._moving.outgoing(declared, ledger, grants))
+        if judged.permission is Permission.GIVE and not stored.finalized:
+            # Without the finalizer nothing would withdraw a new grant again.
+            judged = Consent(Permission.KEEP, judged.check)
+        keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
+        return Claim(access, judged, repository, grants if keeps else (), invalid, role, again)
 
-        Raises:
-            Invalid: its spec does not parse.
-        """
-        access = desired_access(stored)
-        repository = view(self._world, access.repository)
-        holds = any(record.state.owned for record in self._ledger.access(stored).grants)
-        judged = consent(access, self.namespace(access.key.namespace), repository, holds=holds)
-        grants, complaint = desired_grants(access, self._world.workload)
-        if judged.permitted and access.role is Role.WRITER and repository and repository.mode in _READ_ONLY:
-            grants, complaint = (), _not_writable(access, repository.mode)
-        # Without the finalizer nothing would withdraw the grant again.
-        wanted = grants if judged.permitted and stored.finalized and not stored.deleting else ()
-        return Claim(access, judged, repository, wanted, complaint)
-
-    def claimant(self, stored: CustomObject, name: RepositoryName) -> Claimant:
-        """One access as the policy of `name` sees it.
-
-        A living object that does not parse keeps what it has: nothing can be said of what it wants.
-        """
-        outcome = self._ledger.access(stored)
-        ledger = outcome.grants if outcome.repository == name.full else ()
-        try:
-            claim = self.of(stored)
-        except Invalid:
-            wanted = () if stored.deleting else tuple(record.grant for record in ledger)
-            return Claimant(stored.key, wanted, may_add=False, ledger=ledger)
+    def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
+        """One access as the policy of `name` sees it."""
+        claim = claim or self.of(declared)
+        found = self._findings.grants(declared.stored)
+        ledger = self.ledger(declared) if found.repository == name else ()
         # The ledger names one repository: what is left on another one is withdrawn there first.
-        elsewhere = outcome.repository not in (None, name.full) and bool(outcome.grants)
-        here = claim.name == name and not elsewhere
-        return Claimant(stored.key, claim.wanted if here else (), claim.consent.may_add and here, ledger)
+        elsewhere = found.repository not in (None, name) and bool(found.grants)
+        kept = claim.name is None and claim.consent.permission is Permission.KEEP and found.repository == name
+        here = (claim.name == name and not elsewhere) or kept
+        return Claimant(
+            access=declared.stored.key,
+            wanted=claim.wanted if here else (),
+            may_add=claim.may_add and here and not kept,
+            ledger=ledger,
+            create_time=found.create_time if ledger else None,
+            created=declared.stored.created,
+            adopts=claim.access is not None and claim.access.adopts and _own(claim.access),
+            repository=claim.access.repository if claim.access is not None else None,
+            uid=declared.stored.uid,
+            entries=found.grants,
+            why=_why(declared, claim),
+        )
 
     def claimants(self, name: RepositoryName) -> list[Claimant]:
-        """Every access that points at this repository, or whose ledger does, in a stable order."""
+        """Every access that points at this repository, or whose ledger does, the oldest first."""
         cache = self._world.cache
-        found = {stored.key: stored for stored in cache.accesses_on(name.full)}
-        for repository in cache.repositories_on(name.full):
-            found |= {stored.key: stored for stored in cache.accesses_of(repository.key)}
-        return [self.claimant(found[key], name) for key in sorted(found)]
+        found = {declared.stored.key: declared for declared in cache.accesses_on(name)}
+        for repository in cache.repositories_on(name):
+            found |= {each.stored.key: each for each in cache.accesses_of(repository.stored.key)}
+        claimants = [self.claimant(declared, name) for declared in found.values()]
+        return sorted(claimants, key=lambda claimant: claimant.rank)
+
+    def _frozen(
+        self, declared: Declared[DesiredAccess], judged: Consent, again: float | None
+    ) -> tuple[Consent, float | None]:
+        """A suspended access, or one that does not parse, keeps what it has while its repository consents to that."""
+        if judged.permission is Permission.WITHDRAW:
+            return judged, again
+        if declared.invalid is None:
+            has = bool(self.ledger(declared)) or self._has_secret(declared)
+            return Consent(Permission.KEEP, judged.check if has else _RESTS), again
+        since = self._findings.access(declared.stored).unreadable_since
+        left = UNREADABLE if since is None else since + UNREADABLE - self._world.now()
+        check = failed(declared.invalid.reason, declared.invalid.message)
+        if left <= timedelta():
+            return Consent(Permission.WITHDRAW, check), None
+        seconds = min(left, UNREADABLE).total_seconds()
+        return Consent(Permission.KEEP, check), seconds if again is None else min(again, seconds)
+
+    def ledger(self, declared: Declared[DesiredAccess]) -> tuple[GrantRecord, ...]:
+        """The ledger, without entries that this access cannot have made: others may have written them."""
+        found = self._findings.grants(declared.stored)
+        return tuple(record for record in found.grants if self._plausible(declared, found, record))
+
+    def _plausible(self, declared: Declared[DesiredAccess], found: GrantFindings, record: GrantRecord) -> bool:
+        if record.grant.role not in _ROLES or found.repository is None:
+            return False
+        key = declared.stored.key
+        if self._own_member(key.namespace, record.grant.member):
+            return True
+        access = declared.wish
+        if access is None or access.repository.namespace != key.namespace:
+            return False
+        keepers = [
+            each.stored.key.namespace
+            for each in self._world.cache.repositories_on(found.repository)
+            if self._findings.repository(each.stored).name == found.repository
+        ]
+        return all(namespace == key.namespace for namespace in keepers)
+
+    def _own_member(self, namespace: str, member: str) -> bool:
+        """Whether a member is a ServiceAccount of this namespace, in this cluster's pool or one that it moves from."""
+        _, pool, subject = member.partition("/subject/")
+        if not pool or not member.startswith("principal://iam.googleapis.com/projects/"):
+            return False
+        return subject.startswith((f"ns/{namespace}/sa/", f"system:serviceaccount:{namespace}:"))
+
+    def _has_secret(self, declared: Declared[DesiredAccess]) -> bool:
+        return bool(self._findings.distribution(declared.stored).name)
+
+
+def _own(access: DesiredAccess) -> bool:
+    """Whether the repository is in the access's own namespace."""
+    return access.repository.namespace == access.key.namespace
+
+
+def _why(declared: Declared[DesiredAccess], claim: Claim) -> str:
+    """Why what the access no longer wants is withdrawn, for the log."""
+    if declared.stored.deleting:
+        return "the access is deleted"
+    if claim.consent.permission is Permission.WITHDRAW and claim.consent.check is not None:
+        return f"the access may not have it: {claim.consent.check.reason}"
+    return "the access no longer asks for it"
+
+
+def _roles(held: tuple[Grant, ...]) -> frozenset[Role]:
+    return frozenset(_ROLES[grant.role] for grant in held)
 
 
 def _not_writable(access: DesiredAccess, mode: Mode) -> Invalid:

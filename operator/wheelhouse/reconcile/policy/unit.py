@@ -1,225 +1,158 @@
 """A repository's IAM policy: all its accesses in one read-modify-write, the ledger first, the etag always."""
 
-import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 
-from wheelhouse.domain.iam import MEMBER_LIMIT, Grant, GrantRecord, GrantState
-from wheelhouse.domain.keys import AccessKey
-from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import CustomObject, Kind
-from wheelhouse.domain.outcome import AccessSummary, Check, failed, passed, pending
-from wheelhouse.domain.reasons import Reason
-from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable
-from wheelhouse.plan.policy import Claimant, Ledgers, Pair, PolicyPlan, plan_policy
+from wheelhouse.desired.declared import Declared
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.keys import PolicyKey, RepositoryKey
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.reconcile.debts import Debts
+from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.policy.claims import Claims
-from wheelhouse.reconcile.ports import World
-from wheelhouse.status.access import read_access
-
-REJECTION_LASTS = timedelta(minutes=10)
-"""How long a member that IAM rejected is left out before it is tried again."""
+from wheelhouse.reconcile.policy.checks import granted
+from wheelhouse.reconcile.policy.claims import Claim, Claims
+from wheelhouse.reconcile.policy.memory import Memory
+from wheelhouse.reconcile.policy.notes import Notes
+from wheelhouse.reconcile.policy.transaction import Outcome, Transactions
+from wheelhouse.reconcile.world import World
 
 VANISHED_DELAY = 30.0
 REFUSED_DELAY = 60.0
+"""Seconds until a refusal, or an access that cannot be recorded, is looked at again."""
+AGAIN = 0.5
+"""Seconds until an access is looked at again that changed while it was recorded; twice as long after each failure."""
 
 
 class PolicyUnit:
-    """Reconciles IAM policies, one at a time per repository."""
+    """Reconciles IAM policies, one at a time per repository.
 
-    def __init__(self, world: World, ledger: Ledger, claims: Claims) -> None:
+    Args:
+        world: the ports.
+        findings: where the ledgers are; this unit writes the GrantFindings.
+        ledger: writes them into status.
+        claims: what each access may want.
+        debts: what accesses left behind that disappeared without a release.
+    """
+
+    def __init__(self, world: World, findings: Findings, ledger: Ledger, claims: Claims, debts: Debts) -> None:
         self._world = world
-        self._ledger = ledger
+        self._findings = findings
         self._claims = claims
-        self._seen: dict[RepositoryName, dict[ObjectKey, Claimant]] = {}
-        self._rejected: dict[RepositoryName, dict[Pair, tuple[str, datetime]]] = {}
-        self._due: dict[RepositoryName, datetime] = {}
+        self._debts = debts
+        self._transactions = Transactions(world, findings, ledger, claims, debts)
+        self._notes = Notes(world, findings, ledger, debts)
+        self._memories: dict[RepositoryName, Memory] = {}
 
-    def stale(self, stored: CustomObject, name: RepositoryName) -> bool:
-        """Whether this access's claim or ledger differs from what the last pass of `name` left."""
-        claimant = self._claims.claimant(stored, name)
-        if not _concerned(claimant):
-            return stored.key in self._seen.get(name, {})
-        return claimant != self._seen.get(name, {}).get(stored.key)
+    def claimant(self, declared: Declared[DesiredAccess], claim: Claim) -> Claimant:
+        """What an access asks for now: of the policy that it points at, else of the one that its ledger names."""
+        name = claim.name or self._findings.grants(declared.stored).repository
+        if name is None:
+            return Claimant(declared.stored.key, (), may_add=False, ledger=(), uid=declared.stored.uid)
+        return self._claims.claimant(declared, name, claim)
+
+    def stale(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim) -> bool:
+        """Whether this access's claim or ledger differs from what the last pass of `name` saw."""
+        claimant = self._claims.claimant(declared, name, claim)
+        memory = self._memories.get(name)
+        if memory is None:
+            return claimant.concerned
+        if memory.creation != self._transactions.observer.creation(name):
+            return True
+        return not memory.knows(claimant)
+
+    def wake(self, name: RepositoryName, *, withdraws: bool) -> None:
+        """Look at a policy soon: it waits for company for at most two seconds.
+
+        Args:
+            name: the repository.
+            withdraws: whether something is taken away, which waits less.
+        """
+        if withdraws:
+            self._world.queue.add_soon(PolicyKey(name), 0.1, 1.0)
+        else:
+            self._world.queue.add_soon(PolicyKey(name), 0.2, 2.0)
 
     async def reconcile(self, name: RepositoryName) -> float | None:
         """Make one policy as all accesses say.
 
         Returns:
-            Seconds until the next look for drift; None when nobody claims anything here.
+            Seconds until the next look; None when there are no claims here.
 
         Raises:
             WheelhouseError: Conflict or Unavailable, for the queue to come back.
         """
-        claimants = self._claimants(name)
-        if not claimants:
-            self.forget(name)
+        claimants, debts = self._concerned(name), self._debts.grants(name)
+        if not claimants and not debts:
+            self._memories.pop(name, None)
             return None
-        now = self._world.now()
-        if self._seen.get(name) == {claimant.access: claimant for claimant in claimants} and now < self._due.get(
-            name, now
-        ):
-            return (self._due[name] - now).total_seconds()  # The pass before saw all of this already.
+        memory = self._memories.setdefault(name, Memory())
+        memory.creation, before = self._transactions.observer.creation(name), memory.creation
+        left = memory.due - self._world.elapsed()
+        if left > 0 and not debts and memory.creation == before and memory.equals(claimants):
+            return left  # The pass before saw all of this already.
+        memory.due = self._world.elapsed()
         try:
-            plan = await self._settle(name)
+            outcome = await self._transactions.run(name, memory)
         except Unavailable as error:
-            for claimant in claimants:
-                self._outage(claimant.access, error)
+            self._notes.outage(self._concerned(name), error)
+            self._failed(name, memory, claimants)
             raise
         except (Invalid, Refused) as error:
-            for claimant in claimants:
-                self._note(claimant.access, failed(error.reason, error.message))
+            await self._notes.unreadable(name, self._concerned(name), error)
+            self._failed(name, memory, claimants)
             return REFUSED_DELAY
-        if plan is None:
-            self.forget(name)
-            for claimant in claimants:
-                self._note(claimant.access, pending(f"{name} is not there (any more): waiting for it."), ())
+        if outcome is None:
+            self._gone(name)
             return VANISHED_DELAY
-        self._due[name] = self._world.now() + self._world.options.drift_interval * (1 + 0.2 * self._world.jitter())
-        return (self._due[name] - self._world.now()).total_seconds()
+        return await self._finish(name, memory, outcome)
 
-    def forget(self, name: RepositoryName) -> None:
-        """The policy is another one than was seen: the repository is new, or gone."""
-        self._seen.pop(name, None)
-        self._rejected.pop(name, None)
-        self._due.pop(name, None)
+    def _concerned(self, name: RepositoryName) -> list[Claimant]:
+        return [claimant for claimant in self._claims.claimants(name) if claimant.concerned]
 
-    def _claimants(self, name: RepositoryName) -> list[Claimant]:
-        return [claimant for claimant in self._claims.claimants(name) if _concerned(claimant)]
+    async def _finish(self, name: RepositoryName, memory: Memory, outcome: Outcome) -> float:
+        """Note what the pass found for each access, and when the next one is due."""
+        memory.seen = {}
+        for claimant, after in zip(outcome.claimants, outcome.afterwards, strict=True):
+            check = granted(claimant, outcome, name)
+            self._notes.found(claimant, check)
+            if after.concerned and claimant.access not in outcome.late:
+                memory.saw(after, settled=check.ok)
+        await self._notes.count(name, outcome)
+        if outcome.recorded.down is not None:
+            raise outcome.recorded.down
+        if outcome.refusal is not None:
+            return REFUSED_DELAY
+        if outcome.recorded.rest or outcome.late:
+            return 0.0
+        if outcome.recorded.failed or self._debts.grants(name):
+            again = (_again(error, memory.failures[key]) for key, error in outcome.recorded.failed.items())
+            return min(again, default=REFUSED_DELAY)
+        delay = self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
+        memory.due = self._world.elapsed() + delay
+        return delay
 
-    async def _settle(self, name: RepositoryName) -> PolicyPlan | None:
-        """Set the policy; where IAM rejects it, find the members that it rejects, so that all others proceed."""
-        try:
-            return await self._attempt(name)
-        except Invalid as error:
-            if error.reason is Reason.POLICY_FULL:
-                raise
-            await self._bisect(name, await self._missing(name), error)
-        return await self._attempt(name)
+    def _failed(self, name: RepositoryName, memory: Memory, claimants: Sequence[Claimant]) -> None:
+        """The queue comes back for what this pass saw: only what has changed since is stale."""
+        before = {claimant.access: claimant for claimant in claimants}
+        memory.seen = {}
+        for claimant in self._concerned(name):
+            if claimant.asks_as(before.get(claimant.access)):
+                memory.saw(claimant, settled=False)
 
-    async def _attempt(self, name: RepositoryName, only: Collection[Pair] | None = None) -> PolicyPlan | None:
-        """One read-modify-write from fresh claims; None when the repository is gone."""
-        observed = await self._world.policies.get(name)
-        if observed is None:
-            return None
-        claimants = self._claimants(name)
-        plan = plan_policy(claimants, observed, self._rejections(name), only)
-        await self._record(name, claimants, plan.before)
-        if plan.policy is not None:
-            try:
-                await self._world.policies.set(name, plan.policy)
-            except Conflict:
-                # Surely not set: what this attempt recorded is nobody's yet, and whoever adds it meanwhile owns it.
-                self._restore(claimants)
-                raise
-        self._summarize(name, claimants, plan.policy.size if plan.policy else observed.size)
-        self._finish(name, claimants, plan)
-        return plan
-
-    async def _missing(self, name: RepositoryName) -> tuple[Grant, ...]:
-        observed = await self._world.policies.get(name)
-        return () if observed is None else plan_policy(self._claimants(name), observed, self._rejections(name)).add
-
-    async def _bisect(self, name: RepositoryName, adds: Sequence[Grant], error: Invalid) -> None:
-        """Note the members that IAM rejects.
-
-        Raises:
-            Invalid: the policy is rejected although nothing is added to it.
-        """
-        if not adds:
-            raise error
-        if len(adds) == 1:
-            self._rejected.setdefault(name, {})[adds[0].identity] = (error.message, self._world.now())
-            return
-        for half in (adds[: len(adds) // 2], adds[len(adds) // 2 :]):
-            try:
-                await self._attempt(name, only={grant.identity for grant in half})
-            except Invalid as again:
-                await self._bisect(name, half, again)
-
-    def _rejections(self, name: RepositoryName) -> dict[Pair, str]:
-        now = self._world.now()
-        lately = self._rejected.get(name, {})
-        return {pair: words for pair, (words, since) in lately.items() if now - since < REJECTION_LASTS}
-
-    async def _record(self, name: RepositoryName, claimants: Sequence[Claimant], before: Ledgers) -> None:
-        """Write the ledgers that gain an entry before the policy gains it: the policy is set by whoever survives."""
-        gaining = []
-        for claimant in claimants:
-            stored = self._world.cache.access(claimant.access)
-            # What counts is what is written, not what is remembered: an earlier write may have met a conflict.
-            if stored is not None and _owned(before[stored.key]) - _owned(_written_grants(stored, name)):
-                self._ledger.note_access(stored, repository=name.full, grants=before[stored.key])
-                gaining.append(stored.key)
-        written = await asyncio.gather(*(self._ledger.record(Kind.ACCESS, key) for key in gaining))
-        if not all(written):
-            raise Conflict("An access was deleted while its grant was being recorded.")
-
-    def _restore(self, claimants: Sequence[Claimant]) -> None:
-        for claimant in claimants:
-            stored = self._world.cache.access(claimant.access)
-            if stored is not None:
-                self._ledger.note_access(stored, grants=claimant.ledger)
-
-    def _finish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
-        self._seen[name] = {c.access: replace(c, ledger=plan.after[c.access]) for c in claimants}
-        for claimant in claimants:
-            grants = plan.after[claimant.access]
-            stored = self._world.cache.access(claimant.access)
-            if stored is None:
-                continue
-            self._ledger.recovered(Kind.ACCESS, stored, "granted")
-            if grants:
-                self._ledger.note_access(stored, repository=name.full)
-            self._note(claimant.access, _granted(claimant, grants, plan.full), grants)
-
-    def _outage(self, key: ObjectKey, error: Unavailable) -> None:
-        stored = self._world.cache.access(key)
-        if stored is not None:
-            self._note(
-                key, self._ledger.outage(Kind.ACCESS, stored, "granted", self._ledger.access(stored).granted, error)
-            )
-
-    def _note(self, key: ObjectKey, check: Check, grants: tuple[GrantRecord, ...] | None = None) -> None:
-        stored = self._world.cache.access(key)
-        if stored is None:
-            return
-        before = self._ledger.access(stored)
-        after = self._ledger.note_access(stored, granted=check, grants=before.grants if grants is None else grants)
-        if after != before or stored.deleting:
-            self._world.queue.add(AccessKey(key))
-
-    def _summarize(self, name: RepositoryName, claimants: Sequence[Claimant], members: int) -> None:
-        """Told with the repository's next write: a count is not worth one of its own."""
-        accesses = sum(1 for claimant in claimants if claimant.wanted)
-        for stored in self._world.cache.repositories_on(name.full):
-            self._ledger.note_repository(stored, access_summary=AccessSummary(accesses, members, MEMBER_LIMIT))
+    def _gone(self, name: RepositoryName) -> None:
+        """The repository is gone: what is remembered of its policy is too."""
+        self._notes.gone(name, self._concerned(name))
+        for keeper in self._world.cache.repositories_on(name):
+            if self._findings.repository(keeper.stored).usable:
+                self._world.queue.add(RepositoryKey(keeper.stored.key))
+        self._memories[name] = memory = Memory(creation=self._transactions.observer.creation(name))
+        for claimant in self._concerned(name):
+            memory.saw(claimant, settled=False)
 
 
-def _written_grants(stored: CustomObject, name: RepositoryName) -> tuple[GrantRecord, ...]:
-    """The ledger of one repository as it stands in the object's status."""
-    written = read_access(stored)
-    return written.grants if written.repository == name.full else ()
-
-
-def _concerned(claimant: Claimant) -> bool:
-    """Whether a claimant has anything to add, keep or withdraw: others cost no request."""
-    return bool(claimant.claims() or claimant.ledger)
-
-
-def _owned(ledger: Collection[GrantRecord]) -> set[Pair]:
-    return {record.grant.identity for record in ledger if record.state.owned}
-
-
-def _granted(claimant: Claimant, grants: Collection[GrantRecord], full: Collection[Pair]) -> Check:
-    rejected = [record for record in grants if record.state is GrantState.REJECTED]
-    if rejected:
-        words = f"{rejected[0].grant.member}: IAM says: {rejected[0].message}"
-        return failed(Reason.MEMBER_REJECTED, f"{words} Correct or remove the subject; it is tried again slowly.")
-    if any(grant.identity in full for grant in claimant.wanted):
-        message = f"The repository's IAM policy is full ({MEMBER_LIMIT} principals): grant groups, or remove accesses."
-        return failed(Reason.POLICY_FULL, message)
-    if len(grants) < len(claimant.wanted):
-        return pending("Waiting for the repository to be Ready.")
-    return passed(Reason.GRANTED)
+def _again(error: WheelhouseError, failures: int) -> float:
+    """Seconds until an access that could not be recorded is tried again."""
+    slow = not isinstance(error, Conflict | Unavailable)
+    return REFUSED_DELAY if slow else min(REFUSED_DELAY, AGAIN * 2.0 ** min(failures, 16))

@@ -1,4 +1,4 @@
-"""Long-running operations: recorded in status before they are waited for, polled by name, whoever started them."""
+"""Long-running operations: recorded in status before they are waited for, polled by name, after a restart too."""
 
 from datetime import timedelta
 
@@ -6,8 +6,9 @@ from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.repository import Operation, OperationKind
 from wheelhouse.errors import Invalid, Refused, Unavailable
 from wheelhouse.plan.repository import poll_delay
+from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.ports import World
+from wheelhouse.reconcile.world import World
 
 KIND = Kind.REPOSITORY
 
@@ -15,8 +16,9 @@ KIND = Kind.REPOSITORY
 class Operations:
     """At most one operation per object."""
 
-    def __init__(self, world: World, ledger: Ledger) -> None:
+    def __init__(self, world: World, findings: Findings, ledger: Ledger) -> None:
         self._world = world
+        self._findings = findings
         self._ledger = ledger
 
     async def begin(self, stored: CustomObject, name: str, kind: OperationKind) -> float:
@@ -26,7 +28,7 @@ class Operations:
             Conflict: the object changed since it was read; the operation is found again by what it makes.
         """
         operation = Operation(name, kind, self._world.now())
-        self._ledger.note_repository(stored, operation=operation)
+        self._findings.note_repository(stored, operation=operation)
         await self._ledger.record(KIND, stored.key)
         return poll_delay(timedelta())
 
@@ -36,13 +38,13 @@ class Operations:
         Raises:
             Invalid, Refused, Unavailable: it failed, by its code.
         """
-        operation = self._ledger.repository(stored).operation
+        operation = self._findings.repository(stored).operation
         if operation is None:
             return None
         result = await self._world.repositories.poll(operation.name)
         if result is not None and not result.done:
             return poll_delay(self._world.now() - operation.start_time)
-        self._ledger.note_repository(stored, operation=None)
+        self._findings.note_repository(stored, operation=None)
         if result is not None and result.error_code:
             message = f"{operation.kind} failed: {result.error_message}"
             if result.error_code == "PERMISSION_DENIED":

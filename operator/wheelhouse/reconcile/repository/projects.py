@@ -1,20 +1,18 @@
 """Projects: do they live, is the API on, and may Google's service agent do what a create will ask of it."""
 
-from datetime import datetime, timedelta
-
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.project import Project
 from wheelhouse.domain.repository import DesiredRepository
 from wheelhouse.errors import Refused, WheelhouseError
 from wheelhouse.plan.preflight import Need, advice, needs
-from wheelhouse.reconcile.ports import World
+from wheelhouse.reconcile.world import World
 
-REMEMBERED = timedelta(days=1)
-"""How long a project's number and state are believed."""
-DOUBTED = timedelta(minutes=1)
-"""How long it is believed after a refusal, so that all objects of a project ask once."""
-ENABLING = timedelta(minutes=5)
-"""How long an API that was just enabled may still be refused before it is enabled again."""
+REMEMBERED = 86_400.0
+"""Seconds that a project's number and state are believed."""
+DOUBTED = 60.0
+"""Seconds that it is believed after a refusal, so that all objects of a project ask once."""
+ENABLING = 300.0
+"""Seconds that an API that was just enabled may still be refused before it is enabled again."""
 
 
 class ProjectDesk:
@@ -22,18 +20,18 @@ class ProjectDesk:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._known: dict[str, tuple[Project | None, datetime]] = {}
-        self._enabled: dict[str, datetime] = {}
+        self._known: dict[str, tuple[Project | None, float]] = {}
+        self._enabled: dict[str, float] = {}
         self._advised: dict[str, tuple[int, tuple[str, ...]]] = {}
 
-    async def get(self, project_id: str, age: timedelta = REMEMBERED) -> Project | None:
+    async def get(self, project_id: str, age: float = REMEMBERED) -> Project | None:
         """A project, as it was known at most so long ago; None when it is gone.
 
         Raises:
             Refused: the operator may not look at it.
             Unavailable: Resource Manager does not answer.
         """
-        now = self._world.now()
+        now = self._world.elapsed()
         known = self._known.get(project_id)
         if known is None or now - known[1] >= age:
             known = (await self._world.projects.get(project_id), now)
@@ -59,7 +57,7 @@ class ProjectDesk:
             Refused: the operator may not.
             Unavailable: Service Usage does not answer.
         """
-        now = self._world.now()
+        now = self._world.elapsed()
         if now - self._enabled.get(project_id, now - ENABLING) < ENABLING:
             return
         await self._world.projects.enable(project_id)

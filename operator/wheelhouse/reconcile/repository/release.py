@@ -1,111 +1,196 @@
 """The release of a repository whose object is being deleted: by its policy, and never what is not ours."""
 
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from wheelhouse.desired import deletion_policy, observes
+import structlog
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository, deletion_policy, observes
+from wheelhouse.domain.findings import failed, pending
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind
-from wheelhouse.domain.outcome import Check, RepositoryOutcome, failed, pending
-from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.repository import DeletionPolicy, OperationKind, Ownership
-from wheelhouse.errors import Invalid, Refused, Unavailable
-from wheelhouse.plan.repository import owns, without_ownership
+from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.domain.repository import DeletionPolicy, ObservedRepository, OperationKind, Ownership
+from wheelhouse.errors import Invalid, Refused, Unavailable, WheelhouseError
+from wheelhouse.plan.posture import parting
+from wheelhouse.plan.repository import owns
 from wheelhouse.reconcile.finalizer import let_go
+from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.ports import World
 from wheelhouse.reconcile.repository.operations import Operations
+from wheelhouse.reconcile.repository.past import Past
 from wheelhouse.reconcile.repository.projects import ProjectDesk
 from wheelhouse.reconcile.repository.turns import Turns
+from wheelhouse.reconcile.repository.upstreams import Upstreams
+from wheelhouse.reconcile.repository.views import computed_name
+from wheelhouse.reconcile.world import World
+from wheelhouse.status.conditions import by_type
+
+logger = structlog.get_logger(__name__)
 
 KIND = Kind.REPOSITORY
-CREATION_GRACE = timedelta(seconds=30)
-"""How long a repository may stay unseen after a create whose reply was lost, before its release believes it absent."""
+CREATION_GRACE = 30.0
+"""Seconds that a release waits for a repository to appear whose create had no reply."""
+REFUSAL_PATIENCE = 900.0
+"""Seconds that a refusal may be propagation (IAM takes 2 to 7 minutes and more)."""
 SLOW = 60.0
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Stopwatches of one release, by the uid of its object."""
+
+    uid: str
+    unseen: float | None = None
+    refused: float | None = None
 
 
 class Releases:
     """Releases repositories, one pass at a time."""
 
     def __init__(
-        self, world: World, ledger: Ledger, operations: Operations, turns: Turns, projects: ProjectDesk
+        self,
+        world: World,
+        findings: Findings,
+        ledger: Ledger,
+        operations: Operations,
+        turns: Turns,
+        projects: ProjectDesk,
+        past: Past,
+        upstreams: Upstreams,
     ) -> None:
         self._world = world
+        self._findings = findings
         self._ledger = ledger
         self._operations = operations
         self._turns = turns
         self._projects = projects
-        self._unseen: dict[ObjectKey, datetime] = {}
+        self._past = past
+        self._upstreams = upstreams
+        self._progress: dict[ObjectKey, _Progress] = {}
 
-    async def reconcile(self, stored: CustomObject) -> float | None:
+    async def reconcile(self, declared: Declared[DeclaredRepository]) -> float | None:
         """One pass; the finalizer goes when nothing of ours is left.
 
         Returns:
             Seconds until the next look; None when it is done.
 
         Raises:
-            WheelhouseError: Conflict or Unavailable, for the queue to come back.
+            WheelhouseError: for the queue to come back.
         """
+        stored = declared.stored
         if not stored.finalized:
             self._forget(stored)
             return None
         try:
-            wait = await self._let_go(stored, self._ledger.repository(stored))
+            wait = await self._let_go(declared)
         except (Invalid, Refused) as error:
-            self._ledger.note_repository(stored, synced=failed(error.reason, error.message))
+            self._hold_up(stored, error, error.reason, error.message)
             wait = SLOW
         except Unavailable as error:
-            self._ledger.note_repository(stored, synced=failed(error.reason, f"{error.message} Tried again."))
+            self._hold_up(stored, error, error.reason, f"{error.message} The operator tries again.")
             await self._ledger.report(KIND, stored.key)
             raise
         if wait is not None:
             again = await self._ledger.report(KIND, stored.key)
             return wait if again is None else min(wait, again)
+        name = self._findings.repository(stored).name
         await let_go(self._world, KIND, stored)
         self._forget(stored)
+        if name is not None:
+            self._world.interests.publish(name)
         return None
 
+    def _hold_up(self, stored: CustomObject, _error: WheelhouseError, reason: Reason, message: str) -> None:
+        self._findings.note_repository(
+            stored, generation=stored.generation, synced=failed(reason, message), held_up=message
+        )
+
     def _forget(self, stored: CustomObject) -> None:
-        self._ledger.forget(KIND, stored.key)
         self._turns.use(stored.key)
         self._projects.forget(stored.uid)
+        self._progress.pop(stored.key, None)
 
-    async def _let_go(self, stored: CustomObject, outcome: RepositoryOutcome) -> float | None:
+    def _stopwatch(self, stored: CustomObject) -> _Progress:
+        progress = self._progress.get(stored.key)
+        if progress is None or progress.uid != stored.uid:
+            progress = self._progress[stored.key] = _Progress(stored.uid)
+        return progress
+
+    async def _let_go(self, declared: Declared[DeclaredRepository]) -> float | None:
         """The seconds to come back after, None when nothing of ours is left."""
-        name = RepositoryName.parse(outcome.repository or "")
-        if name is None or observes(stored):
-            return None
-        try:
-            return await self._release(stored, outcome, name)
-        except Refused as error:
-            if await self._projects.gone(name.project):
-                return None
-            message = f"{error.message} If project {name.project} no longer exists, remove the finalizer by hand."
-            raise Refused(message, error.reason) from None
+        for name in self._names(declared):
+            try:
+                wait = await self._release(declared.stored, name)
+            except Refused as error:
+                if await self._projects.gone(name.project):
+                    continue
+                if await self._given_up(declared.stored, name, error):
+                    continue
+                raise
+            if wait is not None:
+                return wait
+        return None
 
-    async def _release(self, stored: CustomObject, outcome: RepositoryOutcome, name: RepositoryName) -> float | None:
+    def _names(self, declared: Declared[DeclaredRepository]) -> Collection[RepositoryName]:
+        """What this object may have made: the repository that it recorded, and the one that it means."""
+        found = (self._findings.repository(declared.stored).name, computed_name(self._world, declared))
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    async def _given_up(self, stored: CustomObject, name: RepositoryName, error: Refused) -> bool:
+        """Whether a refusal has lasted so long that a release which only takes labels off ends without it."""
+        progress = self._stopwatch(stored)
+        if progress.refused is None:
+            progress.refused = self._world.elapsed()
+        if self._world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
+            note = f"{name} keeps this object's labels, since Google refuses to change it: {error.message}"
+            await self._world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
+            logger.warning("Released a repository without its labels", object=str(stored.key), because=error.message)
+            return True
+        message = (
+            f"{error.message} If project {name.project} no longer exists, a cluster administrator removes the "
+            "finalizer wheelhouse.dev/finalizer."
+        )
+        raise Refused(message, error.reason) from None
+
+    async def _orphans(self, stored: CustomObject) -> bool:
+        """Whether the repository is left to itself; deleting a CRD deletes its objects, and is no wish to lose any."""
+        if observes(stored) or deletion_policy(stored) is DeletionPolicy.ORPHAN:
+            return True
+        return await self._world.objects.definition_deleting(KIND)
+
+    async def _release(self, stored: CustomObject, name: RepositoryName) -> float | None:
         waiting = await self._operations.wait(stored)
         if waiting is not None:
             return waiting
         observed = await self._world.repositories.get(name)
         if observed is None:
-            return self._still_coming(stored, outcome.synced)
+            return self._still_coming(stored, name)
         if not owns(Ownership.of(self._world.options.cluster, stored.key), observed):
             return None
-        policy = deletion_policy(stored)
-        # Deleting a CRD deletes every object of it: that is no wish to lose repositories.
-        if policy is DeletionPolicy.ORPHAN or await self._world.objects.definition_deleting(KIND):
-            await self._world.repositories.patch(name, without_ownership(observed))
+        if await self._orphans(stored):
+            await self._part(stored, observed)
             return None
-        if policy is DeletionPolicy.DELETE_IF_EMPTY and not await self._world.repositories.empty(name):
+        empty_only = deletion_policy(stored) is DeletionPolicy.DELETE_IF_EMPTY
+        if empty_only and not await self._world.repositories.empty(name):
             raise Invalid(
-                f"{name} has packages, and deletionPolicy DeleteIfEmpty keeps what has: delete them, or set "
-                "spec.deletionPolicy to Orphan to leave the repository as it is, or to Delete to lose them.",
+                f"{name} has packages, so deletionPolicy DeleteIfEmpty keeps it. Delete the packages, or set "
+                "spec.deletionPolicy to Orphan to leave the repository as it is, or to Delete to lose them. Accesses "
+                "keep working until then: to cut them off now, remove spec.accessFrom.",
                 Reason.NOT_EMPTY,
             )
         return await self._delete(stored, name)
 
+    async def _part(self, stored: CustomObject, observed: ObservedRepository) -> None:
+        await self._world.repositories.patch(
+            observed.name, parting(observed, self._upstreams.foreign(stored, observed))
+        )
+        self._past.release(stored.key, observed.name, observed.create_time)
+        logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="deleted")
+
     async def _delete(self, stored: CustomObject, name: RepositoryName) -> float | None:
-        self._ledger.note_repository(stored, synced=pending(f"{name} is being deleted."))
+        self._findings.note_repository(stored, synced=pending(f"{name} is being deleted."), held_up="")
         wait = self._turns.draw(stored.key, name.parent)
         if wait > 0:
             return wait
@@ -113,13 +198,17 @@ class Releases:
         operation = await self._world.repositories.delete(name)
         if operation is None:
             return None
+        logger.info("Deleting a repository", object=str(stored.key), repository=name.full)
         return await self._operations.begin(stored, operation, OperationKind.DELETE)
 
-    def _still_coming(self, stored: CustomObject, synced: Check) -> float | None:
-        if synced.reason is not Reason.CREATING:
+    def _still_coming(self, stored: CustomObject, name: RepositoryName) -> float | None:
+        """A create whose reply was lost may still make the repository: it is waited for, for a while."""
+        found = self._findings.repository(stored)
+        row = by_type(stored.status).get(ConditionType.SYNCED, {})
+        creating = found.create_time is None and found.name == name
+        if not creating or row.get("reason") not in {Reason.CREATING, Reason.PENDING, Reason.UNAVAILABLE, None}:
             return None
-        since = self._unseen.setdefault(stored.key, self._world.now())
-        if self._world.now() - since < CREATION_GRACE:
-            return 2.0
-        del self._unseen[stored.key]
-        return None
+        progress = self._stopwatch(stored)
+        if progress.unseen is None:
+            progress.unseen = self._world.elapsed()
+        return 2.0 if self._world.elapsed() - progress.unseen < CREATION_GRACE else None

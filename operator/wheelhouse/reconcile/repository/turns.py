@@ -1,41 +1,39 @@
 """Politeness: repositories are created and deleted one at a time, at a pace, in each project and location.
 
 Google's older quota page says one create or delete per 2 s; the newest no longer does (gcp-facts 6). A worker never
-waits here: whoever has no turn yet comes back when it has.
+waits here: an object that has no turn yet comes back when it has.
 """
 
-from datetime import datetime
-
 from wheelhouse.domain.names import ObjectKey
-from wheelhouse.reconcile.ports import World
+from wheelhouse.reconcile.world import World
 
 
 class Turns:
-    """Gives out turns; a restart forgets them, and everybody draws a new one."""
+    """Gives out turns; a restart forgets them, and every object draws a new one."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._next: dict[str, datetime] = {}
-        self._turns: dict[ObjectKey, datetime] = {}
+        self._next: dict[str, float] = {}
+        self._turns: dict[ObjectKey, float] = {}
 
     def left(self, key: ObjectKey) -> float | None:
         """Seconds until this object's turn, 0 when it has come; None without one."""
         turn = self._turns.get(key)
-        return None if turn is None else max(0.0, (turn - self._world.now()).total_seconds())
+        return None if turn is None else max(0.0, turn - self._world.elapsed())
 
     def draw(self, key: ObjectKey, parent: str) -> float:
         """Seconds until this object's turn in `projects/P/locations/L`; a second draw keeps the first turn."""
         if key not in self._turns:
-            now = self._world.now()
+            now = self._world.elapsed()
             self._forget(now)
             turn = max(now, self._next.get(parent, now))
             self._turns[key] = turn
-            self._next[parent] = turn + self._world.options.create_interval
+            self._next[parent] = turn + self._world.options.create_interval.total_seconds()
         return self.left(key) or 0.0
 
     def use(self, key: ObjectKey) -> None:
         """The turn is used, or no longer wanted."""
         self._turns.pop(key, None)
 
-    def _forget(self, now: datetime) -> None:
+    def _forget(self, now: float) -> None:
         self._next = {parent: due for parent, due in self._next.items() if due > now}

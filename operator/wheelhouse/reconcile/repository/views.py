@@ -1,30 +1,50 @@
-"""How others see a PythonRepository: its accesses, and the Virtual repositories that it is an upstream of."""
+"""How others see a PythonRepository: its accesses, and the repositories that read from it."""
 
-from wheelhouse.desired import desired_access_from, suspended
-from wheelhouse.domain.modes import Mode
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository, access_from_of, suspended
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.outcome import Truth
-from wheelhouse.domain.reasons import ConditionType
-from wheelhouse.plan.consent import RepositoryView
-from wheelhouse.reconcile.ports import World
-from wheelhouse.status.conditions import by_type
+from wheelhouse.errors import Invalid
+from wheelhouse.plan.consent import RepositoryView, Standing
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.world import World
 
 
-def view(world: World, key: ObjectKey) -> RepositoryView | None:
-    """A living PythonRepository as its status tells it; None when it is absent or being deleted."""
-    stored = world.cache.repository(key)
-    if stored is None or stored.deleting:
+def computed_name(world: World, declared: Declared[DeclaredRepository]) -> RepositoryName | None:
+    """What an object stands for by its spec and its Namespace; None while these do not say."""
+    if declared.wish is None:
         return None
-    status = stored.status
-    ready = by_type(status).get(ConditionType.READY, {}).get("status") == Truth.TRUE
-    # A suspended one stays as it was, and nobody waits for its new generation.
-    current = status.get("observedGeneration") == stored.generation or suspended(stored)
-    return RepositoryView(
-        key=key,
-        access_from=desired_access_from(stored),
-        ready=ready and current,
-        name=RepositoryName.parse(str(status.get("repository"))),
-        index_url=status.get("indexURL"),
-        upload_url=status.get("uploadURL"),
-        mode=next((mode for mode in Mode if mode == status.get("mode")), None),
-    )
+    namespace = world.cache.namespace(declared.stored.key.namespace)
+    try:
+        return declared.wish.name(namespace, any_project=world.options.any_project)
+    except Invalid:
+        return None
+
+
+def rests(declared: Declared[DeclaredRepository]) -> bool:
+    """Whether no change of the spec is carried out, also where the spec does not parse."""
+    return declared.current.spec.suspend if declared.current is not None else suspended(declared.stored)
+
+
+def view(world: World, findings: Findings, key: ObjectKey) -> RepositoryView | None:
+    """A PythonRepository as it stands; None when it is gone, or nothing of ours holds it any more.
+
+    Its name is what this process settled. Before its first look that is the computed one, unless status recorded
+    another: which of the two is right, only Google can tell.
+    """
+    declared = world.cache.repository(key)
+    if declared is None or (declared.stored.deleting and not declared.stored.finalized):
+        return None
+    found = findings.repository(declared.stored)
+    name = found.name
+    if found.generation is None:
+        computed = computed_name(world, declared)
+        name = computed if found.name in (None, computed) else None
+    if declared.stored.deleting:
+        standing = Standing.RELEASING
+    elif found.generation is None:
+        standing = Standing.UNSEEN
+    elif found.usable and rests(declared):
+        standing = Standing.SUSPENDED
+    else:
+        standing = Standing.USABLE if found.usable else Standing.UNUSABLE
+    return RepositoryView(key, access_from_of(declared), standing, name, found.mode, found.held_up)

@@ -1,46 +1,175 @@
-"""Tokens in memory: minted once per identity, shared by every Secret of it."""
+"""Tokens by identity: minted once, timed here, shared by every Secret of the identity."""
 
-import asyncio
-from collections import defaultdict
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import timedelta
 
-from wheelhouse.domain.iam import Identity
-from wheelhouse.domain.pip import MintedToken
-from wheelhouse.plan.secrets import reusable
-from wheelhouse.reconcile.ports import World
+import structlog
+
+from wheelhouse.domain.keys import TokenKey
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
+from wheelhouse.plan.leases import HeldToken, Moment, held, retry, spacing
+from wheelhouse.reconcile.interests import NamespaceTopic
+from wheelhouse.reconcile.world import World
+
+logger = structlog.get_logger(__name__)
+
+REFUSED_DELAY = 60.0
+ROUNDED = 1e-3
+"""Seconds that clocks and timers are apart."""
+REQUEST_SPACING = 30.0
+"""Seconds between a mint and one that a person asks for."""
 
 
-class Mint:
-    """Mints tokens through the port, or hands out one that is fresh enough."""
+@dataclass(slots=True)
+class _Tokens:
+    """What is known of one identity's tokens; times are elapsed seconds.
+
+    Attributes:
+        wanted: whether a token other than the held one is needed now.
+        requested: whether a person asked for that.
+        earliest: of the next mint, since mints keep their distance.
+        retry_at: of the next try after a failure.
+        floor: before this nothing is tried, whatever changed: Retry-After.
+        failed_in: the circumstances of the last failure: once they change, the next try need not wait.
+    """
+
+    held: HeldToken | None = None
+    failure: WheelhouseError | None = None
+    wanted: bool = False
+    requested: bool = False
+    earliest: float = 0.0
+    requestable: float = 0.0
+    retry_at: float = 0.0
+    floor: float = 0.0
+    failed_in: object = None
+
+
+class TokenUnit:
+    """Mints tokens, holds the timer of their refresh, and wakes the Secrets that follow a TokenKey.
+
+    A key that no Secret follows is forgotten.
+
+    Args:
+        world: the ports.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._minted: dict[Identity, MintedToken] = {}
-        self._locks: defaultdict[Identity, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._known: dict[TokenKey, _Tokens] = {}
 
-    async def token(self, identity: Identity, replaces: datetime | None, *, anew: bool = False) -> MintedToken:
-        """A token of this identity that may go into a Secret.
+    def held(self, key: TokenKey) -> HeldToken | None:
+        """The token that was minted last; its lease says whether it is of use."""
+        known = self._known.get(key)
+        return known.held if known is not None else None
+
+    def failure(self, key: TokenKey) -> WheelhouseError | None:
+        """Why the last try to mint failed; None when it did not."""
+        known = self._known.get(key)
+        return known.failure if known is not None else None
+
+    def ask(self, key: TokenKey, instead_of: HeldToken | None, *, request: bool = False) -> None:
+        """Have a token minted; the followers of the key are woken once it is there.
 
         Args:
-            identity: the ServiceAccount.
-            replaces: when the token that stands in the Secret expires; never is a shorter-lived one handed out.
-            anew: mint although a fresh one is known, since the index refused that.
-
-        Raises:
-            WheelhouseError: NotReady, Refused or Unavailable, as the port says.
+            key: whose.
+            instead_of: the token that is of no use; when another one is held by now, nothing is minted.
+            request: whether a person asked for it, which is heard every 30 seconds at most.
         """
-        now = self._world.now()
-        self._forget_expired(now)
-        async with self._locks[identity]:
-            known = self._minted.get(identity)
-            if known is not None and not anew and reusable(known, now, replaces):
-                return known
-            minted = await self._world.tokens.mint(identity, self._world.options.token_lifetime)
-            self._minted[identity] = minted
-            return minted
+        known = self._known.setdefault(key, _Tokens())
+        if known.held is not instead_of or known.wanted:
+            return
+        known.wanted, known.requested = True, request
+        self._world.queue.add(key)
 
-    def _forget_expired(self, now: datetime) -> None:
-        for identity in [identity for identity, minted in self._minted.items() if minted.expires <= now]:
-            del self._minted[identity]
-            if not self._locks[identity].locked():
-                del self._locks[identity]
+    def overdue(self, key: TokenKey) -> bool:
+        """Whether a token should be there by now, whatever became of the timer."""
+        known = self._known.get(key)
+        if known is None:
+            return False
+        return known.wanted or (known.held is not None and known.held.lease.due(self._now()) < 0)
+
+    async def reconcile(self, key: TokenKey) -> float | None:
+        """Mint when it is time to.
+
+        Returns:
+            Seconds until the next mint; None when none is to come.
+        """
+        known = self._known.setdefault(key, _Tokens())
+        if not self._world.interests.followers(key):
+            if not known.wanted:  # Who asked is about to follow.
+                del self._known[key]
+            self._world.interests.drop(key)
+            return None
+        self._world.interests.follow(key, (key.identity, NamespaceTopic(key.identity.namespace)))
+        wait = self._wait(key, known)
+        if wait is None or wait > ROUNDED:
+            return wait
+        before = _words(known.failure)
+        if await self._mint(key, known) or _words(known.failure) != before:
+            self._world.interests.publish(key)
+        return self._wait(key, known)
+
+    def _wait(self, key: TokenKey, known: _Tokens) -> float | None:
+        now = self._now()
+        if not known.wanted and known.held is None:
+            return None
+        due = 0.0 if known.wanted or known.held is None else known.held.lease.due(now)
+        waits = [0.0, due, known.earliest - now.elapsed, known.floor - now.elapsed]
+        if known.requested:
+            waits.append(known.requestable - now.elapsed)
+        if known.failure is not None and known.failed_in == self._circumstances(key):
+            waits.append(known.retry_at - now.elapsed)
+        return max(waits)
+
+    async def _mint(self, key: TokenKey, known: _Tokens) -> bool:
+        """Whether there is a new token."""
+        asked, circumstances = self._now(), self._circumstances(key)
+        try:
+            self._exists(key)
+            minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime))
+            if minted.expires <= minted.issued:
+                raise Refused(f"Google gives {key.identity} tokens that have expired already.", Reason.TOKEN_REFUSED)
+        except WheelhouseError as error:
+            self._failed(key, known, error, circumstances)
+            return False
+        known.held = held(minted, asked, self._world.jitter())
+        known.failure, known.wanted, known.requested = None, False, False
+        now = self._world.elapsed()
+        known.earliest = now + spacing(key.lifetime, known.held.lease.life)
+        known.requestable = now + REQUEST_SPACING
+        return True
+
+    def _exists(self, key: TokenKey) -> None:
+        """Spare the request for a ServiceAccount that is not there: it is followed."""
+        if self._world.cache.account(key.identity) is False:
+            message = f"ServiceAccount {key.identity} does not exist: create it, or set another"
+            raise NotReady(f"{message} secret.serviceAccountName.", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
+
+    def _failed(self, key: TokenKey, known: _Tokens, error: WheelhouseError, circumstances: object) -> None:
+        life = known.held.lease.life if known.held is not None else float(key.lifetime)
+        now, jitter = self._world.elapsed(), self._world.jitter()
+        if _words(known.failure) != _words(error):
+            logger.info("No token", identity=str(key.identity), because=error.message)
+        known.failure, known.failed_in = error, circumstances
+        if isinstance(error, Unavailable):
+            delay = retry(life, jitter, error.floor)
+            known.floor = now + error.floor
+        elif isinstance(error, NotReady):
+            delay = error.retry_after
+        else:
+            delay = REFUSED_DELAY * (1 + 0.2 * jitter)
+        known.retry_at = now + delay
+
+    def _circumstances(self, key: TokenKey) -> object:
+        """What a refusal may depend on, as far as the watches tell."""
+        cache = self._world.cache
+        namespace = cache.namespace(key.identity.namespace)
+        return cache.account(key.identity), namespace is not None and namespace.opted_in
+
+    def _now(self) -> Moment:
+        return Moment(self._world.now(), self._world.elapsed())
+
+
+def _words(error: WheelhouseError | None) -> str:
+    return "" if error is None else f"{type(error).__name__}: {error.message}"

@@ -1,247 +1,236 @@
-"""A Secret: mint → write → verify, refresh at half life, remove when it is not wanted."""
+"""A Secret: look whether it stands → write what is wanted → verify; removed when it is no longer wanted."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import Enum, auto
+from collections.abc import Collection, Iterable
 
-from wheelhouse.domain.iam import Grant, GrantState, Identity
-from wheelhouse.domain.keys import AccessKey, SecretKey
-from wheelhouse.domain.modes import Mode
-from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
-from wheelhouse.domain.outcome import AccessOutcome, Check, SecretRecord, failed, passed, pending
-from wheelhouse.domain.pip import ClientConfiguration, MintedToken, render
-from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.secret import AccessReference, SecretManifest
-from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable
-from wheelhouse.plan.secrets import refresh_at, tolerable
+from wheelhouse.desired.declared import Declared
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.findings import Check, pending
+from wheelhouse.domain.keys import SecretKey
+from wheelhouse.errors import Conflict
+from wheelhouse.plan.leases import Moment
+from wheelhouse.plan.secrets import news, told
+from wheelhouse.reconcile.debts import Debts
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.interests import SecretTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.policy.claims import Claims
-from wheelhouse.reconcile.ports import World
-from wheelhouse.reconcile.secret.tokens import Mint
-from wheelhouse.reconcile.secret.verify import PROBE, PUBLIC_PROBE, Verifier
+from wheelhouse.reconcile.policy.claims import Claim, Claims
+from wheelhouse.reconcile.secret.content import Absence, Content, Contents, digest, wanted_namespaces
+from wheelhouse.reconcile.secret.distributor import Distributor
+from wheelhouse.reconcile.secret.holders import Holders
+from wheelhouse.reconcile.secret.memory import Memory
+from wheelhouse.reconcile.secret.removal import Removal
+from wheelhouse.reconcile.secret.sweep import Sweep
+from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
+from wheelhouse.reconcile.secret.tokens import TokenUnit
+from wheelhouse.reconcile.secret.verify import OFF, Verifier
 from wheelhouse.reconcile.secret.writer import SecretWriter
-from wheelhouse.status.access import read_access
-from wheelhouse.status.conditions import timestamp
+from wheelhouse.reconcile.world import World
 
-KIND = Kind.ACCESS
-RETRY_DELAY = 5.0
-SLOW_DELAY = 60.0
+TICK = 0.01
+"""Seconds."""
 
-
-class Absence(Enum):
-    """Why there shall be no Secret: nobody asks for it, or it must wait."""
-
-    NOT_WANTED = auto()
-    NOT_OPTED_IN = auto()
-    WAITING = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """The Secret that shall stand, but for its token."""
-
-    name: str
-    identity: Identity
-    index: str
-    index_url: str
-    upload_url: str | None
-    page: str
-    """The package page that is asked for to verify the token."""
+_WHY = {
+    Absence.NOT_WANTED: "no Secret is wanted any more",
+    Absence.NOT_OPTED_IN: "the namespace has not opted in",
+}
 
 
 class SecretUnit:
-    """Reconciles Secrets, one at a time per access and namespace."""
+    """Reconciles Secrets, one at a time per access and namespace.
 
-    def __init__(self, world: World, ledger: Ledger, claims: Claims) -> None:
+    Args:
+        world: the ports.
+        findings: what the units found; this one writes those of the distribution.
+        ledger: records the Secret's name and namespaces before they are used.
+        claims: judges accesses.
+        tokens: mints.
+        debts: what accesses left behind that are gone without a release.
+    """
+
+    def __init__(
+        self, world: World, findings: Findings, ledger: Ledger, claims: Claims, tokens: TokenUnit, debts: Debts
+    ) -> None:
         self._world = world
-        self._ledger = ledger
+        self._findings = findings
         self._claims = claims
-        self._mint = Mint(world)
+        self._tokens = tokens
+        self._targets = Targets()
+        self._memory = Memory(world, findings, self._targets)
+        self._contents = Contents(world, findings, claims)
+        holders = Holders(world, findings, claims, self._contents, self._targets)
+        writer = SecretWriter(world, holders)
+        self._sweep = Sweep(world, self._targets, writer)
         self._verifier = Verifier(world)
-        self._writer = SecretWriter(world)
-        self._seen: dict[SecretKey, tuple[int, Wish | Absence]] = {}
-        self._written: dict[SecretKey, tuple[Wish, MintedToken]] = {}
+        self._distributor = Distributor(world, findings, ledger, tokens, holders, writer, self._sweep)
+        self._removal = Removal(world, findings, writer, debts)
 
-    def wish(self, stored: CustomObject) -> Wish | Absence:
-        """What shall stand in the access's namespace; of an object that does not parse nothing new can be said."""
-        if stored.deleting:
-            return Absence.NOT_WANTED
-        try:
-            claim = self._claims.of(stored)
-        except Invalid:
-            return Absence.WAITING
-        secret, view = claim.access.secret, claim.repository
-        if secret is None or not claim.consent.permitted:
-            return Absence.NOT_WANTED
-        namespace = self._claims.namespace(stored.key.namespace)
-        if namespace is None or not namespace.opted_in:
-            return Absence.NOT_OPTED_IN
-        grant = Grant(claim.access.role.iam, self._world.workload.member(secret.identity))
-        if not _has(self._ledger.access(stored), grant) or view is None or not view.index_url or view.name is None:
-            return Absence.WAITING
-        writes = claim.access.role.uploads
-        upload_url = view.upload_url if writes else None
-        package = PROBE if view.mode in {None, Mode.STANDARD} else PUBLIC_PROBE
-        page = f"{view.index_url}{package}/"
-        return Wish(secret.name, secret.identity, view.name.repository_id, view.index_url, upload_url, page)
+    def targets(self, declared: Declared[DesiredAccess], claim: Claim) -> Collection[str]:
+        """The namespaces where a Secret is wanted, or where one is or may be."""
+        found = self._findings.distribution(declared.stored)
+        wanted = () if declared.stored.deleting else wanted_namespaces(claim.access)
+        return dict.fromkeys((*wanted, *(found.namespaces if found.name else ())))
 
-    def stale(self, stored: CustomObject) -> bool:
+    def digest(self, declared: Declared[DesiredAccess], claim: Claim) -> int:
+        """What is asked for, for comparing with `DistributionFindings.made_for`; 0 while nothing is to be written."""
+        return digest(self._contents.of(declared, claim))
+
+    def stale(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> bool:
         """Whether what is wanted differs from what the last pass saw."""
-        key = SecretKey(stored.key, stored.key.namespace)
-        return self._seen.get(key) != (stored.generation, self.wish(stored))
+        target = self._targets.peek(SecretKey(declared.stored.key, namespace), declared.stored.uid)
+        return target is None or target.seen != self._fingerprint(declared, claim, namespace)
 
-    def forget(self, access: ObjectKey) -> None:
-        """The access is gone."""
-        key = SecretKey(access, access.namespace)
-        self._seen.pop(key, None)
-        self._written.pop(key, None)
-        self._verifier.forget(key)
+    def request(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
+        """A person asks for new tokens now: they are minted and written, once in 30 seconds for each identity."""
+        content = self._contents.of(declared, claim)
+        if isinstance(content, Content):
+            self._tokens.ask(content.token, self._tokens.held(content.token), request=True)
 
     async def reconcile(self, key: SecretKey) -> float | None:
         """Make one Secret as its access says.
 
         Returns:
-            Seconds until it must be looked at again: the token's refresh, or another try.
+            Seconds until it is looked at again; None when only a change can matter.
 
         Raises:
-            WheelhouseError: Conflict or Unavailable, for the queue to come back.
+            Conflict: for the queue to come back.
         """
-        stored = self._world.cache.access(key.access)
-        if stored is None:
-            self.forget(key.access)
-            return None
-        wish = self.wish(stored)
-        self._seen[key] = (stored.generation, wish)
-        record = self._ledger.access(stored).secret
-        renamed = isinstance(wish, Wish) and record is not None and record.name != wish.name
-        if wish in {Absence.NOT_WANTED, Absence.NOT_OPTED_IN} or renamed:
-            await self._remove(key, stored)
-        if isinstance(wish, Absence):
-            self._explain(stored, wish)
-            return None
-        return await self._keep(key, stored, wish)
+        declared = self._world.cache.access(key.access)
+        if declared is None:
+            wait = await self._removal.pay(key, "")
+            self._forget(key)
+            return wait
+        claim = self._claims.of(declared)
+        content = self._contents.at(declared, claim, key.namespace)
+        wait = await self._removal.pay(key, content.name if isinstance(content, Content) else "")
+        return earliest(wait, await self._pass(key, declared, claim))
 
-    async def _keep(self, key: SecretKey, stored: CustomObject, wish: Wish) -> float | None:
-        await self._record(key, stored, wish)
+    async def _pass(self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim) -> float | None:
+        stored = declared.stored
+        wanted = self._contents.at(declared, claim, key.namespace)
+        distribution, target = self._memory.recall(key, stored, wanted)
+        distribution.ask_for(self.digest(declared, claim))
+        target.seen = self._fingerprint(declared, claim, key.namespace)
+        found = self._findings.distribution(stored)
+        if isinstance(wanted, Content):
+            if key.namespace in found.namespaces and found.name not in {"", wanted.name}:
+                wait = await self._removal.remove(key, stored, "another name is wanted")
+                if wait is not None:
+                    return wait
+                target.fell()
+                found = self._findings.distribution(stored)
+            written = key.namespace in found.namespaces and found.expires is not None
+            if claim.may_add or written or target.lease is not None:
+                return await self._keep(key, declared, wanted, distribution, target)
+        elif wanted is not Absence.WAITING:
+            wait = await self._removal.remove(key, stored, _WHY[wanted])
+            if wait is None:
+                self._removed(key, declared, claim, distribution, target)
+            return wait
+        return self._wait(key, declared, claim, distribution, target)
+
+    def _removed(
+        self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
+    ) -> None:
+        self._follow(key, target, ())
+        target.fell()
+        all_of.count(key.namespace, target, None)
+        if key.namespace not in self.targets(declared, claim):
+            self._targets.drop(key.access, key.namespace)
+        if not declared.stored.deleting:
+            self._memory.note(declared.stored, all_of, pending("No Secret is wanted."))
+
+    def _wait(
+        self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
+    ) -> float | None:
+        """Nothing new may be written now: what stands is left, and its end is told."""
+        stored, access = declared.stored, claim.access
+        found = self._findings.distribution(stored)
+        if access is not None and access.secret is not None and claim.may_add and not found.name:
+            # The grant is recorded before it is made: the Secret's name goes with that write.
+            found = self._findings.note_distribution(stored, name=access.secret.name, namespaces=(key.namespace,))
+        self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
+        now = self._now()
+        all_of.count(key.namespace, target, told(target.lease, None, f"{key.namespace}/{found.name}", now))
+        self._memory.note(stored, all_of, pending("Waiting for the grant."))
+        return news(target.lease, None, now)
+
+    async def _keep(
+        self,
+        key: SecretKey,
+        declared: Declared[DesiredAccess],
+        content: Content,
+        all_of: Distribution,
+        target: Target,
+    ) -> float | None:
+        self._follow(key, target, (SecretTopic(key.namespace, content.name), content.token))
+        conflict: Conflict | None = None
+        wait: float | None = None
         try:
-            await self._refresh(key, stored, wish)
-            self._ledger.recovered(KIND, stored, "distributed")
-            return await self._verify(key, stored, wish)
-        except NotReady as error:
-            self._note(stored, distributed=failed(error.reason, error.message))
-            return error.retry_after
-        except (Refused, Invalid) as error:
-            self._note(stored, distributed=failed(error.reason, error.message))
-            return SLOW_DELAY
-        except Unavailable as error:
-            self._note(stored, distributed=self._during_outage(stored, error))
-            raise
+            wait = await self._distributor.bring(key, declared, content, target)
+        except Conflict as error:
+            conflict = error
+        now = self._now()
+        failure = target.failure or self._tokens.failure(content.token)
+        lease = target.lease
+        if lease is not None and lease.left(now) > 0 and target.digest != digest(content):
+            lease = None  # What stands there is not what is asked for.
+        all_of.count(key.namespace, target, told(lease, failure, f"{key.namespace}/{content.name}", now))
+        if self._tokens.overdue(content.token):
+            self._world.queue.add_resync(content.token)
+        verified, again = await self._verify(key, declared, content, target)
+        all_of.verified = verified or all_of.verified
+        self._memory.note(declared.stored, all_of, pending("Waiting for the Secret."))
+        if conflict is not None:
+            raise conflict
+        due = lease.due(now) if lease is not None and target.token is None and lease.due(now) > 0 else None
+        # What is to be written, or tried again, is no matter of the sweep.
+        sweep = self._sweep.wait(target) if target.lease is not None and wait is None and not target.amiss else None
+        return earliest(wait, again, due, sweep, news(target.lease, failure, now))
 
-    async def _record(self, key: SecretKey, stored: CustomObject, wish: Wish) -> None:
-        """The ledger names the Secret before it is first applied, so that removal works without listing."""
-        record = self._ledger.access(stored).secret
-        if record is None or record.name != wish.name:
-            self._ledger.note_access(stored, secret=SecretRecord(wish.name, (key.namespace,)))
-        written = read_access(stored).secret
-        if written is None or written.name != wish.name or key.namespace not in written.namespaces:
-            await self._ledger.record(KIND, stored.key)
-
-    async def _refresh(self, key: SecretKey, stored: CustomObject, wish: Wish, *, anew: bool = False) -> None:
-        outcome = self._ledger.access(stored)
-        record = outcome.secret or SecretRecord(wish.name, (key.namespace,))
-        now = self._world.now()
-        due = record.refresh is None or now >= record.refresh
-        before = self._written.get(key)
-        if not due and not anew and outcome.distributed.ok and (before is None or before[0] == wish):
-            return
-        if before is not None and not due and not anew and before[0].identity == wish.identity:
-            minted = before[1]
-        else:
-            minted = await self._mint.token(wish.identity, record.expires, anew=anew)
-        refresh = refresh_at(minted, self._world.jitter())
-        await self._writer.write(stored, self._manifest(key, stored, wish, minted, refresh))
-        self._written[key] = (wish, minted)
-        record = replace(
-            record, current=(key.namespace,), expires=minted.expires, refresh=refresh, identity=str(wish.identity)
-        )
-        self._note(stored, secret=record, distributed=passed(Reason.DISTRIBUTED))
-
-    def _manifest(
-        self, key: SecretKey, stored: CustomObject, wish: Wish, minted: MintedToken, refresh: datetime
-    ) -> SecretManifest:
-        configuration = ClientConfiguration(wish.index, wish.index_url, wish.upload_url, minted.token)
-        return SecretManifest(
-            namespace=key.namespace,
-            name=wish.name,
-            access=AccessReference(stored.key, stored.uid),
-            data=render(configuration),
-            annotations={
-                "wheelhouse.dev/expires-at": timestamp(minted.expires),
-                "wheelhouse.dev/refresh-at": timestamp(refresh),
-                "reloader.stakater.com/ignore": "true",
-            },
-        )
-
-    async def _verify(self, key: SecretKey, stored: CustomObject, wish: Wish) -> float | None:
-        """Ask the index with the token just written; not repeated while nothing changes."""
-        outcome = self._ledger.access(stored)
-        record = outcome.secret
-        until_refresh = (
-            max(0.0, (record.refresh - self._world.now()).total_seconds()) if record and record.refresh else 0.0
-        )
+    async def _verify(
+        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
+    ) -> tuple[Check | None, float | None]:
+        """What the index says to the token in the Secret, while it is in memory."""
         if not self._world.options.verify_access:
-            self._note(stored, verified=Verifier.OFF)
-            return until_refresh
-        if outcome.verified.ok:
-            return until_refresh
-        if key not in self._written:  # After a restart the token is not known: it is never read back.
-            await self._refresh(key, stored, wish, anew=True)
-        verdict = await self._verifier.verify(key, wish.page, self._written[key][1].token)
+            return OFF, None
+        held = target.token
+        if held is None or target.digest != digest(content) or held.lease.left(self._now()) <= 0:
+            return None, None
+        restored = self._findings.grants(declared.stored).restored
+        if restored != target.restored:
+            self._verifier.restored(content.token, content.page)
+            target.restored = restored
+        verdict = await self._verifier.look(key, content.token, held, content.page)
         if verdict.mint_again:
-            await self._refresh(key, stored, wish, anew=True)
-            verdict = await self._verifier.verify(key, wish.page, self._written[key][1].token)
-        self._note(stored, verified=verdict.check)
-        return until_refresh if verdict.retry_after is None else min(until_refresh, verdict.retry_after)
+            self._tokens.ask(content.token, held)
+        return verdict.check, verdict.wait
 
-    async def _remove(self, key: SecretKey, stored: CustomObject) -> None:
-        record = self._ledger.access(stored).secret
-        if record is None:
+    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> int:
+        """What a pass decides by, for comparing."""
+        wanted = self._contents.at(declared, claim, namespace)
+        restored = self._findings.grants(declared.stored).restored
+        return hash((declared.stored.uid, wanted, claim.may_add, restored))
+
+    def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
+        """Follow what the Secret depends on; what waits for a place that is given up is woken."""
+        wanted = tuple(topics)
+        place = next((topic for topic in wanted if isinstance(topic, SecretTopic)), None)
+        self._world.interests.follow(key, wanted)
+        if target is None:
             return
-        await self._writer.remove(SecretManifest(key.namespace, record.name, AccessReference(stored.key, stored.uid)))
-        self._written.pop(key, None)
-        self._verifier.forget(key)
-        self._note(stored, secret=None)
-        self._world.queue.add(AccessKey(stored.key))
+        if target.place is not None and target.place != place:
+            self._world.interests.publish(target.place, besides=key)
+        target.place = place
 
-    def _explain(self, stored: CustomObject, absence: Absence) -> None:
-        if stored.deleting or absence is Absence.WAITING:
-            return
-        if absence is Absence.NOT_OPTED_IN:
-            message = (
-                f"Namespace {stored.key.namespace} has not opted in: whoever administers it sets the label "
-                f"{OPT_IN_LABEL}={OPT_IN_VALUE}."
-            )
-            self._note(stored, distributed=failed(Reason.NOT_OPTED_IN, message), verified=pending("No Secret yet."))
+    def _forget(self, key: SecretKey) -> None:
+        known = self._targets.get(key.access)
+        self._follow(key, known.targets.get(key.namespace) if known is not None else None, ())
+        self._targets.forget(key.access)
 
-    def _during_outage(self, stored: CustomObject, error: Unavailable) -> Check:
-        """While the token lives long enough an outage goes unsaid; once it has expired, that is what matters."""
-        outcome, now = self._ledger.access(stored), self._world.now()
-        record = outcome.secret
-        if record is not None and record.expires is not None and now >= record.expires:
-            return failed(Reason.EXPIRED, f"The token in Secret {record.name} has expired: {error.message}")
-        if outcome.distributed.ok and record is not None and tolerable(record.expires, record.refresh, now):
-            return outcome.distributed
-        return failed(Reason.UNAVAILABLE, f"{error.message} Tried again by itself.")
-
-    def _note(self, stored: CustomObject, **changes: Check | SecretRecord | None) -> None:
-        before = self._ledger.access(stored)
-        if self._ledger.note_access(stored, **changes) != before:
-            self._world.queue.add(AccessKey(stored.key))
+    def _now(self) -> Moment:
+        return Moment(self._world.now(), self._world.elapsed())
 
 
-def _has(outcome: AccessOutcome, grant: Grant) -> bool:
-    return any(
-        record.grant.identity == grant.identity and record.state in {GrantState.GRANTED, GrantState.EXISTING}
-        for record in outcome.grants
-    )
+def earliest(*waits: float | None) -> float | None:
+    """The shortest of some waits, None when there is none; none is so short that a rounded clock stands still in it."""
+    return min((max(TICK, seconds) for seconds in waits if seconds is not None), default=None)

@@ -1,82 +1,168 @@
 """Secrets are written and removed without ever being read: what the API server answers decides."""
 
-from dataclasses import replace
+import structlog
 
+from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import Applied, Clash, Denied, SecretManifest, SecretReply
 from wheelhouse.errors import Conflict, NotReady
-from wheelhouse.plan.secrets import Step, Verdict, judge
-from wheelhouse.reconcile.ports import World
+from wheelhouse.plan.secrets import Step, Verdict, accesses, judge
+from wheelhouse.reconcile.interests import SecretTopic
+from wheelhouse.reconcile.secret.holders import Holders
+from wheelhouse.reconcile.world import World
+
+logger = structlog.get_logger(__name__)
+
+CONFLICT_DELAY = 60.0
+DENIED_DELAY = 10.0
 
 
 class SecretWriter:
-    """Applies and removes Secrets, and settles who holds their fields."""
+    """Applies and removes Secrets, and settles who holds their fields.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: the ports.
+        holders: whose a Secret is.
+    """
+
+    def __init__(self, world: World, holders: Holders) -> None:
         self._world = world
+        self._holders = holders
 
-    async def write(self, stored: CustomObject, manifest: SecretManifest) -> None:
+    async def write(self, stored: CustomObject, manifest: SecretManifest, *, edited: bool) -> str:
         """Make the Secret as the manifest says.
 
+        Args:
+            stored: the access, for its Events.
+            manifest: the Secret.
+            edited: whether it was found edited, which is told once it is put right.
+
+        Returns:
+            The Secret's uid.
+
         Raises:
-            NotReady: SecretConflict (somebody else's Secret, left as it is) or NotOptedIn.
+            NotReady: SecretConflict (another's Secret, left as it is) or NotOptedIn.
             Conflict: it changed while it was being written.
+            Invalid, Refused, Unavailable: as the API server says.
         """
-        secrets = self._world.secrets
-        reply = await secrets.apply(manifest, force=False)
-        verdict = self._judge(reply, manifest)
+        where = f"Secret {manifest.namespace}/{manifest.name}"
+        reply = await self._world.secrets.apply(manifest, force=False)
+        verdict = await self.judged(reply, manifest)
         match verdict.step:
             case Step.DONE:
-                return
+                if edited:
+                    await self._tell(stored, "SecretEdited", f"{where} was edited: put back.")
+                return _uid(reply)
             case Step.FORCE:
-                _must(await secrets.apply(manifest, force=True), manifest)
-                who = ", ".join(verdict.others) or "somebody"
-                note = f"Secret {manifest.namespace}/{manifest.name} was edited by {who}: put back."
-                await self._world.objects.event(Kind.ACCESS, stored, "SecretEdited", note, warning=True)
+                uid = await self._force(stored, manifest)
+                who = ", ".join(verdict.others) or "an unknown client"
+                await self._tell(stored, "SecretEdited", f"{where} was edited by {who}: put back.")
+                return uid
             case Step.TAKE_OVER:
-                uid = _must(await secrets.apply(manifest, force=True), manifest)
+                uid = await self._force(stored, manifest)
                 for manager in verdict.others:
-                    await secrets.disown(manifest.namespace, manifest.name, uid, manager)
-                note = f"Secret {manifest.namespace}/{manifest.name} was left by a deleted access: taken over."
-                await self._world.objects.event(Kind.ACCESS, stored, "SecretTakenOver", note)
-            case Step.REPLACE:
-                await self._replace(manifest)
+                    await self._world.secrets.disown(manifest.namespace, manifest.name, uid, manager)
+                await self._tell(stored, "SecretTakenOver", f"{where} was left by a deleted access: taken over.")
+                return uid
             case _:
-                _must(reply, manifest)
+                return await self._replace(stored, manifest)
 
-    async def remove(self, manifest: SecretManifest) -> None:
-        """Delete the Secret if it is ours: a dry run tells whose it is and its uid."""
-        bare = replace(manifest, data={}, annotations={})
+    async def ask(self, manifest: SecretManifest) -> Applied | Denied:
+        """Ask how the Secret stands, by a dry run without data: absent, ours, or edited by a person.
+
+        Raises:
+            NotReady: SecretConflict: it is another's.
+            Conflict, Invalid, Refused, Unavailable: as the API server says.
+        """
+        bare = manifest.bare
         reply = await self._world.secrets.apply(bare, force=False, dry_run=True)
-        verdict = self._judge(reply, manifest)
-        if verdict.step is Step.FORCE:
+        if isinstance(reply, Clash):
+            await self.judged(reply, bare)
             reply = await self._world.secrets.apply(bare, force=True, dry_run=True)
-        if isinstance(reply, Applied) and not reply.created:
-            await self._world.secrets.delete(manifest.namespace, manifest.name, reply.uid)
+        if isinstance(reply, Clash):
+            raise Conflict(f"Secret {manifest.namespace}/{manifest.name} changed while it was being looked at.")
+        return reply
 
-    async def _replace(self, manifest: SecretManifest) -> None:
+    async def remove(self, manifest: SecretManifest) -> bool:
+        """Delete the Secret if it is ours: a dry run tells whose it is and its uid. Whether it was there.
+
+        Raises:
+            Conflict, Invalid, Refused, Unavailable: as the API server says.
+        """
+        bare = manifest.bare
+        reply = await self._world.secrets.apply(bare, force=False, dry_run=True)
+        if isinstance(reply, Clash) and not reply.foreign_type:
+            others = accesses(reply, manifest.access.manager)
+            if await self._holders.living(others, SecretTopic(manifest.namespace, manifest.name)):
+                return False
+            reply = await self._world.secrets.apply(bare, force=True, dry_run=True)
+            if others and isinstance(reply, Applied) and not _holds_data(reply):
+                return False  # What a deleted access left there is not ours.
+        if not isinstance(reply, Applied) or reply.created:
+            return False
+        await self._world.secrets.delete(manifest.namespace, manifest.name, reply.uid)
+        return True
+
+    async def judged(self, reply: SecretReply, manifest: SecretManifest) -> Verdict:
+        """What an answer asks for; whose a Secret is that another access holds, a fresh list tells.
+
+        Raises:
+            NotReady: SecretConflict or NotOptedIn.
+        """
+        own = manifest.access.manager
+        foreign = isinstance(reply, Clash) and reply.foreign_type
+        others = () if foreign else accesses(reply, own)
+        living = await self._holders.living(others, SecretTopic(manifest.namespace, manifest.name))
+        verdict = judge(reply, own, living)
+        where = f"{manifest.namespace}/{manifest.name}"
+        if verdict.step is Step.CONFLICT:
+            raise belongs_to(where, living[verdict.others[0]] if verdict.others else None)
+        if isinstance(reply, Denied):
+            raise _denied(where, manifest.namespace, reply)
+        return verdict
+
+    async def _force(self, stored: CustomObject, manifest: SecretManifest) -> str:
+        reply = await self._world.secrets.apply(manifest, force=True)
+        verdict = await self.judged(reply, manifest)
+        return _uid(reply) if verdict.step is Step.DONE else await self._replace(stored, manifest)
+
+    async def _replace(self, stored: CustomObject, manifest: SecretManifest) -> str:
         """A person froze the Secret (`immutable: true`): delete it, and apply again."""
-        bare = replace(manifest, data={}, annotations={})
-        uid = _must(await self._world.secrets.apply(bare, force=True, dry_run=True), manifest)
-        await self._world.secrets.delete(manifest.namespace, manifest.name, uid)
-        _must(await self._world.secrets.apply(manifest, force=False), manifest)
-
-    def _judge(self, reply: SecretReply, manifest: SecretManifest) -> Verdict:
-        return judge(reply, manifest.access.manager, self._world.cache.access_uids())
-
-
-def _must(reply: SecretReply, manifest: SecretManifest) -> str:
-    """The uid of what was applied; anything else becomes the error that says what to do."""
-    where = f"{manifest.namespace}/{manifest.name}"
-    if isinstance(reply, Applied):
+        where = f"Secret {manifest.namespace}/{manifest.name}"
+        frozen = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
+        if isinstance(frozen, Applied) and not frozen.created:
+            await self._world.secrets.delete(manifest.namespace, manifest.name, frozen.uid)
+        reply = await self._world.secrets.apply(manifest, force=False)
+        if not isinstance(reply, Applied):
+            raise Conflict(f"{where} changed while it was being replaced.")
+        await self._tell(stored, "SecretReplaced", f"{where} was immutable: deleted and made again.")
         return reply.uid
-    if isinstance(reply, Clash):
-        if not reply.foreign_type and not reply.managers:
-            raise Conflict(f"Secret {where} changed while it was being written.")
-        message = f"Secret {where} belongs to somebody else and is left as it is: delete it, or set another secret.name"
-        raise NotReady(f"{message} in a new object.", Reason.SECRET_CONFLICT, retry_after=60.0)
-    if isinstance(reply, Denied) and reply.terminating:
-        raise NotReady(f"Namespace {manifest.namespace} is being deleted.", Reason.PENDING, retry_after=60.0)
+
+    async def _tell(self, stored: CustomObject, reason: str, note: str) -> None:
+        logger.warning(note, access=str(stored.key), reason=reason)
+        await self._world.objects.event(Kind.ACCESS, stored, reason, note, warning=True)
+
+
+def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
+    """SecretConflict: the access that has the Secret is named; only what is no access's may be deleted by hand."""
+    if holder is None:
+        message = f"Secret {where} is not Wheelhouse's and is left as it is: delete it, or set another secret.name"
+        return NotReady(f"{message} in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+    message = f"Secret {where} belongs to RepositoryAccess {holder}: set another secret.name in a new object,"
+    return NotReady(f"{message} or delete that one.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+
+
+def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
+    if reply.terminating:
+        return NotReady(f"Namespace {namespace} is being deleted.", Reason.PENDING, CONFLICT_DELAY)
     message = f"Writing Secret {where} was refused: label the namespace {OPT_IN_LABEL}={OPT_IN_VALUE}."
-    raise NotReady(message, Reason.NOT_OPTED_IN, retry_after=60.0)
+    return NotReady(message, Reason.NOT_OPTED_IN, DENIED_DELAY)
+
+
+def _uid(reply: SecretReply) -> str:
+    return reply.uid if isinstance(reply, Applied) else ""
+
+
+def _holds_data(reply: Applied) -> bool:
+    return any(path.startswith("data.") for path in reply.owned or ())

@@ -1,0 +1,79 @@
+"""What objects left behind that disappeared without a release, because our finalizer was taken off."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from wheelhouse.domain.iam import Grant
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+
+K = TypeVar("K")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True)
+class GrantDebt:
+    """Grants of an access that is gone, on the repository that Google made at `create_time` (None: not known)."""
+
+    access: ObjectKey
+    uid: str
+    repository: RepositoryName
+    create_time: datetime | None
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretDebt:
+    """A Secret of an access that is gone."""
+
+    access: ObjectKey
+    uid: str
+    namespace: str
+    name: str
+
+
+class Debts:
+    """Debts until they are paid; a restart forgets them."""
+
+    def __init__(self) -> None:
+        self._grants: dict[RepositoryName, list[GrantDebt]] = {}
+        self._secrets: dict[tuple[ObjectKey, str], list[SecretDebt]] = {}
+        self._released: dict[str, None] = {}
+
+    def released(self, uid: str) -> None:
+        """The object with this uid is released properly: its end leaves no debt."""
+        self._released[uid] = None
+        if len(self._released) > 10_000:
+            del self._released[next(iter(self._released))]
+
+    def owe(self, debt: GrantDebt | SecretDebt) -> None:
+        """Note a debt, unless the object was released."""
+        if debt.uid in self._released:
+            return
+        if isinstance(debt, GrantDebt):
+            self._grants.setdefault(debt.repository, []).append(debt)
+        else:
+            self._secrets.setdefault((debt.access, debt.namespace), []).append(debt)
+
+    def grants(self, repository: RepositoryName) -> tuple[GrantDebt, ...]:
+        """The grants that are owed on a repository."""
+        return tuple(self._grants.get(repository, ()))
+
+    def secrets(self, access: ObjectKey, namespace: str) -> tuple[SecretDebt, ...]:
+        """The Secrets that are owed in one place."""
+        return tuple(self._secrets.get((access, namespace), ()))
+
+    def paid(self, debt: GrantDebt | SecretDebt) -> None:
+        """A debt is paid."""
+        if isinstance(debt, GrantDebt):
+            _drop(self._grants, debt.repository, debt)
+        else:
+            _drop(self._secrets, (debt.access, debt.namespace), debt)
+
+
+def _drop(book: dict[K, list[D]], key: K, debt: D) -> None:
+    left = [each for each in book.get(key, ()) if each != debt]
+    if left:
+        book[key] = left
+    else:
+        book.pop(key, None)

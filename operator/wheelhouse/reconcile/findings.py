@@ -1,0 +1,181 @@
+"""What the units found, in memory: it starts from status, and each kind of finding has one writer.
+
+Status is our record, and others may change it: a person, a restored backup, an operator that runs beside this one.
+When an object's status is not the one that this process wrote or read last, the ledger in it is taken again.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wheelhouse.domain.findings import (
+    AccessFindings,
+    AccessSummary,
+    DistributionFindings,
+    GrantFindings,
+    RepositoryFindings,
+)
+from wheelhouse.domain.iam import GrantRecord
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.status.read import read_distribution, read_grants, read_repository
+
+
+@dataclass(slots=True)
+class _Repository:
+    uid: str
+    version: int
+    status: str
+    found: RepositoryFindings
+    summary: AccessSummary | None = None
+
+
+@dataclass(slots=True)
+class _Access:
+    uid: str
+    version: int
+    status: str
+    access: AccessFindings
+    grants: GrantFindings
+    distribution: DistributionFindings
+
+
+class Findings:
+    """Findings by object; those of another uid under the same name are forgotten."""
+
+    def __init__(self) -> None:
+        self._repositories: dict[ObjectKey, _Repository] = {}
+        self._accesses: dict[ObjectKey, _Access] = {}
+
+    def repository(self, stored: CustomObject) -> RepositoryFindings:
+        """What the repository unit found."""
+        return self._repository(stored).found
+
+    def summary(self, stored: CustomObject) -> AccessSummary | None:
+        """What the policy unit counted for a repository."""
+        return self._repository(stored).summary
+
+    def access(self, stored: CustomObject) -> AccessFindings:
+        """What the access unit found."""
+        return self._access(stored).access
+
+    def grants(self, stored: CustomObject) -> GrantFindings:
+        """What the policy unit found for an access."""
+        return self._access(stored).grants
+
+    def distribution(self, stored: CustomObject) -> DistributionFindings:
+        """What the secret unit found for an access."""
+        return self._access(stored).distribution
+
+    def note_repository(self, stored: CustomObject, **changes: Any) -> RepositoryFindings:
+        """The repository unit's word; the next record or report writes it."""
+        entry = self._repository(stored)
+        entry.found = replace(entry.found, **changes)
+        return entry.found
+
+    def note_summary(self, stored: CustomObject, summary: AccessSummary) -> None:
+        """The policy unit's count."""
+        self._repository(stored).summary = summary
+
+    def note_access(self, stored: CustomObject, **changes: Any) -> AccessFindings:
+        """The access unit's word."""
+        entry = self._access(stored)
+        entry.access = replace(entry.access, **changes)
+        return entry.access
+
+    def note_grants(self, stored: CustomObject, **changes: Any) -> GrantFindings:
+        """The policy unit's word."""
+        entry = self._access(stored)
+        entry.grants = replace(entry.grants, **changes)
+        return entry.grants
+
+    def note_distribution(self, stored: CustomObject, **changes: Any) -> DistributionFindings:
+        """The secret unit's word."""
+        entry = self._access(stored)
+        entry.distribution = replace(entry.distribution, **changes)
+        return entry.distribution
+
+    def written(self, kind: Kind, stored: CustomObject) -> None:
+        """This process wrote the status that stands: memory need not be taken from it again."""
+        entry = (self._repositories if kind is Kind.REPOSITORY else self._accesses).get(stored.key)
+        if entry is not None and entry.uid == stored.uid:
+            entry.status, entry.version = stored.status_json, int(stored.resource_version)
+
+    def seen(self, kind: Kind, stored: CustomObject) -> bool:
+        """Take the ledger from an object whose status another hand wrote; whether one did.
+
+        Args:
+            kind: its kind.
+            stored: the object as a watch or a list brought it.
+        """
+        if kind is Kind.REPOSITORY:
+            repository = self._repositories.get(stored.key)
+            if repository is None or repository.uid != stored.uid or repository.status == stored.status_json:
+                return False
+            _retake_repository(repository, stored)
+            return True
+        access = self._accesses.get(stored.key)
+        if access is None or access.uid != stored.uid or access.status == stored.status_json:
+            return False
+        _retake_access(access, stored, restored=int(stored.resource_version) < access.version)
+        return True
+
+    def forget(self, kind: Kind, key: ObjectKey) -> None:
+        """The object is gone."""
+        (self._repositories if kind is Kind.REPOSITORY else self._accesses).pop(key, None)
+
+    def _repository(self, stored: CustomObject) -> _Repository:
+        entry, version = self._repositories.get(stored.key), int(stored.resource_version)
+        if entry is not None and entry.uid == stored.uid:
+            return entry
+        found, summary = read_repository(stored.status)
+        new = _Repository(stored.uid, version, stored.status_json, found, summary)
+        if entry is None or version > entry.version:
+            self._repositories[stored.key] = new
+        return new
+
+    def _access(self, stored: CustomObject) -> _Access:
+        entry, version = self._accesses.get(stored.key), int(stored.resource_version)
+        if entry is not None and entry.uid == stored.uid:
+            return entry
+        status = stored.status
+        found = AccessFindings(handled_request=str(status.get("lastHandledRequest") or ""))
+        grants, distribution = read_grants(status), read_distribution(status)
+        new = _Access(stored.uid, version, stored.status_json, found, grants, distribution)
+        if entry is None or version > entry.version:
+            self._accesses[stored.key] = new
+        return new
+
+
+def _retake_repository(entry: _Repository, stored: CustomObject) -> None:
+    found, _ = read_repository(stored.status)
+    entry.found = replace(
+        entry.found, name=found.name, managed=entry.found.managed | found.managed, operation=found.operation
+    )
+    entry.status, entry.version = stored.status_json, int(stored.resource_version)
+
+
+def _retake_access(entry: _Access, stored: CustomObject, *, restored: bool) -> None:
+    """Another hand changed the status: its ledger counts; after a restore what memory owns counts too."""
+    status = stored.status
+    grants, distribution = read_grants(status), read_distribution(status)
+    if restored and (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time):
+        grants = replace(grants, grants=_union(grants.grants, entry.grants.grants))
+    elif restored and entry.grants.owns:
+        grants = entry.grants
+    names = distribution.namespaces
+    if restored and distribution.name in {"", entry.distribution.name}:
+        names = tuple(dict.fromkeys((*names, *entry.distribution.namespaces)))
+    entry.grants = replace(
+        entry.grants, repository=grants.repository, create_time=grants.create_time, grants=grants.grants
+    )
+    entry.distribution = replace(
+        entry.distribution,
+        name=distribution.name or (entry.distribution.name if restored else ""),
+        namespaces=names,
+    )
+    entry.status, entry.version = stored.status_json, int(stored.resource_version)
+
+
+def _union(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:
+    pairs = {record.grant.identity for record in found}
+    return (*found, *(record for record in known if record.state.owned and record.grant.identity not in pairs))

@@ -1,0 +1,91 @@
+"""Who looks again when something changes: a unit declares what its key depends on, and nothing scans all objects."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.keys import Key, TokenKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.reconcile.ports import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceTopic:
+    """A Namespace: its labels, annotations and end."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTopic:
+    """The place of a Secret, for an access that waits until the name is free."""
+
+    namespace: str
+    name: str
+
+
+Topic = ObjectKey | RepositoryName | NamespaceTopic | Identity | SecretTopic | TokenKey
+"""A PythonRepository, a repository in Google, a Namespace, a ServiceAccount, the place of a Secret, a token."""
+
+
+class Interests:
+    """Topics and the keys that follow them.
+
+    Args:
+        queue: where the followers of a changed topic are put.
+    """
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._topics: dict[Key, tuple[Topic, ...]] = {}
+        self._followers: dict[Topic, Key | set[Key]] = {}
+
+    def follow(self, key: Key, topics: Iterable[Topic]) -> None:
+        """Declare all that a key depends on; what it declared before and no longer names is dropped."""
+        wanted = tuple(dict.fromkeys(topics))
+        before = self._topics.get(key, ())
+        if wanted == before:
+            return
+        for topic in set(before).difference(wanted):
+            self._remove(topic, key)
+        for topic in set(wanted).difference(before):
+            self._add(topic, key)
+        if wanted:
+            self._topics[key] = wanted
+        else:
+            self._topics.pop(key, None)
+
+    def drop(self, key: Key) -> None:
+        """The key depends on nothing any more."""
+        self.follow(key, ())
+
+    def publish(self, topic: Topic, besides: Key | None = None) -> None:
+        """Let all that follow a topic look again, but for the one that changed it."""
+        for key in self.followers(topic):
+            if key != besides:
+                self._queue.add(key)
+
+    def followers(self, topic: Topic) -> tuple[Key, ...]:
+        """The keys that follow a topic."""
+        found = self._followers.get(topic)
+        if found is None:
+            return ()
+        return tuple(found) if isinstance(found, set) else (found,)
+
+    def _add(self, topic: Topic, key: Key) -> None:
+        found = self._followers.get(topic)
+        if found is None:
+            self._followers[topic] = key  # Most topics have one follower: a set for each would take 200 bytes more.
+        elif isinstance(found, set):
+            found.add(key)
+        elif found != key:
+            self._followers[topic] = {found, key}
+
+    def _remove(self, topic: Topic, key: Key) -> None:
+        found = self._followers.get(topic)
+        if isinstance(found, set):
+            found.discard(key)
+            if not found:
+                del self._followers[topic]
+        elif found == key:
+            del self._followers[topic]

@@ -1,0 +1,64 @@
+"""What a pass means for each access: the finding that becomes its condition Granted."""
+
+from wheelhouse.domain.findings import Check, failed, passed, pending
+from wheelhouse.domain.iam import GROUP_LIMIT, MEMBER_LIMIT, GrantState
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.reconcile.policy.transaction import Outcome
+
+
+def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check:
+    """The finding of one access after a pass.
+
+    Args:
+        claimant: one of the outcome's.
+        outcome: what the pass came to.
+        name: the repository.
+    """
+    plan = outcome.plan
+    records = plan.after[claimant.access]
+    wanted = {grant.identity for grant in claimant.wanted}
+    missing = wanted & plan.missing
+    leaving = any(record.state.owned and record.grant.identity not in wanted for record in records)
+    if outcome.refusal is not None and (missing or leaving):
+        return refused(outcome.refusal, name)
+    for record in records:
+        if record.state is GrantState.REJECTED:
+            words = f"{record.grant.member}: IAM says: {record.message}"
+            return failed(Reason.MEMBER_REJECTED, f"{words} Correct or remove the subject; it is tried again slowly.")
+    if claimant.access in outcome.recorded.failed:
+        return _unrecorded(outcome.recorded.failed[claimant.access])
+    if missing & plan.full:
+        limits = f"{MEMBER_LIMIT} principals, {GROUP_LIMIT} of them groups, and a size"
+        message = f"The IAM policy of {name} is full (at most {limits}): grant groups, or remove accesses."
+        return failed(Reason.POLICY_FULL, message)
+    if not wanted:
+        return pending("Nothing is granted." if not leaving else "Waiting until what was granted is withdrawn.")
+    if missing and not claimant.may_add:
+        return pending("Waiting until the repository can be used.")
+    if missing or len(records) < len(wanted):
+        return pending("Waiting for the repository's IAM policy.")
+    return passed(Reason.GRANTED)
+
+
+def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
+    """Google does not let the policy be read or set."""
+    if isinstance(error, Invalid):
+        return failed(error.reason, error.message)
+    message = f"Google refuses the IAM policy of {name}: {error.message} The operator's identity lacks its role in the"
+    return failed(error.reason, f"{message} project (see the README), or the project does not exist.")
+
+
+def _unrecorded(error: WheelhouseError) -> Check:
+    match error:
+        case Conflict():
+            return pending("The object changes all the time, so that its grants cannot be recorded: tried again.")
+        case Unavailable():
+            return failed(error.reason, f"{error.message} The operator tries again.")
+        case Refused() | Invalid():
+            message = "Kubernetes does not take the status of this object, and nothing is granted before its record"
+            remedy = "Ask the owner of the admission policy or webhook that refuses it."
+            return failed(error.reason, f"{message}: {error.message} {remedy}")
+    return pending("Its grants cannot be recorded yet.")

@@ -1,0 +1,85 @@
+"""What this process remembers of one policy between passes; a restart forgets it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wheelhouse.domain.iam import GrantState, Pair
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.plan.claimant import Claimant
+
+REMEMBERED = 600.0
+"""Seconds that IAM's refusal of a member, or of a policy of this size, is believed before it is tried again."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """One policy as this process knows it; times are of a clock that only grows.
+
+    Attributes:
+        unset: what this process recorded and surely never set, by the access's uid.
+        rejected: members that IAM refused, with its words and the time.
+        oversize: grants with which the policy was too large, with the time.
+        failures: how often in a row an access could not be recorded.
+        refused: whether the last set was refused altogether.
+        seen: what the last pass saw of each access (`Claimant.mark`).
+        creation: when Google made the repository that the last pass saw.
+        due: when the next pass asks Google even if nothing has changed; in the past after a pass that failed.
+    """
+
+    unset: set[tuple[str, Pair]] = field(default_factory=set)
+    rejected: dict[Pair, tuple[str, float]] = field(default_factory=dict)
+    oversize: dict[Pair, float] = field(default_factory=dict)
+    failures: dict[ObjectKey, int] = field(default_factory=dict)
+    refused: bool = False
+    seen: dict[ObjectKey, int] = field(default_factory=dict)
+    creation: datetime | None = None
+    due: float = 0.0
+
+    def rejections(self, now: float) -> Mapping[Pair, str]:
+        """The grants that IAM refused lately, with its words."""
+        self.rejected = {pair: each for pair, each in self.rejected.items() if now - each[1] < REMEMBERED}
+        return {pair: words for pair, (words, _) in self.rejected.items()}
+
+    def too_much(self, now: float) -> frozenset[Pair]:
+        """The grants with which the policy was too large lately."""
+        self.oversize = {pair: since for pair, since in self.oversize.items() if now - since < REMEMBERED}
+        return frozenset(self.oversize)
+
+    def asked(self, pairs: Collection[Pair]) -> set[tuple[str, Pair]]:
+        """A set with these grants is on its way: whether it took place is in doubt until its answer is there.
+
+        Returns:
+            What `unset` loses; a set that was surely refused gives it back.
+        """
+        entries = {entry for entry in self.unset if entry[1] in pairs}
+        self.unset -= entries
+        return entries
+
+    def saw(self, claimant: Claimant, *, settled: bool) -> None:
+        """A pass saw this claim."""
+        self.seen[claimant.access] = claimant.mark(settled=settled)
+
+    def knows(self, claimant: Claimant) -> bool:
+        """Whether the last pass saw just this of an access."""
+        seen = self.seen.get(claimant.access)
+        if not claimant.concerned:
+            return seen is None
+        return seen in {claimant.mark(settled=True), claimant.mark(settled=False)}
+
+    def equals(self, claimants: Sequence[Claimant]) -> bool:
+        """Whether the last pass saw just this of all accesses."""
+        return len(claimants) == len(self.seen) and all(self.knows(claimant) for claimant in claimants)
+
+    def prune(self, claimants: Sequence[Claimant]) -> None:
+        """Forget what no ledger has recorded any more; a record that failed may have been written all the same."""
+        accesses = {claimant.access for claimant in claimants}
+        self.failures = {access: count for access, count in self.failures.items() if access in accesses}
+        recorded = {
+            (claimant.uid, record.grant.identity)
+            for claimant in claimants
+            for record in claimant.ledger
+            if record.state is GrantState.RECORDED
+        }
+        failed = {claimant.uid for claimant in claimants if claimant.access in self.failures}
+        self.unset = {entry for entry in self.unset if entry in recorded or entry[0] in failed}

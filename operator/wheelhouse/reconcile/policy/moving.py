@@ -1,0 +1,52 @@
+"""Grants of the pool that the cluster moves away from: an access keeps them until those of the new pool serve it."""
+
+from collections.abc import Sequence
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.findings import Truth
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
+from wheelhouse.plan.pools import outgoing_grants
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.world import World
+
+
+class Moving:
+    """Knows when an access has moved.
+
+    Args:
+        world: the ports; its options say whether grants move.
+        findings: what the units found; only read here.
+    """
+
+    def __init__(self, world: World, findings: Findings) -> None:
+        self._world = world
+        self._findings = findings
+        self._began = world.elapsed()
+
+    def outgoing(
+        self, declared: Declared[DesiredAccess], ledger: Sequence[GrantRecord], wanted: Sequence[Grant]
+    ) -> tuple[Grant, ...]:
+        """The grants of the pool of before that an access needs still.
+
+        Args:
+            declared: the access.
+            ledger: what it has.
+            wanted: what it may have now, in the configured pool.
+        """
+        before = outgoing_grants(ledger, wanted, self._world.options.migrate_from)
+        return () if not before or self._moved(declared, ledger, wanted) else before
+
+    def _moved(self, declared: Declared[DesiredAccess], ledger: Sequence[GrantRecord], wanted: Sequence[Grant]) -> bool:
+        """Whether the new members are granted, and the index has let in a token of theirs that stands in the Secret.
+
+        Where no token is verified, those of the pool of before end by themselves.
+        """
+        granted = {record.grant for record in ledger if record.state is not GrantState.RECORDED}
+        if not granted.issuperset(wanted):
+            return False
+        options = self._world.options
+        if options.verify_access and declared.wish is not None and declared.wish.secret is not None:
+            verified = self._findings.distribution(declared.stored).verified
+            return verified is not None and verified.truth is Truth.TRUE
+        return self._world.elapsed() - self._began >= options.token_lifetime.total_seconds()

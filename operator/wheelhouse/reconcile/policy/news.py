@@ -1,0 +1,72 @@
+"""What is told of a change: one line in the log for each grant, and Events for what a user did not ask for."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from wheelhouse.domain.iam import Grant, Pair
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.objects import Kind
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.plan.policy import PolicyPlan
+from wheelhouse.reconcile.world import World
+
+logger = structlog.get_logger(__name__)
+
+
+class News:
+    """Tells of changes.
+
+    Args:
+        world: the ports.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def tell(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
+        """Tell what was set, and whose it is."""
+        if plan.add or plan.remove:
+            self._log(name, claimants, plan)
+        for access, grant in plan.adopted:
+            note = (
+                f"{grant.member} had {grant.role} on {name} already: the grant is this object's now (adoptionPolicy "
+                "Always), and goes when this object goes. Let only one cluster adopt grants on a repository."
+            )
+            logger.info("Adopted a grant", object=str(access), **_words(grant, name))
+            if (declared := self._world.cache.access(access)) is not None:
+                await self._world.objects.event(Kind.ACCESS, declared.stored, "GrantAdopted", note)
+        for claimant in claimants if plan.restored else ():
+            members = [r.grant.member for r in claimant.ledger if r.grant.identity in plan.restored]
+            if members:
+                note = (
+                    f"Another client removed {_listed(members)} from the IAM policy of {name}: put back. To withdraw a "
+                    "grant, change or delete this object."
+                )
+                logger.warning("Put a grant back", object=str(claimant.access), repository=name.full, members=members)
+                if (declared := self._world.cache.access(claimant.access)) is not None:
+                    await self._world.objects.event(Kind.ACCESS, declared.stored, "GrantRestored", note, warning=True)
+
+    def _log(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
+        wanting: dict[Pair, Claimant] = {}
+        owning: dict[Pair, Claimant] = {}
+        for claimant in reversed(claimants):
+            wanting |= {grant.identity: claimant for grant in claimant.wanted}
+            owning |= {record.grant.identity: claimant for record in claimant.ledger if record.state.owned}
+        for grant in plan.add:
+            why = "it was removed elsewhere" if grant.identity in plan.restored else "the access asks for it"
+            logger.info("Granted", object=str(wanting[grant.identity].access), **_words(grant, name), why=why)
+        for grant in plan.remove:
+            owner = owning.get(grant.identity)
+            access = str(owner.access) if owner else "none"
+            why = owner.why if owner else "its access disappeared without a release"
+            logger.info("Revoked", object=access, **_words(grant, name), why=why)
+
+
+def _words(grant: Grant, name: RepositoryName) -> dict[str, str]:
+    return {"member": grant.member, "role": grant.role, "repository": name.full}
+
+
+def _listed(members: Sequence[str]) -> str:
+    first = ", ".join(members[:3])
+    return first if len(members) <= 3 else f"{first} and {len(members) - 3} more"

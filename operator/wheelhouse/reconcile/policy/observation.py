@@ -1,0 +1,138 @@
+"""A policy as it was read, and which repository it is the policy of: a name is not an identity."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository, observes
+from wheelhouse.domain.iam import DEFAULT_ETAG, Grant, Policy
+from wheelhouse.domain.keys import RepositoryKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.repository import ObservedRepository, Ownership
+from wheelhouse.errors import Unavailable
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.plan.repository import owns
+from wheelhouse.reconcile.debts import GrantDebt
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was found.
+
+    Attributes:
+        policy: as it was read.
+        create_time: when Google made the repository, in whole seconds as a ledger keeps it; None when it is not known.
+        standing: the PythonRepositories that it belongs to now; None when nothing cast doubt on what was known.
+    """
+
+    policy: Policy
+    create_time: datetime | None
+    standing: frozenset[ObjectKey] | None = None
+
+    def of(self, claimants: Sequence[Claimant]) -> list[Claimant]:
+        """Claimants as they stand to just this repository."""
+        return [claimant.found_on(self.create_time, self.standing) for claimant in claimants]
+
+    def concerns(self, debt: GrantDebt) -> bool:
+        """Whether a debt is about just this repository."""
+        return self.create_time is None or debt.create_time is None or in_seconds(debt.create_time) == self.create_time
+
+
+class Observer:
+    """Reads policies, and repositories where a policy alone does not say whose it is."""
+
+    def __init__(self, world: World, findings: Findings) -> None:
+        self._world = world
+        self._findings = findings
+
+    def creation(self, name: RepositoryName) -> datetime | None:
+        """When Google made the repository, as far as the repository unit knows."""
+        found = [self._findings.repository(keeper.stored) for keeper in self._world.cache.repositories_on(name)]
+        known = sorted(
+            (
+                (not each.usable, in_seconds(each.create_time))
+                for each in found
+                if each.name == name and each.create_time
+            ),
+        )
+        return known[0][1] if known else None
+
+    async def observe(
+        self,
+        name: RepositoryName,
+        claims: Callable[[], Sequence[Claimant]],
+        owed: Callable[[], Sequence[GrantDebt]],
+    ) -> Observation | None:
+        """Read a policy; None when the repository is gone.
+
+        The repository is looked at too when anything is to be added, when a grant of ours is missing, and when it is in
+        doubt which repository the ledgers are about.
+
+        Args:
+            name: the repository.
+            claims: who has a ledger there; asked after the policy was read.
+            owed: the debts there.
+
+        Raises:
+            Refused, Invalid, Unavailable: as Google says.
+        """
+        policy = await self._world.policies.get(name)
+        claimants, debts = claims(), owed()
+        owned = _owned(claimants, debts)
+        if policy is None:
+            if owned and await self._world.repositories.get(name) is not None:
+                raise Unavailable(f"Google answers that {name} exists, and that it has no IAM policy.")
+            return None
+        known = {self.creation(name), *(claimant.create_time for claimant in claimants if claimant.ledger)}
+        known |= {debt.create_time and in_seconds(debt.create_time) for debt in debts}
+        times = sorted(time for time in known if time is not None)
+        present = policy.grants()
+        missed = any(grant.identity not in present for grant in (*owned, *_asked(claimants)))
+        if policy.etag != DEFAULT_ETAG and not missed and len(times) < 2:
+            return Observation(policy, times[0] if times else None)
+        # After the policy: a repository that was made in between has another createTime, and another policy.
+        found = await self._world.repositories.get(name)
+        if found is None:
+            return None
+        return Observation(policy, found.create_time and in_seconds(found.create_time), self._standing(name, found))
+
+    def _standing(self, name: RepositoryName, found: ObservedRepository) -> frozenset[ObjectKey]:
+        """The living PythonRepositories whose accesses may have something here.
+
+        The labels decide. Without any of ours it may be one that is only observed, or one that lost its
+        labels and is still the same.
+        """
+        keepers = [keeper for keeper in self._world.cache.repositories_on(name) if not keeper.stored.deleting]
+        cluster = self._world.options.cluster
+        owners = [keeper for keeper in keepers if owns(Ownership.of(cluster, keeper.stored.key), found)]
+        standing = owners or [keeper for keeper in keepers if self._uses(keeper, found)]
+        for keeper in keepers:
+            seen = self._findings.repository(keeper.stored)
+            if seen.usable and not _same(seen.create_time, found.create_time):
+                self._world.queue.add(RepositoryKey(keeper.stored.key))
+        return frozenset(keeper.stored.key for keeper in standing)
+
+    def _uses(self, keeper: Declared[DeclaredRepository], found: ObservedRepository) -> bool:
+        seen = self._findings.repository(keeper.stored)
+        return seen.usable and (observes(keeper.stored) or _same(seen.create_time, found.create_time))
+
+
+def in_seconds(moment: datetime) -> datetime:
+    """A time as status keeps it."""
+    return moment.replace(microsecond=0)
+
+
+def _same(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and in_seconds(one) == in_seconds(other)
+
+
+def _owned(claimants: Sequence[Claimant], debts: Sequence[GrantDebt]) -> Collection[Grant]:
+    owned = [record.grant for claimant in claimants for record in claimant.ledger if record.state.owned]
+    return [*owned, *(grant for debt in debts for grant in debt.grants)]
+
+
+def _asked(claimants: Sequence[Claimant]) -> Iterator[Grant]:
+    return (grant for claimant in claimants if claimant.may_add for grant in claimant.wanted)

@@ -1,0 +1,221 @@
+"""Writes ledgers before the policy is set: an access that cannot be recorded is left out, and costs no other."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wheelhouse.domain.iam import GrantRecord, GrantState, Pair
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import Kind
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.plan.policy import PolicyPlan, Records
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.policy.memory import Memory
+from wheelhouse.reconcile.world import World
+from wheelhouse.status.read import recorded_grants
+
+MOST = 128
+"""Accesses that are recorded in one pass."""
+AT_ONCE = 16
+"""Records that are written at the same time."""
+TRIES = 3
+"""How often an access that changes all the time is tried in one pass, and how many passes others wait for it."""
+
+Errors = Mapping[ObjectKey, WheelhouseError]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of the records of one pass.
+
+    Attributes:
+        tried: whether anything was to be written at all.
+        failed: the accesses that could not be recorded.
+        given_up: those of them that nothing waits for any more.
+        rest: whether more accesses wait for the next pass.
+        down: what Kubernetes answers, when it answered so to every one of several records.
+    """
+
+    tried: bool = False
+    failed: Errors = field(default_factory=dict)
+    given_up: frozenset[ObjectKey] = frozenset()
+    rest: bool = False
+    down: Unavailable | None = None
+
+
+class Recorder:
+    """Records grants.
+
+    Args:
+        world: the ports.
+        findings: where the ledgers are.
+        ledger: writes them into status.
+    """
+
+    def __init__(self, world: World, findings: Findings, ledger: Ledger) -> None:
+        self._world = world
+        self._findings = findings
+        self._ledger = ledger
+
+    async def record(
+        self,
+        name: RepositoryName,
+        create_time: datetime | None,
+        claimants: Sequence[Claimant],
+        plan: PolicyPlan,
+        memory: Memory,
+    ) -> Recorded:
+        """Write the ledgers that the plan needs, the oldest access first."""
+        needs = _Needs(plan)
+        wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self._written(name, c)]
+        if not wanting:
+            return Recorded()
+        # After a refusal one access is tried first: recording all of them for nothing would cost two writes each.
+        chosen = wanting[: 1 if memory.refused else MOST]
+        for claimant in chosen:
+            memory.unset |= {(claimant.uid, pair) for pair in needs.new(claimant)}
+        batch = _Batch(self, name, create_time, plan)
+        failed = await batch.write({claimant.access: claimant for claimant in chosen})
+        for claimant in chosen:
+            key = claimant.access
+            if key in failed:
+                memory.failures[key] = memory.failures.get(key, 0) + 1
+            else:
+                memory.failures.pop(key, None)
+        outages = [error for error in failed.values() if isinstance(error, Unavailable)]
+        return Recorded(
+            tried=True,
+            failed=failed,
+            given_up=frozenset(
+                key
+                for key, error in failed.items()
+                if isinstance(error, Refused | Invalid) or memory.failures[key] >= TRIES
+            ),
+            rest=len(wanting) > len(chosen),
+            down=outages[0] if 1 < len(outages) == len(chosen) else None,
+        )
+
+    def _written(self, name: RepositoryName, claimant: Claimant) -> frozenset[Pair]:
+        """What the ledger owns as it stands in the object's status: what is remembered may not have been written."""
+        declared = self._world.cache.access(claimant.access)
+        found = recorded_grants(declared.stored) if declared is not None else None
+        if found is None or found.repository != name:
+            return frozenset()
+        return _owned(found.grants)
+
+    async def one(
+        self, name: RepositoryName, create_time: datetime | None, claimant: Claimant, records: Records
+    ) -> WheelhouseError | None:
+        """Write one ledger; the error, if it cannot be written, and then memory is as it was."""
+        key = claimant.access
+        declared = self._world.cache.access(key)
+        if declared is None or declared.stored.uid != claimant.uid:
+            return Conflict("The access is gone.")
+        before = self._findings.grants(declared.stored)
+        if before.grants != claimant.entries:
+            return Conflict("Another hand wrote the ledger.")
+        self._findings.note_grants(declared.stored, repository=name, create_time=create_time, grants=records)
+        try:
+            if await self._ledger.record(Kind.ACCESS, key):
+                return None
+            error: WheelhouseError = Conflict("The access is gone.")
+        except WheelhouseError as caught:
+            error = caught
+        declared = self._world.cache.access(key)
+        if declared is not None and self._findings.grants(declared.stored).grants is records:
+            self._findings.note_grants(
+                declared.stored, repository=before.repository, create_time=before.create_time, grants=before.grants
+            )
+        return error
+
+    def version(self, key: ObjectKey) -> str:
+        """Which version of an object is known."""
+        declared = self._world.cache.access(key)
+        return declared.stored.resource_version if declared is not None else ""
+
+
+class _Needs:
+    """What a plan asks to be written."""
+
+    def __init__(self, plan: PolicyPlan) -> None:
+        self._before = plan.before
+        self._adding = {grant.identity for grant in plan.add}
+        self._adopted = set(plan.adopted)
+
+    def change(self, claimant: Claimant) -> bool:
+        """Whether the ledger comes to own something, or what it recorded turned out to be another client's."""
+        before = self._before[claimant.access]
+        if before is claimant.ledger:
+            return False
+        owned = _owned(claimant.ledger)
+        # What an access adopts is there already, and needs no record before.
+        gained = (r for r in before if r.state.owned and (claimant.access, r.grant) not in self._adopted)
+        existing = (r for r in before if r.state is GrantState.EXISTING)
+        return any(r.grant.identity not in owned for r in gained) or any(r.grant.identity in owned for r in existing)
+
+    def new(self, claimant: Claimant) -> set[Pair]:
+        """What is recorded for the first time, to be set."""
+        owned = _owned(claimant.ledger)
+        recorded = (r for r in self._before[claimant.access] if r.state is GrantState.RECORDED)
+        return {record.grant.identity for record in recorded if record.grant.identity not in owned}
+
+    def written(self, claimant: Claimant) -> frozenset[Pair]:
+        """What must stand in status already, since it is added by this plan."""
+        if not self._adding or self._before[claimant.access] is claimant.ledger:
+            return frozenset()
+        return _owned(self._before[claimant.access]) & self._adding
+
+
+class _Batch:
+    """Records that are written together."""
+
+    def __init__(
+        self, recorder: Recorder, name: RepositoryName, create_time: datetime | None, plan: PolicyPlan
+    ) -> None:
+        self._recorder = recorder
+        self._name = name
+        self._create_time = create_time
+        self._plan = plan
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._outages = 0
+        self._versions: dict[ObjectKey, str] = {}
+
+    async def write(self, claimants: Mapping[ObjectKey, Claimant]) -> Errors:
+        failed = await self._round(claimants)
+        for _ in range(TRIES - 1):
+            again = {key: claimants[key] for key, error in failed.items() if self._fresh(key, error)}
+            if not again:
+                break
+            failed = {key: error for key, error in failed.items() if key not in again}
+            failed |= await self._round(again)
+        return failed
+
+    async def _round(self, claimants: Mapping[ObjectKey, Claimant]) -> dict[ObjectKey, WheelhouseError]:
+        tasks = [asyncio.create_task(self._one(claimant)) for claimant in claimants.values()]
+        try:
+            errors = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        return {key: error for key, error in zip(claimants, errors, strict=True) if error is not None}
+
+    async def _one(self, claimant: Claimant) -> WheelhouseError | None:
+        key = claimant.access
+        async with self._slots:
+            if self._outages >= AT_ONCE:  # Nothing answers: the others need not wait for their time-outs too.
+                return Unavailable("Kubernetes does not answer.")
+            self._versions[key] = self._recorder.version(key)
+            error = await self._recorder.one(self._name, self._create_time, claimant, self._plan.before[key])
+            self._outages = self._outages + 1 if isinstance(error, Unavailable) else 0
+            return error
+
+    def _fresh(self, key: ObjectKey, error: WheelhouseError) -> bool:
+        """Whether the object has changed since it was tried: the watch has brought what the write conflicted with."""
+        return isinstance(error, Conflict) and self._recorder.version(key) != self._versions[key]
+
+
+def _owned(records: Sequence[GrantRecord]) -> frozenset[Pair]:
+    return frozenset(record.grant.identity for record in records if record.state.owned)

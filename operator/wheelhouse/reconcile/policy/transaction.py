@@ -1,0 +1,256 @@
+"""One policy, one read-modify-write: observe → plan → record → check the claims again → set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from wheelhouse.domain.iam import Grant, Pair
+from wheelhouse.domain.keys import AccessKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Conflict, Invalid, Refused
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.plan.policy import Circumstances, PolicyPlan, plan_policy
+from wheelhouse.reconcile.debts import Debts, GrantDebt
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.policy.claims import Claims
+from wheelhouse.reconcile.policy.memory import Memory
+from wheelhouse.reconcile.policy.news import News
+from wheelhouse.reconcile.policy.observation import Observation, Observer
+from wheelhouse.reconcile.policy.recorder import Recorded, Recorder
+from wheelhouse.reconcile.policy.rejections import Search
+from wheelhouse.reconcile.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a pass came to.
+
+    Attributes:
+        observation: the policy as it was read last.
+        claimants: the claims that the last plan was made for, the oldest access first.
+        afterwards: the same accesses as they ask and stand now, whatever this pass made of it.
+        plan: the last one; its ledgers stand in memory.
+        recorded: what became of the records.
+        refusal: why the policy was not set at all.
+        late: accesses that came, or changed what they ask for, while ledgers were written: nothing was added for them.
+    """
+
+    observation: Observation
+    claimants: Sequence[Claimant]
+    afterwards: Sequence[Claimant]
+    plan: PolicyPlan
+    recorded: Recorded
+    refusal: Invalid | Refused | None = None
+    late: frozenset[ObjectKey] = frozenset()
+
+
+class Transactions:
+    """Makes policies as all accesses say.
+
+    Args:
+        world: the ports.
+        findings: where the ledgers are.
+        ledger: writes them.
+        claims: what each access may want.
+        debts: what accesses left behind that disappeared without a release.
+    """
+
+    def __init__(self, world: World, findings: Findings, ledger: Ledger, claims: Claims, debts: Debts) -> None:
+        self.world = world
+        self.findings = findings
+        self.claims = claims
+        self.debts = debts
+        self.observer = Observer(world, findings)
+        self.recorder = Recorder(world, findings, ledger)
+        self.news = News(world)
+
+    async def run(self, name: RepositoryName, memory: Memory) -> Outcome | None:
+        """One pass; None when the repository is gone.
+
+        Raises:
+            Conflict: somebody else changed the policy meanwhile.
+            Invalid, Refused: Google does not let the policy be read.
+            Unavailable: it is not known whether the policy was set.
+        """
+        return await _Transaction(self, name, memory).run()
+
+
+class _Transaction:
+    """One pass over one policy."""
+
+    def __init__(self, desk: Transactions, name: RepositoryName, memory: Memory) -> None:
+        self._desk = desk
+        self._name = name
+        self._memory = memory
+        self._observation: Observation
+        self._fresh: Sequence[Claimant] | None = None
+        """Claims that were just computed, for the next plan."""
+        self._asking: Sequence[Claimant]
+        self._claimants: Sequence[Claimant]
+        self._debts: Sequence[GrantDebt] = ()
+        self._recorded = Recorded()
+        self._first: dict[ObjectKey, Claimant] = {}
+        """Claims as they were when ledgers were recorded for them."""
+
+    async def run(self) -> Outcome | None:
+        observation = await self._observe()
+        if observation is None:
+            return None
+        self._observation = observation
+        plan = self._plan(Circumstances())
+        self._first = {asking.access: asking for asking in self._asking}
+        self._recorded = await self._desk.recorder.record(
+            self._name, observation.create_time, self._claimants, plan, self._memory
+        )
+        try:
+            plan = await self._apply(plan)
+        except (Invalid, Refused) as error:
+            return await self._give_up(error)
+        return self._outcome(plan)
+
+    async def _observe(self) -> Observation | None:
+        observation = await self._desk.observer.observe(
+            self._name, self._concerned, lambda: self._desk.debts.grants(self._name)
+        )
+        if observation is not None and observation.standing is not None:
+            self._fresh = None  # They are as old as the request for the repository.
+        return observation
+
+    def _concerned(self) -> Sequence[Claimant]:
+        self._fresh = [claimant for claimant in self._desk.claims.claimants(self._name) if claimant.concerned]
+        return self._fresh
+
+    def _plan(self, circumstances: Circumstances) -> PolicyPlan:
+        """Plan from the claims as they are now: consent may have gone while the ledgers were written."""
+        memory, given_up, now = self._memory, self._recorded.given_up, self._desk.world.elapsed()
+        self._asking, self._fresh = self._fresh or self._concerned(), None
+        self._claimants = [
+            replace(claimant, may_add=False) if claimant.access in given_up else claimant
+            for claimant in self._observation.of(self._asking)
+        ]
+        self._debts = self._desk.debts.grants(self._name)
+        return plan_policy(
+            self._claimants,
+            self._observation.policy,
+            replace(
+                circumstances,
+                rejected=memory.rejections(now),
+                withheld=circumstances.withheld | memory.too_much(now),
+                unset=memory.unset,
+                debts=self._owed(),
+            ),
+        )
+
+    def _owed(self) -> list[Grant]:
+        """The grants of debts on this very repository, but for what was surely never set."""
+        return [
+            grant
+            for debt in self._debts
+            if self._observation.concerns(debt)
+            for grant in debt.grants
+            if (debt.uid, grant.identity) not in self._memory.unset
+        ]
+
+    async def _apply(self, first: PolicyPlan) -> PolicyPlan:
+        """Set the policy; where IAM rejects members, set it without them.
+
+        Args:
+            first: the plan as it stands if nothing had to be recorded.
+        """
+        search = Search()
+        ready = None if self._recorded.tried else first
+        while True:
+            plan, ready = ready or self._plan(Circumstances(recorded=True, only=search.only)), None
+            try:
+                await self._set(plan)
+            except Invalid as error:
+                if error.reason is Reason.POLICY_FULL and plan.add:
+                    self._memory.oversize |= dict.fromkeys(_pairs(plan.add), self._desk.world.elapsed())
+                elif error.reason is Reason.MEMBER_REJECTED:
+                    self._reject(search.refused(plan.add, error, self._observation.policy), error.message)
+                else:
+                    raise
+                continue
+            await self._settle(plan)
+            self._reject(*search.accepted(plan.add))
+            if search.over:
+                return plan
+            if plan.policy is not None:
+                await self._observe_again()
+
+    async def _set(self, plan: PolicyPlan) -> None:
+        """Set the policy, if it changes: what it adds is in doubt until the answer is there."""
+        if plan.policy is None:
+            return
+        doubtful = self._memory.asked(_pairs(plan.add))
+        try:
+            await self._desk.world.policies.set(self._name, plan.policy)
+        except (Conflict, Invalid, Refused):
+            self._memory.unset |= doubtful  # Surely not set.
+            raise
+        self._memory.refused = False
+
+    async def _observe_again(self) -> None:
+        """Read the policy's new etag, to go on with a search."""
+        observation = await self._observe()
+        if observation is None:
+            raise Conflict(f"{self._name} is gone.")
+        self._observation = observation
+
+    async def _settle(self, plan: PolicyPlan) -> None:
+        """The ledgers are what the plan says; memory first, then the news."""
+        for claimant in self._claimants:
+            self._note(claimant, plan)
+        for debt in self._debts:
+            if not (self._observation.concerns(debt) and plan.unpaid.intersection(_pairs(debt.grants))):
+                self._desk.debts.paid(debt)
+        await self._desk.news.tell(self._name, self._claimants, plan)
+
+    def _note(self, claimant: Claimant, plan: PolicyPlan) -> None:
+        declared = self._desk.world.cache.access(claimant.access)
+        if declared is None or declared.stored.uid != claimant.uid:
+            return
+        records, before = plan.after[claimant.access], self._desk.findings.grants(declared.stored)
+        if before.grants != claimant.entries:
+            # Another hand wrote the ledger meanwhile, as an operator beside this one: what it owns stays to withdraw.
+            known = {record.grant.identity for record in (*records, *claimant.ledger)}
+            ledger = self._desk.claims.ledger(declared)
+            records = (*records, *(r for r in ledger if r.state.owned and r.grant.identity not in known))
+        place = (self._name, self._created(claimant)) if records else (None, None)
+        if plan.restored and not plan.restored.isdisjoint(_pairs(claimant.wanted)):
+            self._desk.findings.note_grants(declared.stored, restored=before.restored + 1)
+            self._desk.world.queue.add(AccessKey(claimant.access))
+        if (before.repository, before.create_time, before.grants) != (*place, records):
+            self._desk.findings.note_grants(declared.stored, repository=place[0], create_time=place[1], grants=records)
+            self._desk.world.queue.add(AccessKey(claimant.access))
+
+    def _created(self, claimant: Claimant) -> datetime | None:
+        return self._observation.create_time or claimant.create_time
+
+    def _reject(self, grants: Sequence[Grant], words: str) -> None:
+        now = self._desk.world.elapsed()
+        self._memory.rejected |= {grant.identity: (words, now) for grant in grants}
+
+    async def _give_up(self, error: Invalid | Refused) -> Outcome:
+        """The policy cannot be set: nothing changes but that what this process recorded for it is un-recorded."""
+        self._memory.refused = True
+        tried = frozenset(pair for _, pair in self._memory.unset)
+        plan = self._plan(Circumstances(recorded=True, withheld=tried, still=True))
+        await self._settle(plan)
+        return self._outcome(plan, error)
+
+    def _outcome(self, plan: PolicyPlan, refusal: Invalid | Refused | None = None) -> Outcome:
+        self._memory.prune(self._claimants)
+        afterwards = []
+        for asking in self._asking:
+            records = plan.after[asking.access]
+            created = self._created(asking) if records else None
+            afterwards.append(replace(asking, ledger=records, create_time=created))
+        late = frozenset(c.access for c in self._asking if not c.asks_as(self._first.get(c.access)))
+        return Outcome(self._observation, self._claimants, afterwards, plan, self._recorded, refusal, late)
+
+
+def _pairs(grants: Sequence[Grant]) -> frozenset[Pair]:
+    return frozenset(grant.identity for grant in grants)

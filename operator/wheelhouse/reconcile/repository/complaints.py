@@ -1,0 +1,81 @@
+"""What a repository's object says when Google refuses, and when it is looked at again."""
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository
+from wheelhouse.domain.findings import failed, pending
+from wheelhouse.domain.objects import CustomObject
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Invalid, Refused
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.views import computed_name
+from wheelhouse.reconcile.world import World
+
+SLOW = 60.0
+"""Seconds until a refusal is looked at again."""
+ENABLING = 10.0
+"""Seconds until an API that was just enabled is tried."""
+_NO_DETAIL = "Request contains an invalid argument."
+"""All that Artifact Registry says of a location that it does not know (terraform-provider-google#10184)."""
+
+
+class Complaints:
+    """Turns a refusal into a finding."""
+
+    def __init__(self, world: World, findings: Findings, projects: ProjectDesk) -> None:
+        self._world = world
+        self._findings = findings
+        self._projects = projects
+
+    async def refused(self, declared: Declared[DeclaredRepository], error: Invalid | Refused) -> float:
+        """Say what refuses; a switched-off API may be switched on, and a project that goes away is told.
+
+        Returns:
+            Seconds until the next look.
+
+        Raises:
+            Unavailable: Resource Manager or Service Usage does not answer.
+        """
+        stored = declared.stored
+        meant = computed_name(self._world, declared)
+        project = meant.project if meant is not None else None
+        message, reason = f"{error.message}{self._hint(declared, error)}", error.reason
+        wait = SLOW
+        if isinstance(error, Invalid) and error.reason is not Reason.API_DISABLED:
+            wait = drift_delay(self._world)  # A key, a secret or an upstream may be mended without a word here.
+        elif isinstance(error, Invalid) and self._world.options.enable_apis and project:
+            refusal = await self._enable(stored, project)
+            if refusal is None:
+                words = f"The Artifact Registry API is being enabled in project {project}."
+                self._findings.note_repository(stored, synced=pending(words))
+                return ENABLING
+            message = f"{error.message} It could not be enabled: {refusal}"
+        elif isinstance(error, Refused) and project and await self._projects.gone(project):
+            words = f"Project {project} is gone or being deleted: gcloud projects undelete {project} brings it back"
+            message, reason = f"{words} for 30 days, or delete this object.", Reason.INVALID_ARGUMENT
+        self._findings.note_repository(stored, synced=failed(reason, message))
+        return wait
+
+    async def _enable(self, stored: CustomObject, project: str) -> str | None:
+        """Enable the API; the words of a refusal, None when it is being enabled."""
+        try:
+            await self._projects.enable(stored, project)
+        except Refused as refusal:
+            return refusal.message
+        return None
+
+    def _hint(self, declared: Declared[DeclaredRepository], error: Invalid | Refused) -> str:
+        advised = self._projects.advised(declared.stored)
+        if advised:
+            return f" {' '.join(advised)}"
+        if isinstance(error, Refused) and error.reason is Reason.PERMISSION_DENIED:
+            return " Google says the same of a project that does not exist: check spec.project too."
+        if _NO_DETAIL in error.message and declared.wish is not None:
+            location = declared.wish.spec.location
+            return f" Check spec.location ({location}): gcloud artifacts locations list shows the locations there are."
+        return ""
+
+
+def drift_delay(world: World) -> float:
+    """Seconds until the next look for changes made elsewhere."""
+    return world.options.drift_interval.total_seconds() * (1 + 0.2 * world.jitter())

@@ -1,0 +1,271 @@
+"""Makes a repository as its object says: observe, plan, filter by posture, record, apply."""
+
+import structlog
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository, suspended
+from wheelhouse.domain.findings import failed, passed
+from wheelhouse.domain.modes import Mode, Upstream
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.repository import (
+    OBJECT_LABEL,
+    DesiredRepository,
+    ObservedRepository,
+    OperationKind,
+    Ownership,
+    RepositorySettings,
+)
+from wheelhouse.plan.posture import parting, resting, waits
+from wheelhouse.plan.repository import Change, Create, Keep, Refuse, RepositoryPlan, owns, plan_repository
+from wheelhouse.plan.rivals import Candidate, rival_of
+from wheelhouse.plan.settings import DESCRIPTION, managed_by
+from wheelhouse.reconcile.finalizer import hold
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.repository.complaints import drift_delay
+from wheelhouse.reconcile.repository.operations import Operations
+from wheelhouse.reconcile.repository.past import Past
+from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.turns import Turns
+from wheelhouse.reconcile.repository.upstreams import Resolution, Upstreams, unresolved, waiting
+from wheelhouse.reconcile.repository.views import computed_name
+from wheelhouse.reconcile.world import World
+
+logger = structlog.get_logger(__name__)
+
+KIND = Kind.REPOSITORY
+Target = tuple[DesiredRepository, frozenset[Upstream]]
+
+
+class Maker:
+    """Carries plans out, one object at a time."""
+
+    def __init__(
+        self,
+        world: World,
+        findings: Findings,
+        ledger: Ledger,
+        operations: Operations,
+        turns: Turns,
+        projects: ProjectDesk,
+        past: Past,
+        upstreams: Upstreams,
+    ) -> None:
+        self._world = world
+        self._findings = findings
+        self._ledger = ledger
+        self._operations = operations
+        self._turns = turns
+        self._projects = projects
+        self._past = past
+        self._upstreams = upstreams
+        self._targets: dict[ObjectKey, Target] = {}
+
+    def forget(self, key: ObjectKey) -> None:
+        """The object is gone."""
+        self._targets.pop(key, None)
+
+    async def make(
+        self, declared: Declared[DeclaredRepository], namespace: Namespace, desired: DesiredRepository
+    ) -> float | None:
+        """One pass of an object that parses; the seconds until the next look.
+
+        Raises:
+            WheelhouseError: as the ports say.
+        """
+        stored = declared.stored
+        rests = suspended(stored)
+        if not desired.observe and not (rests and not stored.finalized):
+            held = await hold(self._world, KIND, stored)
+            if held is None:
+                return None
+            stored = held
+        if self._findings.repository(stored).resolved is None:
+            first = self._upstreams.resolve(stored, namespace, desired, None)
+            self._findings.note_repository(stored, resolved=first.check)
+        waiting_for = await self._operations.wait(stored)
+        if waiting_for is None and not rests:
+            waiting_for = self._turns.left(stored.key) or None
+        if waiting_for is not None:
+            return waiting_for
+        # An object whose turn to create has come found nothing before; a create tells if that is no longer true.
+        turn = self._turns.left(stored.key) is not None and not rests
+        observed = None if turn else await self._world.repositories.get(desired.name)
+        self._ledger.recovered(KIND, stored.key, "synced")
+        resolution = self._upstreams.resolve(stored, namespace, desired, observed)
+        if resolution.check is not None:
+            self._findings.note_repository(stored, resolved=resolution.check)
+        self._findings.note_repository(stored, index_safe=resolution.index_safe)
+        plan = self._plan(declared, resolution, observed)
+        done = (
+            resting(plan, observed, self._upstreams.allowed(stored, namespace, observed, resolution))
+            if (rests and observed is not None)
+            else plan
+        )
+        self._findings.note_repository(stored, waits=rests and waits(plan, done))
+        wait = await self._carry_out(stored, resolution, observed, done, rests=rests)
+        return wait if wait is None or resolution.again is None else min(wait, resolution.again)
+
+    async def withdraw(self, declared: Declared[DeclaredRepository], namespace: Namespace) -> float | None:
+        """One pass of an object that does not parse, or whose project is not allowed: lost consent withdraws."""
+        stored, name = declared.stored, self._findings.repository(declared.stored).name
+        delay = drift_delay(self._world)
+        if name is None or not stored.finalized:
+            return delay
+        observed = await self._world.repositories.get(name)
+        if observed is None or not owns(Ownership.of(self._world.options.cluster, stored.key), observed):
+            return delay
+        plan = resting(Keep(), observed, self._upstreams.allowed(stored, namespace, observed, None))
+        if isinstance(plan, Change):
+            await self._patch(stored, observed, plan, "consent was withdrawn")
+        return delay
+
+    def _plan(
+        self, declared: Declared[DeclaredRepository], resolution: Resolution, observed: ObservedRepository | None
+    ) -> RepositoryPlan:
+        stored, desired = declared.stored, resolution.desired
+        found = self._findings.repository(stored)
+        past = self._past.of(stored.key, desired.name, found.create_time if found.name == desired.name else None)
+        rival = self._rival(declared, observed)
+        return plan_repository(desired, resolution.upstreams(observed), observed, rival, found.managed, past)
+
+    async def _carry_out(
+        self,
+        stored: CustomObject,
+        resolution: Resolution,
+        observed: ObservedRepository | None,
+        plan: RepositoryPlan,
+        *,
+        rests: bool,
+    ) -> float | None:
+        desired = resolution.desired
+        if isinstance(plan, Refuse):
+            self._turns.use(stored.key)
+            ours = observed is not None and owns(desired.ownership, observed)
+            self._findings.note_repository(stored, synced=failed(plan.reason, plan.message))
+            if not ours:
+                self._findings.note_repository(stored, usable=False)
+            return drift_delay(self._world)
+        if isinstance(plan, Create) and rests:
+            message = f"{desired.name} does not exist, and spec.suspend keeps it from being created: remove suspend."
+            self._findings.note_repository(stored, synced=failed(Reason.SUSPENDED, message), usable=False)
+            return drift_delay(self._world)
+        if isinstance(plan, Create):
+            return await self._create(stored, resolution, plan.settings)
+        if observed is None:
+            return drift_delay(self._world)
+        if isinstance(plan, Change):
+            await self._change(stored, resolution, observed, plan, rests=rests)
+        elif desired.observe and owns(desired.ownership, observed):
+            await self._leave(stored, observed)
+        self._found(stored, resolution, observed, rests=rests)
+        return drift_delay(self._world)
+
+    async def _create(self, stored: CustomObject, resolution: Resolution, settings: RepositorySettings) -> float:
+        """Create it when its turn has come and everything that it refers to is there."""
+        desired = resolution.desired
+        self._findings.note_repository(stored, usable=False)
+        if unresolved(resolution.check):
+            self._turns.use(stored.key)
+            self._findings.note_repository(stored, synced=waiting())
+            return drift_delay(self._world)
+        await self._projects.advise(stored, desired)
+        creating = failed(Reason.CREATING, f"{desired.name} is being created.")
+        wait = self._turns.draw(stored.key, desired.name.parent)
+        if wait > 0:
+            self._findings.note_repository(stored, synced=creating)
+            return wait
+        self._turns.use(stored.key)
+        if self._findings.repository(stored).create_time is not None:
+            note = f"{desired.name} was deleted elsewhere: it is created again, empty."
+            await self._world.objects.event(KIND, stored, "Recreating", note, warning=True)
+        self._findings.note_repository(
+            stored, name=desired.name, synced=creating, create_time=None, managed=managed_by(desired)
+        )
+        await self._ledger.record(KIND, stored.key)
+        name = await self._world.repositories.create(desired.name, settings)
+        logger.info("Creating a repository", object=str(stored.key), repository=desired.name.full)
+        return await self._operations.begin(stored, name, OperationKind.CREATE)
+
+    async def _change(
+        self, stored: CustomObject, resolution: Resolution, observed: ObservedRepository, plan: Change, *, rests: bool
+    ) -> None:
+        """Patch it; where it was as wanted before, what differs was changed elsewhere."""
+        desired = resolution.desired
+        target = (desired, resolution.upstreams(observed))
+        before = self._targets.get(stored.key)
+        found = self._findings.repository(stored)
+        observed_generation = stored.status.get("observedGeneration") == stored.generation
+        drifted = not rests and observed_generation and found.name == desired.name and before in (None, target)
+        # The intent stands before the effect, but for a description, which is not worth a write of its own.
+        managed = found.managed if rests else found.managed | (managed_by(desired) - {DESCRIPTION})
+        if plan.adopts or managed != found.managed:
+            self._findings.note_repository(stored, name=desired.name, managed=managed)
+            await self._ledger.record(KIND, stored.key)
+        why = "consent was withdrawn" if rests else "adopted" if plan.adopts else "drift" if drifted else "the spec"
+        await self._patch(stored, observed, plan, why)
+        if plan.adopts:
+            note = f"{desired.name} existed and was adopted (adoptionPolicy {desired.adoption})."
+            await self._world.objects.event(KIND, stored, "Adopted", note)
+            return
+        for field, was, sought in plan.differences if drifted else ():
+            note = f"{field} was changed elsewhere from {sought} to {was}: put back."
+            await self._world.objects.event(KIND, stored, "DriftCorrected", note)
+
+    async def _patch(self, stored: CustomObject, observed: ObservedRepository, plan: Change, why: str) -> None:
+        await self._world.repositories.patch(observed.name, plan.patch)
+        fields = [field for field, _, _ in plan.differences]
+        logger.info(
+            "Changed a repository", object=str(stored.key), repository=observed.name.full, fields=fields, because=why
+        )
+
+    async def _leave(self, stored: CustomObject, observed: ObservedRepository) -> None:
+        """On the way to Observe: our labels go, and what other namespaces consented to for this object."""
+        await self._world.repositories.patch(
+            observed.name, parting(observed, self._upstreams.foreign(stored, observed))
+        )
+        note = f"{observed.name} is only observed from now on: the operator's labels were removed, and what other"
+        await self._world.objects.event(KIND, stored, "Released", f"{note} namespaces let it read.")
+        logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="Observe")
+
+    def _found(
+        self, stored: CustomObject, resolution: Resolution, observed: ObservedRepository, *, rests: bool
+    ) -> None:
+        desired = resolution.desired
+        self._past.taken_up(stored.key)
+        self._targets[stored.key] = (desired, resolution.upstreams(observed))
+        advice = ""
+        if desired.cleanup is not None and desired.cleanup.deletes_nothing:
+            advice = "All cleanup policies keep and none deletes, so nothing is ever cleaned up: add one with Delete."
+        managed = self._findings.repository(stored).managed if rests else managed_by(desired)
+        self._findings.note_repository(
+            stored,
+            name=desired.name,
+            synced=passed(Reason.OBSERVED if desired.observe else Reason.SYNCED, advice),
+            usable=resolution.usable,
+            create_time=observed.create_time,
+            update_time=observed.update_time,
+            mode=Mode.of(observed.settings.mode),
+            managed=frozenset() if desired.observe else managed,
+        )
+
+    def _rival(self, declared: Declared[DeclaredRepository], observed: ObservedRepository | None) -> ObjectKey | None:
+        """Another living object that the repository belongs to."""
+        if observed is None:
+            return None
+        found = self._world.cache.repositories_on(observed.name, observed.labels.get(OBJECT_LABEL, ""))
+        others = [
+            self._candidate(other, observed)
+            for other in found
+            if other.stored.key != declared.stored.key and (other.stored.finalized or not other.stored.deleting)
+        ]
+        return rival_of(self._candidate(declared, observed), others, observed)
+
+    def _candidate(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> Candidate:
+        stored = declared.stored
+        recorded = self._findings.repository(stored).name == observed.name
+        means = computed_name(self._world, declared) == observed.name
+        ownership = Ownership.of(self._world.options.cluster, stored.key)
+        return Candidate(stored.key, stored.created, ownership, recorded and means and not stored.deleting)

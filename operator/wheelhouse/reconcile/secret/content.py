@@ -1,0 +1,195 @@
+"""What shall stand in the Secrets of an access, but for the token."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.configuration.files import keys, render
+from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.findings import DistributionFindings
+from wheelhouse.domain.iam import GrantState, Identity, Role
+from wheelhouse.domain.keys import TokenKey
+from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.secret import EXPIRES_ANNOTATION, REFRESH_ANNOTATION, AccessReference, SecretManifest
+from wheelhouse.domain.urls import index_urls
+from wheelhouse.errors import Refused
+from wheelhouse.plan.consent import Permission
+from wheelhouse.plan.leases import HeldToken
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.policy.claims import Claim, Claims
+from wheelhouse.reconcile.world import World
+from wheelhouse.status.conditions import timestamp
+
+PROBE = "wheelhouse-probe"
+"""A package page that need not exist: 404 there says that the token may read; the root is 404 to everyone."""
+PUBLIC_PROBE = "pip"
+"""What Remote and Virtual repositories are asked for: a page that their cache is likely to have."""
+
+IGNORE_ANNOTATION = "reloader.stakater.com/ignore"
+
+_ROLES = {role.iam: role for role in Role}
+_HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
+
+
+class Absence(Enum):
+    """Why nothing is written: no Secret may stand, or one that stands stays as it is."""
+
+    NOT_WANTED = auto()
+    NOT_OPTED_IN = auto()
+    WAITING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What stands in a Secret, but for the token.
+
+    Attributes:
+        name: the Secret's.
+        token: whose token, and for how long.
+        index: the name that clients know the index by.
+        index_url: what is installed from.
+        upload_url: where uploads go; None for those who only install.
+        page: the package page that is asked for to verify the token.
+    """
+
+    name: str
+    token: TokenKey
+    index: str
+    index_url: str
+    upload_url: str | None
+    page: str = field(compare=False)
+
+
+Wanted = Content | Absence
+
+
+class Contents:
+    """Says what shall stand in Secrets, by what is known without a request.
+
+    Args:
+        world: the ports.
+        findings: what the units found; only read here.
+        claims: judges accesses.
+    """
+
+    def __init__(self, world: World, findings: Findings, claims: Claims) -> None:
+        self._world = world
+        self._findings = findings
+        self._claims = claims
+        self._modes: dict[RepositoryName, Mode] = {}
+
+    def of(self, declared: Declared[DesiredAccess], claim: Claim) -> Wanted:
+        """What shall stand wherever the access has a Secret.
+
+        Only lost consent, a Secret that is no longer asked for, and the access's end remove one. As long as consent is
+        there and a grant of the identity stands, its token is refreshed.
+        """
+        access, stored = claim.access, declared.stored
+        if stored.deleting or claim.consent.permission is Permission.WITHDRAW:
+            return Absence.NOT_WANTED
+        if access is None:
+            return Absence.WAITING
+        if access.secret is None and not access.partial:
+            return Absence.NOT_WANTED
+        found = self._findings.distribution(stored)
+        frozen = declared.current is None or access.suspend
+        name = found.name if frozen or access.secret is None else access.secret.name
+        identity, role = self._granted(declared, claim, _identities(access, found, frozen=frozen))
+        repository = self._repository(declared, claim)
+        if not name or identity is None or repository is None:
+            return Absence.WAITING
+        mode = self._mode(repository, claim)
+        index_url, upload_url = index_urls(repository, self._world.options.index_url_template)
+        return Content(
+            name=name,
+            token=TokenKey(identity, max(1, int(self._world.options.token_lifetime.total_seconds()))),
+            index=repository.repository_id,
+            index_url=index_url,
+            upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
+            page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
+        )
+
+    def at(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> Wanted:
+        """What shall stand in one namespace."""
+        if namespace not in wanted_namespaces(claim.access):
+            return Absence.NOT_WANTED
+        wanted = self.of(declared, claim)
+        if wanted is Absence.NOT_WANTED:
+            return wanted
+        there = self._claims.namespace(namespace)
+        return wanted if there is not None and there.opted_in else Absence.NOT_OPTED_IN
+
+    def _granted(
+        self, declared: Declared[DesiredAccess], claim: Claim, identities: tuple[Identity, ...]
+    ) -> tuple[Identity | None, Role]:
+        """The first of the identities that holds a grant, with the role asked for, else the one that it holds."""
+        ledger = [record for record in self._claims.ledger(declared) if record.state in _HELD]
+        if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
+            ledger = []  # Grants on another repository, which are about to be withdrawn.
+        for identity in identities:
+            member = self._world.workload.member(identity)
+            held = {_ROLES[record.grant.role] for record in ledger if record.grant.member == member}
+            if held:
+                return identity, claim.role if claim.role in held else max(held, key=list(Role).index)
+        return None, claim.role
+
+    def _repository(self, declared: Declared[DesiredAccess], claim: Claim) -> RepositoryName | None:
+        """The repository that the access points at; while nothing tells, the one that its grants are on."""
+        return claim.name or self._findings.grants(declared.stored).repository
+
+    def _mode(self, repository: RepositoryName, claim: Claim) -> Mode:
+        """The repository's mode, also while its object is gone."""
+        if claim.repository is not None and claim.repository.mode is not None:
+            self._modes[repository] = claim.repository.mode
+        return self._modes.get(repository, Mode.STANDARD)
+
+
+def digest(wanted: Wanted) -> int:
+    """What is asked for, for comparing; 0 while nothing is to be written."""
+    return (hash(wanted) or 1) if isinstance(wanted, Content) else 0
+
+
+def wanted_namespaces(access: DesiredAccess | None) -> tuple[str, ...]:
+    """Where an access asks for a Secret, or may ask for one in a spec that does not parse."""
+    if access is None or (access.secret is None and not access.partial):
+        return ()
+    return (access.key.namespace,)
+
+
+def manifest(
+    access: AccessReference, namespace: str, content: Content, held: HeldToken, template: str | None
+) -> SecretManifest:
+    """The Secret as it is applied.
+
+    Raises:
+        Refused: the files of clients do not read back as they are meant.
+    """
+    try:
+        data = render(ClientConfiguration(content.index, content.index_url, content.upload_url, held.token), template)
+    except RenderError as error:
+        message = f"The Secret is not written: {error}."
+        raise Refused(message, Reason.TOKEN_REFUSED) from None
+    annotations = {
+        EXPIRES_ANNOTATION: timestamp(held.lease.expires),
+        REFRESH_ANNOTATION: timestamp(held.lease.refreshes),
+        IGNORE_ANNOTATION: "true",
+    }
+    return SecretManifest(namespace, content.name, access, data, annotations)
+
+
+def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:
+    """What the access's field manager holds in a Secret of this content, whatever the token."""
+    data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
+    annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
+    return SecretManifest(namespace, content.name, access, data, annotations).paths
+
+
+def _identities(access: DesiredAccess, found: DistributionFindings, *, frozen: bool) -> tuple[Identity, ...]:
+    """Whose token it may be: that of the spec, and that of the Secret which stands; a spec that waits comes last."""
+    namespace, _, account = found.identity.partition("/")
+    recorded = (Identity(namespace, account),) if account and namespace == access.key.namespace else ()
+    asked = (access.secret.identity,) if access.secret is not None else ()
+    return (*recorded, *asked) if frozen else (*asked, *recorded)

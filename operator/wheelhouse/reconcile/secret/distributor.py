@@ -1,0 +1,190 @@
+"""One Secret of an access: looked at in its turn, and written when it is due."""
+
+import structlog
+
+from wheelhouse.desired.declared import Declared
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.keys import SecretKey
+from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.secret import AccessReference, Applied, SecretManifest
+from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable
+from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.interests import SecretTopic
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.secret.content import Content, digest, manifest, paths
+from wheelhouse.reconcile.secret.holders import Holders
+from wheelhouse.reconcile.secret.sweep import Sweep
+from wheelhouse.reconcile.secret.targets import Target
+from wheelhouse.reconcile.secret.tokens import TokenUnit
+from wheelhouse.reconcile.secret.writer import SecretWriter, belongs_to
+from wheelhouse.reconcile.world import World
+from wheelhouse.status.conditions import moment
+from wheelhouse.status.read import recorded_distribution
+
+logger = structlog.get_logger(__name__)
+
+SLOW = 60.0
+
+
+class Distributor:
+    """Brings Secrets to what is wanted.
+
+    Args:
+        world: the ports.
+        findings: what the units found.
+        ledger: records the Secret's name and namespaces before they are used.
+        tokens: mints.
+        holders: whose a Secret is.
+        writer: writes Secrets.
+        sweep: looks whether they still stand.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        findings: Findings,
+        ledger: Ledger,
+        tokens: TokenUnit,
+        holders: Holders,
+        writer: SecretWriter,
+        sweep: Sweep,
+    ) -> None:
+        self._world = world
+        self._findings = findings
+        self._ledger = ledger
+        self._tokens = tokens
+        self._holders = holders
+        self._writer = writer
+        self._sweep = sweep
+
+    async def bring(
+        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
+    ) -> float | None:
+        """Write one Secret if it is due; what stands in the way is noted in `target`.
+
+        Returns:
+            Seconds until the next try, if one is needed.
+
+        Raises:
+            Conflict: the Secret, or the access, changed meanwhile.
+        """
+        now = self._world.elapsed()
+        if target.floor > now:
+            return target.floor - now
+        try:
+            await self._look(key, declared.stored, content, target)
+            await self._write(key, declared, content, target)
+        except NotReady as error:
+            target.failure = error
+            if error.reason is Reason.SECRET_CONFLICT:
+                target.fell()
+                target.conflicted = True
+            return error.retry_after * (1 + 0.1 * self._world.jitter())
+        except (Refused, Invalid) as error:
+            target.failure = error
+            return SLOW * (1 + 0.2 * self._world.jitter())
+        except Unavailable as error:
+            target.failure = error
+            life = target.lease.life if target.token is not None and target.lease else content.token.lifetime
+            target.floor = now + error.floor
+            return retry(life, self._world.jitter(), error.floor)
+        target.failure = None
+        return None
+
+    async def _look(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> None:
+        """See whether another's Secret has gone, or whether ours still stands."""
+        bare = SecretManifest(key.namespace, content.name, AccessReference(stored.key, stored.uid))
+        if target.conflicted:
+            await self._writer.ask(bare)
+            target.conflicted = False
+        if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
+            return
+        try:
+            found = await self._sweep.look(bare, target, paths(bare.access, key.namespace, content))
+        except (Refused, Invalid, Unavailable) as error:
+            where = f"{key.namespace}/{content.name}"
+            logger.info("A Secret could not be looked at", secret=where, because=error.message)
+            return
+        if found is not None and target.token is None:
+            target.lease = self._corrected(target.lease, found, content.token.lifetime)
+
+    def _corrected(self, lease: Lease, found: Applied, lifetime: int) -> Lease | None:
+        """What the Secret itself says of its token, where status told of another, or a wrong clock wrote it."""
+        now, ends = self._now(), moment(found.expires_at)
+        told = recorded(ends, None, lifetime, now, moment(found.written_at))
+        if told is None or ends is None:
+            return None
+        return lease if abs((ends - lease.expires).total_seconds()) <= 1 else told
+
+    async def _write(self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target) -> None:
+        why = self._why(content, target)
+        if not why:
+            return
+        stored = declared.stored
+        if target.lease is None:
+            rival = self._holders.ahead(key, declared, SecretTopic(key.namespace, content.name))
+            if rival is not None:
+                raise belongs_to(f"{key.namespace}/{content.name}", rival)
+        held = self._choose(content, target, why)
+        if held is None or not await self._record(key, stored, content, target, held):
+            return
+        template = self._world.options.index_url_template
+        wanted = manifest(AccessReference(stored.key, stored.uid), key.namespace, content, held, template)
+        edited = target.amiss == "edited"
+        target.uid = await self._writer.write(stored, wanted, edited=edited)
+        target.digest, target.key, target.token, target.lease = digest(content), content.token, held, held.lease
+        target.amiss = ""
+        self._sweep.plan(target)
+        self._findings.note_distribution(stored, identity=str(content.token.identity))
+        logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
+
+    def _why(self, content: Content, target: Target) -> str:
+        """Why the Secret is written now; empty when it is as it should be."""
+        if target.amiss or target.lease is None:
+            return target.amiss or "new"
+        if target.digest != digest(content):
+            return "changed"
+        held = self._tokens.held(content.token)
+        if held is not None and held is not target.token:
+            return "refresh"
+        return "refresh" if target.token is None and target.lease.due(self._now()) <= 0 else ""
+
+    def _choose(self, content: Content, target: Target, why: str) -> HeldToken | None:
+        """The token to write; None when the one that stands is kept, or when one is asked for."""
+        now = self._now()
+        held = self._tokens.held(content.token)
+        if held is not None and held is target.token and held.lease.left(now) > 0:
+            return held
+        same = target.key == content.token
+        standing = target.lease if same and not target.amiss else None
+        if held is not None and held.fresh(now) and replaces(held, standing, now):
+            return held
+        if same and why != "refresh" and target.token is not None and target.token.lease.left(now) > 0:
+            return target.token
+        if held is None or not held.fresh(now):
+            self._tokens.ask(content.token, held)
+        return None
+
+    async def _record(
+        self, key: SecretKey, stored: CustomObject, content: Content, target: Target, held: HeldToken
+    ) -> bool:
+        """What a restart must know stands in status before the effect. False when the access is gone."""
+        found = self._findings.distribution(stored)
+        record = False
+        if not target.uid:
+            namespaces = tuple(dict.fromkeys((*found.namespaces, key.namespace))) if found.name else (key.namespace,)
+            self._findings.note_distribution(stored, name=content.name, namespaces=namespaces)
+            written = recorded_distribution(stored)
+            record = written.name != content.name or key.namespace not in written.namespaces
+        elif not found.name or key.namespace not in found.namespaces:
+            self._findings.note_distribution(stored, name=content.name, namespaces=(*found.namespaces, key.namespace))
+            record = True
+        if found.expires is not None and held.lease.expires < found.expires:
+            self._findings.note_distribution(stored, expires=held.lease.expires, refresh=held.lease.refreshes)
+            record = True
+        return await self._ledger.record(Kind.ACCESS, stored.key) if record else True
+
+    def _now(self) -> Moment:
+        return Moment(self._world.now(), self._world.elapsed())

@@ -1,0 +1,96 @@
+"""What a process remembers of Secrets, what it takes from status at its start, and what it notes as its findings."""
+
+from typing import Any
+
+from wheelhouse.domain.findings import Check, DistributionFindings
+from wheelhouse.domain.keys import AccessKey, SecretKey
+from wheelhouse.domain.objects import CustomObject
+from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.plan.leases import Lease, Moment, recorded
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.secret.content import Content, Wanted, digest
+from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
+from wheelhouse.reconcile.world import World
+from wheelhouse.status.conditions import by_type, check_of
+
+LEAST, MOST = 1.0, 5.0
+"""Seconds that mere progress waits for company."""
+
+_UNFINISHED = frozenset({Reason.PENDING, Reason.PROPAGATING, Reason.UNAVAILABLE})
+"""What a start finds unverified: without a token in memory the index cannot be asked, so one is minted."""
+
+
+class Memory:
+    """Recalls Secrets, and notes what was found of them.
+
+    Args:
+        world: the ports.
+        findings: what the units found.
+        targets: what is known of each Secret.
+    """
+
+    def __init__(self, world: World, findings: Findings, targets: Targets) -> None:
+        self._world = world
+        self._findings = findings
+        self._targets = targets
+
+    def recall(self, key: SecretKey, stored: CustomObject, wanted: Wanted) -> tuple[Distribution, Target]:
+        """What is known of an access's Secrets and of one of them; at first what status says."""
+        found = self._findings.distribution(stored)
+        distribution = self._targets.open(key.access, stored.uid, found.namespaces)
+        target = distribution.targets.get(key.namespace)
+        if target is None:
+            target = self._targets.target(distribution, key.namespace)
+            if key.namespace in found.namespaces:
+                self._inherit(target, stored, found, wanted)
+        return distribution, target
+
+    def note(self, stored: CustomObject, distribution: Distribution, otherwise: Check) -> None:
+        """Note the findings for all Secrets of an access, and have them reported.
+
+        Args:
+            stored: the access.
+            distribution: its Secrets.
+            otherwise: what is told while there is no Secret and nothing stands in its way.
+        """
+        before = self._findings.distribution(stored)
+        check = distribution.check(len(before.namespaces), otherwise)
+        verified = distribution.verified
+        if verified is None and check is not None and not check.ok and before.expires is None:
+            verified = otherwise  # There was never anything to verify.
+        changes: dict[str, Any] = {"made_for": distribution.digest, "distributed": check, "verified": verified}
+        if not distribution.unseen:
+            changes |= {
+                "current": distribution.current,
+                "failed": distribution.shown(),
+                "expires": distribution.expires.first(),
+                "refresh": distribution.refresh.first(),
+            }
+        after = self._findings.note_distribution(stored, **changes)
+        if _checks(before) != _checks(after):
+            self._world.queue.add(AccessKey(stored.key))
+        elif before != after:
+            self._world.queue.add_soon(AccessKey(stored.key), LEAST, MOST)
+
+    def _inherit(self, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted) -> None:
+        """Take what a process before this one wrote into status."""
+        lifetime = max(1, int(self._world.options.token_lifetime.total_seconds()))
+        now = Moment(self._world.now(), self._world.elapsed())
+        lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
+        rows = by_type(stored.status)
+        row = rows.get(ConditionType.DISTRIBUTED, {})
+        distributed, verified = check_of(row), check_of(rows.get(ConditionType.VERIFIED, {}))
+        target.conflicted = distributed is not None and distributed.reason is Reason.SECRET_CONFLICT
+        if not isinstance(wanted, Content):
+            target.lease = lease
+            return
+        if target.conflicted or found.name != wanted.name or found.identity != str(wanted.token.identity):
+            return
+        target.lease, target.key = lease, wanted.token
+        finished = distributed is not None and distributed.ok and row.get("observedGeneration") == stored.generation
+        if finished and verified is not None and verified.reason not in _UNFINISHED:
+            target.digest = digest(wanted)
+
+
+def _checks(found: DistributionFindings) -> tuple[int | None, Check | None, Check | None, str]:
+    return found.made_for, found.distributed, found.verified, found.name

@@ -1,0 +1,116 @@
+"""Secrets that are no longer wanted, and those that accesses left behind: deleted, and their places set free."""
+
+from typing import Any
+
+import structlog
+
+from wheelhouse.domain.findings import failed
+from wheelhouse.domain.keys import AccessKey, SecretKey
+from wheelhouse.domain.objects import CustomObject
+from wheelhouse.domain.secret import AccessReference, SecretManifest
+from wheelhouse.errors import Invalid, Refused, Unavailable
+from wheelhouse.reconcile.debts import Debts, SecretDebt
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.interests import SecretTopic
+from wheelhouse.reconcile.secret.writer import SecretWriter
+from wheelhouse.reconcile.world import World
+
+logger = structlog.get_logger(__name__)
+
+SLOW = 60.0
+SOON = 10.0
+
+_NOTHING: dict[str, Any] = {
+    "name": "",
+    "namespaces": (),
+    "current": 0,
+    "failed": (),
+    "expires": None,
+    "refresh": None,
+    "identity": "",
+}
+"""The ledger of an access that has no Secret."""
+
+
+class Removal:
+    """Removes Secrets; a refusal is tried again until it ends, so that a release hangs only as long as its cause.
+
+    Args:
+        world: the ports.
+        findings: what the units found.
+        writer: asks whose a Secret is, and deletes it.
+        debts: what accesses left behind that are gone without a release.
+    """
+
+    def __init__(self, world: World, findings: Findings, writer: SecretWriter, debts: Debts) -> None:
+        self._world = world
+        self._findings = findings
+        self._writer = writer
+        self._debts = debts
+
+    async def remove(self, key: SecretKey, stored: CustomObject, why: str) -> float | None:
+        """Delete a Secret of an access, and take it out of the ledger. Seconds until the next try, if one is needed.
+
+        Raises:
+            Conflict: it changed meanwhile.
+        """
+        found = self._findings.distribution(stored)
+        if found.name and key.namespace in found.namespaces:
+            manifest = SecretManifest(key.namespace, found.name, AccessReference(stored.key, stored.uid))
+            try:
+                await self._delete(key, manifest, why)
+            except (Invalid, Refused, Unavailable) as error:
+                where = f"{key.namespace}/{found.name}"
+                message = f"Secret {where} cannot be removed: {error.message} The operator tries again."
+                logger.warning(
+                    "A Secret cannot be removed", secret=where, access=str(key.access), because=error.message
+                )
+                self._findings.note_distribution(stored, distributed=failed(error.reason, message))
+                self._world.queue.add(AccessKey(stored.key))
+                return self._later(error)
+        left = tuple(name for name in found.namespaces if name != key.namespace)
+        if found.name and left != found.namespaces:
+            changes = {"namespaces": left} if left else _NOTHING
+            self._findings.note_distribution(stored, **changes)
+            self._world.queue.add(AccessKey(stored.key))
+        return None
+
+    async def pay(self, key: SecretKey, wanted: str) -> float | None:
+        """Remove what an access of this name left here that is gone. Seconds until the next try, if one is needed.
+
+        Args:
+            key: the place.
+            wanted: the name of the Secret that shall stand here now: writing it takes over what was left.
+
+        Raises:
+            Conflict: it changed meanwhile.
+        """
+        wait: float | None = None
+        for debt in self._debts.secrets(key.access, key.namespace):
+            if debt.name == wanted:
+                self._debts.paid(debt)
+                continue
+            try:
+                await self._delete(key, _manifest(debt), "its access is gone")
+            except (Invalid, Refused, Unavailable) as error:
+                logger.warning(
+                    "A Secret cannot be removed", secret=f"{debt.namespace}/{debt.name}", because=error.message
+                )
+                wait = self._later(error)
+            else:
+                self._debts.paid(debt)
+        return wait
+
+    async def _delete(self, key: SecretKey, manifest: SecretManifest, why: str) -> None:
+        if await self._writer.remove(manifest):
+            where = f"{manifest.namespace}/{manifest.name}"
+            logger.info("Secret removed", secret=where, access=str(manifest.access.key), why=why)
+        self._world.interests.publish(SecretTopic(manifest.namespace, manifest.name), besides=key)
+
+    def _later(self, error: Invalid | Refused | Unavailable) -> float:
+        slow, floor = (SOON, error.floor) if isinstance(error, Unavailable) else (SLOW, 0.0)
+        return max(slow * (1 + 0.2 * self._world.jitter()), floor)
+
+
+def _manifest(debt: SecretDebt) -> SecretManifest:
+    return SecretManifest(debt.namespace, debt.name, AccessReference(debt.access, debt.uid))

@@ -1,0 +1,219 @@
+"""What is known of each Secret, and the aggregate of an access: a pass costs the same whatever their number."""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from wheelhouse.domain.findings import Check, failed, passed
+from wheelhouse.domain.keys import SecretKey, TokenKey
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import WheelhouseError
+from wheelhouse.plan.leases import HeldToken, Lease
+from wheelhouse.reconcile.interests import SecretTopic
+
+FAILED_SHOWN = 10
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """One Secret of an access, in memory.
+
+    Attributes:
+        seen: digest of what the last pass saw; None before the first one.
+        digest: of the content that stands; 0 when none does, or when it is not known.
+        key: whose token stands there.
+        token: the token that stands there, when this process wrote it.
+        lease: how long the token that stands there lives; None when none counts.
+        uid: the Secret's, when this process wrote it.
+        amiss: why the Secret must be written again: it is missing, or it was edited.
+        conflicted: whether the Secret was found to be another's.
+        failure: what stood in the way of the last write.
+        floor: elapsed seconds before which nothing is written again: Retry-After.
+        sweep_at: elapsed seconds of the next look at whether it still stands; None before it is planned.
+        turn: whether it has its turn among all that are looked at.
+        restored: how often grants were put back when the index was last asked.
+        place: its place, while this access wants it.
+        good: whether it counts as current in the aggregate.
+        counted: the moments that it has in the aggregate.
+    """
+
+    seen: int | None = None
+    digest: int = 0
+    key: TokenKey | None = None
+    token: HeldToken | None = None
+    lease: Lease | None = None
+    uid: str = ""
+    amiss: str = ""
+    conflicted: bool = False
+    failure: WheelhouseError | None = None
+    floor: float = 0.0
+    sweep_at: float | None = None
+    turn: bool = False
+    restored: int = 0
+    place: SecretTopic | None = None
+    good: bool = False
+    counted: tuple[datetime, datetime] | None = None
+
+    def fell(self) -> None:
+        """Nothing of ours stands there any more."""
+        self.digest, self.token, self.lease, self.uid, self.amiss = 0, None, None, "", ""
+
+
+class Earliest:
+    """The earliest of many moments that come and go."""
+
+    def __init__(self) -> None:
+        self._heap: list[datetime] = []
+        self._counts: Counter[datetime] = Counter()
+
+    def add(self, moment: datetime) -> None:
+        """One more."""
+        if moment not in self._counts:
+            heapq.heappush(self._heap, moment)
+        self._counts[moment] += 1
+
+    def remove(self, moment: datetime) -> None:
+        """One less."""
+        self._counts[moment] -= 1
+
+    def first(self) -> datetime | None:
+        """The earliest that is there."""
+        while self._heap and self._counts[self._heap[0]] <= 0:
+            del self._counts[heapq.heappop(self._heap)]
+        return self._heap[0] if self._heap else None
+
+
+@dataclass(slots=True, eq=False)
+class Distribution:
+    """All Secrets of one access.
+
+    Attributes:
+        uid: the access's.
+        digest: of the content that is asked for; Secrets of another one are not current.
+        unseen: namespaces of the ledger that no pass has looked at since the start.
+        verified: what the index said last.
+    """
+
+    uid: str
+    digest: int = 0
+    unseen: set[str] = field(default_factory=set)
+    targets: dict[str, Target] = field(default_factory=dict)
+    current: int = 0
+    failed: dict[str, Check] = field(default_factory=dict)
+    expires: Earliest = field(default_factory=Earliest)
+    refresh: Earliest = field(default_factory=Earliest)
+    verified: Check | None = None
+
+    def ask_for(self, content: int) -> None:
+        """Another content is asked for: no Secret has it yet."""
+        if self.digest != content:
+            self.digest, self.current = content, 0
+            for target in self.targets.values():
+                target.good = False
+
+    def count(self, namespace: str, target: Target, check: Check | None) -> None:
+        """Take what a pass found of one Secret."""
+        self.unseen.discard(namespace)
+        good = check is not None and check.ok
+        self.current += good - target.good
+        target.good = good
+        if check is None or check.ok:
+            self.failed.pop(namespace, None)
+        else:
+            self.failed[namespace] = check
+        self._time(target, target.lease)
+
+    def drop(self, namespace: str) -> None:
+        """The Secret is gone, or no longer ours."""
+        self.unseen.discard(namespace)
+        target = self.targets.pop(namespace, None)
+        if target is not None:
+            self.current -= target.good
+            self.failed.pop(namespace, None)
+            self._time(target, None)
+
+    def check(self, wanted: int, otherwise: Check) -> Check | None:
+        """The finding for the whole access; None while only status knows.
+
+        Args:
+            wanted: how many Secrets there shall be.
+            otherwise: while some are missing, and nothing stands in the way.
+        """
+        if self.failed:
+            namespace, first = next(iter(self.failed.items()))
+            return first if wanted <= 1 else failed(first.reason, f"{namespace}: {first.message}")
+        if self.unseen:
+            return None
+        return passed(Reason.DISTRIBUTED) if self.current and self.current >= wanted else otherwise
+
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """The first failures, for status."""
+        return tuple((namespace, str(check.reason)) for namespace, check in islice(self.failed.items(), FAILED_SHOWN))
+
+    def _time(self, target: Target, lease: Lease | None) -> None:
+        moments = (lease.expires, lease.refreshes) if lease is not None else None
+        if moments == target.counted:
+            return
+        for book, position in ((self.expires, 0), (self.refresh, 1)):
+            if target.counted is not None:
+                book.remove(target.counted[position])
+            if moments is not None:
+                book.add(moments[position])
+        target.counted = moments
+
+
+class Targets:
+    """All Secrets of all accesses."""
+
+    def __init__(self) -> None:
+        self._accesses: dict[ObjectKey, Distribution] = {}
+        self.total = 0
+
+    def get(self, access: ObjectKey) -> Distribution | None:
+        """What is known of an access, whatever its uid."""
+        return self._accesses.get(access)
+
+    def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
+        """What is known of an access; of another uid under this name nothing is known.
+
+        Args:
+            access: its key.
+            uid: its uid.
+            ledger: the namespaces that its status names.
+        """
+        found = self._accesses.get(access)
+        if found is None or found.uid != uid:
+            self.forget(access)
+            found = self._accesses[access] = Distribution(uid, unseen=set(ledger))
+        return found
+
+    def target(self, distribution: Distribution, namespace: str) -> Target:
+        """One Secret; new ones are counted."""
+        found = distribution.targets.get(namespace)
+        if found is None:
+            found = distribution.targets[namespace] = Target()
+            self.total += 1
+        return found
+
+    def peek(self, key: SecretKey, uid: str) -> Target | None:
+        """One Secret, if it is known."""
+        found = self._accesses.get(key.access)
+        return found.targets.get(key.namespace) if found is not None and found.uid == uid else None
+
+    def drop(self, access: ObjectKey, namespace: str) -> None:
+        """The Secret is gone."""
+        found = self._accesses.get(access)
+        if found is None:
+            return
+        self.total -= namespace in found.targets
+        found.drop(namespace)
+        if not found.targets and not found.unseen:
+            del self._accesses[access]
+
+    def forget(self, access: ObjectKey) -> None:
+        """The access is gone."""
+        found = self._accesses.pop(access, None)
+        self.total -= len(found.targets) if found is not None else 0

@@ -1,0 +1,51 @@
+"""The ports bundled, with what the units share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from wheelhouse.domain.iam import WorkloadIdentity
+from wheelhouse.reconcile.absences import Absences
+from wheelhouse.reconcile.interests import Interests
+from wheelhouse.reconcile.options import Options
+from wheelhouse.reconcile.ports import (
+    Cache,
+    Objects,
+    Policies,
+    Probe,
+    Projects,
+    Queue,
+    Repositories,
+    Secrets,
+    Tokens,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the loop sees.
+
+    Attributes:
+        interests: who looks again when something changes.
+        absences: since when PythonRepositories are gone.
+        now: the clock (UTC); it may jump.
+        elapsed: seconds that only grow, for what must not depend on the clock.
+        jitter: a random number in [-1, 1].
+    """
+
+    repositories: Repositories
+    projects: Projects
+    policies: Policies
+    tokens: Tokens
+    probe: Probe
+    secrets: Secrets
+    objects: Objects
+    cache: Cache
+    queue: Queue
+    interests: Interests
+    absences: Absences
+    workload: WorkloadIdentity
+    options: Options
+    now: Callable[[], datetime]
+    elapsed: Callable[[], float]
+    jitter: Callable[[], float]
