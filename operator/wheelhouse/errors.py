@@ -1,11 +1,11 @@
 """Errors, named by what happens next.
 
     WheelhouseError
-    ├── Invalid        the user must edit the object: Stalled; waits for a new generation
+    ├── Invalid        the user must edit the object: Stalled; looked at again every ten minutes, and when it changes
     ├── Refused        403 or an organisation policy: Reconciling for 15 minutes, then Stalled; looked at slowly
     ├── NotReady       something referred to is not there yet: retried after a known delay, at once when it appears
     ├── Conflict       etag, 409, 412: observe again at once; never shown to the user
-    └── Unavailable    429, 5xx, network, timeout: backoff; Retry-After honored
+    └── Unavailable    429, 5xx, network, timeout: backoff; nothing cuts a Retry-After short
 
 Translated once at each edge: clients in, runtime out. A 404 is a value (None), not an error.
 """
@@ -47,7 +47,7 @@ class NotReady(WheelhouseError):
 
 
 class Conflict(WheelhouseError):
-    """Somebody else was faster: observe again at once."""
+    """Another client was faster: observe again at once."""
 
 
 class AlreadyExists(Conflict):
@@ -55,9 +55,21 @@ class AlreadyExists(Conflict):
 
 
 class Unavailable(WheelhouseError):
-    """429, 5xx, network or timeout; `retry_after` seconds when the server said so."""
+    """429, 5xx, network or timeout; `retry_after` seconds when the server said so, at most `retry_limit` of them."""
 
-    def __init__(self, message: str, retry_after: float | None = None, reason: Reason = Reason.UNAVAILABLE) -> None:
+    def __init__(
+        self,
+        message: str,
+        retry_after: float | None = None,
+        reason: Reason = Reason.UNAVAILABLE,
+        retry_limit: float = 60.0,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.reason = reason
+        self.retry_limit = retry_limit
+
+    @property
+    def floor(self) -> float:
+        """Seconds for which nothing may ask again, 0 when the server named none."""
+        return min(max(0.0, self.retry_after or 0.0), self.retry_limit)

@@ -1,100 +1,127 @@
-"""What the watches have seen, with the reverse look-ups that the loop needs; answers without a request."""
+"""What the watches have seen, parsed once, with the reverse look-ups that the loop needs; answers without a request."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
 
+from wheelhouse.desired.access import declared_access
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository, declared_repository
+from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 from wheelhouse.domain.repository import digest_of
+from wheelhouse.errors import Invalid
 
 K = TypeVar("K")
 
-Upstream = ObjectKey | str
-"""What a repository reads from: an object, or a full name."""
-
-Changed = Callable[[Kind, CustomObject | None, CustomObject | None], None]
-
+AnyDeclared = Declared[DeclaredRepository] | Declared[DesiredAccess]
+Changed = Callable[[Kind, AnyDeclared | None, AnyDeclared | None], None]
 
 REMEMBERED = 10_000
 """Uids of removed objects that are remembered."""
 
 
 class ObjectCache:
-    """Our objects and the namespaces; `changed` hears of every change to an object with its old and new value."""
+    """Our objects and the namespaces.
 
-    def __init__(self) -> None:
+    Args:
+        any_project: whether every project is allowed to all namespaces (setting `project_policy: Any`).
+        account: whether a ServiceAccount exists; None before that is known.
+
+    Attributes:
+        changed: hears of every change to an object with what was declared before and now.
+    """
+
+    def __init__(self, any_project: bool, account: Callable[[Identity], bool | None]) -> None:
         self.changed: Changed = lambda _kind, _old, _new: None
-        self._objects: dict[Kind, dict[ObjectKey, CustomObject]] = {kind: {} for kind in Kind}
+        self._any_project = any_project
+        self._account = account
+        self._repositories: dict[ObjectKey, Declared[DeclaredRepository]] = {}
+        self._accesses: dict[ObjectKey, Declared[DesiredAccess]] = {}
         self._namespaces: dict[str, Namespace] = {}
         self._gone: dict[str, None] = {}
-        self._by_name: dict[Kind, defaultdict[str, set[ObjectKey]]] = {kind: defaultdict(set) for kind in Kind}
+        self._within: defaultdict[str, set[tuple[Kind, ObjectKey]]] = defaultdict(set)
         self._by_reference: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
+        self._by_ledger: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._by_recorded: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._by_meaning: defaultdict[RepositoryName, set[ObjectKey]] = defaultdict(set)
+        self._meanings: dict[ObjectKey, RepositoryName] = {}
         self._by_digest: dict[str, ObjectKey] = {}
-        self._by_upstream: defaultdict[Upstream, set[ObjectKey]] = defaultdict(set)
 
-    def repository(self, key: ObjectKey) -> CustomObject | None:
+    def repository(self, key: ObjectKey) -> Declared[DeclaredRepository] | None:
         """A PythonRepository."""
-        return self._objects[Kind.REPOSITORY].get(key)
+        return self._repositories.get(key)
 
-    def access(self, key: ObjectKey) -> CustomObject | None:
+    def access(self, key: ObjectKey) -> Declared[DesiredAccess] | None:
         """A RepositoryAccess."""
-        return self._objects[Kind.ACCESS].get(key)
+        return self._accesses.get(key)
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace."""
         return self._namespaces.get(name)
 
-    def accesses_of(self, repository: ObjectKey) -> Collection[CustomObject]:
+    def account(self, identity: Identity) -> bool | None:
+        """Whether a ServiceAccount exists; None before the first complete list."""
+        return self._account(identity)
+
+    def accesses_of(self, repository: ObjectKey) -> Collection[Declared[DesiredAccess]]:
         """The accesses whose repositoryRef names this PythonRepository."""
-        accesses = self._objects[Kind.ACCESS]
-        return [accesses[key] for key in self._by_reference.get(repository, ())]
+        return [self._accesses[key] for key in self._by_reference.get(repository, ())]
 
-    def accesses_on(self, full_name: str) -> Collection[CustomObject]:
-        """The accesses whose ledger names this Google repository."""
-        return self._named(Kind.ACCESS, full_name)
+    def accesses_on(self, name: RepositoryName) -> Collection[Declared[DesiredAccess]]:
+        """The accesses whose status names this Google repository."""
+        return [self._accesses[key] for key in self._by_ledger.get(name.full, ())]
 
-    def repositories_on(self, full_name: str, digest: str = "") -> Collection[CustomObject]:
-        """The PythonRepositories whose status names this Google repository, or whose digest its labels have.
+    def repositories_on(self, name: RepositoryName, digest: str = "") -> Collection[Declared[DeclaredRepository]]:
+        """The PythonRepositories that mean or record this Google repository, or whose digest its labels have.
 
         An owner's status may be lost (a restored backup): its labels on the repository still say whose that is.
         """
-        named = self._named(Kind.REPOSITORY, full_name)
-        owner = self._by_digest.get(digest)
-        if owner is None or any(stored.key == owner for stored in named):
-            return named
-        return [*named, self._objects[Kind.REPOSITORY][owner]]
-
-    def readers_of(self, *upstreams: Upstream) -> set[ObjectKey]:
-        """The PythonRepositories that read from any of these, each named by its object or by its full name."""
-        return {reader for upstream in upstreams for reader in self._by_upstream.get(upstream, ())}
-
-    def access_uids(self) -> Collection[str]:
-        """The uids of all accesses."""
-        return {stored.uid for stored in self._objects[Kind.ACCESS].values()}
+        keys = {*self._by_meaning.get(name, ()), *self._by_recorded.get(name.full, ())}
+        if digest in self._by_digest:
+            keys.add(self._by_digest[digest])
+        return [self._repositories[key] for key in sorted(keys)]
 
     def store(self, kind: Kind, stored: CustomObject) -> None:
         """Take an object as it was seen or written, unless something newer is known."""
-        old = self._objects[kind].get(stored.key)
+        old = self._declared(kind, stored.key)
         if stored.uid in self._gone:
             return  # A late list page or reply: an object that is gone does not come back.
-        if old is not None and int(old.resource_version) >= int(stored.resource_version):
+        if old is not None and int(old.stored.resource_version) >= int(stored.resource_version):
             return
+        self.take(kind, stored)
+
+    def take(self, kind: Kind, stored: CustomObject) -> None:
+        """Take an object whatever was known of it, as after a restore of the API server's store."""
+        old = self._declared(kind, stored.key)
+        self._gone.pop(stored.uid, None)
+        if old is not None and old.stored.uid != stored.uid:
+            self.remove(kind, stored.key, old.stored.uid)  # Deleted and created again between two looks.
+            old = None
         if stored.deleting and not stored.finalizers:
             self.remove(kind, stored.key, stored.uid)  # The reply to the last finalizer's removal: it is gone.
             return
+        new: AnyDeclared
+        if kind is Kind.REPOSITORY:
+            new = self._repositories[stored.key] = declared_repository(stored, self._repositories.get(stored.key))
+        else:
+            new = self._accesses[stored.key] = declared_access(stored, self._accesses.get(stored.key))
         self._unindex(kind, old)
-        self._objects[kind][stored.key] = stored
-        self._index(kind, stored)
-        self.changed(kind, old, stored)
+        self._index(kind, new)
+        self.changed(kind, old, new)
 
     def remove(self, kind: Kind, key: ObjectKey, uid: str) -> None:
         """The object is gone; another one of the same name stays."""
-        old = self._objects[kind].get(key)
-        if old is None or old.uid != uid:
+        old = self._declared(kind, key)
+        if old is None or old.stored.uid != uid:
             return
         self._unindex(kind, old)
-        del self._objects[kind][key]
+        if kind is Kind.REPOSITORY:
+            del self._repositories[key]
+        else:
+            del self._accesses[key]
         self._gone[uid] = None
         if len(self._gone) > REMEMBERED:
             del self._gone[next(iter(self._gone))]
@@ -102,75 +129,97 @@ class ObjectCache:
 
     def objects(self, kind: Kind) -> Collection[CustomObject]:
         """All objects of a kind."""
-        return list(self._objects[kind].values())
+        found: Iterator[Declared[Any]] = iter(
+            list(self._repositories.values() if kind is Kind.REPOSITORY else self._accesses.values())
+        )
+        return [declared.stored for declared in found]
 
-    def store_namespace(self, namespace: Namespace) -> bool:
-        """Take a Namespace; whether it changed in what Wheelhouse reads of it."""
+    def store_namespace(self, namespace: Namespace, *, anew: bool = False) -> bool:
+        """Take a Namespace; whether it changed in what Wheelhouse reads of it.
+
+        Args:
+            namespace: as it was seen.
+            anew: take it whatever was known, as after a restore.
+        """
         old = self._namespaces.get(namespace.name)
-        if old is not None and old.resource_version > namespace.resource_version:
+        if old is not None and old.resource_version > namespace.resource_version and not anew:
             return False  # A list that was slower than a watch.
         self._namespaces[namespace.name] = namespace
-        return old != namespace
+        if old == namespace:
+            return False
+        self._mean_again(namespace.name)
+        return True
 
     def remove_namespace(self, name: str) -> bool:
         """The Namespace is gone; whether it was known."""
-        return self._namespaces.pop(name, None) is not None
+        known = self._namespaces.pop(name, None) is not None
+        if known:
+            self._mean_again(name)
+        return known
 
     def namespaces(self) -> Collection[str]:
         """The names of all namespaces."""
         return list(self._namespaces)
 
-    def _named(self, kind: Kind, full_name: str) -> Collection[CustomObject]:
-        objects = self._objects[kind]
-        return [objects[key] for key in self._by_name[kind].get(full_name, ())]
+    def within(self, namespace: str) -> Collection[tuple[Kind, ObjectKey]]:
+        """The objects in a namespace."""
+        return tuple(self._within.get(namespace, ()))
 
-    def _index(self, kind: Kind, stored: CustomObject) -> None:
-        if name := stored.status.get("repository"):
-            self._by_name[kind][str(name)].add(stored.key)
+    def _declared(self, kind: Kind, key: ObjectKey) -> AnyDeclared | None:
+        return self._repositories.get(key) if kind is Kind.REPOSITORY else self._accesses.get(key)
+
+    def _index(self, kind: Kind, declared: AnyDeclared) -> None:
+        key, recorded = declared.stored.key, declared.stored.recorded
+        self._within[key.namespace].add((kind, key))
         if kind is Kind.REPOSITORY:
-            self._by_digest[digest_of(stored.key)] = stored.key
-        if kind is Kind.ACCESS and (reference := _reference(stored)):
-            self._by_reference[reference].add(stored.key)
-        for upstream in _upstreams(stored):
-            self._by_upstream[upstream].add(stored.key)
-
-    def _unindex(self, kind: Kind, stored: CustomObject | None) -> None:
-        if stored is None:
+            self._by_digest[digest_of(key)] = key
+            if recorded:
+                self._by_recorded[recorded].add(key)
+            self._mean(key)
             return
-        if name := stored.status.get("repository"):
-            _discard(self._by_name[kind], str(name), stored.key)
+        if recorded:
+            self._by_ledger[recorded].add(key)
+        if isinstance(declared.wish, DesiredAccess):
+            self._by_reference[declared.wish.repository].add(key)
+
+    def _unindex(self, kind: Kind, declared: AnyDeclared | None) -> None:
+        if declared is None:
+            return
+        key, recorded = declared.stored.key, declared.stored.recorded
+        _discard(self._within, key.namespace, (kind, key))
         if kind is Kind.REPOSITORY:
-            self._by_digest.pop(digest_of(stored.key), None)
-        if kind is Kind.ACCESS and (reference := _reference(stored)):
-            _discard(self._by_reference, reference, stored.key)
-        for upstream in _upstreams(stored):
-            _discard(self._by_upstream, upstream, stored.key)
+            self._by_digest.pop(digest_of(key), None)
+            _discard(self._by_recorded, recorded, key)
+            meant = self._meanings.pop(key, None)
+            if meant is not None:
+                _discard(self._by_meaning, meant, key)
+            return
+        _discard(self._by_ledger, recorded, key)
+        if isinstance(declared.wish, DesiredAccess):
+            _discard(self._by_reference, declared.wish.repository, key)
+
+    def _mean_again(self, namespace: str) -> None:
+        for kind, key in self.within(namespace):
+            if kind is Kind.REPOSITORY:
+                self._mean(key)
+
+    def _mean(self, key: ObjectKey) -> None:
+        """Index what a PythonRepository stands for by its spec and its Namespace."""
+        before = self._meanings.pop(key, None)
+        if before is not None:
+            _discard(self._by_meaning, before, key)
+        wish = self._repositories[key].wish
+        if wish is None:
+            return
+        try:
+            meant = wish.name(self._namespaces.get(key.namespace), any_project=self._any_project)
+        except Invalid:
+            return
+        self._meanings[key] = meant
+        self._by_meaning[meant].add(key)
 
 
-def _upstreams(stored: CustomObject) -> set[Upstream]:
-    """What a PythonRepository reads from, by its raw spec; an access has none."""
-    virtual, remote = stored.spec.get("virtual"), stored.spec.get("remote")
-    listed = virtual.get("upstreams") if isinstance(virtual, dict) else None
-    found: set[Upstream] = set()
-    for upstream in listed if isinstance(listed, list) else ():
-        if isinstance(upstream, dict):
-            reference = _referred(upstream.get("repositoryRef"), stored.key.namespace)
-            found |= {each for each in (reference, upstream.get("repository")) if isinstance(each, str | ObjectKey)}
-    name = RepositoryName.of_url(str(remote.get("url", ""))) if isinstance(remote, dict) else None
-    return found | ({name.full} if name else set())
-
-
-def _reference(stored: CustomObject) -> ObjectKey | None:
-    return _referred(stored.spec.get("repositoryRef"), stored.key.namespace)
-
-
-def _referred(reference: object, namespace: str) -> ObjectKey | None:
-    if not isinstance(reference, dict) or not isinstance(reference.get("name"), str):
-        return None
-    return ObjectKey(str(reference.get("namespace") or namespace), reference["name"])
-
-
-def _discard(index: defaultdict[K, set[ObjectKey]], key: K, member: ObjectKey) -> None:
+def _discard(index: defaultdict[K, set[Any]], key: K, member: object) -> None:
     members = index.get(key)
     if members is not None:
         members.discard(member)

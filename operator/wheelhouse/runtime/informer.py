@@ -1,138 +1,216 @@
-"""Events and lists → cache → keys: the one place that knows who must look when something changes."""
+"""Events and lists → cache → topics: who follows a topic looks again when it changes."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 import structlog
 
-from wheelhouse.domain.keys import AccessKey, PolicyKey, RepositoryKey, SecretKey
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
-from wheelhouse.domain.reasons import ConditionType
-from wheelhouse.runtime.cache import ObjectCache
-from wheelhouse.runtime.queue import WorkQueue
-from wheelhouse.status.conditions import by_type
+from wheelhouse.reconcile.absences import Absences
+from wheelhouse.reconcile.interests import Interests, NamespaceTopic
+from wheelhouse.reconcile.ports import Queue
+from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
 
 logger = structlog.get_logger(__name__)
 
 Body = Mapping[str, Any]
 
 
+class Listing(Protocol):
+    """A paged list: its items, and the resourceVersion of the whole once the first item is there."""
+
+    @property
+    def resource_version(self) -> str:
+        """The version of the store that the list shows."""
+
+    def __aiter__(self) -> AsyncIterator[Body]:
+        """The items, page by page."""
+
+
 class Lister(Protocol):
     """Paged lists of everything that is watched."""
 
-    def list_all(self, kind: Kind) -> AsyncIterator[Body]:
+    def list_all(self, kind: Kind) -> Listing:
         """All objects of a kind, as JSON."""
 
-    def list_namespaces(self) -> AsyncIterator[Body]:
+    def list_namespaces(self) -> Listing:
         """All Namespaces, as JSON."""
 
 
-class Informer:
-    """Feeds the cache, and turns what changed into keys."""
+class Memory(Protocol):
+    """What the loop remembers of objects."""
 
-    def __init__(self, cache: ObjectCache, queue: WorkQueue) -> None:
+    def vanished(self, declared: AnyDeclared) -> None:
+        """An object is gone; `declared` is what was last seen of it."""
+
+    def seen(self, kind: Kind, stored: CustomObject) -> bool:
+        """Take the ledger from a status that another hand wrote; whether one did."""
+
+
+class Informer:
+    """Feeds the cache, and turns what changed into keys.
+
+    Args:
+        cache: what was seen.
+        queue: where keys go.
+        interests: who follows what.
+        absences: since when repositories are gone.
+        memory: the loop, which hears of objects that disappeared.
+    """
+
+    def __init__(
+        self, cache: ObjectCache, queue: Queue, interests: Interests, absences: Absences, memory: Memory
+    ) -> None:
         self._cache = cache
         self._queue = queue
+        self._interests = interests
+        self._absences = absences
+        self._memory = memory
+        self._started = False
         cache.changed = self._changed
 
-    def seen(self, kind: Kind, body: Body, *, gone: bool = False) -> None:
-        """An object of ours, by a watch or a list; a malformed one is logged and passed over."""
+    def seen(self, kind: Kind, body: Body, *, gone: bool = False, anew: bool = False) -> None:
+        """An object of ours, by a watch or a list; a malformed one is logged and passed over.
+
+        Args:
+            kind: its kind.
+            body: its JSON.
+            gone: whether it was deleted.
+            anew: take it whatever was known, as after a restore of the API server's store.
+        """
         try:
             stored = CustomObject.parse(body)
-        except (KeyError, TypeError, AttributeError):
+            int(stored.resource_version)
+        except (KeyError, TypeError, AttributeError, ValueError):
             logger.warning("Passed over an object without proper metadata", kind=kind.kind)
             return
         if gone:
             self._cache.remove(kind, stored.key, stored.uid)
+        elif anew:
+            self._cache.take(kind, stored)
         else:
             self._cache.store(kind, stored)
 
-    def seen_namespace(self, body: Body, *, gone: bool = False) -> None:
+    def seen_namespace(self, body: Body, *, gone: bool = False, anew: bool = False) -> None:
         """A Namespace, by a watch or a list: consent, projects and opt-in may have changed with it."""
         try:
             namespace = Namespace.parse(body)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             logger.warning("Passed over a Namespace without proper metadata")
             return
-        changed = self._cache.remove_namespace(namespace.name) if gone else self._cache.store_namespace(namespace)
+        if gone:
+            changed = self._cache.remove_namespace(namespace.name)
+        else:
+            changed = self._cache.store_namespace(namespace, anew=anew)
         if not changed:
             return
-        for stored in self._cache.objects(Kind.REPOSITORY):
-            if stored.key.namespace == namespace.name:
-                self._queue.add(RepositoryKey(stored.key))
-        for stored in self._cache.objects(Kind.ACCESS):
-            if stored.key.namespace == namespace.name:
-                self._queue.add(AccessKey(stored.key))
+        self._interests.publish(NamespaceTopic(namespace.name))
+        for kind, key in self._cache.within(namespace.name):
+            self._wake(RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key))
+
+    def seen_account(self, identity: Identity) -> None:
+        """A ServiceAccount came, went or changed."""
+        self._interests.publish(identity)
 
     async def sync(self, lister: Lister) -> None:
         """Compare complete lists with the cache: what the watches missed is put right.
+
+        A list that is older than what the cache held before it began shows that the API server's store went back (a
+        restored etcd): then the list counts, whatever the cache holds.
 
         Raises:
             WheelhouseError: a list failed; nothing is taken from an incomplete one as gone.
         """
         namespaces = set(self._cache.namespaces())
-        async for body in lister.list_namespaces():
-            self.seen_namespace(body)
+        listing = lister.list_namespaces()
+        newest = max((found.resource_version for found in map(self._cache.namespace, namespaces) if found), default=0)
+        async for body in listing:
+            self.seen_namespace(body, anew=_older(listing, newest))
             namespaces.discard(body["metadata"]["name"])
         for name in namespaces:
             self.seen_namespace({"metadata": {"name": name}}, gone=True)
         for kind in Kind:
-            known = {stored.key: stored.uid for stored in self._cache.objects(kind)}
-            async for body in lister.list_all(kind):
-                self.seen(kind, body)
-                known.pop(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]), None)
-            for key, uid in known.items():
-                self._cache.remove(kind, key, uid)
+            await self._sync(kind, lister.list_all(kind))
+
+    async def _sync(self, kind: Kind, listing: Listing) -> None:
+        before = self._cache.objects(kind)
+        newest = max((int(stored.resource_version) for stored in before), default=0)
+        known = {stored.key: stored.uid for stored in before}
+        async for body in listing:
+            self.seen(kind, body, anew=_older(listing, newest))
+            known.pop(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]), None)
+        if _older(listing, newest):
+            logger.warning("The API server's store went back: its objects are taken as they are now", kind=kind.kind)
+        for key, uid in known.items():
+            self._cache.remove(kind, key, uid)
+
+    def start(self) -> None:
+        """The first look at everything that is listed: behind whatever changes meanwhile."""
+        self._started = True
+        self._absences.listed()
+        self.resync()
 
     def resync(self) -> None:
         """Let everything be looked at again, behind what changed: no request is made where nothing differs."""
+        names: dict[RepositoryName, None] = {}
+        for stored in self._cache.objects(Kind.REPOSITORY):
+            self._queue.add_resync(RepositoryKey(stored.key))
+            names |= _named(stored)
         for stored in self._cache.objects(Kind.ACCESS):
             self._queue.add_resync(AccessKey(stored.key))
+            self._queue.add_resync(SecretKey(stored.key, stored.key.namespace))
+            names |= _named(stored)
+        for name in names:
+            self._queue.add_resync(PolicyKey(name))
 
-    def start(self) -> None:
-        """The first look at everything: objects, and the policies that they name."""
-        for stored in self._cache.objects(Kind.REPOSITORY):
-            self._queue.add(RepositoryKey(stored.key))
-        for stored in self._cache.objects(Kind.ACCESS):
-            self._queue.add(AccessKey(stored.key))
-        for kind in Kind:
-            for stored in self._cache.objects(kind):
-                name = RepositoryName.parse(str(stored.status.get("repository")))
-                if name is not None:
-                    self._queue.add(PolicyKey(name))
+    def _wake(self, key: Key) -> None:
+        """A change goes ahead of resyncs; before the start all is new, and the start looks at everything."""
+        if self._started:
+            self._queue.add(key)
 
-    def _changed(self, kind: Kind, old: CustomObject | None, new: CustomObject | None) -> None:
-        current = new or old
-        if current is None:
+    def _changed(self, kind: Kind, old: AnyDeclared | None, new: AnyDeclared | None) -> None:
+        if old is not None and new is None:
+            self._memory.vanished(old)
+        declared = new or old
+        if declared is None:
             return
-        if kind is Kind.REPOSITORY:
-            if _own_part(old) != _own_part(new):
-                self._queue.add(RepositoryKey(current.key))
-            if _view_part(old) != _view_part(new):
-                for access in self._cache.accesses_of(current.key):
-                    self._queue.add(AccessKey(access.key))
-                names = {str(each.status["repository"]) for each in (old, new) if each and "repository" in each.status}
-                for reader in self._cache.readers_of(current.key, *names):
-                    self._queue.add(RepositoryKey(reader))
-        elif _own_part(old) != _own_part(new):
-            self._queue.add(AccessKey(current.key))
-            if new is None:
-                self._queue.add(SecretKey(current.key, current.key.namespace))
+        key = declared.stored.key
+        rewritten = new is not None and self._memory.seen(kind, new.stored)
+        if kind is Kind.ACCESS:
+            if rewritten or _own_part(old) != _own_part(new):
+                self._wake(AccessKey(key))
+            return
+        if new is None or (new.stored.deleting and not new.stored.finalized):
+            self._absences.gone(key)
+        else:
+            self._absences.back(key)
+        if rewritten:
+            self._wake(RepositoryKey(key))
+        if _own_part(old) == _own_part(new):
+            return
+        self._wake(RepositoryKey(key))
+        self._interests.publish(key)
+        for each in (old, new):
+            for name in _named(each.stored) if each is not None else ():
+                self._interests.publish(name, besides=RepositoryKey(key))
 
 
-def _own_part(stored: CustomObject | None) -> object:
-    """What of an object makes its own pass worthwhile: not its status, which only the ledger writes."""
-    if stored is None:
+def _named(stored: CustomObject) -> dict[RepositoryName, None]:
+    name = RepositoryName.parse(stored.recorded)
+    return {} if name is None else {name: None}
+
+
+def _older(listing: Listing, newest: int) -> bool:
+    version = listing.resource_version
+    return version.isdigit() and int(version) < newest
+
+
+def _own_part(declared: AnyDeclared | None) -> object:
+    """What of an object makes its own pass worthwhile; its status does only where another hand wrote it."""
+    if declared is None:
         return None
+    stored = declared.stored
     return stored.uid, stored.generation, stored.deleting, stored.finalized, stored.requested
-
-
-def _view_part(stored: CustomObject | None) -> object:
-    """What of a repository its accesses and its readers see."""
-    if stored is None:
-        return None
-    status = stored.status
-    ready = by_type(status).get(ConditionType.READY, {}).get("status")
-    shown = [status.get(name) for name in ("repository", "mode", "indexURL", "uploadURL", "observedGeneration")]
-    return stored.uid, stored.generation, stored.deleting, ready, shown

@@ -1,0 +1,139 @@
+"""Which keys wait, which run, and which come later."""
+
+from collections import OrderedDict
+
+from wheelhouse.domain.keys import Key
+from wheelhouse.runtime.queue.backoff import Next
+from wheelhouse.runtime.queue.timers import Timers
+
+
+class Agenda:
+    """The order of one lane's keys; nothing is kept of a key that neither waits, runs, nor has a timer.
+
+    It reads no clock: `now` is an argument, in seconds that only grow.
+    """
+
+    def __init__(self) -> None:
+        self._changes: OrderedDict[Key, None] = OrderedDict()
+        self._resyncs: OrderedDict[Key, None] = OrderedDict()
+        self._running: set[Key] = set()
+        self._again: dict[Key, bool] = {}  # Asked for while they run; True when only a resync did.
+        self._later = Timers()
+        self._soon = Timers()
+        self._latest: dict[Key, float] = {}  # How long a key of `_soon` may wait for company.
+        self._floors: dict[Key, float] = {}
+
+    @property
+    def depth(self) -> int:
+        """Keys that wait for a worker."""
+        return len(self._changes) + len(self._resyncs)
+
+    @property
+    def owed(self) -> int:
+        """Keys that wait for a worker, or for the end of their own pass."""
+        return self.depth + len(self._again)
+
+    @property
+    def first(self) -> float | None:
+        """When the first timer is due; None without any."""
+        return min((due for due in (self._later.first(), self._soon.first()) if due is not None), default=None)
+
+    def add(self, key: Key, now: float) -> None:
+        """Look at this now; when it runs, once more afterwards."""
+        if not self._rests(key, now):
+            self._enqueue(key, resync=False)
+
+    def add_resync(self, key: Key, now: float) -> None:
+        """Look at this when nothing that changed waits."""
+        if not self._rests(key, now):
+            self._enqueue(key, resync=True)
+
+    def add_after(self, key: Key, now: float, seconds: float) -> None:
+        """Look at this after that time; the earlier of two times wins."""
+        if key in self._changes:
+            return
+        due = max(now + seconds, self._floors.get(key, now))
+        if due <= now:
+            self._enqueue(key, resync=False)
+            return
+        planned = self._later.due(key)
+        if planned is None or due < planned:
+            self._later.set(key, due)
+
+    def add_soon(self, key: Key, now: float, least: float, most: float) -> None:
+        """Wait `least` seconds for company, anew with each call, but at most `most` seconds after the first."""
+        if key in self._changes or self._rests(key, now):
+            return
+        latest = min(self._latest.get(key, now + most), now + most)
+        due = min(now + least, latest)
+        if due <= now:
+            self._enqueue(key, resync=False)
+            return
+        self._latest[key] = latest
+        self._soon.set(key, due)
+
+    def wake(self, now: float) -> None:
+        """Let what is due wait for a worker."""
+        for timers in (self._later, self._soon):
+            while (key := timers.take(now)) is not None:
+                self._enqueue(key, resync=False)
+
+    def begin(self) -> Key | None:
+        """Take the next key: its pass answers everything that was asked before."""
+        waiting = self._changes or self._resyncs
+        if not waiting:
+            return None
+        key, _ = waiting.popitem(last=False)
+        self._unplan(key)
+        self._running.add(key)
+        return key
+
+    def end(self, key: Key, now: float, then: Next) -> None:
+        """A pass has ended: the key comes back when it was asked for meanwhile, and when the pass says so."""
+        self._running.discard(key)
+        again = self._again.pop(key, None)
+        if then.floor > 0:
+            self._rest(key, now, then, wanted=again is not None or self._soon.due(key) is not None)
+            return
+        if again is not None:
+            self._enqueue(key, resync=again)
+        if then.seconds is not None:
+            self.add_after(key, now, then.seconds)
+
+    def _rest(self, key: Key, now: float, then: Next, *, wanted: bool) -> None:
+        """Keep the key until its floor, whatever is asked; what is wanted comes right then."""
+        floor = now + then.floor
+        planned = now + (then.seconds or 0.0)
+        earlier = self._later.due(key)
+        if earlier is not None:
+            planned = min(planned, earlier)
+        self._unplan(key)
+        self._floors[key] = floor
+        self._later.set(key, floor if wanted else max(floor, planned))
+
+    def _rests(self, key: Key, now: float) -> bool:
+        """Whether the key has a floor; then it is noted that it is wanted there."""
+        floor = self._floors.get(key, now)
+        if floor <= now:
+            return False
+        if self._later.due(key) != floor:
+            self._later.set(key, floor)
+        return True
+
+    def _enqueue(self, key: Key, *, resync: bool) -> None:
+        if key in self._running:
+            self._again[key] = resync and self._again.get(key, True)
+        elif key in self._changes:
+            return
+        elif resync:
+            self._resyncs[key] = None
+        else:
+            self._resyncs.pop(key, None)  # A change overtakes the resync.
+            self._changes[key] = None
+
+    def _unplan(self, key: Key) -> None:
+        """Forget the key's timers and its floor."""
+        self._later.cancel(key)
+        self._soon.cancel(key)
+        self._latest.pop(key, None)
+        self._floors.pop(key, None)

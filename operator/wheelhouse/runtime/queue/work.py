@@ -1,0 +1,91 @@
+"""The work queue: one lane for each unit of work, so that a slow one delays no other."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey, TokenKey
+from wheelhouse.runtime.queue.clock import Clock
+from wheelhouse.runtime.queue.lane import Lane, Observe, Process
+from wheelhouse.runtime.supervise import background
+
+UNIT_NAMES: Mapping[type, str] = {
+    RepositoryKey: "repository",
+    PolicyKey: "policy",
+    AccessKey: "access",
+    SecretKey: "secret",
+    TokenKey: "token",
+}
+"""Units of work as metrics and logs name them."""
+
+WORKERS: Mapping[type, int] = {RepositoryKey: 16, PolicyKey: 16, AccessKey: 16, SecretKey: 32, TokenKey: 16}
+CHECK_SECONDS = 10.0
+"""How often the wall clock is looked at."""
+
+
+class WorkQueue:
+    """No duplicates, serial per key, changes ahead of resyncs; it satisfies the loop's Queue port.
+
+    Args:
+        process: one pass for a key; returns the seconds until the next look, None when only a change can matter.
+        observe: told of each pass: unit, result, seconds.
+        wall: POSIX seconds; a jump ahead means that the machine slept.
+    """
+
+    def __init__(self, process: Process, observe: Observe, wall: Callable[[], float] = time.time) -> None:
+        clock = Clock(wall)
+        self._lanes = {unit: Lane(name, process, observe, clock) for unit, name in UNIT_NAMES.items()}
+        self._begun: float | None = None
+
+    def add(self, key: Key) -> None:
+        """Look at this now; a key that is running runs once more afterwards."""
+        self._lanes[type(key)].add(key)
+
+    def add_resync(self, key: Key) -> None:
+        """Look at this when nothing that changed waits in its lane."""
+        self._lanes[type(key)].add_resync(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Look at this after that time, or earlier when something asks for it."""
+        self._lanes[type(key)].add_after(key, seconds)
+
+    def add_soon(self, key: Key, least: float, most: float) -> None:
+        """Wait `least` seconds for company, anew with each call, but at most `most` seconds after the first."""
+        self._lanes[type(key)].add_soon(key, least, most)
+
+    def depths(self) -> dict[str, int]:
+        """Keys that wait for a worker, by unit."""
+        return {UNIT_NAMES[unit]: lane.depth for unit, lane in self._lanes.items()}
+
+    def stuck(self) -> float:
+        """Seconds since a lane last completed a pass while work waits in it; an error is completed work too.
+
+        A queue that completes nothing is a dead operator; one that is behind is not. 0 when nothing waits, and before
+        `run`.
+        """
+        if self._begun is None:
+            return 0.0
+        running = asyncio.get_running_loop().time() - self._begun
+        return min(running, max(lane.stuck for lane in self._lanes.values()))
+
+    async def run(self) -> None:
+        """Process keys until canceled.
+
+        Raises:
+            TaskFailed: a worker, or the look at the wall clock, ended four times.
+        """
+        works = {
+            f"{UNIT_NAMES[unit]} worker {number}": lane.work
+            for unit, lane in self._lanes.items()
+            for number in range(WORKERS[unit])
+        }
+        self._begun = asyncio.get_running_loop().time()
+        async with background({**works, "timers": self._check}):
+            await asyncio.Event().wait()
+
+    async def _check(self) -> None:
+        """Look for timers that are due by the wall clock: the loop's own stand still while the machine sleeps."""
+        while True:
+            for lane in self._lanes.values():
+                lane.wake()
+            await asyncio.sleep(CHECK_SECONDS)

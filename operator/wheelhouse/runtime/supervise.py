@@ -1,0 +1,70 @@
+"""Background tasks: one that ends is started again, and ends the process, visibly, when that does not help."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+logger = structlog.get_logger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+RESTARTS = 3
+PAUSE = 1.0
+"""Seconds before a task is started again."""
+
+
+class TaskFailed(Exception):
+    """A background task ended more often than it is started again; the message says which."""
+
+
+def asked_to_end() -> bool:
+    """Whether the current task was canceled; a CancelledError without that comes from what it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@asynccontextmanager
+async def background(works: Mapping[str, Work]) -> AsyncIterator[None]:
+    """Run tasks beside the body and end them with it; one that keeps failing ends the body.
+
+    Args:
+        works: by their names for logs; each runs until it is canceled.
+
+    Raises:
+        TaskFailed: one of them ended four times.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_supervised(name, work), name=name) for name, work in works.items()]
+            await asyncio.sleep(0)  # They begin before the body does: Kopf waits for, and ends, what begins after it.
+            yield
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _supervised(name: str, work: Work) -> None:
+    """Run one task, and start it again when it ends.
+
+    Raises:
+        TaskFailed: it ended once more than it is started again, or a task of its own did.
+    """
+    for attempt in range(RESTARTS + 1):
+        if attempt:
+            await asyncio.sleep(PAUSE)
+        try:
+            await work()
+            logger.error("A background task returned", task=name)
+        except TaskFailed:
+            raise
+        except (Exception, asyncio.CancelledError):
+            if asked_to_end():
+                raise
+            logger.exception("A background task ended", task=name)
+    raise TaskFailed(
+        f"The background task {name!r} ended {RESTARTS + 1} times (the log says why): the operator ends, to be "
+        "started anew. Report this as a bug, with the log."
+    )
