@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,20 +20,41 @@ LONGEST_WAIT = 300.0
 """Seconds that a server may ask us to wait; more is taken as this."""
 
 
+class TooLong(Unavailable):
+    """An answer beyond its bound: asking for less may help."""
+
+
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body, if it is not longer than `limit` bytes.
 
     Raises:
-        Unavailable: it is longer; nothing beyond the limit was read.
+        TooLong: it is longer; nothing beyond the limit was read.
     """
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_chunked(64 * 1024):
         size += len(chunk)
         if size > limit:
-            raise Unavailable(f"The answer of {response.url.host} is longer than {limit} bytes.")
+            raise TooLong(f"The answer of {response.url.host} is longer than {limit} bytes.")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
+    """The lines of a stream without their ends; a last line that has no end was cut off, and is left out.
+
+    Raises:
+        TooLong: a line is longer than `limit` bytes.
+    """
+    line = bytearray()
+    async for chunk in chunks:
+        for position, part in enumerate(chunk.split(b"\n")):
+            if position:
+                yield bytes(line)
+                line.clear()
+            line += part
+            if len(line) > limit:
+                raise TooLong(f"A line of the answer is longer than {limit} bytes.")
 
 
 def json_object(body: bytes) -> dict[str, Any]:

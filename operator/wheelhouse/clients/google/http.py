@@ -8,6 +8,7 @@ from google.auth import exceptions
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import Request
 
+from wheelhouse.clients.floors import BUSY, Floors
 from wheelhouse.clients.google.rpc import Observe, unobserved
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, retry_after
 from wheelhouse.errors import Unavailable
@@ -28,18 +29,23 @@ class GoogleHttp:
         self._session = session
         self._credentials = credentials
         self._observe = observe
+        self._floors = Floors()
 
-    async def send(self, label: str, method: str, url: str) -> tuple[int, dict[str, Any]]:
+    async def send(self, label: str, method: str, url: str, project: str) -> tuple[int, dict[str, Any]]:
         """One request without a body; its status and JSON object (empty when it is none).
 
         Args:
             label: Service.Method, for metrics and messages.
             method: the HTTP method.
             url: where; its parts have been checked by their grammars.
+            project: whose quota it is.
 
         Raises:
-            Unavailable: no answer, or 429 or 5xx; Retry-After is kept.
+            Unavailable: no answer, or 429 or 5xx. After a Retry-After the host is not asked for this project until it
+                is over.
         """
+        place = url.partition("/v1/")[0], project
+        self._floors.check(*place)
         headers: dict[str, str] = {}
         watch, status = Stopwatch(), 0
         try:
@@ -56,5 +62,8 @@ class GoogleHttp:
         finally:
             self._observe(label, str(status), watch.seconds)
         if status == 429 or status >= 500:
-            raise Unavailable(f"Google answered {status} to {label}.", wait)
+            outage = Unavailable(f"Google answered {status} to {label}.", wait)
+            if status in BUSY:
+                self._floors.note(outage, *place)
+            raise outage
         return status, body

@@ -1,21 +1,21 @@
 """The Index port: a package page, asked for as a tenant; the token goes to no other host."""
 
 import base64
-import re
 from collections.abc import Callable
 
 import aiohttp
 from yarl import URL
 
+from wheelhouse.clients.floors import BUSY, Floors
 from wheelhouse.clients.http import Stopwatch, retry_after
-from wheelhouse.domain.pip import USERNAME, Token
 from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.token import USERNAME, Token
+from wheelhouse.domain.urls import gets_token
 from wheelhouse.errors import Refused, Unavailable
 
 TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 READ_LIMIT = 64 * 1024
 _ANSWERS = frozenset({200, 401, 403, 404})
-_HOST = re.compile(r"[a-z0-9-]+-python\.pkg\.dev")
 
 
 class PackageIndex:
@@ -35,7 +35,8 @@ class PackageIndex:
     ) -> None:
         self._session = session
         self._observe = observe
-        self._configured = None if template is None else _origin_of_template(template)
+        self._floors = Floors()
+        self._template = template
 
     async def probe(self, page: str, token: Token) -> int:
         """GET a page with the token; at most 64 KiB of it are read, and no redirect is followed.
@@ -45,9 +46,12 @@ class PackageIndex:
 
         Raises:
             Refused: the page is on a host that never gets a token.
-            Unavailable: anything else was answered, or nothing within 10 seconds.
+            Unavailable: anything else was answered, or nothing within 10 seconds. After a Retry-After the host is not
+                asked for this project until it is over.
         """
         url = self._checked(page)
+        place = str(url.origin()), "/".join(url.parts[:-4])  # What is left of …/PROJECT/REPOSITORY/simple/NAME/.
+        self._floors.check(*place)
         watch, status = Stopwatch(), 0
         credentials = base64.b64encode(f"{USERNAME}:{token.value}".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}", "Accept": "text/html"}
@@ -61,7 +65,10 @@ class PackageIndex:
         finally:
             self._observe("Index.Simple", str(status), watch.seconds)
         if status not in _ANSWERS:
-            raise Unavailable(f"{url.host} answered {status}.", wait)
+            outage = Unavailable(f"{url.host} answered {status}.", wait)
+            if status in BUSY:
+                self._floors.note(outage, *place)
+            raise outage
         return status
 
     def _checked(self, page: str) -> URL:
@@ -70,18 +77,6 @@ class PackageIndex:
         Raises:
             Refused: it may not.
         """
-        try:
-            url = URL(page)
-            plain = not (url.user or url.password or url.query_string or url.fragment) and str(url) == page
-            google = url.scheme == "https" and url.explicit_port is None and _HOST.fullmatch(url.host or "")
-            allowed = plain and (google or url.origin() == self._configured)
-        except ValueError:
-            allowed = False
-        if not allowed:
+        if not gets_token(page, self._template):
             raise Refused("The repository's index URL is on a host that gets no token.", Reason.REFUSED)
-        return url
-
-
-def _origin_of_template(template: str) -> URL:
-    """Scheme, host and port, which never hold a placeholder."""
-    return URL(template.partition("{")[0]).origin()
+        return URL(page)

@@ -112,7 +112,7 @@ class GoogleProjects:
             Unavailable: Service Usage does not answer.
         """
         url = f"{self._endpoints.usage}v1/projects/{quote(project_id)}/services/{API}:enable"
-        status, body = await self._http.send("ServiceUsage.EnableService", "POST", url)
+        status, body = await self._http.send("ServiceUsage.EnableService", "POST", url, project_id)
         if status == 200:
             return
         error = body.get("error")
@@ -131,7 +131,7 @@ class GoogleProjects:
         base = self._endpoints.keys if keys else self._endpoints.secrets
         label = "Kms.GetIamPolicy" if keys else "SecretManager.GetIamPolicy"
         url = f"{base}v1/{quote(resource)}:getIamPolicy?options.requestedPolicyVersion=3"
-        status, body = await self._http.send(label, "GET", url)
+        status, body = await self._http.send(label, "GET", url, resource.split("/")[1])
         if status != 200:
             return None
         return any(_binds(binding, role, member) for binding in _list(body.get("bindings")))

@@ -9,6 +9,7 @@ import grpc
 from google.api_core import exceptions
 from google.rpc import error_details_pb2
 
+from wheelhouse.clients.floors import Floors
 from wheelhouse.clients.google.rate import Rate
 from wheelhouse.clients.http import LONGEST_WAIT, MEBIBYTE, Stopwatch, reduced
 from wheelhouse.domain.reasons import Reason
@@ -24,6 +25,12 @@ TIMEOUT = 20.0
 REQUESTS_PER_SECOND, BURST = 100.0, 200
 """To one project: a tenth of the 60,000 requests a minute that Google documents for a project and region."""
 API = "artifactregistry.googleapis.com"
+CREATE = "CreateRepository"
+"""Has a quota of its own, so that its refusal is that of no other method (gcp-facts 6)."""
+WAIT, CREATE_WAIT = 60.0, 300.0
+"""Seconds that Google may ask us to wait before another call, and before another create."""
+BUSY = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE})
+"""Codes whose RetryInfo speaks for the whole project."""
 
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", 4 * MEBIBYTE),
@@ -52,6 +59,7 @@ class Caller:
         self._service = service
         self._observe = observe
         self._timeout = timeout
+        self._floors = Floors()
         self._rates: defaultdict[str, Rate] = defaultdict(lambda: Rate(REQUESTS_PER_SECOND, BURST))
 
     async def call(self, method: str, run: Callable[..., Awaitable[Answer]], request: object, project: str) -> Answer:
@@ -61,13 +69,16 @@ class Caller:
             method: its name, for metrics and messages.
             run: the client's method.
             request: its request.
-            project: whose quota and rights it is about, for messages.
+            project: whose quota and rights it is about.
 
         Raises:
             NotFound: of google.api_core; the caller makes a value of it.
-            WheelhouseError: everything else, translated.
+            WheelhouseError: everything else, translated. After a RetryInfo the project is not asked about until it is
+                over; after that of a create, only no create is asked for.
         """
+        self._check(method, project)
         await self._rates[project].turn()
+        self._check(method, project)
         watch, code = Stopwatch(), "OK"
         try:
             return await run(request=request, timeout=self._timeout)
@@ -76,12 +87,19 @@ class Caller:
             raise
         except exceptions.GoogleAPICallError as error:
             code = code_name(error)
-            raise translated(method, error, project) from None
+            found = translated(method, error, project)
+            if isinstance(found, Unavailable) and error.grpc_status_code in BUSY:
+                self._floors.note(found, project, *([CREATE] if method == CREATE else []))
+            raise found from None
         except (exceptions.GoogleAPIError, grpc.RpcError) as error:
             code = "UNKNOWN"
             raise Unavailable(f"Google did not answer to {method}: {type(error).__name__}.") from None
         finally:
             self._observe(f"{self._service}.{method}", code, watch.seconds)
+
+    def _check(self, method: str, project: str) -> None:
+        self._floors.check(project)
+        self._floors.check(project, method)
 
 
 def code_name(error: exceptions.GoogleAPICallError) -> str:
@@ -108,8 +126,9 @@ def translated(method: str, error: exceptions.GoogleAPICallError, project: str) 
             return Unavailable(f"Google did not accept the operator's own credentials: {words}")
     if _PLUGIN_FAILED.search(words):
         return Unavailable("The operator's own Google credentials could not be obtained.")
-    busy = error.grpc_status_code is grpc.StatusCode.RESOURCE_EXHAUSTED
-    return Unavailable(message, _retry_delay(error), Reason.QUOTA_EXCEEDED if busy else Reason.UNAVAILABLE)
+    exhausted = error.grpc_status_code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = Reason.QUOTA_EXCEEDED if exhausted else Reason.UNAVAILABLE
+    return Unavailable(message, _retry_delay(error), reason, CREATE_WAIT if method == CREATE else WAIT)
 
 
 def _denied(message: str, error: exceptions.GoogleAPICallError, project: str) -> WheelhouseError:

@@ -8,12 +8,13 @@ from typing import Any
 import aiohttp
 import structlog
 
+from wheelhouse.clients.floors import BUSY, Floors
 from wheelhouse.clients.google.rate import Rate
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.domain.iam import Identity
-from wheelhouse.domain.pip import MintedToken, Token
 from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.token import MintedToken, Token, is_access_token
 from wheelhouse.errors import Refused, Unavailable
 
 logger = structlog.get_logger(__name__)
@@ -75,6 +76,7 @@ class FederatedTokens:
         self._observe = observe
         self._now = now
         self._rate = rate
+        self._floors = Floors()
 
     async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
         """A federated token of a ServiceAccount; it ends with the token that it was exchanged for.
@@ -82,14 +84,16 @@ class FederatedTokens:
         Raises:
             NotReady: ServiceAccountNotFound.
             Refused: NotOptedIn, or TokenRefused with the words of Kubernetes or Google.
-            Unavailable: neither a token nor a refusal came; Retry-After is kept.
+            Unavailable: neither a token nor a refusal came. After a Retry-After nothing is asked until it is over.
         """
+        self._floors.check(self._url)
         await self._rate.turn()
+        self._floors.check(self._url)
         subject = await self._service_accounts.request(identity, int(lifetime.total_seconds()))
         issued = self._now()
         body = await self._exchange(identity, subject)
         token = body.get("access_token")
-        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not _plain(token):
+        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not is_access_token(token):
             raise Unavailable("The Security Token Service answered without a usable token.")
         return MintedToken(Token(token), issued, issued + _life(body.get("expires_in"), identity))
 
@@ -119,13 +123,12 @@ class FederatedTokens:
         if status == 429:
             self._rate.slow(wait or PAUSE)
         if status != 200:
-            raise Unavailable(f"The Security Token Service answered {status}.", wait)
+            outage = Unavailable(f"The Security Token Service answered {status}.", wait)
+            if status in BUSY:
+                self._floors.note(outage, self._url)
+            raise outage
         self._rate.quicken()
         return body
-
-
-def _plain(token: str) -> bool:
-    return token.isascii() and token.isprintable() and " " not in token
 
 
 def _life(expires_in: object, identity: Identity) -> timedelta:

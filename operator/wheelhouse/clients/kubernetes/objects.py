@@ -1,11 +1,22 @@
 """The Objects port, and the lists that the runtime compares with what its watches saw."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from wheelhouse.clients.http import MEBIBYTE
 from wheelhouse.clients.kubernetes.events import Events
-from wheelhouse.clients.kubernetes.transport import APPLY, MERGE, METADATA, Call, Reply, Transport, failure, path
+from wheelhouse.clients.kubernetes.lists import Listing
+from wheelhouse.clients.kubernetes.transport import (
+    APPLY,
+    MERGE,
+    METADATA,
+    METADATA_LIST,
+    Call,
+    Reply,
+    Transport,
+    failure,
+    path,
+)
+from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.errors import Unavailable
 
@@ -13,9 +24,6 @@ GROUP = "wheelhouse.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
 API = f"/apis/{API_VERSION}"
 MANAGER = "wheelhouse-operator"
-PAGE = 500
-PAGE_LIMIT = 64 * MEBIBYTE
-"""Bytes of one page of a list: 500 objects, each far below etcd's limit of 1.5 MiB."""
 
 
 class KubernetesObjects:
@@ -111,23 +119,28 @@ class KubernetesObjects:
             raise failure(call, reply)
         return "deletionTimestamp" in reply.metadata
 
-    def list_all(self, kind: Kind) -> AsyncIterator[Mapping[str, Any]]:
-        """All objects of a kind as JSON, in pages of 500.
+    async def access_uids(self) -> Mapping[str, ObjectKey]:
+        """All RepositoryAccesses by their uids: a fresh list of their metadata.
 
         Raises:
-            WheelhouseError: the list broke off; what was yielded is incomplete then.
+            Refused, Unavailable: the list could not be had as a whole.
         """
-        return self._pages(path(API, None, kind.value), kind.value)
+        plural = Kind.ACCESS.value
+        found: dict[str, ObjectKey] = {}
+        async for item in Listing(self._transport, path(API, None, plural), plural, METADATA_LIST):
+            meta = item.get("metadata")
+            if not isinstance(meta, Mapping) or not isinstance(meta.get("uid"), str):
+                raise Unavailable("Kubernetes answered to a list of accesses with something else.")
+            found[meta["uid"]] = ObjectKey(str(meta.get("namespace")), str(meta.get("name")))
+        return found
 
-    def list_namespaces(self) -> AsyncIterator[Mapping[str, Any]]:
-        """All Namespaces: their metadata alone, in pages of 500.
+    def list_all(self, kind: Kind) -> Listing:
+        """All objects of a kind as JSON."""
+        return Listing(self._transport, path(API, None, kind.value), kind.value)
 
-        Raises:
-            WheelhouseError: the list broke off; what was yielded is incomplete then.
-        """
-        return self._pages(
-            "/api/v1/namespaces", "namespaces", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-        )
+    def list_namespaces(self) -> Listing:
+        """All Namespaces: their metadata alone."""
+        return Listing(self._transport, path("/api/v1", None, "namespaces"), "namespaces", METADATA_LIST)
 
     async def kube_system_uid(self) -> str:
         """The UID of the Namespace kube-system, which names a cluster as long as it lives.
@@ -141,23 +154,6 @@ class KubernetesObjects:
         if not reply.ok or not isinstance(uid, str):
             raise failure(call, reply)
         return uid
-
-    async def _pages(self, where: str, kind: str, accept: str = "application/json") -> AsyncIterator[Mapping[str, Any]]:
-        token = ""
-        while True:
-            params = {"limit": str(PAGE)} | ({"continue": token} if token else {})
-            call = Call("list", kind, "GET", where, params=params, accept=accept, limit=PAGE_LIMIT)
-            reply = await self._transport.send(call)
-            items = reply.body.get("items")
-            if reply.status == 410:
-                raise Unavailable(f"The list of {kind} took so long that it expired.")
-            if not reply.ok or not isinstance(items, list):
-                raise failure(call, reply)
-            for item in items:
-                yield item
-            token = str(reply.metadata.get("continue") or "")
-            if not token:
-                return
 
     def _object(self, call: Call, reply: Reply) -> CustomObject | None:
         if reply.status == 404:

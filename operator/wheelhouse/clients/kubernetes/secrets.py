@@ -5,14 +5,23 @@ API server's refusals look like was measured on 1.37 and stands in the contract 
 """
 
 import base64
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wheelhouse.clients.kubernetes.objects import API_VERSION
 from wheelhouse.clients.kubernetes.transport import APPLY, METADATA, Call, Reply, Transport, failure, path
 from wheelhouse.domain.objects import Kind
-from wheelhouse.domain.secret import SECRET_TYPE, Applied, Clash, Denied, SecretManifest, SecretReply
+from wheelhouse.domain.secret import (
+    EXPIRES_ANNOTATION,
+    SECRET_TYPE,
+    Applied,
+    Clash,
+    Denied,
+    SecretManifest,
+    SecretReply,
+)
 from wheelhouse.errors import Conflict, Refused, Unavailable
 
 _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
@@ -37,7 +46,7 @@ class KubernetesSecrets:
         """Apply a Secret as its access.
 
         Args:
-            secret: what to apply; without data it is the bare {type, labels} with which a release asks whose it is.
+            secret: what to apply; without data it is the bare {type, labels} that asks whose it is and how it stands.
             force: take the fields that others hold.
             dry_run: change nothing.
 
@@ -46,10 +55,11 @@ class KubernetesSecrets:
             Refused: RBAC forbids it.
             Invalid, Unavailable: as the API server says.
         """
-        manager = ASKING if dry_run and not secret.data else secret.access.manager
+        asking = dry_run and not secret.data
+        manager = ASKING if asking else secret.access.manager
         params = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
-        call = self._patch(secret.namespace, secret.name, _body(secret), params)
-        return _read(call, await self._transport.send(call))
+        call = self._patch(secret.namespace, secret.name, _body(secret), params, verb="ask" if asking else "apply")
+        return _read(call, await self._transport.send(call), secret.access.manager if asking else "")
 
     async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
         """Apply nothing but the uid as `manager`: fields that only this manager held go.
@@ -60,7 +70,7 @@ class KubernetesSecrets:
             Refused, Unavailable: as the API server says.
         """
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name, "uid": uid}}
-        call = self._patch(namespace, name, body, {"fieldManager": manager, "force": "false"})
+        call = self._patch(namespace, name, body, {"fieldManager": manager, "force": "false"}, verb="disown")
         reply = await self._transport.send(call)
         another = any(field == "metadata.uid" for _, field, _ in reply.causes)
         if not reply.ok and reply.status not in {404, 409} and not another and not reply.terminating:
@@ -84,9 +94,9 @@ class KubernetesSecrets:
         if not reply.ok and reply.status not in {404, 409}:
             raise _failure(call, reply)
 
-    def _patch(self, namespace: str, name: str, body: Mapping[str, Any], params: Mapping[str, str]) -> Call:
+    def _patch(self, namespace: str, name: str, body: Mapping[str, Any], params: Mapping[str, str], verb: str) -> Call:
         where = path("/api/v1", namespace, "secrets", name)
-        return Call("apply", "secrets", "PATCH", where, params=params, body=body, content=APPLY, accept=METADATA)
+        return Call(verb, "secrets", "PATCH", where, params=params, body=body, content=APPLY, accept=METADATA)
 
 
 def _body(secret: SecretManifest) -> dict[str, Any]:
@@ -96,9 +106,8 @@ def _body(secret: SecretManifest) -> dict[str, Any]:
         metadata["annotations"] = dict(secret.annotations)
     if secret.data:
         body["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in secret.data.items()}
-        # Only beside data: in a release's dry run an access that is gone would make the reference a lie.
-        if secret.namespace == secret.access.key.namespace:
-            metadata["ownerReferences"] = [_owner(secret)]
+    if secret.owned_by_access:
+        metadata["ownerReferences"] = [_owner(secret)]
     return body
 
 
@@ -107,10 +116,11 @@ def _owner(secret: SecretManifest) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": Kind.ACCESS.kind, "name": access.key.name, "uid": access.uid}
 
 
-def _read(call: Call, reply: Reply) -> SecretReply:
+def _read(call: Call, reply: Reply, manager: str) -> SecretReply:
+    """The answer as a value; with a manager, what it holds is told."""
     match reply.status:
         case 200 | 201:
-            return _applied(reply)
+            return _applied(reply, manager)
         case 404:
             return Denied("The namespace is gone.", terminating=True)
         case 403:
@@ -122,13 +132,58 @@ def _read(call: Call, reply: Reply) -> SecretReply:
     raise _failure(call, reply)
 
 
-def _applied(reply: Reply) -> Applied:
+def _applied(reply: Reply, manager: str) -> Applied:
     uid = reply.metadata.get("uid")
     if not isinstance(uid, str):
         raise Unavailable("Kubernetes answered to an apply without a uid.")
     if "deletionTimestamp" in reply.metadata:
         raise Conflict("The Secret is being deleted.")
-    return Applied(uid, created=reply.status == 201)
+    if not manager:
+        return Applied(uid, created=reply.status == 201)
+    annotations = reply.metadata.get("annotations")
+    expires_at = annotations.get(EXPIRES_ANNOTATION) if isinstance(annotations, Mapping) else None
+    entry = _entry(reply, manager)
+    return Applied(
+        uid,
+        created=reply.status == 201,
+        owned=frozenset(_leaves(entry.get("fieldsV1"), ())),
+        expires_at=expires_at if isinstance(expires_at, str) else "",
+        written_at=str(entry.get("time", "")),
+    )
+
+
+def _entry(reply: Reply, manager: str) -> Mapping[str, Any]:
+    """What a manager holds by applies: an Update under its name is a person's edit."""
+    entries = reply.metadata.get("managedFields")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and (entry.get("manager"), entry.get("operation")) == (manager, "Apply"):
+            return entry
+    return {}
+
+
+def _leaves(fields: object, above: tuple[str, ...]) -> Iterator[str]:
+    """The leaves of a `fieldsV1` (https://kubernetes.io/docs/reference/using-api/server-side-apply), as paths.
+
+    `f:NAME` is a field, `k:{...}` an item of a list by its keys, `.` the parent itself.
+    """
+    inner = {name: value for name, value in fields.items() if name != "."} if isinstance(fields, Mapping) else {}
+    if not inner and above:
+        yield ".".join(above)
+    for name, value in inner.items():
+        kind, _, text = str(name).partition(":")
+        if kind == "k":
+            yield ".".join((*above, _item(text)))
+        else:
+            yield from _leaves(value, (*above, text))
+
+
+def _item(keys: str) -> str:
+    """An item of a list by the value of its key: an owner's uid."""
+    try:
+        found = json.loads(keys)
+    except ValueError:
+        return keys
+    return ".".join(str(value) for value in found.values()) if isinstance(found, Mapping) else keys
 
 
 def _denied(call: Call, reply: Reply) -> Denied:

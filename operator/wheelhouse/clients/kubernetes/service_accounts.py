@@ -5,8 +5,8 @@ import re
 from wheelhouse.clients.kubernetes.transport import Call, Transport, failure, path
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE
-from wheelhouse.domain.pip import Token
 from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.token import Token
 from wheelhouse.errors import NotReady, Refused, Unavailable
 
 SHORTEST, LONGEST = 600, 3600

@@ -1,14 +1,16 @@
 """JSON requests to the API server, with bounds on time and size, and replies as values."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
-from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
+from wheelhouse.clients.floors import BUSY, Floors
+from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, lines, read_bounded, reduced, retry_after
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
 
 JSON = "application/json"
@@ -16,6 +18,8 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """Asks for the metadata alone: what a Secret or a definition holds is not even sent."""
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+CONNECT_TIMEOUT = 10.0
 
 Observe = Callable[[str, str, int, float], None]
 """Told of each request: verb, kind, HTTP status (0: no answer), seconds."""
@@ -96,14 +100,46 @@ class Transport:
         self._session = session
         self._server = server
         self._observe = observe
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=10.0)
+        self._floors = Floors()
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=CONNECT_TIMEOUT)
 
     async def send(self, call: Call) -> Reply:
         """One request.
 
         Raises:
-            Unavailable: 429, 5xx, the network, the time, or a body that is too long.
+            Unavailable: 429, 5xx, the network, the time, or a body that is too long. After a Retry-After of the server
+                itself nothing is asked until it is over.
         """
+        async with self._open(call, self._timeout) as response:
+            reply = Reply(response.status, json_object(await read_bounded(response, call.limit)))
+        return self._answer(call, reply, response)
+
+    async def stream(self, call: Call, idle: float) -> AsyncGenerator[bytes, None]:
+        """One request whose answer goes on: its lines, until the server ends it or falls silent.
+
+        Close it after use (`contextlib.aclosing`).
+
+        Args:
+            call: what is asked; its limit is that of a line.
+            idle: seconds without a byte that end it.
+
+        Raises:
+            Unavailable: 429, 5xx, the network, or a line that is too long.
+            Conflict, Invalid, Refused: as the API server says.
+        """
+        bounds = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, sock_read=idle)
+        async with self._open(call, bounds) as response:
+            if response.status == 200:
+                with suppress(aiohttp.SocketTimeoutError):
+                    async for line in lines(response.content.iter_any(), call.limit):
+                        yield line
+                return
+            reply = Reply(response.status, json_object(await read_bounded(response, call.limit)))
+        raise failure(call, self._answer(call, reply, response))
+
+    @asynccontextmanager
+    async def _open(self, call: Call, bounds: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
+        self._floors.check(self._server)
         watch, status = Stopwatch(), 0
         data = None if call.body is None else json.dumps(call.body).encode()
         headers = {"Accept": call.accept} | ({"Content-Type": call.content} if data is not None else {})
@@ -114,20 +150,33 @@ class Transport:
                 params=call.params,
                 data=data,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=bounds,
                 allow_redirects=False,
             ) as response:
                 status = response.status
-                wait = retry_after(response.headers)
-                reply = Reply(status, json_object(await read_bounded(response, call.limit)))
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             message = f"Kubernetes did not answer to {call.verb} {call.kind}: {type(error).__name__}."
             raise Unavailable(message) from None
         finally:
             self._observe(call.verb, call.kind, status, watch.seconds)
-        if status in {401, 429} or status >= 500 or 300 <= status < 400 or (reply.ok and not reply.body):
-            raise Unavailable(f"Kubernetes answered {status} to {call.verb} {call.kind}. {reply.message}", wait)
-        return reply
+
+    def _answer(self, call: Call, reply: Reply, response: aiohttp.ClientResponse) -> Reply:
+        """The reply, if it is one that a caller can judge.
+
+        Raises:
+            Unavailable: it is not.
+        """
+        status = reply.status
+        if status not in {401, 429} and status < 500 and not 300 <= status < 400 and (reply.body or not reply.ok):
+            return reply
+        message = f"Kubernetes answered {status} to {call.verb} {call.kind}. {reply.message}"
+        outage = Unavailable(message, retry_after(response.headers))
+        # What the server itself refuses (priority and fairness, a shutdown) is plain text. A Status is of one object:
+        # its Retry-After may be that of anybody's webhook (apiserver, responsewriters and webhook/errors).
+        if status in BUSY and not reply.body:
+            self._floors.note(outage, self._server)
+        raise outage
 
 
 def failure(call: Call, reply: Reply) -> WheelhouseError:
