@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     """URL of a repository's index, to which `simple/` is added; for emulators and mirrors. The host is literal, since
-    tenants write locations. Unset: what Artifact Registry answers."""
+    tenants write locations. Unset: Artifact Registry's own hosts."""
 
     universe_domain: Annotated[Universe | None, Form("a domain in lower case, such as `googleapis.com`")] = None
     """Google Cloud universe; unset: what the metadata server says, else `googleapis.com`. Others are untested."""

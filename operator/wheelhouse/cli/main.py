@@ -61,9 +61,10 @@ def run() -> None:
     # Imported here: --help and `wheelhouse crds` need none of it.
     from pydantic import ValidationError
 
-    from wheelhouse.bootstrap import Operator
+    from wheelhouse.bootstrap.operator import Operator
     from wheelhouse.errors import WheelhouseError
     from wheelhouse.runtime.logs import configure
+    from wheelhouse.runtime.supervise import TaskFailed
     from wheelhouse.settings import LogFormat, Settings, complaints
 
     try:
@@ -77,6 +78,8 @@ def run() -> None:
         asyncio.run(Operator(settings).run())
     except WheelhouseError as error:
         raise click.ClickException(error.message) from None
+    except TaskFailed as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"Cannot serve probes on port {settings.http_port}: {error.strerror}") from None
 

@@ -1,0 +1,183 @@
+"""One process: probes first, then the loop once everything it needs is there."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import kopf
+import structlog
+
+from wheelhouse.bootstrap.outside import Inside, outside
+from wheelhouse.clients.google.identity import metadata_facts
+from wheelhouse.clients.kubernetes.admission import enforcement
+from wheelhouse.clients.kubernetes.connection import Connection
+from wheelhouse.clients.kubernetes.events import Events
+from wheelhouse.clients.kubernetes.installed import not_installed
+from wheelhouse.clients.kubernetes.objects import KubernetesObjects
+from wheelhouse.clients.kubernetes.transport import Transport
+from wheelhouse.clients.kubernetes.watch import MetadataWatch
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.objects import Kind, ServiceAccount
+from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
+from wheelhouse.handlers.events import kopf_settings, watches
+from wheelhouse.plan.pools import pool_complaint
+from wheelhouse.reconcile.loop import Loop
+from wheelhouse.reconcile.world import World
+from wheelhouse.runtime.accounts import ServiceAccounts
+from wheelhouse.runtime.cache import ObjectCache
+from wheelhouse.runtime.http import HttpServer
+from wheelhouse.runtime.informer import Informer
+from wheelhouse.runtime.metrics import Metrics
+from wheelhouse.runtime.queue.work import UNIT_NAMES, WorkQueue
+from wheelhouse.runtime.supervise import Work, background
+from wheelhouse.settings import ProjectPolicy, Settings
+from wheelhouse.status.read import read_grants
+
+logger = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+
+STUCK_AFTER = 300.0
+"""Seconds without a completed pass, while work waits, after which the operator calls itself dead."""
+RETRY_SECONDS = 2.0
+
+
+class Operator:
+    """The operator.
+
+    Args:
+        settings: all that can be set.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._complaint: str | None = "Starting."
+        self._queue: WorkQueue | None = None
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            Invalid: a setting is missing or wrong; the message says which.
+            TaskFailed: a background task ended four times.
+        """
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        server = HttpServer(self._metrics.registry, self._dead, lambda: self._complaint)
+        await server.start(str(self._settings.http_host), self._settings.http_port)
+        work = asyncio.create_task(self._work())
+        waiting = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            self._complaint = "Stopping."
+            await _end(waiting, work)
+            await server.stop()
+
+    async def _work(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            connection = Connection()
+            await connection.open()
+            session = await stack.enter_async_context(connection.session())
+            transport = Transport(session, connection.server, self._metrics.kubernetes)
+            objects = KubernetesObjects(transport, Events(transport, self._settings.pod_name))
+            await self._enforced(transport)
+            accounts = ServiceAccounts()
+            cache = ObjectCache(
+                self._settings.project_policy is ProjectPolicy.ANY,
+                lambda identity: accounts.exists(identity.namespace, identity.service_account),
+            )
+            loops: list[Loop] = []
+            queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
+            self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
+            inside = Inside(transport, objects, cache, queue, self._metrics)
+            facts = await self._until_answered(metadata_facts)
+            cluster = partial(self._until_answered, objects.kube_system_uid)
+            world = await outside(stack, self._settings, facts, cluster, inside)
+            loops.append(Loop(world))
+            informer = Informer(cache, queue, world.interests, world.absences, loops[0])
+            watch = MetadataWatch(
+                transport, "/api/v1/serviceaccounts", "serviceaccounts", ServiceAccount.parse, accounts
+            )
+            await self._until_answered(lambda: informer.sync(objects))
+            await self._until_answered(watch.list)
+            accounts.changed = lambda namespace, name: informer.seen_account(Identity(namespace, name))
+            await self._until_in_pool(world, cache, lambda: informer.sync(objects))
+            informer.start()
+            watching = watches(informer, connection.server, connection.session())
+            self._queue = queue  # From here on it must move; before, its keys wait for the lists and the pool.
+            works: dict[str, Work] = {
+                "queue": queue.run,
+                "resync": partial(self._resync, informer, objects),
+                "accounts": watch.run,
+            }
+            async with background(works):
+                self._complaint = None
+                logger.info("Ready", server=connection.server, pool=world.workload.pool)
+                # Kopf takes over the signals; a stop flag of ours would only be waited for, 5 s, at its end.
+                await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True)
+
+    async def _enforced(self, transport: Transport) -> None:
+        """Wait until crds/ and manifests/base are installed and enforced: before that the operator does nothing."""
+        while (complaint := await self._until_answered(lambda: self._missing(transport))) is not None:
+            self._complain(complaint)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _missing(self, transport: Transport) -> str | None:
+        settings = self._settings
+        return await not_installed(transport) or await enforcement(
+            transport, settings.pod_namespace, settings.service_account
+        )
+
+    async def _until_in_pool(self, world: World, cache: ObjectCache, sync: Callable[[], Awaitable[None]]) -> None:
+        """Wait while ledgers hold members of another pool: a pass would withdraw what living tokens need."""
+        while True:
+            records = (record for stored in cache.objects(Kind.ACCESS) for record in read_grants(stored.status).grants)
+            complaint = pool_complaint(records, world.workload, world.options.migrate_from)
+            if complaint is None:
+                return
+            self._complain(complaint)
+            await asyncio.sleep(self._settings.resync_interval)
+            await self._until_answered(sync)
+
+    async def _resync(self, informer: Informer, objects: KubernetesObjects) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync_interval)
+            try:
+                await informer.sync(objects)
+            except WheelhouseError as error:
+                logger.warning("A resync failed; the next one will try again", because=error.message)
+                continue
+            informer.resync()
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask until Kubernetes or the metadata server answers; a missing CRD or right is told by the probe."""
+        while True:
+            try:
+                return await ask()
+            except (Unavailable, Refused, NotReady) as error:
+                self._complain(error.message)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _complain(self, complaint: str) -> None:
+        if complaint != self._complaint:
+            logger.warning("Not ready", because=complaint)
+        self._complaint = complaint
+
+    def _dead(self) -> str | None:
+        """What the liveness probe tells: a queue that completes nothing is started again, one that is behind is not."""
+        stuck = self._queue.stuck() if self._queue else 0.0
+        return f"Work waits, and no pass has ended for {stuck:.0f} s." if stuck > STUCK_AFTER else None
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
