@@ -1,29 +1,131 @@
-"""All benchmarks: `make bench` prints the tables, `make bench BENCH=--write` keeps them in results.md."""
+"""Benchmarks: `make bench` runs all of them and prints their tables, `make bench BENCH="accesses grants"` some.
+
+BENCH holds any of the arguments below: `make bench BENCH="memory --write"` keeps that table in results.md. BENCH_SIZE
+makes the large scenarios smaller, to see that they work: `make bench BENCH_SIZE=0.05`.
+"""
 
 import argparse
 import os
 import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import accesses
 import first_install
+import inside
 import repositories
+import restart
+from report import Report, markdown, remember
 
 RUNS = 5
+RESULTS = Path(__file__).with_name("results.md")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What can be measured: in a few words, how long about on two free cores, and how."""
+
+    words: str
+    minutes: str
+    run: Callable[[argparse.Namespace], Report | str]
+
+
+SCENARIOS = {
+    "install": Scenario("from kubectl apply to pip install", "1", lambda options: first_install.section(options.runs)),
+    "repositories": Scenario("500 repositories", "4", lambda _: repositories.section()),
+    "accesses": Scenario("2,000 accesses with Secrets", "4", lambda options: accesses.secrets(options.size)),
+    "grants": Scenario("1,000 grants on one repository", "2", lambda options: accesses.grants(options.size)),
+    "restart": Scenario("a start with 5,000 accesses", "8", lambda options: restart.report(options.size)),
+    "memory": Scenario("memory of 10,000 accesses", "1", lambda options: inside.memory(options.size)),
+    "steps": Scenario("CPU of single steps", "1", lambda options: inside.steps(options.size)),
+}
 
 
 def main() -> None:
-    """Run everything and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run what was asked for, print each table when it is there, and keep it if asked to."""
+    options = arguments()
+    print(head())
+    for name in options.scenario or SCENARIOS:
+        print(f"{name}: {SCENARIOS[name].words}", file=sys.stderr, flush=True)
+        found = SCENARIOS[name].run(options)
+        text = found if isinstance(found, str) else markdown(found, command(name, options.size))
+        print(text, flush=True)
+        if options.write:
+            keep(text)
+        if options.as_before and isinstance(found, Report):
+            remember(found, options.as_before, options.size)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    listed = "\n".join(f"  {name:<14}{each.words} ({each.minutes} min)" for name, each in SCENARIOS.items())
+    parser = argparse.ArgumentParser(
+        prog="make bench BENCH=…",
+        description=__doc__,
+        epilog=f"scenarios:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "scenario", nargs="*", type=scenario, metavar="SCENARIO", help="which to run; all when none is named"
+    )
+    parser.add_argument(
+        "--size",
+        type=size,
+        default=os.environ.get("BENCH_SIZE", "1"),
+        help="the part of the large scenarios' objects that is made, above 0 and at most 1 (default: BENCH_SIZE, or 1)",
+    )
     parser.add_argument("--runs", type=int, default=RUNS, help="how often short times are taken (default %(default)s)")
     parser.add_argument("--write", action="store_true", help="keep the tables in benchmarks/results.md")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--as-before", metavar="ENGINE", help="keep the figures as the column `before` of later runs, under this name"
+    )
+    return parser.parse_args()
+
+
+def scenario(text: str) -> str:
+    """The name of a scenario.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none of this name.
+    """
+    if text not in SCENARIOS:
+        raise argparse.ArgumentTypeError(f"no scenario is called {text}: there are {', '.join(SCENARIOS)}")
+    return text
+
+
+def size(text: str) -> float:
+    """A part of the whole.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = float(text)
+    if not 0 < value <= 1:
+        raise ValueError
+    return value
+
+
+def command(name: str, part: float) -> str:
+    """What makes a table again."""
+    return f"make bench BENCH={name}" + ("" if part == 1 else f" BENCH_SIZE={part:g}")
+
+
+def head() -> str:
+    """The title, and where it was measured."""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     shared = "the emulated Google and a real kube-apiserver share the cores with the operator."
-    head = f"# Benchmarks\n\n`make bench` on {machine};\n{shared}\n"
-    text = "\n".join((head, first_install.section(options.runs), repositories.section()))
-    print(text)
-    if options.write:
-        Path(__file__).with_name("results.md").write_text(text)
+    return f"# Benchmarks\n\n`make bench` on {machine};\n{shared}\n"
+
+
+def keep(section: str) -> None:
+    """Put a section into results.md, in the place of an earlier one of its title."""
+    parts = RESULTS.read_text().split("\n## ")[1:] if RESULTS.exists() else []
+    sections = {part.partition("\n")[0]: part.rstrip() for part in parts}
+    body = section.removeprefix("## ").rstrip()
+    sections[body.partition("\n")[0]] = body
+    RESULTS.write_text("\n## ".join((head(), *(f"{each}\n" for each in sections.values()))))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,145 @@
+"""What one access costs a client that only sends the requests, with no watch, no queue and no decision.
+
+The bodies are those that the operator wrote for an access of its own, with the names changed, so that the API server
+has the same work.
+"""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+
+from client import APPLY, MERGE, METADATA, Client, Json, collection, in_parallel, place
+from crowd import Teams
+from meter import Sample
+
+from wheelhouse_local.constants import POOL
+from wheelhouse_local.world import World
+
+WORKERS = 16
+"""Accesses at a time; the operator has as many workers for them."""
+STATUS = "fieldManager=wheelhouse-operator&force=true"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What the operator wrote for one access: its status, the Secret (if it asks for one) and the Event."""
+
+    access: Json
+    secret: Json | None
+    event: Json
+
+    @classmethod
+    async def of(cls, admin: Client, access: Json) -> "Pattern":
+        """Read it back, as an administrator."""
+        namespace, name = access["metadata"]["namespace"], access["metadata"]["name"]
+        found = await admin.send("GET", place(access))
+        events = await admin.send("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+        event = next(each for each in events["items"] if each["regarding"].get("name") == name)
+        event |= {"apiVersion": "events.k8s.io/v1", "kind": "Event"}  # Lists leave them out.
+        event["metadata"] = {"namespace": namespace, "name": event["metadata"]["name"]}
+        wanted = access["spec"].get("secret")
+        secret = None
+        if wanted:
+            secret = await admin.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{wanted['name']}")
+        return cls(found, secret, event)
+
+    def for_access(self, access: Json) -> "Pattern":
+        """The same for another access, as it was created."""
+        mine, other = self.access["metadata"], access["metadata"]
+        names = [(mine[key], other[key]) for key in ("uid", "namespace", "name")]
+
+        def renamed(body: Json) -> Json:
+            text = json.dumps(body)
+            for old, new in names:
+                text = text.replace(old, new)
+            result: Json = json.loads(text)
+            return result
+
+        secret = renamed(self.secret) if self.secret is not None else None
+        return Pattern(access | {"status": renamed(self.access["status"])}, secret, renamed(self.event))
+
+
+@dataclass(frozen=True)
+class Bare:
+    """What all accesses took together: seconds of the client's CPU, and of the wall and the API server's CPU.
+
+    Attributes:
+        creation: the API server's CPU for the creation of the accesses, which no operator does.
+    """
+
+    client: float
+    took: Sample
+    creation: float
+
+
+def run(world: World, teams: Teams, like: Json) -> Bare:
+    """Create accesses while no operator runs, and send an operator's requests for them.
+
+    Args:
+        world: its operator has been stopped.
+        teams: who asks.
+        like: an access, as it was created, that the operator has finished.
+    """
+    return asyncio.run(_run(world, teams, like))
+
+
+async def _run(world: World, teams: Teams, like: Json) -> Bare:
+    admin_token = (world.state.control_plane / "admin-token").read_text()
+    # Only the operator's ServiceAccount may write status, and its requests pass the same admission policies.
+    operator_token = (world.state.token / "token").read_text()
+    async with Client(world.server, world.ca, admin_token) as admin:
+        for layer in teams.ground():
+            await admin.create(layer)
+        pattern = await Pattern.of(admin, like)
+        begun = Sample.of(world)
+        accesses = await admin.create(teams.requests())
+        created = Sample.of(world)
+    mine = [pattern.for_access(access) for access in accesses]
+    async with Client(world.server, world.ca, operator_token) as operator:
+        begun_client, begun_serving = time.process_time(), Sample.of(world)
+        await in_parallel(lambda each: _serve(operator, each), mine, WORKERS)
+        client = time.process_time() - begun_client
+    return Bare(client, Sample.of(world).since(begun_serving), created.since(begun).apiserver)
+
+
+async def _serve(operator: Client, mine: Pattern) -> Json:
+    """All requests for one access."""
+    access = mine.access
+    finalizers = {"resourceVersion": access["metadata"]["resourceVersion"], "finalizers": ["wheelhouse.dev/finalizer"]}
+    held = await operator.send("PATCH", place(access), {"metadata": finalizers}, MERGE)
+    recorded = await _status(operator, held, _recorded(access["status"]))
+    if mine.secret is not None:
+        await _token(operator, access)
+        await _secret(operator, access, mine.secret)
+    reported = await _status(operator, recorded, access["status"])
+    await operator.send("POST", collection(mine.event), mine.event)
+    return reported
+
+
+def _recorded(status: Json) -> Json:
+    """A status as it is before the grant is made."""
+    rows = [row | {"status": "False", "reason": "Pending"} for row in status["conditions"]]
+    grants = [grant | {"state": "Recorded"} for grant in status["grants"]]
+    return status | {"conditions": rows, "grants": grants}
+
+
+async def _status(operator: Client, access: Json, status: Json) -> Json:
+    meta = {key: access["metadata"][key] for key in ("namespace", "name", "resourceVersion")}
+    body = {key: access[key] for key in ("apiVersion", "kind")} | {"metadata": meta, "status": status}
+    return await operator.send("PATCH", f"{place(access)}/status?{STATUS}", body, APPLY)
+
+
+async def _token(operator: Client, access: Json) -> None:
+    namespace, account = access["metadata"]["namespace"], access["spec"]["subjects"][0]["name"]
+    spec = {"audiences": [POOL], "expirationSeconds": 3600}
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+    await operator.send("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", body)
+
+
+async def _secret(operator: Client, access: Json, secret: Json) -> None:
+    meta = secret["metadata"]
+    kept = {key: meta[key] for key in ("namespace", "name", "labels", "annotations", "ownerReferences") if key in meta}
+    body = {key: secret[key] for key in ("apiVersion", "kind", "type", "data")} | {"metadata": kept}
+    query = f"fieldManager=wheelhouse.{access['metadata']['uid']}&force=false"
+    await operator.send("PATCH", f"{place(body)}?{query}", body, APPLY, METADATA)

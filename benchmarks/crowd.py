@@ -1,0 +1,73 @@
+"""A crowd of objects: repositories of one platform namespace, and the accesses of many teams to them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from client import Json
+
+PLATFORM = "platform"
+PER_NAMESPACE = 10
+"""Accesses in a namespace, each with a ServiceAccount of its own."""
+API_VERSION = "wheelhouse.dev/v1alpha1"
+
+
+def repositories(count: int) -> Iterator[Json]:
+    """The platform's namespace and its repositories, open to the teams."""
+    yield _namespace(PLATFORM, {}, {"wheelhouse.dev/projects": "acme-packages"})
+    for number in range(count):
+        metadata = {"name": f"wheels-{number}", "namespace": PLATFORM}
+        spec = {"location": "us-central1", "accessFrom": {"namespaceSelector": {"matchLabels": {"team": "ml"}}}}
+        yield {"apiVersion": API_VERSION, "kind": "PythonRepository", "metadata": metadata, "spec": spec}
+
+
+@dataclass(frozen=True)
+class Teams:
+    """Teams that ask for access.
+
+    Attributes:
+        prefix: of their namespaces' names.
+        accesses: how many accesses there are.
+        repositories: how many repositories they are spread over.
+        secrets: whether each access asks for a Secret.
+    """
+
+    prefix: str
+    accesses: int
+    repositories: int
+    secrets: bool
+
+    @property
+    def namespaces(self) -> int:
+        """How many namespaces they have."""
+        return -(-self.accesses // PER_NAMESPACE)
+
+    def ground(self) -> Iterator[Iterable[Json]]:
+        """Namespaces, then ServiceAccounts: what stands before anything is asked for."""
+        labels = {"team": "ml", "wheelhouse.dev/credentials": "enabled"}
+        yield [_namespace(f"{self.prefix}-{number}", labels, {}) for number in range(self.namespaces)]
+        yield [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}}
+            for namespace, account in map(self._identity, range(self.accesses))
+        ]
+
+    def requests(self) -> Iterator[Json]:
+        """The accesses."""
+        for number in range(self.accesses):
+            namespace, account = self._identity(number)
+            spec: Json = {
+                "repositoryRef": {"name": f"wheels-{number % self.repositories}", "namespace": PLATFORM},
+                "role": "Reader",
+                "subjects": [{"kind": "ServiceAccount", "name": account}],
+            }
+            if self.secrets:
+                spec["secret"] = {"name": f"pip-{account}"}
+            metadata = {"name": account, "namespace": namespace}
+            yield {"apiVersion": API_VERSION, "kind": "RepositoryAccess", "metadata": metadata, "spec": spec}
+
+    def _identity(self, number: int) -> tuple[str, str]:
+        return f"{self.prefix}-{number // PER_NAMESPACE}", f"reader-{number % PER_NAMESPACE}"
+
+
+def _namespace(name: str, labels: dict[str, str], annotations: dict[str, str]) -> Json:
+    metadata = {"name": name, "labels": labels, "annotations": annotations}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
