@@ -18,7 +18,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 PURE = [
     path
     for path in MODULES
-    if re.match(r"wheelhouse/(plan|domain|status)/|wheelhouse/desired\.py", path.relative_to(SOURCE).as_posix())
+    if re.match(r"wheelhouse/(plan|domain|status|desired)/", path.relative_to(SOURCE).as_posix())
 ]
 IMPURE = {"kopf", "asyncio", "logging", "time", "random", "os", "aiohttp", "google", "grpc", "kubernetes", "structlog"}
 MODULE_LINES, FUNCTION_LINES = 300, 45
@@ -199,11 +199,11 @@ def test_every_module_has_its_layer() -> None:
 
 BREACHES = {
     "Each layer knows only those below it": ("wheelhouse/plan/policy.py", "import wheelhouse.runtime.queue"),
-    "The product never imports the local world": ("wheelhouse/bootstrap.py", "import wheelhouse_local.state"),
+    "The product never imports the local world": ("wheelhouse/bootstrap/operator.py", "import wheelhouse_local.state"),
     "Only handlers know Kopf, and bootstrap runs it": ("wheelhouse/reconcile/loop.py", "import kopf"),
     "Only clients talk to the outside": ("wheelhouse/reconcile/loop.py", "import aiohttp"),
     "Deciding is pure": ("wheelhouse/domain/names.py", "import pydantic"),
-    "What the spec means and what the status says is pure too": ("wheelhouse/desired.py", "import asyncio"),
+    "What the spec means and what the status says is pure too": ("wheelhouse/desired/access.py", "import asyncio"),
     "Rooms of the loop know only those below them": (
         "wheelhouse/reconcile/policy/claims.py",
         "import wheelhouse.reconcile.access.unit",

@@ -3,6 +3,7 @@
 import ast
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from wheelhouse.api import reference
 from wheelhouse.api.access import RepositoryAccessSpec
 from wheelhouse.api.repository import PythonRepositorySpec
 from wheelhouse.cli.main import main
+from wheelhouse.domain.configuration.reserved import RESERVED
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
 from wheelhouse.settings import Settings, form, variable
 from wheelhouse_local.cli import local
@@ -42,16 +44,28 @@ def test_every_condition_and_reason_is_explained(word: str) -> None:
     assert all(len(cell) > 3 for cell in cells[:-1])
 
 
+def reasons(tree: ast.Module, method: str, position: int) -> set[str]:
+    """The constants that a module gives to a method, also by a helper of its own that passes its parameter on."""
+    found = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        parameters = [argument.arg for argument in function.args.args if argument.arg != "self"]
+        for call in ast.walk(function):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == method):
+                continue
+            reason = call.args[position]
+            if isinstance(reason, ast.Constant):
+                found.add(str(reason.value))
+            elif isinstance(reason, ast.Name) and reason.id in parameters:
+                found |= reasons(tree, function.name, parameters.index(reason.id))
+    return found
+
+
 def events() -> set[str]:
     """The reasons of Events that the source names in its calls of `event(kind, object, reason, …)`."""
-    calls = [
-        node
-        for path in (ROOT / "operator/wheelhouse/reconcile").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "event"
-    ]
-    reasons = [call.args[2] for call in calls]
-    return {reason.value for reason in reasons if isinstance(reason, ast.Constant)}
+    modules = (ROOT / "operator/wheelhouse/reconcile").rglob("*.py")
+    return set().union(*(reasons(ast.parse(path.read_text()), "event", 2) for path in modules))
 
 
 def test_the_page_says_when_an_object_stalls() -> None:
@@ -63,8 +77,28 @@ def test_the_page_says_when_an_object_stalls() -> None:
 
 def test_no_reason_is_invented() -> None:
     """The page explains nothing that the operator never says, and every Event besides the reasons of Ready."""
-    assert len(events()) >= 4
+    assert len(events()) >= 12
     assert set(rows("reference/conditions.md")) == {str(word) for word in (*ConditionType, *Reason)} | events()
+
+
+def log_lines() -> set[str]:
+    """The messages that the product logs at INFO or above."""
+    calls = (
+        node
+        for path in (ROOT / "operator/wheelhouse").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and node.args
+    )
+    levels = {"logger.info", "logger.warning", "logger.error", "logger.exception", "log", "tell"}
+    first = [call.args[0] for call in calls if ast.unparse(call.func) in levels]
+    return {str(message.value) for message in first if isinstance(message, ast.Constant)}
+
+
+def test_every_log_line_is_listed() -> None:
+    """docs/operations.md names each line that an operator's log may hold."""
+    page = (DOCS / "operations.md").read_text()
+    assert len(log_lines()) >= 25
+    assert [line for line in sorted(log_lines()) if f"`{line}`" not in page] == []
 
 
 def test_every_setting_is_explained() -> None:
@@ -146,3 +180,26 @@ def test_the_readme_grants_what_the_tests_run_with() -> None:
     command = re.search(r"--permissions=\\\n((?:.*\\\n)*.*)\n", (ROOT / "README.md").read_text())
     assert command is not None
     assert set(re.findall(r"[^,\\\s]+", command[1])) == ROLES[OPERATOR_ROLE]
+
+
+def test_reserved_names_are_told() -> None:
+    """The how-to names every id that clients call otherwise, and no other."""
+    page = (DOCS / "how-to/standard.md").read_text()
+    told = re.search(r"PyPI's to you: ((?:`[a-z-]+`(?:, )?)+)\.", page)
+    assert told is not None
+    assert re.findall(r"`([a-z-]+)`", told[1]) == list(RESERVED)
+
+
+@pytest.mark.parametrize(
+    ("contract", "prefix"),
+    [
+        ("Each layer knows only those below it", "wheelhouse."),
+        ("Rooms of the loop know only those below them", "wheelhouse.reconcile."),
+    ],
+)
+def test_the_drawing_shows_the_layers_of_the_tree(contract: str, prefix: str) -> None:
+    """docs/architecture.md draws the layers that the import contracts hold, in their order."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(each["layers"] for each in contracts if each["name"] == contract)
+    drawn = [line.strip() for line in (DOCS / "architecture.md").read_text().splitlines()]
+    assert " ▶ ".join(layers).replace(prefix, "") in drawn

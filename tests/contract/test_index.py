@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from wheelhouse.clients.google.index import PackageIndex
-from wheelhouse.domain.pip import Token
+from wheelhouse.domain.token import Token
 from wheelhouse.errors import Refused, Unavailable
 
 TOKEN = Token("ya29.canary")

@@ -7,7 +7,6 @@ import pytest
 from fakes.bench import Bench, RealBench
 from structlog.testing import capture_logs
 
-from wheelhouse.clients.kubernetes import objects as objects_module
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
@@ -117,20 +116,6 @@ async def test_foreign_conditions_stay(real: RealBench, admin: Transport) -> Non
         current = written
 
 
-async def test_lists_are_complete(real: RealBench, operator: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many pages it takes; Namespaces come as metadata, which is all that is read of them."""
-    monkeypatch.setattr(objects_module, "PAGE", 2)
-    namespace = await real.namespace()
-    made = {(await real.access(namespace, f"pull-{number}")).key for number in range(5)}
-    client = KubernetesObjects(operator, Events(operator, "contract-pod"))
-    listed = [CustomObject.parse(body) async for body in client.list_all(KIND)]
-    assert made <= {stored.key for stored in listed}
-    assert len(listed) == len({stored.key for stored in listed})
-    namespaces = {body["metadata"]["name"] async for body in client.list_namespaces()}
-    assert {namespace, "kube-system"} <= namespaces
-    assert len(await client.kube_system_uid()) == 36
-
-
 async def test_events_reach_people(real: RealBench, admin: Transport) -> None:
     """`kubectl describe` finds it by the object's uid; a long note is cut."""
     stored = await real.access(await real.namespace())
@@ -187,3 +172,15 @@ async def test_tokens_are_for_tenants_that_opted_in(real: RealBench, operator: T
             Identity(namespace, "wheels"), 600
         )
     assert other.value.reason is Reason.TOKEN_REFUSED
+
+
+async def test_accesses_are_listed_by_their_uids(bench: Bench) -> None:
+    """A fresh list has each access that lives, also one that is being deleted, and none that is gone."""
+    first, second, third = [await bench.access(await bench.namespace(), name) for name in ("a", "b", "c")]
+    assert await bench.objects.set_finalizers(KIND, second, [FINALIZER]) is not None
+    for each in (second, third):
+        await bench.delete_access(each.key)
+    found = await bench.objects.access_uids()
+    assert found[first.uid] == first.key
+    assert found[second.uid] == second.key
+    assert third.uid not in found

@@ -1,6 +1,7 @@
 """Secrets are written and removed without a read: what the API server says, on a fake and on a real one."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from fakes.bench import Bench, RealBench
@@ -10,7 +11,16 @@ from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.transport import Call, Transport
 from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.secret import SECRET_TYPE, AccessReference, Applied, Clash, Denied, SecretManifest
+from wheelhouse.domain.secret import (
+    EXPIRES_ANNOTATION,
+    SECRET_TYPE,
+    AccessReference,
+    Applied,
+    Clash,
+    Denied,
+    SecretManifest,
+    SecretReply,
+)
 from wheelhouse.errors import Conflict, Refused
 
 DATA = {"pip.conf": "a token", "netrc": "a token too"}
@@ -20,16 +30,21 @@ OTHER = AccessReference(ObjectKey("elsewhere", "other"), "22222222-2222-4222-822
 async def manifest(bench: Bench, namespace: str, name: str = "pip") -> SecretManifest:
     """The Secret of a new access in its own namespace."""
     access = await bench.access(namespace, name)
-    return SecretManifest(namespace, name, AccessReference(access.key, access.uid), DATA, {"wheelhouse.dev/x": "y"})
+    annotations = {"wheelhouse.dev/x": "y", EXPIRES_ANNOTATION: "2026-01-01T01:00:00Z"}
+    return SecretManifest(namespace, name, AccessReference(access.key, access.uid), DATA, annotations)
 
 
-def bare(secret: SecretManifest) -> SecretManifest:
-    """What a release asks with."""
-    return replace(secret, data={}, annotations={})
+async def ask(bench: Bench, secret: SecretManifest, *, force: bool = False) -> SecretReply:
+    """The answer to a bare dry run, without what is told besides."""
+    reply = await bench.secrets.apply(secret.bare, force=force, dry_run=True)
+    return Applied(reply.uid, reply.created) if isinstance(reply, Applied) else reply
 
 
-async def ask(bench: Bench, secret: SecretManifest, *, force: bool = False) -> object:
-    return await bench.secrets.apply(bare(secret), force=force, dry_run=True)
+async def look(bench: Bench, secret: SecretManifest) -> Applied:
+    """What a bare dry run tells of a Secret."""
+    reply = await bench.secrets.apply(secret.bare, force=False, dry_run=True)
+    assert isinstance(reply, Applied)
+    return reply
 
 
 async def test_create_no_op_update_delete(bench: Bench) -> None:
@@ -64,6 +79,47 @@ async def test_asking_changes_nothing(bench: Bench) -> None:
     await ask(bench, secret)
     await ask(bench, secret, force=True)
     assert await bench.version(secret.namespace, secret.name) == before
+
+
+async def test_a_look_tells_what_our_manager_holds(bench: Bench) -> None:
+    """All that was applied, in the access's own namespace and elsewhere; nothing of an absent Secret."""
+    secret = await manifest(bench, await bench.namespace())
+    elsewhere = replace(secret, namespace=await bench.namespace())
+    absent = await look(bench, secret)
+    assert (absent.created, absent.owned, absent.expires_at) == (True, frozenset(), "")
+    for each in (secret, elsewhere):
+        written = await bench.secrets.apply(each, force=False)
+        assert isinstance(written, Applied)
+        found = await look(bench, each)
+        assert (found.uid, found.created, found.owned) == (written.uid, False, each.paths)
+        assert found.expires_at == "2026-01-01T01:00:00Z"
+        assert datetime.fromisoformat(found.written_at).tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (".data.netrc", "evil"),
+        (".data.pip.conf", None),
+        (".metadata.labels.wheelhouse.dev/access", None),
+    ],
+)
+@pytest.mark.parametrize("manager", ["kubectl-edit", "ours"])
+async def test_a_look_tells_what_was_edited(bench: Bench, path: str, text: str | None, manager: str) -> None:
+    """What a person changed or removed is no longer held, also when the person used our manager's name."""
+    secret = await manifest(bench, await bench.namespace())
+    await bench.secrets.apply(secret, force=False)
+    who = secret.access.manager if manager == "ours" else manager
+    await bench.edit(secret.namespace, secret.name, {path: text}, who)
+    assert (await look(bench, secret)).owned == secret.paths - {path.removeprefix(".")}
+
+
+async def test_a_look_tells_nothing_of_what_others_added(bench: Bench) -> None:
+    """Keys, labels and annotations of others are theirs, and leave ours as they are."""
+    secret = await manifest(bench, await bench.namespace())
+    await bench.secrets.apply(secret, force=False)
+    await bench.edit(secret.namespace, secret.name, {".data.mine": "x", ".metadata.labels.mine": "x"})
+    assert (await look(bench, secret)).owned == secret.paths
 
 
 async def test_a_foreign_type_is_never_ours(bench: Bench) -> None:

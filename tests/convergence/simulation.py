@@ -1,32 +1,23 @@
 """The loop over the fakes, in virtual time: crashes lose what only the process knew."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
-from fakes.runtime import TICK, FakeQueue
+from fakes.runtime import TICK
 from fakes.world import Fakes
 
+from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import Key
 from wheelhouse.domain.objects import Kind
-from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable, WheelhouseError
+from wheelhouse.errors import WheelhouseError
 from wheelhouse.reconcile.loop import Loop
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.informer import Informer
-from wheelhouse.runtime.queue import WorkQueue
 
 
 class Crash(BaseException):
     """The process is killed here."""
-
-
-class _Lanes:
-    """FakeQueue with the one method more that the informer uses."""
-
-    def __init__(self, queue: FakeQueue) -> None:
-        self.add = queue.add
-        self.add_after = queue.add_after
-        self.add_resync = queue.add
 
 
 @dataclass
@@ -38,6 +29,7 @@ class Simulation:
     cache: ObjectCache = field(init=False)
     loop: Loop = field(init=False)
     informer: Informer = field(init=False)
+    _accounts: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.boot()
@@ -45,9 +37,10 @@ class Simulation:
     def boot(self) -> None:
         """Start with an empty memory: lists first, then a look at everything."""
         self.fakes.restart()
-        self.cache = ObjectCache()
-        self.informer = Informer(self.cache, cast("WorkQueue", _Lanes(self.fakes.queue)))
-        self.loop = Loop(replace(self.fakes.world, cache=self.cache))
+        world = self.fakes.world
+        self.cache = self.fakes.cache
+        self.loop = Loop(world)
+        self.informer = Informer(self.cache, world.queue, world.interests, world.absences, self.loop)
         self.watch()
         self.informer.start()
 
@@ -65,6 +58,10 @@ class Simulation:
                     self.cache.remove(kind, stored.key, stored.uid)
         for (kind, _), body in list(cluster.objects.items()):
             self.informer.seen(kind, body)
+        if cluster.service_accounts != self._accounts:
+            for namespace, name in cluster.service_accounts ^ self._accounts:
+                self.informer.seen_account(Identity(namespace, name))
+            self._accounts = set(cluster.service_accounts)
 
     async def step(self) -> Key | None:
         """Run the next key that is due now; None when none is."""
@@ -74,29 +71,24 @@ class Simulation:
             return None
         self.steps += 1
         try:
-            seconds = await self.loop.reconcile(key)
+            self.fakes.queue.done(key, await self.loop.reconcile(key))
         except Crash:
             self.boot()
         except WheelhouseError as error:
-            seconds = _delay(error)
-            if seconds is not None:
-                self.fakes.queue.add_after(key, seconds)
-        else:
-            if seconds is not None:
-                self.fakes.queue.add_after(key, seconds)
+            self.fakes.queue.done(key, error)
         return key
 
     async def run(self, seconds: float, limit: int = 5000) -> None:
         """Let virtual time pass; more passes than `limit` mean that the loop spins."""
-        until = self.fakes.clock.now().timestamp() + seconds
+        until = self.fakes.clock.timers() + seconds
         first = self.steps
         while True:
             while await self.step() is not None:
                 assert self.steps - first < limit, "the loop spins"
-            if self.fakes.clock.now().timestamp() >= until - TICK:
+            if self.fakes.clock.timers() >= until - TICK:
                 return
             if self.fakes.queue.skip(until) is None:
-                self.fakes.clock.advance(until - self.fakes.clock.now().timestamp())
+                self.fakes.clock.advance(until - self.fakes.clock.timers())
 
     async def settle(self, matched: Callable[[], str | None], seconds: float = 1200.0) -> None:
         """Run until the world is as it was asked for; fails with what differs when it takes too long."""
@@ -120,18 +112,3 @@ def _namespace_body(namespace: Any) -> dict[str, Any]:
     if namespace.deleting:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return {"metadata": meta}
-
-
-def _delay(error: WheelhouseError) -> float | None:
-    match error:
-        case Invalid():
-            return None
-        case Refused():
-            return 60.0
-        case NotReady():
-            return error.retry_after
-        case Conflict():
-            return 0.1
-        case Unavailable():
-            return error.retry_after or 2.0
-    return 5.0

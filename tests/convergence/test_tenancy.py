@@ -1,10 +1,11 @@
 """Nobody is granted anything that would outlive its object, or that its repository's owner did not consent to."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from convergence.simulation import Simulation
-from fakes.world import Fakes
+from fakes.world import OPTIONS, Fakes
 
 from wheelhouse.domain.iam import Role
 from wheelhouse.domain.keys import AccessKey, PolicyKey
@@ -103,7 +104,16 @@ async def test_a_lost_annotation_opens_no_door() -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    [{"location": 7}, {}, {"location": "us-central1", "accessFrom": "everybody"}, {"location": "us-central1", "x": 1}],
+    [
+        {"location": 7},
+        {},
+        {"location": "us-central1", "accessFrom": "everybody"},
+        {"location": "us-central1", "mode": "Remote", "remote": {"url": "https://[x/"}},
+        {
+            "location": "us-central1",
+            "cleanup": {"policies": [{"name": "a", "action": "Delete", "condition": {"olderThan": "d"}}]},
+        },
+    ],
 )
 async def test_a_malformed_repository_stalls_alone(spec: dict[str, Any]) -> None:
     """An object that got in malformed stalls, lets nobody in, withdraws nothing, and does not stop its neighbors."""
@@ -170,3 +180,70 @@ async def test_somebody_elses_repository_is_never_deleted() -> None:
     assert (Kind.REPOSITORY, REPOSITORY) not in fakes.cluster.objects
     assert fakes.google.repositories[NAME.full].settings.description == "theirs"
     assert fakes.google.repositories[NAME.full].labels == {"team": "others"}
+
+
+async def consuming() -> Simulation:
+    """A Writer in a stranger's namespace, whose Secret stands."""
+    simulation = await ready(accessFrom={"namespaces": ["strangers"], "roles": ["Writer"]})
+    fakes = simulation.fakes
+    fakes.cluster.service_accounts.add(("strangers", "ci"))
+    spec = {
+        "repositoryRef": {"name": "wheels", "namespace": "owners"},
+        "role": "Writer",
+        "subjects": [{"kind": "ServiceAccount", "name": "ci"}],
+        "secret": {"name": "pip-config"},
+    }
+    fakes.cluster.put(Kind.ACCESS, ObjectKey("strangers", "use"), spec)
+    await simulation.run(60.0)
+    return simulation
+
+
+async def test_no_token_follows_a_forged_url() -> None:
+    """Whatever a status says of index and upload, files and probes keep to the repository's name."""
+    simulation = await consuming()
+    fakes = simulation.fakes
+    before = dict(fakes.cluster.secrets["strangers", "pip-config"].data)
+    assert "@us-central1-python.pkg.dev/acme-packages/wheels/simple/" in before["pip.conf"]
+    body = fakes.cluster.objects[Kind.REPOSITORY, REPOSITORY]
+    forged = {"indexURL": "https://evil.example/simple/", "uploadURL": "https://evil.example/"}
+    body["status"] = {**body["status"], **forged}
+    fakes.cluster.touch(body)
+    await simulation.run(30.0)
+    simulation.boot()
+    fakes.cluster.touch(body)
+    await simulation.run(7200.0)
+    after = dict(fakes.cluster.secrets["strangers", "pip-config"].data)
+    assert before.keys() == after.keys()
+    assert before["pip.conf"] != after["pip.conf"]  # It was refreshed meanwhile.
+    assert not [key for key, text in after.items() if "evil" in text]
+    assert not any("evil" in change for change in fakes.calls.changes)
+
+
+async def test_no_token_follows_what_google_calls_the_repository() -> None:
+    """The registry's URI is an answer like any other: URLs are built from the name."""
+    simulation = await ready()
+    fakes = simulation.fakes
+    fakes.google.repositories[NAME.full] = replace(fakes.google.repositories[NAME.full], registry_uri="evil.example/x")
+    simulation.boot()
+    await simulation.run(60.0)
+    status = fakes.cluster.objects[Kind.REPOSITORY, REPOSITORY]["status"]
+    assert status["indexURL"] == "https://us-central1-python.pkg.dev/acme-packages/wheels/simple/"
+    assert status["uploadURL"] == "https://us-central1-python.pkg.dev/acme-packages/wheels/"
+
+
+async def test_a_secret_that_cannot_be_rendered_says_so() -> None:
+    """Where a URL gets no token there is no file, and the access says so instead of failing unseen."""
+    fakes = Fakes(options=replace(OPTIONS, index_url_template="https://packages.example/{location}/\n{repository}/"))
+    fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
+    fakes.cluster.service_accounts.add(("owners", "ci"))
+    fakes.cluster.put(Kind.REPOSITORY, REPOSITORY, {"location": "us-central1"})
+    key = ObjectKey("owners", "use")
+    subjects = [{"kind": "ServiceAccount", "name": "ci"}]
+    fakes.cluster.put(Kind.ACCESS, key, {"repositoryRef": {"name": "wheels"}, "subjects": subjects, "secret": {}})
+    simulation = Simulation(fakes)
+    await simulation.run(60.0)
+    assert condition(fakes, key, "Distributed") == ("False", "TokenRefused")
+    rows = fakes.cluster.objects[Kind.ACCESS, key]["status"]["conditions"]
+    (message,) = [row["message"] for row in rows if row["type"] == "Distributed"]
+    assert message == "The Secret is not written: index_url: a URL that gets no token."
+    assert fakes.cluster.secrets == {}

@@ -1,16 +1,27 @@
-"""The owner of a namespace with the real kubectl: what works beside our admission policies, and what they refuse."""
+"""The owner of a namespace with the real kubectl: what works beside our admission policies, and what gains nothing."""
 
+import base64
 import json
 import subprocess
+import time
 from typing import Any
 
 import pytest
 import yaml
-from support.kube import ACCESSES, REPOSITORIES, Kube, await_that, principal
+from support.kube import ACCESSES, REPOSITORIES, Kube, await_that, full_name, principal
 
 pytestmark = pytest.mark.e2e
 
 READER = "roles/artifactregistry.reader"
+REQUESTED = "wheelhouse.dev/requested-at"
+ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": "owned"}}
+OWNER = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "RoleBinding",
+    "metadata": {"name": "owner", "namespace": "owned"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "owner"}],
+}
 REPOSITORY = {
     "apiVersion": "wheelhouse.dev/v1alpha1",
     "kind": "PythonRepository",
@@ -39,8 +50,8 @@ def owner(kube: Kube, *arguments: str, stdin: Any = None) -> subprocess.Complete
 def owned(kube: Kube) -> Kube:
     """A namespace, its owner, and an access that works, all made by the owner."""
     kube.namespace("owned")
-    kube.world.kubectl("create", "rolebinding", "owner", "-n", "owned", "--clusterrole=cluster-admin", "--user=owner")
-    await_that(lambda: owner(kube, "create", "serviceaccount", "reader").returncode == 0, "the owner's rights")
+    kube.apply(OWNER)
+    await_that(lambda: owner(kube, "apply", "-f", "-", stdin=ACCOUNT).returncode == 0, "the owner's rights")
     for manifest in (REPOSITORY, ACCESS):
         done = owner(kube, "apply", "-f", "-", stdin=manifest)
         assert done.returncode == 0, done.stderr
@@ -80,3 +91,126 @@ def test_an_owner_works_beside_the_policies(owned: Kube) -> None:
     assert owned.members("owned") == {}
     assert owner(owned, "delete", REPOSITORIES, "owned", "--timeout=60s").returncode == 0
     assert owned.get(REPOSITORIES, "owned", "owned") is None
+
+
+@pytest.fixture
+def victim(kube: Kube) -> str:
+    """Another team's access, with a grant and a Secret; the access's uid."""
+    kube.namespace("victim")
+    kube.repository("victim", "victim")
+    kube.reader("victim", "reader", "victim", "reader", secret="pip-config")
+    kube.await_ready(ACCESSES, "victim", "reader")
+    uid: str = (kube.get(ACCESSES, "victim", "reader") or {})["metadata"]["uid"]
+    return uid
+
+
+def untouched(kube: Kube) -> tuple[Any, ...]:
+    """What the other team has."""
+    return kube.members("victim"), kube.secret("victim", "pip-config"), kube.ready(ACCESSES, "victim", "reader")
+
+
+def bait(name: str, uid: str) -> dict[str, Any]:
+    """A Secret with all the marks of the other team's access."""
+    labels = {
+        "app.kubernetes.io/managed-by": "wheelhouse",
+        "wheelhouse.dev/access": "reader",
+        "wheelhouse.dev/access-namespace": "victim",
+        "wheelhouse.dev/access-uid": uid,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": "owned", "labels": labels},
+        "type": "wheelhouse.dev/pip-config",
+        "data": {"netrc": base64.b64encode(b"bait").decode()},
+    }
+
+
+def request(kube: Kube, namespace: str, value: str) -> None:
+    """Ask for a new token, and await it."""
+    before = kube.secret(namespace, "pip-config")
+    kube.annotate(ACCESSES, namespace, "reader", REQUESTED, value)
+    await_that(lambda: kube.secret(namespace, "pip-config") != before, "a new token")
+
+
+def test_marks_of_a_foreign_access_gain_nothing(owned: Kube, victim: str) -> None:
+    """Field manager, label and owner reference of another team's access on one's own Secrets move no token."""
+    before = untouched(owned)
+    foreign = ("apply", "--server-side", "--force-conflicts", f"--field-manager=wheelhouse.{victim}", "-f", "-")
+    assert owner(owned, *foreign, stdin=bait("bait", victim)).returncode == 0
+    wanting = ACCESS | {"metadata": {"name": "wanting", "namespace": "owned"}}
+    wanting["spec"] = {**wanting["spec"], "secret": {"name": "bait"}}
+    assert owner(owned, "apply", "-f", "-", stdin=wanting).returncode == 0
+    owned.await_reason(ACCESSES, "owned", "wanting", "SecretConflict")
+    assert owned.secret("owned", "bait") == {"netrc": "bait"}
+    reference = {"apiVersion": ACCESS["apiVersion"], "kind": "RepositoryAccess", "name": "reader", "uid": victim}
+    added = [{"op": "add", "path": "/metadata/ownerReferences/-", "value": reference}]
+    done = owner(owned, "patch", "secret", "pip-config", "--type=json", "-p", json.dumps(added))
+    assert done.returncode == 0, done.stderr
+    request(owned, "owned", "after the owner reference")
+    assert untouched(owned) == before
+    # What the owner does to its own Secret costs only its own access.
+    assert owner(owned, *foreign, stdin=bait("pip-config", victim)).returncode == 0
+    owned.annotate(ACCESSES, "owned", "reader", REQUESTED, "after the manager")
+    owned.await_reason(ACCESSES, "owned", "reader", "SecretConflict")
+    assert untouched(owned) == before
+    for name in ("wanting", "reader"):
+        assert owner(owned, "delete", ACCESSES, name, "--timeout=60s").returncode == 0
+    assert owned.members("owned") == {}
+    assert untouched(owned) == before
+    # And the other team's access goes on, and takes nothing of the owner's along when it goes.
+    request(owned, "victim", "as ever")
+    owned.delete(ACCESSES, "victim", "reader")
+    owned.await_gone(ACCESSES, "victim", "reader")
+    assert owned.secret("victim", "pip-config") is None
+    assert owned.secret("owned", "bait") == {"netrc": "bait"}
+    assert owner(owned, "delete", "secret", "bait").returncode == 0
+
+
+@pytest.mark.slow
+def test_requests_in_a_loop_mint_one_token_in_30_seconds(owned: Kube) -> None:
+    """`requested-at` changed again and again: the tenant's mints stay 30 seconds apart."""
+    until = time.monotonic() + 45
+    with owned.counted() as counts:
+        number = 0
+        while time.monotonic() < until:
+            number += 1
+            done = owner(owned, "annotate", "--overwrite", ACCESSES, "reader", f"{REQUESTED}={number}")
+            assert done.returncode == 0, done.stderr
+    assert number > 10
+    assert 1 <= counts["create serviceaccounts/token"] == counts["Sts.Token"] <= 2
+    assert counts["patch secrets"] <= 2
+    assert counts["ArtifactRegistry.SetIamPolicy"] == counts["ArtifactRegistry.CreateRepository"] == 0
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["running", "down"])
+def test_a_forged_status_gains_nothing(owned: Kube, victim: str, down: bool) -> None:
+    """A status that a cluster administrator forged gets no grant, sends no token elsewhere, and takes nothing away."""
+    before = untouched(owned)
+    stolen = [{"role": READER, "member": principal("victim", "reader"), "state": "Granted"}]
+    secret = {"name": "pip-config", "namespaces": ["victim"], "identity": "victim/reader"}
+    evil = {"indexURL": "https://evil.example/simple/", "uploadURL": "https://evil.example/"}
+    if down:
+        owned.world.stop("operator")
+    for plural, name, status in (
+        (REPOSITORIES, "owned", {"repository": full_name("victim"), **evil}),
+        (ACCESSES, "reader", {"repository": full_name("victim"), "grants": stolen, "secret": secret}),
+    ):
+        patch = json.dumps({"status": status})
+        owned.world.kubectl("patch", plural, name, "-n", "owned", "--subresource=status", "--type=merge", "-p", patch)
+    if down:
+        owned.world.start("operator")
+    for plural, name in ((REPOSITORIES, "owned"), (ACCESSES, "reader")):
+
+        def healed(plural: str = plural, name: str = name) -> bool:
+            return (owned.get(plural, "owned", name) or {})["status"]["repository"] == full_name("owned")
+
+        await_that(healed, f"the status of {name} to be right again")
+    request(owned, "owned", f"after the forgery {down}")
+    assert "evil.example" not in str(owned.secret("owned", "pip-config"))
+    assert "evil.example" not in str(owned.get(REPOSITORIES, "owned", "owned"))
+    assert owned.members("owned") == {READER: [principal("owned", "reader")]}
+    assert untouched(owned) == before
+    assert owner(owned, "delete", ACCESSES, "reader", "--timeout=60s").returncode == 0
+    assert owned.members("owned") == {}
+    assert untouched(owned) == before

@@ -3,7 +3,7 @@
     fakes = Fakes()                      # everything wired: fakes.world is a ports.World
     fakes.cluster.put_namespace("team-a", projects="acme", opted_in=True)
     fakes.cluster.put(Kind.ACCESS, ObjectKey("team-a", "pull"), {...})
-    fakes.cache.sync(fakes.cluster)      # what the watches bring; returns what changed
+    Simulation(fakes)                    # convergence.simulation: an operator over it
     fakes.calls.before = raise_something # crash before a port call; `after`: its effect stands, its reply is lost
 
 The contract tests run the same cases against these and against the real clients.

@@ -4,15 +4,43 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The injected clock: `clock.now` is a port's `now`."""
+    """The world's time; `local` is what the operator's own clock says, `elapsed` seconds that only grow."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self.start = start
         self.time = start
+        self.skew = timedelta()
+        """How far the operator's clock is ahead of the world's."""
+        self._slept = 0.0
+        self._ahead = 0.0
 
     def now(self) -> datetime:
         """The current time (UTC)."""
         return self.time
 
+    def local(self) -> datetime:
+        """What the operator's clock says (UTC)."""
+        return self.time + self.skew
+
+    def elapsed(self) -> float:
+        """Seconds since the beginning, but for those that the operator's machine was suspended."""
+        return (self.time - self.start).total_seconds() - self._slept
+
+    def timers(self) -> float:
+        """The time of the operator's queue: it goes along with each jump ahead of the wall clock."""
+        return self.elapsed() + self._ahead
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.time += timedelta(seconds=seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """Let time pass while the operator's machine is suspended."""
+        self.advance(seconds)
+        self._slept += seconds
+        self._ahead += seconds
+
+    def set_ahead(self, skew: timedelta) -> None:
+        """Set the operator's clock."""
+        self._ahead += max(0.0, (skew - self.skew).total_seconds())
+        self.skew = skew

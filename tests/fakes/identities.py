@@ -9,8 +9,8 @@ from fakes.google import Google
 from fakes.kubernetes import Cluster
 from wheelhouse.domain.iam import Identity, WorkloadIdentity
 from wheelhouse.domain.names import RepositoryName
-from wheelhouse.domain.pip import MintedToken, Token
 from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.token import MintedToken, Token
 from wheelhouse.errors import NotReady, Refused
 
 
@@ -43,11 +43,11 @@ class FakeTokens:
             not in self._cluster.service_accounts
         ):
             raise NotReady(f"ServiceAccount {identity} does not exist.", Reason.SERVICE_ACCOUNT_NOT_FOUND)
-        now = self._clock.now()
+        now, life = self._clock.now(), self.lifetime or lifetime
         token = Token(f"fake-token-{next(self._serial)}")
-        minted = MintedToken(token, now, now + (self.lifetime or lifetime))
-        self.minted[token.value] = (identity, minted)
-        return minted
+        self.minted[token.value] = (identity, MintedToken(token, now, now + life))
+        issued = self._clock.local()  # The client knows no other clock: the reply says how many seconds are left.
+        return MintedToken(token, issued, issued + life)
 
 
 class FakeIndex:

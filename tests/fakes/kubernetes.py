@@ -8,6 +8,7 @@ from typing import Any
 
 from fakes.calls import Calls, port_call
 from fakes.stored_secret import StoredSecret
+from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind, Namespace
 from wheelhouse.errors import Conflict
@@ -35,6 +36,7 @@ class Cluster:
     events: list[FakeEvent] = field(default_factory=list)
     definitions_deleting: set[Kind] = field(default_factory=set)
     _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    _created: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def put_namespace(
         self,
@@ -55,12 +57,22 @@ class Cluster:
         everywhere = {"kubernetes.io/metadata.name": name}
         self.namespaces[name] = Namespace(name, everywhere | labels | opt_in, *listed, deleting)
 
+    def account(self, identity: Identity) -> bool | None:
+        """Whether a ServiceAccount exists."""
+        return (identity.namespace, identity.service_account) in self.service_accounts
+
     def put(self, kind: Kind, key: ObjectKey, spec: Mapping[str, Any], **meta: Any) -> CustomObject:
         """Apply an object as a user: a changed spec is a new generation; `meta` overrides metadata."""
         body = self.objects.get((kind, key))
         if body is None:
             body = {
-                "metadata": {"namespace": key.namespace, "name": key.name, "uid": self.uid(), "generation": 0},
+                "metadata": {
+                    "namespace": key.namespace,
+                    "name": key.name,
+                    "uid": self.uid(),
+                    "generation": 0,
+                    "creationTimestamp": f"2026-01-01T00:00:{next(self._created) % 60:02d}Z",
+                },
                 "spec": None,
             }
             self.objects[kind, key] = body
@@ -170,3 +182,8 @@ class FakeObjects:
     @port_call
     async def definition_deleting(self, kind: Kind) -> bool:
         return kind in self._cluster.definitions_deleting
+
+    @port_call
+    async def access_uids(self) -> Mapping[str, ObjectKey]:
+        accesses = [(key, body) for (kind, key), body in self._cluster.objects.items() if kind is Kind.ACCESS]
+        return {body["metadata"]["uid"]: key for key, body in accesses}

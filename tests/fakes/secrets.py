@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 
 from fakes.calls import Calls, port_call
+from fakes.clock import Clock
 from fakes.kubernetes import Cluster
 from fakes.stored_secret import TYPE, StoredSecret
-from wheelhouse.domain.secret import SECRET_TYPE, Applied, Clash, Denied, SecretManifest, SecretReply
+from wheelhouse.domain.secret import (
+    EXPIRES_ANNOTATION,
+    SECRET_TYPE,
+    Applied,
+    Clash,
+    Denied,
+    SecretManifest,
+    SecretReply,
+)
 from wheelhouse.errors import Conflict, Refused
 
 ASKING = "wheelhouse-release"
@@ -17,8 +26,9 @@ class FakeSecrets:
 
     PORT = "secrets"
 
-    def __init__(self, cluster: Cluster, calls: Calls) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, calls: Calls) -> None:
         self._cluster = cluster
+        self._clock = clock
         self.calls = calls
 
     def plant(
@@ -34,15 +44,18 @@ class FakeSecrets:
     async def apply(self, secret: SecretManifest, *, force: bool, dry_run: bool = False) -> SecretReply:
         stored = self._cluster.secrets.get((secret.namespace, secret.name))
         wanted = _fields(secret)
-        manager = ASKING if dry_run and not secret.data else secret.access.manager
+        asking = dry_run and not secret.data
+        manager = ASKING if asking else secret.access.manager
         if stored is None:
-            return self._create(secret, manager, wanted, dry_run=dry_run)
+            reply = self._create(secret, manager, wanted, dry_run=dry_run)
+            return _told(reply, StoredSecret("", {}), secret) if asking else reply
         clashes = stored.clashes(manager, wanted)
         if clashes and not force:
             return Clash(tuple(sorted(clashes)), foreign_type=any(TYPE in paths for paths in clashes.values()))
         if stored.type != SECRET_TYPE:
             return Clash(foreign_type=True)
-        return self._update(secret, stored, manager, wanted, dry_run=dry_run)
+        reply = self._update(secret, stored, manager, wanted, dry_run=dry_run)
+        return _told(reply, stored, secret) if asking else reply
 
     def _create(self, secret: SecretManifest, manager: str, wanted: Mapping[str, str], *, dry_run: bool) -> SecretReply:
         namespace = self._cluster.namespaces.get(secret.namespace)
@@ -52,6 +65,7 @@ class FakeSecrets:
             return Denied(f"Namespace {secret.namespace} has not opted in.")
         created = StoredSecret(self._cluster.uid(), {})
         created.apply(manager, wanted)
+        created.times[manager] = self._clock.now()
         if not dry_run:
             self._cluster.secrets[secret.namespace, secret.name] = created
             self.calls.changes.append(f"create secret {secret.namespace}/{secret.name}")
@@ -62,6 +76,8 @@ class FakeSecrets:
     ) -> SecretReply:
         after = stored.copy()
         changed = after.apply(manager, wanted)
+        if changed or manager not in after.times:
+            after.times[manager] = self._clock.now()
         if stored.immutable and after.data != stored.data:
             return Clash(immutable=True)
         namespace = self._cluster.namespaces.get(secret.namespace)
@@ -95,11 +111,21 @@ class FakeSecrets:
         self.calls.changes.append(f"delete secret {namespace}/{name}")
 
 
+def _told(reply: SecretReply, stored: StoredSecret, secret: SecretManifest) -> SecretReply:
+    """A bare dry run also tells what the access's manager holds, and one annotation."""
+    if not isinstance(reply, Applied):
+        return reply
+    owned = frozenset(path.removeprefix(".") for path in stored.managers.get(secret.access.manager, ()))
+    expires_at = stored.fields.get(f".metadata.annotations.{EXPIRES_ANNOTATION}", "")
+    written = stored.times.get(secret.access.manager)
+    return Applied(reply.uid, reply.created, owned, expires_at, written.isoformat() if written else "")
+
+
 def _fields(secret: SecretManifest) -> dict[str, str]:
     fields = {TYPE: SECRET_TYPE}
     fields |= {f".data.{key}": text for key, text in secret.data.items()}
     fields |= {f".metadata.labels.{key}": text for key, text in secret.labels.items()}
     fields |= {f".metadata.annotations.{key}": text for key, text in secret.annotations.items()}
-    if secret.data and secret.namespace == secret.access.key.namespace:
+    if secret.owned_by_access:
         fields[f".metadata.ownerReferences.{secret.access.uid}"] = secret.access.key.name
     return fields

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 TYPE = ".type"
 UPDATE = " (Update)"
@@ -18,6 +19,8 @@ class StoredSecret:
     immutable: bool = False
     deleting: bool = False
     version: int = 1
+    times: dict[str, datetime] = field(default_factory=dict)
+    """When each manager last changed something by an apply."""
 
     @property
     def data(self) -> dict[str, str]:
@@ -32,7 +35,8 @@ class StoredSecret:
     def copy(self) -> "StoredSecret":
         """An independent copy, for dry runs."""
         managers = {name: set(paths) for name, paths in self.managers.items()}
-        return StoredSecret(self.uid, dict(self.fields), managers, self.immutable, self.deleting, self.version)
+        times = dict(self.times)
+        return StoredSecret(self.uid, dict(self.fields), managers, self.immutable, self.deleting, self.version, times)
 
     def clashes(self, manager: str, wanted: Mapping[str, str]) -> dict[str, set[str]]:
         """Which other managers hold which wanted fields with another value."""

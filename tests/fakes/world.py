@@ -9,11 +9,14 @@ from fakes.google import FakePolicies, FakeRepositories, Google
 from fakes.identities import FakeIndex, FakeTokens
 from fakes.kubernetes import Cluster, FakeObjects
 from fakes.projects import FakeProjects
-from fakes.runtime import FakeCache, FakeQueue
+from fakes.runtime import FakeQueue
 from fakes.secrets import FakeSecrets
 from wheelhouse.domain.iam import WorkloadIdentity
+from wheelhouse.reconcile.absences import Absences
+from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
-from wheelhouse.reconcile.ports import World
+from wheelhouse.reconcile.world import World
+from wheelhouse.runtime.cache import ObjectCache
 
 OPTIONS = Options(
     cluster="cluster-1",
@@ -47,7 +50,7 @@ class Fakes:
     policies: FakePolicies = field(init=False)
     secrets: FakeSecrets = field(init=False)
     objects: FakeObjects = field(init=False)
-    cache: FakeCache = field(init=False)
+    cache: ObjectCache = field(init=False)
     queue: FakeQueue = field(init=False)
     world: World = field(init=False)
 
@@ -58,13 +61,13 @@ class Fakes:
         self.repositories = FakeRepositories(self.google, self.calls)
         self.projects = FakeProjects(self.calls)
         self.policies = FakePolicies(self.google, self.calls)
-        self.secrets = FakeSecrets(self.cluster, self.calls)
+        self.secrets = FakeSecrets(self.cluster, self.clock, self.calls)
         self.objects = FakeObjects(self.cluster, self.calls)
         self.restart()
 
     def restart(self) -> None:
         """Forget what only the process knew; a new cache is empty until it is synced."""
-        self.cache = FakeCache()
+        self.cache = ObjectCache(self.options.any_project, self.cluster.account)
         self.queue = FakeQueue(self.clock)
         self.world = World(
             repositories=self.repositories,
@@ -76,8 +79,11 @@ class Fakes:
             objects=self.objects,
             cache=self.cache,
             queue=self.queue,
+            interests=Interests(self.queue),
+            absences=Absences(self.clock.elapsed),
             workload=self.workload,
             options=self.options,
-            now=self.clock.now,
+            now=self.clock.local,
+            elapsed=self.clock.elapsed,
             jitter=lambda: 0.0,
         )

@@ -112,6 +112,39 @@ def test_nothing_null_or_unknown_is_stored(admin: Hands, change: dict[str, Any],
             PythonRepositorySpec.model_validate(body["spec"])
 
 
+ODD: list[Any] = [None, True, 0, -1, 1.0, 1.5, "", "1", "x", [], {}, [None], [{}], {"a": None}, {"a": "x"}, "\ud83d"]
+
+
+def places(node: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every node of a spec."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for step, child in children:
+        yield (*place, step)
+        yield from places(child, (*place, step))
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [("PythonRepository", base) for base in (STANDARD, REMOTE, VIRTUAL)] + [("RepositoryAccess", ACCESS)],
+    ids=["Standard", "Remote", "Virtual", "Access"],
+)
+def test_what_the_server_stores_the_model_reads(admin: Hands, kind: str, base: dict[str, Any]) -> None:
+    """Every JSON value at every place: what is stored parses, and what is refused would not have."""
+    for place in places(base):
+        for odd in ODD:
+            spec: Any = copy.deepcopy(base)
+            node = spec
+            for step in place[:-1]:
+                node = node[step]
+            node[place[-1]] = odd
+            status, body = admin.ask("POST", PATHS[kind], manifest(kind, spec), dryRun="All")
+            if status == 201:
+                MODELS[kind].model_validate(body["spec"])
+            else:
+                with pytest.raises(ValidationError):
+                    MODELS[kind].model_validate(spec)
+
+
 def biggest() -> dict[str, Any]:
     """A spec that fills every list, map and string of mode Standard to its limit."""
     prefixes = ["p" * 128] * 100

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelhouse.domain.outcome import Check, Truth, failed, passed, pending
+from wheelhouse.domain.findings import Check, Truth, failed, passed, pending
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
-from wheelhouse.status.conditions import build, by_type, check_of, moment, timestamp
+from wheelhouse.status.conditions import Situation, build, by_type, check_of, moment, timestamp
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 KINDS = (ConditionType.RESOLVED_REFS, ConditionType.GRANTED, ConditionType.VERIFIED)
@@ -25,7 +25,8 @@ def conditions(
 ) -> list[Any]:
     """The conditions that follow `rows` after that many seconds."""
     now = NOW + timedelta(seconds=after)
-    return build(found, {"conditions": rows or []}, generation, now, deleting=deleting)
+    situation = Situation(generation, generation, deleting)
+    return build(found, {"conditions": rows or []}, situation, now)
 
 
 def with_one(kind: ConditionType, check: Check) -> Found:
@@ -150,7 +151,7 @@ def test_no_reason_stalls_both_at_once_and_later() -> None:
 )
 def test_malformed_conditions_are_passed_over(garbage: object) -> None:
     """Whatever stands where conditions should be, a whole list is built from the findings."""
-    rows = build(GOOD, {"conditions": garbage}, 1, NOW, deleting=False)
+    rows = build(GOOD, {"conditions": garbage}, Situation(1, 1), NOW)
     assert [each["lastTransitionTime"] for each in rows] == [timestamp(NOW)] * 4
 
 
@@ -178,3 +179,37 @@ def test_anything_else_is_no_time(garbage: object) -> None:
 def test_a_time_in_another_zone_is_the_same_moment() -> None:
     """Offsets are understood; the value is UTC."""
     assert moment("2026-01-01T13:00:00+01:00") == NOW
+
+
+def test_a_suspended_object_keeps_its_truth() -> None:
+    """Ready stays True with the reason Suspended; what is wrong is still said."""
+    rows = build(GOOD, {}, Situation(2, 2, suspended="rests"), NOW)
+    assert (rows[0]["status"], rows[0]["reason"]) == ("True", "Suspended")
+    bad = with_one(ConditionType.GRANTED, failed(Reason.UNAVAILABLE, "503"))
+    assert build(bad, {}, Situation(2, 2, suspended="rests"), NOW)[0]["reason"] == "Unavailable"
+
+
+STANDING = {"observedGeneration": 3, "conditions": conditions(with_one(ConditionType.GRANTED, passed(Reason.GRANTED)))}
+
+
+@pytest.mark.parametrize(
+    ("situation", "check", "reason"),
+    [
+        (Situation(3, None), None, Reason.GRANTED),
+        (Situation(3, 3), None, Reason.GRANTED),
+        (Situation(4, None), None, Reason.PENDING),
+        (Situation(4, None), failed(Reason.UNAVAILABLE, "503"), Reason.UNAVAILABLE),
+    ],
+)
+def test_until_a_unit_has_looked_its_condition_is_that_of_status(
+    situation: Situation, check: Check | None, reason: Reason
+) -> None:
+    """After a start a condition of this generation stands until its unit has passed: pending never replaces it."""
+    assert situation.known(ConditionType.GRANTED, check, STANDING).reason is reason
+
+
+def test_a_generation_is_observed_once_a_pass_of_it_has_finished() -> None:
+    """ObservedGeneration is that of the last finished pass, by this process or the one before."""
+    assert Situation(4, None).observed({"observedGeneration": 3}) == 3
+    assert Situation(4, 4).observed({"observedGeneration": 3}) == 4
+    assert Situation(4, None).observed({"observedGeneration": "x"}) == -1

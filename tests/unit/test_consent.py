@@ -8,41 +8,56 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace, Requirement, Selector
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import AccessFrom
-from wheelhouse.plan.consent import RepositoryView, consent
+from wheelhouse.plan.consent import ABSENCE, Asker, Consent, Permission, RepositoryView, Standing, consent
 
 REPOSITORY = ObjectKey("owners", "wheels")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
 TEAM = Selector((Requirement("team", "In", ("a",)),))
-
-
-def access(namespace: str = "team-a", role: Role = Role.READER) -> DesiredAccess:
-    return DesiredAccess(ObjectKey(namespace, "pull"), REPOSITORY, role, (), None)
-
-
-def view(
-    *namespaces: str, selector: Selector | None = None, ready: bool = True, name: RepositoryName | None = NAME
-) -> RepositoryView:
-    access_from = AccessFrom(frozenset(namespaces), selector)
-    return RepositoryView(REPOSITORY, access_from, ready, name, "https://x/simple/", "https://x/")
-
-
 NAMESPACE = Namespace("team-a", {"team": "a"})
 OWN = Namespace("owners")
 
 
+def judge(
+    repository: RepositoryView | None,
+    namespace: Namespace | None = NAMESPACE,
+    role: Role = Role.READER,
+    *,
+    own: bool = False,
+    holds: bool = False,
+    gone: float = 3600.0,
+) -> Consent:
+    where = "owners" if own else "team-a"
+    access = DesiredAccess(ObjectKey(where, "pull"), REPOSITORY, role, (), None)
+    return consent(Asker(access, OWN if own else namespace, frozenset({role}), holds), repository, gone)
+
+
+def view(
+    *namespaces: str,
+    selector: Selector | None = None,
+    standing: Standing = Standing.USABLE,
+    name: RepositoryName | None = NAME,
+    held_up: str = "",
+    roles: tuple[Role, ...] = (Role.READER,),
+) -> RepositoryView:
+    access_from = AccessFrom(frozenset(namespaces), selector, frozenset(roles))
+    return RepositoryView(REPOSITORY, access_from, standing, name, held_up=held_up)
+
+
+def reason(judged: Consent) -> Reason | None:
+    return judged.check.reason if judged.check is not None else None
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_the_repositorys_own_namespace_needs_no_consent(role: Role) -> None:
-    """In the repository's namespace every role is had without accessFrom, even before the Namespace is seen."""
-    for namespace in (OWN, None):
-        judged = consent(access("owners", role), namespace, view(), holds=False)
-        assert (judged.permitted, judged.may_add, judged.check.reason) == (True, True, Reason.RESOLVED_REFS)
+    """In the repository's namespace every role is had without accessFrom."""
+    judged = judge(view(), role=role, own=True)
+    assert (judged.permission, reason(judged)) == (Permission.GIVE, Reason.RESOLVED_REFS)
 
 
 def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
     """In one's own namespace the message says that the repository is not there, and what to do."""
-    judged = consent(access("owners"), OWN, None, holds=False)
-    assert (judged.permitted, judged.may_add) == (False, False)
-    assert judged.check.reason is Reason.REPOSITORY_NOT_FOUND
+    judged = judge(None, own=True)
+    assert (judged.permission, reason(judged)) == (Permission.WITHDRAW, Reason.REPOSITORY_NOT_FOUND)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +67,16 @@ def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
         (NAMESPACE, view(selector=TEAM), Role.READER),
         (NAMESPACE, view("team-a", selector=Selector((Requirement("team", "In", ("b",)),))), Role.READER),
         (Namespace("team-a"), view(selector=Selector()), Role.READER),
+        (NAMESPACE, view("team-a", roles=(Role.WRITER,)), Role.WRITER),
     ],
-    ids=["by name", "by label", "by name although not by label", "everybody"],
+    ids=["by name", "by label", "by name although not by label", "every namespace", "another role"],
 )
-def test_another_namespace_reads_with_consent(namespace: Namespace, repository: RepositoryView, role: Role) -> None:
-    """A namespace that accessFrom names or selects may be Reader."""
-    judged = consent(access(role=role), namespace, repository, holds=False)
-    assert (judged.permitted, judged.may_add, judged.check.reason) == (True, True, Reason.RESOLVED_REFS)
+def test_another_namespace_has_access_with_consent(
+    namespace: Namespace, repository: RepositoryView, role: Role
+) -> None:
+    """A namespace that accessFrom names or selects may have the roles that it names."""
+    judged = judge(repository, namespace, role)
+    assert (judged.permission, reason(judged)) == (Permission.GIVE, Reason.RESOLVED_REFS)
 
 
 FORBIDDEN = {
@@ -66,7 +84,9 @@ FORBIDDEN = {
     "another name": (NAMESPACE, view("team-b")),
     "another label": (Namespace("team-a", {"team": "b"}), view(selector=TEAM)),
     "unknown namespace": (None, view("team-a", selector=Selector())),
-    "not ready and no consent": (NAMESPACE, view(ready=False, name=None)),
+    "not usable and no consent": (NAMESPACE, view(standing=Standing.UNUSABLE, name=None)),
+    "not looked at and no consent": (NAMESPACE, view(standing=Standing.UNSEEN)),
+    "being deleted and no consent": (NAMESPACE, view(standing=Standing.RELEASING, held_up="it has packages")),
 }
 
 
@@ -74,34 +94,70 @@ FORBIDDEN = {
 @pytest.mark.parametrize("role", list(Role))
 def test_absent_and_forbidden_are_the_same(namespace: Namespace | None, repository: RepositoryView, role: Role) -> None:
     """Without consent the whole judgment equals that of a repository that does not exist."""
-    judged = consent(access(role=role), namespace, repository, holds=False)
-    assert judged == consent(access(role=role), namespace, None, holds=False)
-    assert (judged.permitted, judged.may_add, judged.check.reason) == (False, False, Reason.REF_NOT_PERMITTED)
+    judged = judge(repository, namespace, role)
+    assert judged == judge(None, namespace, role)
+    assert (judged.permission, reason(judged)) == (Permission.WITHDRAW, Reason.REF_NOT_PERMITTED)
 
 
-def test_another_namespace_never_writes() -> None:
-    """A role above Reader across namespaces looks like a repository that does not exist."""
-    judged = consent(access(role=Role.WRITER), NAMESPACE, view("team-a"), holds=False)
-    assert judged == consent(access(role=Role.WRITER), NAMESPACE, None, holds=False)
-    assert not judged.permitted
+@pytest.mark.parametrize("holds", [True, False])
+def test_consent_is_asked_whatever_the_posture_is(holds: bool) -> None:
+    """Lost consent withdraws while the repository is being deleted, unusable or not looked at yet."""
+    for standing in Standing:
+        assert judge(view("team-b", standing=standing), holds=holds).permission is Permission.WITHDRAW
 
 
-@pytest.mark.parametrize("repository", [view("team-a", ready=False), view("team-a", name=None)])
-def test_a_repository_that_is_not_ready_withdraws_nothing(repository: RepositoryView) -> None:
-    """Not Ready, or not yet resolved, keeps what an access has and adds nothing."""
-    for who, namespace in ((access(), NAMESPACE), (access("owners"), OWN)):
-        judged = consent(who, namespace, repository, holds=False)
-        assert (judged.permitted, judged.may_add) == (True, False)
-        assert judged.check.reason is Reason.REPOSITORY_NOT_READY
+def test_another_role_looks_like_absence() -> None:
+    """A role that accessFrom does not name looks like a repository that does not exist."""
+    judged = judge(view("team-a"), role=Role.WRITER)
+    assert judged == judge(None, role=Role.WRITER)
+    assert judged.permission is Permission.WITHDRAW
 
 
-@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("repository", [view("team-a", standing=Standing.UNUSABLE), view("team-a", name=None)])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_repository_that_cannot_be_used_withdraws_nothing(repository: RepositoryView, own: bool) -> None:
+    """Unusable, or not yet resolved, keeps what an access has and adds nothing."""
+    judged = judge(repository, own=own)
+    assert (judged.permission, reason(judged)) == (Permission.KEEP, Reason.REPOSITORY_NOT_READY)
+
+
+def test_a_suspended_repository_keeps_and_gives_nothing_new() -> None:
+    """Accesses of a suspended repository stay Ready with what they have; a new one waits and says why."""
+    suspended = view("team-a", standing=Standing.SUSPENDED)
+    held, new = judge(suspended, holds=True), judge(suspended)
+    assert (held.permission, reason(held)) == (Permission.KEEP, Reason.RESOLVED_REFS)
+    assert (new.permission, reason(new)) == (Permission.KEEP, Reason.REPOSITORY_NOT_READY)
+
+
+def test_before_the_first_look_nothing_changes() -> None:
+    """After a start the finding before stands until the repository was looked at."""
+    assert judge(view("team-a", standing=Standing.UNSEEN), holds=True) == Consent(Permission.KEEP)
+
+
+def test_a_release_that_is_held_up_keeps_and_says_so() -> None:
+    """While a release is held up accesses keep what they have, and their message says why it is."""
+    judged = judge(view("team-a", standing=Standing.RELEASING, held_up="it has packages"), holds=True)
+    assert judged.permission is Permission.KEEP
+    assert judged.check is not None
+    assert "is being deleted: it has packages" in judged.check.message
+    assert judge(view("team-a", standing=Standing.RELEASING), holds=True) == Consent(Permission.KEEP)
+    assert reason(judge(view("team-a", standing=Standing.RELEASING))) is Reason.REPOSITORY_NOT_READY
+
+
+@pytest.mark.parametrize(("gone", "permission"), [(0.0, Permission.KEEP), (ABSENCE, Permission.WITHDRAW)])
+@pytest.mark.parametrize("own", [True, False])
+def test_absence_withdraws_after_30_seconds(gone: float, permission: Permission, own: bool) -> None:
+    """A replacement takes seconds: what an access has stays so long; one that has nothing waits for nothing."""
+    assert judge(None, own=own, holds=True, gone=gone).permission is permission
+    assert judge(None, own=own, holds=False, gone=gone).permission is Permission.WITHDRAW
+
+
+@pytest.mark.parametrize("standing", Standing)
 @pytest.mark.parametrize("role", Role)
-def test_an_unreadable_repository_withdraws_nothing_and_grants_nothing(role: Role, ready: bool) -> None:
-    """A repository that no longer parses lets nobody in, whatever its status says, and keeps what is held."""
-    unreadable = RepositoryView(REPOSITORY, None, ready=ready, name=NAME, index_url=None, upload_url=None)
-    held = consent(access(role=role), NAMESPACE, unreadable, holds=True)
-    assert (held.permitted, held.may_add) == (True, False)
-    stranger = consent(access(role=role), NAMESPACE, unreadable, holds=False)
-    assert stranger == consent(access(role=role), NAMESPACE, None, holds=False)
-    assert not stranger.permitted
+def test_an_unreadable_repository_withdraws_nothing_and_grants_nothing(role: Role, standing: Standing) -> None:
+    """A repository whose accessFrom cannot be read gives nothing, and keeps what is held."""
+    unreadable = RepositoryView(REPOSITORY, None, standing, NAME)
+    assert judge(unreadable, role=role, holds=True).permission is Permission.KEEP
+    stranger = judge(unreadable, role=role)
+    assert stranger == judge(None, role=role)
+    assert stranger.permission is Permission.WITHDRAW

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from wheelhouse.desired import deletion_policy, desired_access, desired_access_from, desired_grants, desired_repository
+from wheelhouse.desired.access import declared_access, desired_access, desired_grants
+from wheelhouse.desired.repository import access_from_of, declared_repository, deletion_policy, parsed_repository
 from wheelhouse.domain.access import DesiredSecret, Subject, SubjectKind
 from wheelhouse.domain.iam import Grant, Identity, Role, WorkloadIdentity
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import CustomObject, Namespace, Requirement, Selector
+from wheelhouse.domain.objects import CustomObject, Namespace, Requirement, Selector, compact
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import AccessFrom, DeletionPolicy, DesiredRepository, Ownership
 from wheelhouse.errors import Invalid
@@ -19,19 +20,19 @@ READER, WRITER = "roles/artifactregistry.reader", "roles/artifactregistry.writer
 POOL = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/acme-packages.svc.id.goog"
 
 
-def stored(name: str = "wheels", **spec: Any) -> CustomObject:
-    return CustomObject(ObjectKey("team-a", name), "u", 1, "1", False, (), spec, {})
+def stored(name: str = "wheels", generation: int = 1, uid: str = "u", **spec: Any) -> CustomObject:
+    return CustomObject(ObjectKey("team-a", name), uid, generation, "1", False, (), compact(spec), "{}")
 
 
 def repository(
     namespace: Namespace | None = NAMESPACE, *, name: str = "wheels", any_project: bool = False, **spec: Any
 ) -> DesiredRepository:
     spec = {"location": "us-central1"} | spec
-    return desired_repository(stored(name, **spec), namespace, "cluster-1", any_project=any_project)
+    return parsed_repository(stored(name, **spec)).desired(namespace, "cluster-1", any_project=any_project)
 
 
-def access(**spec: Any) -> CustomObject:
-    return stored("pull", **({"repositoryRef": {"name": "wheels"}} | spec))
+def access(generation: int = 1, uid: str = "u", **spec: Any) -> CustomObject:
+    return stored("pull", generation, uid, **({"repositoryRef": {"name": "wheels"}} | spec))
 
 
 def account(name: str) -> dict[str, str]:
@@ -59,8 +60,8 @@ def test_every_field_of_the_spec_counts() -> None:
     assert desired.description == "ours"
 
 
-def admitted(**access_from: Any) -> AccessFrom | None:
-    return desired_access_from(stored(location="us-central1", accessFrom=access_from))
+def admitted(location: object = "us-central1", **access_from: Any) -> AccessFrom | None:
+    return access_from_of(declared_repository(stored(location=location, accessFrom=access_from)))
 
 
 def test_whom_a_repository_lets_in() -> None:
@@ -78,8 +79,52 @@ def test_whom_a_repository_lets_in() -> None:
         Requirement("old", "DoesNotExist"),
     )
     assert found == AccessFrom(frozenset({"team-b"}), Selector(requirements))
-    assert desired_access_from(stored(location="us-central1")) == AccessFrom()
-    assert desired_access_from(stored(location=7)) is None
+    assert access_from_of(declared_repository(stored(location="us-central1"))) == AccessFrom()
+
+
+def test_consent_is_read_even_where_the_rest_does_not_parse() -> None:
+    """`accessFrom` counts as it stands; where that part is broken too, the last valid one does, else it is unknown."""
+    assert admitted(location=7, namespaces=["team-b"]) == AccessFrom(frozenset({"team-b"}))
+    assert access_from_of(declared_repository(stored(location=7))) == AccessFrom()
+    assert admitted(location=7, namespaces="team-b") is None
+    valid = declared_repository(stored(location="us-central1", accessFrom={"namespaces": ["team-b"]}))
+    broken = stored(generation=2, location=7, accessFrom={"namespaces": 7})
+    assert access_from_of(declared_repository(broken, valid)) == AccessFrom(frozenset({"team-b"}))
+
+
+def test_a_broken_spec_keeps_the_last_valid_wish() -> None:
+    """The same object's last valid wish stands beside the complaint; another object's of that name does not."""
+    subject = [account("pull")]
+    before = declared_access(access(subjects=subject))
+    broken = declared_access(access(generation=2, subjects=subject, role="Emperor"), before)
+    assert (broken.current, broken.last) == (None, before.current)
+    assert broken.invalid is not None
+    other = declared_access(access(generation=2, uid="other", subjects=subject, role="Emperor"), before)
+    assert other.wish is not None
+    assert other.wish.partial
+
+
+def test_what_can_be_read_of_a_broken_access_is_read() -> None:
+    """After a restart the reference and a Secret that parses are known of a spec that does not."""
+    broken = access(role="Emperor", secret={"name": "pip", "serviceAccountName": "ci"})
+    wish = declared_access(broken).wish
+    assert wish is not None
+    assert (wish.repository, wish.partial) == (ObjectKey("team-a", "wheels"), True)
+    assert wish.secret == DesiredSecret("pip", Identity("team-a", "ci"))
+    assert declared_access(access(repositoryRef={"name": 7})).wish is None
+    assert declared_access(access(repositoryRef="x")).wish is None
+
+
+def test_an_unchanged_generation_is_not_parsed_again() -> None:
+    """Seen again with another status, the object keeps its parsed spec."""
+    before = declared_access(access(subjects=[account("pull")]))
+    assert declared_access(access(subjects=[account("pull")]), before).current is before.current
+
+
+def test_fields_of_a_newer_version_are_passed_over() -> None:
+    """An older operator goes on with what a newer one declared."""
+    assert repository(unheardOf=1).name.repository_id == "wheels"
+    assert desired_access(access(subjects=[account("pull")], unheardOf={"a": 1})).role is Role.READER
 
 
 def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
@@ -134,7 +179,6 @@ def test_a_name_that_is_no_repository_id_asks_for_one() -> None:
         {"deletionPolicy": "delete"},
         {"accessFrom": {"namespaces": "team-b"}},
         {"accessFrom": {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Gt"}]}}},
-        {"unheardOf": 1},
     ],
     ids=str,
 )

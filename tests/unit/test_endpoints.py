@@ -6,7 +6,6 @@ from yarl import URL
 
 from wheelhouse.domain.endpoints import expanded, is_index_url_template
 from wheelhouse.domain.names import LOCATION, PROJECT, REPOSITORY_ID
-from wheelhouse.domain.pip import index_base
 
 NAMES = st.tuples(*(st.from_regex(part, fullmatch=True) for part in (LOCATION, PROJECT, REPOSITORY_ID)))
 TEXTS = st.text("ab-._/", max_size=4)
@@ -34,7 +33,7 @@ def test_two_repositories_never_share_a_url_and_no_name_changes_the_host(
 @given(st.text(), st.text(), st.text())
 def test_a_value_is_never_read_as_a_template(location: str, project: str, repository: str) -> None:
     """Braces in a value stay braces: nothing is formatted twice."""
-    base = index_base("https://mirror.example/{location}/{project}/{repository}/", "", location, project, repository)
+    base = expanded("https://mirror.example/{location}/{project}/{repository}/", location, project, repository)
     assert base == f"https://mirror.example/{location}/{project}/{repository}/"
 
 

@@ -5,22 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from fakes.clock import Clock
 
 from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import FINALIZER, Kind
+from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.errors import Unavailable
-from wheelhouse.runtime.cache import ObjectCache
+from wheelhouse.reconcile.absences import Absences
+from wheelhouse.reconcile.interests import Interests
+from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
 from wheelhouse.runtime.informer import Informer
-from wheelhouse.runtime.queue import WorkQueue
 
 REPOSITORY, ACCESS = ObjectKey("owners", "wheels"), ObjectKey("team-a", "pull")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
-READY = {"repository": NAME.full, "indexURL": "https://x/simple/", "conditions": [{"type": "Ready", "status": "True"}]}
+READY = {"repository": NAME.full, "indexURL": "https://x/simple/"}
 
 
-class Woken(WorkQueue):
-    """A queue that nobody works off: it remembers what was asked for."""
+class Woken:
+    """A queue that is not worked off: it remembers what was asked for."""
 
     def __init__(self) -> None:
         self.now: set[Key] = set()
@@ -29,8 +31,28 @@ class Woken(WorkQueue):
     def add(self, key: Key) -> None:
         self.now.add(key)
 
+    def add_after(self, key: Key, seconds: float) -> None:
+        raise AssertionError(f"{key} in {seconds} s")
+
+    def add_soon(self, key: Key, least: float, most: float) -> None:
+        raise AssertionError(f"{key} in {least} to {most} s")
+
     def add_resync(self, key: Key) -> None:
         self.later.add(key)
+
+
+class Remembered:
+    """The loop's memory: which objects vanished, and whose status another hand wrote."""
+
+    def __init__(self) -> None:
+        self.gone: list[str] = []
+        self.foreign = False
+
+    def vanished(self, declared: AnyDeclared) -> None:
+        self.gone.append(declared.stored.uid)
+
+    def seen(self, kind: Kind, stored: CustomObject) -> bool:
+        return self.foreign
 
 
 @dataclass
@@ -41,16 +63,29 @@ class Lists:
     objects: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     broken: Kind | str | None = None
 
-    async def list_all(self, kind: Kind) -> AsyncIterator[Mapping[str, Any]]:
-        for body in self.objects.get(kind, []):
-            yield body
-            if self.broken is kind:
-                raise Unavailable("page 2: 500")
+    version: int = 0
 
-    async def list_namespaces(self) -> AsyncIterator[Mapping[str, Any]]:
-        for body in self.namespaces:
+    def list_all(self, kind: Kind) -> "Pages":
+        return Pages(self.objects.get(kind, []), self.broken is kind, self.version)
+
+    def list_namespaces(self) -> "Pages":
+        return Pages(self.namespaces, self.broken == "namespaces", self.version)
+
+
+@dataclass
+class Pages:
+    """One list; the version of the store is known once the first page is there."""
+
+    bodies: Sequence[Mapping[str, Any]]
+    broken: bool
+    version: int
+    resource_version: str = ""
+
+    async def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
+        self.resource_version = str(self.version or 1_000_000)
+        for body in self.bodies:
             yield body
-            if self.broken == "namespaces":
+            if self.broken:
                 raise Unavailable("page 2: 500")
 
 
@@ -58,8 +93,10 @@ class Rig:
     """An informer over a real cache; `woken` hands out the keys since it was last asked."""
 
     def __init__(self) -> None:
-        self.cache, self.queue = ObjectCache(), Woken()
-        self.informer = Informer(self.cache, self.queue)
+        self.cache = ObjectCache(any_project=False, account=lambda _identity: True)
+        self.queue, self.clock, self.memory = Woken(), Clock(), Remembered()
+        self.interests, self.absences = Interests(self.queue), Absences(self.clock.elapsed)
+        self.informer = Informer(self.cache, self.queue, self.interests, self.absences, self.memory)
         self._version = 0
 
     def body(self, key: ObjectKey, status: Mapping[str, Any] | None = None, **meta: Any) -> dict[str, Any]:
@@ -88,7 +125,10 @@ class Rig:
 
 @pytest.fixture
 def rig() -> Rig:
-    return Rig()
+    """An informer that has started over nothing."""
+    rig = Rig()
+    rig.informer.start()
+    return rig
 
 
 @pytest.fixture
@@ -102,62 +142,74 @@ def seen(rig: Rig) -> Rig:
 
 
 def test_a_new_object_is_looked_at(rig: Rig) -> None:
-    """Each new object wakes its own key, and a new repository the accesses that wait for it."""
+    """Each new object wakes its own key, and a new repository the accesses that follow it."""
     assert rig.access() == {AccessKey(ACCESS)}
+    rig.interests.follow(AccessKey(ACCESS), [REPOSITORY])
     assert rig.repository() == {RepositoryKey(REPOSITORY), AccessKey(ACCESS)}
 
 
 @pytest.mark.parametrize(
-    "meta", [{"generation": 2}, {"deletionTimestamp": "t", "finalizers": [FINALIZER]}, {"finalizers": [FINALIZER]}]
+    "meta",
+    [
+        {"generation": 2},
+        {"deletionTimestamp": "t", "finalizers": [FINALIZER]},
+        {"finalizers": [FINALIZER]},
+        {"annotations": {"wheelhouse.dev/requested-at": "now"}},
+    ],
 )
 def test_a_changed_object_is_looked_at(seen: Rig, meta: dict[str, Any]) -> None:
-    """A new generation, a deletion and our finalizer coming or going wake the object's own key."""
+    """A new generation, a deletion, our finalizer and a request wake the object's own key."""
     assert AccessKey(ACCESS) in seen.access(**meta)
     assert RepositoryKey(REPOSITORY) in seen.repository(READY, **meta)
 
 
-def test_our_own_status_writes_wake_nobodys_own_key(seen: Rig) -> None:
+def test_our_own_status_writes_wake_no_key(seen: Rig) -> None:
     """What only the ledger writes does not bring its object back, or the loop would feed itself."""
     assert seen.access({"repository": NAME.full, "grantSummary": "x"}) == set()
-    assert RepositoryKey(REPOSITORY) not in seen.repository({**READY, "indexURL": "https://y/simple/"})
+    assert seen.repository({**READY, "indexURL": "https://y/simple/"}) == set()
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        {**READY, "repository": None},
-        {**READY, "indexURL": "https://y/simple/"},
-        {**READY, "uploadURL": "https://y/"},
-        {**READY, "observedGeneration": 7},
-        {**READY, "conditions": [{"type": "Ready", "status": "False"}]},
-        {**READY, "conditions": None},
-        {},
-    ],
-)
-def test_what_accesses_see_of_a_repository_wakes_them(seen: Rig, status: dict[str, Any]) -> None:
-    """Name, URLs, observed generation and Ready of a repository concern its accesses, and no one else."""
-    assert seen.repository(status) == {AccessKey(ACCESS)}
+def test_a_status_that_another_hand_wrote_is_looked_at(seen: Rig) -> None:
+    """A person, a restore or a second operator changed the record: its object is looked at again."""
+    seen.memory.foreign = True
+    assert seen.access({"repository": NAME.full}) == {AccessKey(ACCESS)}
+    assert seen.repository({}) == {RepositoryKey(REPOSITORY)}
 
 
-def test_what_accesses_do_not_see_wakes_nobody(seen: Rig) -> None:
-    """Another condition, a message or a count in a repository's status is nobody's business."""
-    rows = [{"type": "Ready", "status": "True", "message": "x"}, {"type": "Synced", "status": "False"}]
-    assert seen.repository({**READY, "conditions": rows, "accessSummary": {"accesses": 3}}) == set()
-
-
-def test_a_repository_that_goes_wakes_its_accesses(seen: Rig) -> None:
-    """No repository object, no access: they withdraw."""
+def test_a_repository_that_changes_wakes_its_followers(seen: Rig) -> None:
+    """Accesses, readers and the loser of its name follow a repository and look again."""
+    reader, loser = RepositoryKey(ObjectKey("team-a", "all")), RepositoryKey(ObjectKey("team-b", "wheels"))
+    seen.interests.follow(AccessKey(ACCESS), [REPOSITORY])
+    seen.interests.follow(reader, [REPOSITORY])
+    seen.interests.follow(loser, [NAME])
+    assert seen.repository(READY, generation=2) == {RepositoryKey(REPOSITORY), AccessKey(ACCESS), reader, loser}
     seen.informer.seen(Kind.REPOSITORY, seen.body(REPOSITORY), gone=True)
-    assert seen.woken() == {RepositoryKey(REPOSITORY), AccessKey(ACCESS)}
+    assert seen.woken() == {RepositoryKey(REPOSITORY), AccessKey(ACCESS), reader, loser}
 
 
-def test_an_access_that_goes_wakes_its_secret_too(seen: Rig) -> None:
-    """What its units remember of it is forgotten."""
+def test_absence_begins_when_nothing_of_ours_holds_the_object(seen: Rig) -> None:
+    """An object without our finalizer that is being deleted is gone, and is back when it is made again."""
+    seen.clock.advance(100)
+    seen.repository(READY, deletionTimestamp="t", finalizers=["someone/else"])
+    seen.clock.advance(7)
+    assert seen.absences.seconds(REPOSITORY) == 7.0
+    seen.informer.seen(Kind.REPOSITORY, seen.body(REPOSITORY), gone=True)
+    assert seen.absences.seconds(REPOSITORY) == 7.0
+    seen.repository(uid="new")
+    seen.informer.seen(Kind.REPOSITORY, seen.body(REPOSITORY, uid="new"), gone=True)
+    assert seen.absences.seconds(REPOSITORY) == 0.0
+
+
+def test_what_disappears_is_told_to_the_loop(seen: Rig) -> None:
+    """The end of an object, also by another one of its name, is told with what was last seen of it."""
     seen.informer.seen(Kind.ACCESS, seen.body(ACCESS), gone=True)
-    assert seen.woken() == {AccessKey(ACCESS), SecretKey(ACCESS, "team-a")}
+    assert seen.woken() == {AccessKey(ACCESS)}
+    seen.access(uid="one")
+    seen.access(uid="two")
+    assert seen.memory.gone == [str(ACCESS), "one"]
 
 
-def test_the_end_of_a_predecessor_wakes_nobody(seen: Rig) -> None:
+def test_the_end_of_a_predecessor_wakes_no_key(seen: Rig) -> None:
     """A late deletion event with another uid leaves the successor alone."""
     seen.informer.seen(Kind.ACCESS, seen.body(ACCESS, uid="other"), gone=True)
     assert seen.woken() == set()
@@ -179,7 +231,7 @@ def test_a_changed_namespace_wakes_its_objects(seen: Rig, meta: dict[str, Any]) 
     assert seen.namespace("owners", **meta) == {RepositoryKey(REPOSITORY)}
 
 
-def test_an_unchanged_namespace_wakes_nobody(seen: Rig) -> None:
+def test_an_unchanged_namespace_wakes_no_key(seen: Rig) -> None:
     """Annotations that Wheelhouse does not read, and events that repeat, are no news."""
     assert seen.namespace("team-a", annotations={"x": "y"}) == set()
 
@@ -193,24 +245,62 @@ def test_a_namespace_that_goes_wakes_its_objects(seen: Rig) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"metadata": {}}, {"metadata": None}, {"metadata": {"name": "x"}}])
 def test_an_object_without_metadata_is_passed_over(rig: Rig, body: dict[str, Any]) -> None:
-    """A malformed object wakes nobody and stops nothing."""
+    """A malformed object wakes no key and stops nothing."""
     rig.informer.seen(Kind.ACCESS, body)
     assert rig.woken() == set()
 
 
+def test_nothing_is_looked_at_before_the_start() -> None:
+    """Until all lists are complete nothing is decided; the start looks at everything."""
+    rig = Rig()
+    assert rig.access() | rig.repository() | rig.namespace("team-a", labels={"a": "b"}) == set()
+
+
 def test_a_start_looks_at_everything(seen: Rig) -> None:
     """Objects and the policies that their statuses name are looked at once, whatever was known."""
+    seen.queue.later.clear()
     seen.access({"repository": "projects/other-project/locations/us/repositories/old"})
     seen.informer.start()
     old = RepositoryName("other-project", "us", "old")
-    assert seen.woken() == {RepositoryKey(REPOSITORY), AccessKey(ACCESS), PolicyKey(NAME), PolicyKey(old)}
+    wanted = {
+        RepositoryKey(REPOSITORY),
+        AccessKey(ACCESS),
+        SecretKey(ACCESS, "team-a"),
+        PolicyKey(NAME),
+        PolicyKey(old),
+    }
+    assert (seen.woken(), seen.queue.later) == (set(), wanted)
 
 
 def test_a_resync_stands_behind_what_changed(seen: Rig) -> None:
-    """The regular look at all accesses goes to the back of the queue."""
+    """The regular look at everything goes to the back of the queue, in every lane."""
     seen.informer.resync()
     assert seen.woken() == set()
-    assert AccessKey(ACCESS) in seen.queue.later
+    assert {type(key) for key in seen.queue.later} == {RepositoryKey, AccessKey, SecretKey, PolicyKey}
+
+
+async def test_a_store_that_went_back_is_taken_as_it_is(seen: Rig) -> None:
+    """A list that is older than what was known before it began shows a restored store: its objects count."""
+    old = seen.body(ACCESS, {"repository": NAME.full}, resourceVersion="1", generation=7)
+    namespaces = [{"metadata": {"name": name}} for name in ("owners", "team-a")]
+    lists = Lists(namespaces, {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [old]}, version=1)
+    await seen.informer.sync(lists)
+    found = seen.cache.access(ACCESS)
+    assert found is not None
+    assert (found.stored.resource_version, found.stored.generation) == ("1", 7)
+    assert AccessKey(ACCESS) in seen.woken()
+
+
+async def test_a_list_that_is_slower_than_a_watch_takes_nothing_back(seen: Rig) -> None:
+    """An older copy of an object in a list of a newer store is passed over."""
+    old = seen.body(ACCESS, generation=1)
+    seen.access(generation=2)
+    namespaces = [{"metadata": {"name": name}} for name in ("owners", "team-a")]
+    lists = Lists(namespaces, {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [old]})
+    await seen.informer.sync(lists)
+    found = seen.cache.access(ACCESS)
+    assert found is not None
+    assert found.stored.generation == 2
 
 
 async def test_a_sync_finds_what_the_watches_missed(rig: Rig) -> None:
@@ -233,7 +323,7 @@ async def test_a_sync_finds_what_has_gone_unseen(seen: Rig) -> None:
     )
     assert seen.cache.access(ACCESS) is None
     assert seen.cache.namespace("team-a") is None
-    assert seen.woken() == {AccessKey(ACCESS), SecretKey(ACCESS, "team-a")}
+    assert seen.woken() == {AccessKey(ACCESS)}
 
 
 async def test_a_sync_of_what_is_known_wakes_nobody(seen: Rig) -> None:

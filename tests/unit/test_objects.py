@@ -30,8 +30,9 @@ def test_an_object_is_read_from_json() -> None:
         body({"generation": 3, "finalizers": ["x/y", FINALIZER]}, spec={"a": 1}, status={"b": 2})
     )
     assert stored == CustomObject(
-        ObjectKey("team-a", "pull"), "u", 3, "7", False, ("x/y", FINALIZER), {"a": 1}, {"b": 2}
+        ObjectKey("team-a", "pull"), "u", 3, "7", False, ("x/y", FINALIZER), '{"a":1}', '{"b":2}'
     )
+    assert (stored.spec, stored.status) == ({"a": 1}, {"b": 2})
     assert stored.finalized
 
 

@@ -1,7 +1,7 @@
 """One repository, desired × observed → what to do about it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,13 +22,14 @@ from wheelhouse.plan.repository import (
     Change,
     Create,
     Keep,
+    Predecessor,
     Refuse,
     RepositoryPlan,
     owns,
     plan_repository,
     poll_delay,
-    without_ownership,
 )
+from wheelhouse.plan.rivals import Candidate, rival_of
 
 KEY = ObjectKey("team-a", "wheels")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
@@ -49,8 +50,13 @@ def observed(
     return ObservedRepository(NAME, package_format, found, "", None, None)
 
 
-def plan(wanted: DesiredRepository, found: ObservedRepository | None, rival: ObjectKey | None = None) -> RepositoryPlan:
-    return plan_repository(wanted, frozenset(), found, rival)
+def plan(
+    wanted: DesiredRepository,
+    found: ObservedRepository | None,
+    rival: ObjectKey | None = None,
+    before: Predecessor | None = None,
+) -> RepositoryPlan:
+    return plan_repository(wanted, frozenset(), found, rival, frozenset(), before)
 
 
 def refusal(found: RepositoryPlan) -> Reason:
@@ -186,15 +192,75 @@ def test_observing_never_does_anything() -> None:
     assert refusal(plan(wanted, observed(package_format="DOCKER"))) is Reason.IMMUTABLE_FIELD_DIFFERS
 
 
-def test_letting_go_keeps_the_labels_of_others() -> None:
-    """Release takes our two labels off, and the mask names nothing but labels."""
-    patch = without_ownership(observed(OWNERSHIP.labels | {"team": "a"}, description="stays"))
-    assert (patch.mask, patch.settings.labels) == (("labels",), {"team": "a"})
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_letting_go_of_the_last_labels_is_still_a_change() -> None:
-    """An empty map of labels stands in the mask, or the labels would stay."""
-    assert without_ownership(observed()).mask == ("labels",)
+@pytest.mark.parametrize("policy", AdoptionPolicy)
+@pytest.mark.parametrize("labels", STRANGERS.values(), ids=STRANGERS)
+def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPolicy, labels: dict[str, str]) -> None:
+    """The same repository without any keeper's label is taken up under every policy; a labeled one only by policy."""
+    before = Predecessor(MADE, released=True, lately=True)
+    found = replace(observed(labels), create_time=MADE)
+    taken = plan(desired(adoption=policy), found, None, before)
+    unlabeled = labels in ({}, {"team": "a"})
+    assert isinstance(taken, Change) is (unlabeled or isinstance(plan(desired(adoption=policy), found), Change))
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (Predecessor(MADE, released=True), "was released by an object of this name"),
+        (Predecessor(MADE, released=False), "lost the labels of this object"),
+        (Predecessor(MADE - timedelta(days=1), released=True, lately=True), "was not made by this object"),
+        (Predecessor(None, released=True, lately=True), "was not made by this object"),
+    ],
+)
+def test_a_known_past_is_said_with_a_remedy_that_works(before: Predecessor, words: str) -> None:
+    """A repository of the same creation says what became of it, and IfUnmanaged takes it back."""
+    found = replace(observed({}), create_time=MADE)
+    refused = plan(desired(), found, None, before)
+    assert refusal(refused) is Reason.ALREADY_EXISTS
+    assert words in str(refused)
+    assert "IfUnmanaged" in str(refused)
+    assert isinstance(plan(desired(adoption=AdoptionPolicy.IF_UNMANAGED), found, None, before), Change)
+
+
+@pytest.mark.parametrize("name", sorted(set(STRANGERS) - UNMANAGED))
+def test_another_keepers_labels_name_the_policy_that_works(name: str) -> None:
+    """Where another tool or cluster keeps the repository, only Always takes it over, and the message says so."""
+    refused = plan(desired(), observed(STRANGERS[name]))
+    assert "adoptionPolicy to Always" in str(refused)
+    assert "IfUnmanaged" not in str(refused)
+
+
+def test_modes_are_named_as_users_write_them() -> None:
+    """The message of a mode that differs has the words of the spec."""
+    refused = plan(desired(), observed(mode="REMOTE_REPOSITORY"))
+    assert "the mode Remote and not Standard" in str(refused)
+
+
+CANDIDATES = [
+    Candidate(key, "2026", Ownership.of("cluster-1", key), recorded=True)
+    for key in (ObjectKey(name, "wheels") for name in "abc")
+]
+
+
+def test_the_labels_say_whose_a_repository_is() -> None:
+    """A living owner's labels win over who recorded it first; without a repository there is no rival."""
+    a, b, c = CANDIDATES
+    assert rival_of(a, [b, c], observed(c.ownership.labels)) == c.key
+    assert rival_of(c, [a, b], observed(c.ownership.labels)) is None
+    assert rival_of(a, [b, c], None) is None
+
+
+def test_without_labels_the_one_that_recorded_it_first_keeps_it() -> None:
+    """Of several that recorded it the oldest keeps it; a record that the spec does not mean counts for nothing."""
+    a, b, c = CANDIDATES
+    assert rival_of(b, [a, c], observed({})) == a.key
+    assert rival_of(a, [b, c], observed({})) is None
+    assert rival_of(replace(a, recorded=False), [b, c], observed({})) == b.key
+    assert rival_of(b, [replace(a, recorded=False)], observed({})) is None
+    assert rival_of(a, [replace(b, created="2025")], observed({})) == b.key
 
 
 def test_ownership_fits_a_label_and_tells_objects_apart() -> None:

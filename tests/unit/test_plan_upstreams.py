@@ -1,20 +1,20 @@
-"""Google reads upstreams as the project's service agent: both sides must agree, or nobody's repository is safe."""
+"""Google reads upstreams as the project's service agent: both sides must agree, or no repository is safe."""
 
 import itertools
 
 import pytest
 
+from wheelhouse.domain.findings import Truth
 from wheelhouse.domain.iam import Role
 from wheelhouse.domain.modes import Credentials, Mode, Upstream
 from wheelhouse.domain.names import ObjectKey, RepositoryName, is_registry_url
 from wheelhouse.domain.objects import Namespace, Selector
-from wheelhouse.domain.outcome import Truth
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import AccessFrom, UpstreamReference
-from wheelhouse.plan.consent import RepositoryView
+from wheelhouse.plan.consent import ABSENCE, RepositoryView, Standing
 from wheelhouse.plan.upstreams import (
+    Judgement,
     Reader,
-    Verdict,
     index_safety,
     judge_name,
     judge_reference,
@@ -38,21 +38,28 @@ def view(
     key: ObjectKey = OTHER,
     access_from: AccessFrom | None = OPEN,
     *,
-    ready: bool = True,
+    standing: Standing = Standing.USABLE,
+    held_up: str = "",
     name: RepositoryName | None = NAME,
     mode: Mode | None = Mode.STANDARD,
 ) -> RepositoryView:
-    return RepositoryView(key, access_from, ready, name, "https://x/simple/", "https://x/", mode)
+    return RepositoryView(key, access_from, standing, name, mode, held_up)
 
 
-def referred(target: ObjectKey, found: RepositoryView | None) -> Verdict:
-    return judge_reference(reader(), UpstreamReference("one", 1, target), found)
+def referred(
+    target: ObjectKey, found: RepositoryView | None, *, gone: float = 3600.0, stands: RepositoryName | None = None
+) -> Judgement:
+    return judge_reference(reader(), UpstreamReference("one", 1, target), found, gone, stands)
+
+
+def reason(judged: Judgement) -> Reason | None:
+    return judged.check.reason if judged.check is not None else None
 
 
 def test_an_upstream_of_the_own_namespace_needs_no_consent() -> None:
     """Who may make a Virtual here may make its upstream too."""
     assert referred(OWN, view(OWN, AccessFrom())).addable
-    assert referred(OWN, None).check.reason is Reason.REPOSITORY_NOT_FOUND
+    assert reason(referred(OWN, None)) is Reason.REPOSITORY_NOT_FOUND
 
 
 def test_absent_and_forbidden_look_the_same_across_namespaces() -> None:
@@ -65,7 +72,7 @@ def test_absent_and_forbidden_look_the_same_across_namespaces() -> None:
         view(access_from=None),
     ]
     assert {referred(OTHER, each).check for each in found} == {referred(OTHER, None).check}
-    assert referred(OTHER, None).check.reason is Reason.REF_NOT_PERMITTED
+    assert reason(referred(OTHER, None)) is Reason.REF_NOT_PERMITTED
     assert not any(referred(OTHER, each).addable for each in found)
     assert [referred(OTHER, each).permitted for each in found] == [False, False, False, False, True]
 
@@ -77,19 +84,52 @@ def test_consent_by_name_or_by_an_empty_selector(access_from: AccessFrom) -> Non
     assert (verdict.name, verdict.permitted, verdict.addable) == (NAME, True, True)
 
 
-@pytest.mark.parametrize("found", [view(ready=False), view(name=None)])
-def test_one_that_is_not_ready_is_neither_added_nor_removed(found: RepositoryView) -> None:
+@pytest.mark.parametrize("found", [view(standing=Standing.UNUSABLE), view(name=None)])
+def test_one_that_cannot_be_used_is_neither_added_nor_removed(found: RepositoryView) -> None:
     """It waits, and what stands stays."""
     verdict = referred(OTHER, found)
-    assert verdict.check.reason is Reason.REPOSITORY_NOT_READY
+    assert reason(verdict) is Reason.REPOSITORY_NOT_READY
     assert (verdict.permitted, verdict.addable) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("found", "gone"),
+    [
+        (None, 0.0),
+        (None, ABSENCE - 1),
+        (view(standing=Standing.UNSEEN), 0.0),
+        (view(standing=Standing.RELEASING), 0.0),
+        (view(standing=Standing.UNSEEN, name=None), 0.0),
+    ],
+)
+def test_what_stands_stays_while_its_object_is_replaced_or_not_looked_at(
+    found: RepositoryView | None, gone: float
+) -> None:
+    """A replacement of the upstream's object, or a start of the operator, changes nothing of a Virtual repository."""
+    judged = referred(OTHER, found, gone=gone, stands=NAME)
+    assert (judged.check, judged.name, judged.permitted, judged.addable) == (None, NAME, True, False)
+
+
+def test_one_whose_release_is_held_up_stays_and_says_so() -> None:
+    """An upstream that is being deleted and holds packages stays, and the message says why it is still there."""
+    judged = referred(OTHER, view(standing=Standing.RELEASING, held_up="it has packages"))
+    assert (reason(judged), judged.permitted) == (Reason.REPOSITORY_NOT_READY, True)
+    assert "being deleted: it has packages" in str(judged.check)
+
+
+def test_a_full_name_is_not_judged_before_all_that_may_own_it_were_looked_at() -> None:
+    """Until then nothing is added and nothing is taken away; a refusal that is sure already stands."""
+    judged = judge_name(reader(), "Upstream one", NAME, [], sure=False)
+    assert (judged.check, judged.permitted, judged.addable) == (None, True, False)
+    assert not judge_name(reader(), "Upstream one", ELSEWHERE, [], sure=False).permitted
+    assert judge_name(reader(LISTED), "Upstream one", ELSEWHERE, [], sure=False).addable
 
 
 def test_another_location_or_itself_is_a_mistake() -> None:
     """An upstream has the location of its Virtual repository, and is not that one."""
     far = view(OWN, name=RepositoryName("acme-packages", "europe-west1", "wheels"))
-    assert referred(OWN, far).check.reason is Reason.INVALID_ARGUMENT
-    assert referred(KEY, view(KEY)).check.reason is Reason.INVALID_ARGUMENT
+    assert reason(referred(OWN, far)) is Reason.INVALID_ARGUMENT
+    assert reason(referred(KEY, view(KEY))) is Reason.INVALID_ARGUMENT
     assert not referred(OWN, far).permitted
 
 
@@ -119,9 +159,9 @@ def test_full_names(
     verdict = judge_name(reader(namespace), "Upstream one", name, managers)
     assert (verdict.permitted, verdict.addable) == (permitted, permitted)
     if not permitted:
-        assert verdict.check.reason is Reason.REF_NOT_PERMITTED
-        assert "wheelhouse.dev/upstreams" in verdict.check.message
-        assert "team-b" not in verdict.check.message
+        assert reason(verdict) is Reason.REF_NOT_PERMITTED
+        assert "wheelhouse.dev/upstreams" in str(verdict.check)
+        assert "team-b" not in str(verdict.check)
 
 
 def test_any_project_is_no_consent_of_others() -> None:
@@ -151,7 +191,7 @@ def test_urls_of_artifact_registry_are_seen_as_such(url: str, name: RepositoryNa
     """Every host of Artifact Registry counts, also where no repository can be read from the URL: that is refused."""
     assert is_registry_url(url)
     assert RepositoryName.of_url(url) == name
-    assert judge_unnamed(reader(), url).check.reason is Reason.REF_NOT_PERMITTED
+    assert reason(judge_unnamed(reader(), url)) is Reason.REF_NOT_PERMITTED
 
 
 @pytest.mark.parametrize(

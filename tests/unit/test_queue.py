@@ -1,268 +1,345 @@
-"""The work queue: no duplicates, serial per key, backoff by error, changes ahead of resyncs."""
+"""The work queue in virtual time: serial per key, floors, coalescing, backoff, and changes ahead of resyncs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from support.virtual_time import Wall, in_virtual_time
 
-from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey, TokenKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.errors import AlreadyExists, Conflict, Invalid, NotReady, Refused, Unavailable
-from wheelhouse.runtime.queue import UNIT_NAMES, WORKERS, Backoff, Lane, WorkQueue
+from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
+from wheelhouse.runtime.queue import UNIT_NAMES, WORKERS, WorkQueue
+from wheelhouse.runtime.queue.work import CHECK_SECONDS
+from wheelhouse.runtime.supervise import TaskFailed
 
-pytestmark = pytest.mark.timeout(10)
+pytestmark = pytest.mark.timeout(60)
 
 A, B = AccessKey(ObjectKey("n", "a")), AccessKey(ObjectKey("n", "b"))
-SECRET = SecretKey(ObjectKey("n", "a"), "n")
-SHORT = 0.02
+REPOSITORY, POLICY = RepositoryKey(A.object), PolicyKey(RepositoryName("p", "us", "r"))
+SECRET, TOKEN = SecretKey(A.object, "n"), TokenKey(Identity("n", "a"), 3600)
+UNITS: list[Key] = [REPOSITORY, POLICY, A, SECRET, TOKEN]
+MOMENT = 0.001
+
+
+@pytest.fixture(autouse=True)
+def _the_same_chances() -> None:
+    """The queue's jitter is the same in each run."""
+    random.seed(0)
+
+
+def accesses(count: int, namespace: str = "many") -> list[Key]:
+    return [AccessKey(ObjectKey(namespace, str(number))) for number in range(count)]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Work:
-    """Processes keys: logs their beginnings and ends, waits while `gate` is shut, and answers what `answer` says."""
+    """A queue whose passes take `takes` seconds and answer what `answer` says; all beginnings are written down."""
 
-    def __init__(self) -> None:
-        self.begun: list[Key] = []
-        self.ended: list[Key] = []
-        self.running = 0
-        self.most = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
+    def __init__(self, takes: float = 0.0) -> None:
+        self.takes = takes
         self.answer: Callable[[Key], float | None] = lambda _key: None
+        self.before: Callable[[Key], Awaitable[None]] | None = None
+        self.begun: list[tuple[Key, float]] = []
+        self.running: list[Key] = []
         self.observed: list[tuple[str, str]] = []
-        self._moved = asyncio.Condition()
+        self.wall = Wall()
+        self.queue = WorkQueue(self.process, self.observe, self.wall)
 
-    async def __call__(self, key: Key) -> float | None:
-        self.begun.append(key)
-        self.running += 1
-        self.most = max(self.most, self.running)
-        await self._notify()
-        await self.gate.wait()
-        self.running -= 1
-        self.ended.append(key)
-        await self._notify()
+    async def process(self, key: Key) -> float | None:
+        assert key not in self.running, "serial per key"
+        self.begun.append((key, now()))
+        self.running.append(key)
+        try:
+            if self.before is not None:
+                await self.before(key)
+            if self.takes:
+                await asyncio.sleep(self.takes)
+        finally:
+            self.running.remove(key)
         return self.answer(key)
 
     def observe(self, unit: str, result: str, seconds: float) -> None:
         assert seconds >= 0
         self.observed.append((unit, result))
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with self._moved:
-            await asyncio.wait_for(self._moved.wait_for(condition), timeout=5)
+    def of(self, key: Key) -> list[float]:
+        """When the passes of a key began."""
+        return [moment for found, moment in self.begun if found == key]
 
-    async def _notify(self) -> None:
-        async with self._moved:
-            self._moved.notify_all()
+    @property
+    def keys(self) -> list[Key]:
+        return [key for key, _ in self.begun]
 
+    def fail(self, *errors: BaseException) -> None:
+        """Answer with these errors in turn, and well after them."""
+        left = list(errors)
 
-@asynccontextmanager
-async def running(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(coroutine)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        def answer(_key: Key) -> float | None:
+            if left:
+                raise left.pop(0)
+            return None
 
+        self.answer = answer
 
-async def idle() -> None:
-    """Let everything that can run now run."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
-@pytest.fixture
-async def work() -> Work:
-    return Work()
-
-
-@pytest.fixture
-async def queue(work: Work) -> WorkQueue:
-    return WorkQueue(work, work.observe)
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[WorkQueue]:
+        task = asyncio.create_task(self.queue.run())
+        await asyncio.sleep(MOMENT)
+        try:
+            yield self.queue
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
-async def test_a_key_that_waits_is_not_queued_twice(queue: WorkQueue, work: Work) -> None:
+@in_virtual_time
+async def test_a_key_that_waits_is_not_queued_twice() -> None:
     """However often a key is asked for before its turn, it is one pass."""
+    work = Work()
     for _ in range(5):
-        queue.add(A)
-        queue.add_resync(A)
-    assert queue.depths()["access"] == 1
-    async with running(queue.run()):
-        await idle()
-    assert work.ended == [A]
+        work.queue.add(A)
+        work.queue.add_resync(A)
+        work.queue.add_soon(A, 1.0, 2.0)
+        work.queue.add_after(A, 5.0)
+    assert work.queue.depths()["access"] == 1
+    async with work.run():
+        await asyncio.sleep(100)
+    assert work.keys == [A]
 
 
-async def test_a_key_never_runs_twice_at_once(queue: WorkQueue, work: Work) -> None:
-    """A key asked for while it runs waits for its end, and then runs once more, not twice."""
-    work.gate.clear()
-    async with running(queue.run()):
+@pytest.mark.parametrize("way", ["add", "add_resync", "add_soon", "add_after"])
+@in_virtual_time
+async def test_a_key_asked_for_while_it_runs_runs_once_more(way: str) -> None:
+    """It waits for the end of its pass, and then runs once more, not twice."""
+    work = Work(takes=10.0)
+    ask: Callable[..., None] = getattr(work.queue, way)
+    more = {"add_soon": (1.0, 2.0), "add_after": (3.0,)}.get(way, ())
+    async with work.run() as queue:
         queue.add(A)
-        await work.until(lambda: work.running == 1)
+        await asyncio.sleep(1)
         for _ in range(3):
-            queue.add(A)
-        await idle()
-        assert work.begun == [A]
-        work.gate.set()
-        await work.until(lambda: len(work.ended) == 2)
-        await idle()
-    assert work.ended == [A, A]
-    assert work.most == 1
+            ask(A, *more)
+        await asyncio.sleep(100)
+    assert work.of(A) == pytest.approx([MOMENT, 10 + MOMENT])
 
 
-async def test_other_keys_run_side_by_side(queue: WorkQueue, work: Work) -> None:
-    """Two keys of a unit, and two units, do not wait for each other."""
-    work.gate.clear()
-    async with running(queue.run()):
-        for key in (A, B, SECRET, RepositoryKey(A.object), PolicyKey(RepositoryName("p", "us", "r"))):
+@in_virtual_time
+async def test_other_keys_run_side_by_side() -> None:
+    """Two keys of a unit, and all units, do not wait for each other."""
+    work = Work(takes=1.0)
+    async with work.run() as queue:
+        for key in (*UNITS, B):
             queue.add(key)
-        await work.until(lambda: work.running == 5)
-        work.gate.set()
-        await work.until(lambda: len(work.ended) == 5)
-        await idle()
+        await asyncio.sleep(0.5)
+        assert len(work.running) == 6
+        await asyncio.sleep(1)
     assert {unit for unit, _ in work.observed} == set(UNIT_NAMES.values())
 
 
-async def test_a_slow_unit_delays_no_other(queue: WorkQueue, work: Work) -> None:
+@in_virtual_time
+async def test_a_slow_unit_delays_no_other() -> None:
     """With every worker of one unit stuck, a key of another is processed at once."""
-    work.gate.clear()
-    async with running(queue.run()):
+    work = Work()
+    work.before = lambda key: asyncio.sleep(1e6 if isinstance(key, SecretKey) else 0)
+    async with work.run() as queue:
         for number in range(WORKERS[SecretKey] + 3):
             queue.add(SecretKey(ObjectKey("n", str(number)), "n"))
-        await work.until(lambda: work.running == WORKERS[SecretKey])
-        assert queue.depths()["secret"] == 3
+        await asyncio.sleep(1)
+        assert len(work.running) == WORKERS[SecretKey]
+        assert queue.depths() == {"repository": 0, "policy": 0, "access": 0, "secret": 3, "token": 0}
         queue.add(A)
-        await work.until(lambda: A in work.begun)
-        assert queue.depths()["access"] == 0
+        await asyncio.sleep(1)
+        assert A in work.keys
 
 
-async def test_changes_go_before_resyncs(work: Work) -> None:
-    """What changed is processed before what is merely looked at again, in the order in which it came."""
-    lane = Lane(AccessKey, work, work.observe)
-    resyncs = [AccessKey(ObjectKey("r", str(number))) for number in range(5)]
-    for key in resyncs:
-        lane.add(key, resync=True)
-    lane.add(B)
-    lane.add(A)
-    async with running(lane.work()):
-        await work.until(lambda: len(work.ended) == 7)
-    assert work.ended == [B, A, *resyncs]
+@pytest.mark.parametrize("key", UNITS, ids=lambda key: UNIT_NAMES[type(key)])
+@in_virtual_time
+async def test_changes_go_before_resyncs(key: Key) -> None:
+    """In every lane: what changed first, in its order, then what is merely looked at again; a change overtakes."""
+    work = Work()
+    async with work.run() as queue:
+        for resync in accesses(5):
+            queue.add_resync(resync)
+        queue.add_resync(key)
+        queue.add(B)
+        queue.add(key)
+        await asyncio.sleep(1)
+    if isinstance(key, AccessKey):
+        assert work.keys == [B, key, *accesses(5)]
+    assert work.keys.count(key) == 1
 
 
-async def test_the_seconds_of_a_pass_bring_the_key_back(queue: WorkQueue, work: Work) -> None:
+@in_virtual_time
+async def test_a_resync_of_a_running_key_stays_behind_changes() -> None:
+    """What asks only for a resync while the key runs does not make a change of it."""
+    work = Work(takes=1.0)
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(0.5)
+        queue.add_resync(A)
+        for key in accesses(3 * WORKERS[AccessKey]):
+            queue.add(key)
+        await asyncio.sleep(100)
+    assert work.keys[-1] == A
+    assert work.keys.count(A) == 2
+
+
+@in_virtual_time
+async def test_the_seconds_of_a_pass_bring_the_key_back() -> None:
     """A pass that names a delay comes back after it, and one that names none does not."""
-    answers = iter([SHORT, None])
+    work, answers = Work(), iter([600.0, None])
     work.answer = lambda _key: next(answers)
-    async with running(queue.run()):
+    async with work.run() as queue:
         queue.add(A)
-        await work.until(lambda: len(work.ended) == 2)
-        await asyncio.sleep(3 * SHORT)
-    assert work.ended == [A, A]
+        await asyncio.sleep(5000)
+    assert work.of(A) == pytest.approx([MOMENT, 600 + MOMENT])
 
 
-@pytest.mark.parametrize("delays", [(SHORT, 60.0), (60.0, SHORT)], ids=["earlier first", "earlier last"])
-async def test_the_earlier_of_two_times_wins(queue: WorkQueue, work: Work, delays: tuple[float, float]) -> None:
+@pytest.mark.parametrize("delays", [(5.0, 60.0), (60.0, 5.0)], ids=["earlier first", "earlier last"])
+@in_virtual_time
+async def test_the_earlier_of_two_times_wins(delays: tuple[float, float]) -> None:
     """Two delays for a key are one pass, at the earlier time."""
-    async with running(queue.run()):
+    work = Work()
+    async with work.run() as queue:
         for delay in delays:
             queue.add_after(A, delay)
         assert queue.depths()["access"] == 0
-        await work.until(lambda: work.ended == [A])
-        await asyncio.sleep(2 * SHORT)
-    assert work.ended == [A]
+        await asyncio.sleep(1000)
+    assert work.of(A) == pytest.approx([5 + MOMENT])
 
 
-async def test_a_pass_makes_a_delay_that_waits_needless(queue: WorkQueue, work: Work) -> None:
+@in_virtual_time
+async def test_a_pass_makes_a_delay_that_waits_needless() -> None:
     """A key that is looked at now is not looked at again for an older delay."""
-    async with running(queue.run()):
-        queue.add_after(A, SHORT)
-        queue.add(A)
-        await work.until(lambda: work.ended == [A])
-        await asyncio.sleep(3 * SHORT)
-    assert work.ended == [A]
-
-
-async def test_no_delay_is_now(queue: WorkQueue) -> None:
-    """Zero and negative delays queue at once."""
-    queue.add_after(A, 0)
-    queue.add_after(B, -1)
-    assert queue.depths()["access"] == 2
-
-
-class Delays(Lane):
-    """A lane that remembers the delays instead of waiting for them."""
-
-    def __init__(self, unit: type, work: Work) -> None:
-        super().__init__(unit, work, work.observe)
-        self.delays: list[float] = []
-
-    def add_after(self, key: Key, seconds: float) -> None:
-        self.delays.append(seconds)
-
-
-async def delays_after(error: Exception, times: int = 1, key: Key = A) -> tuple[list[float], Work]:
-    """The delays that so many failures in a row bring."""
     work = Work()
+    async with work.run() as queue:
+        queue.add_after(A, 5.0)
+        queue.add_soon(A, 1.0, 2.0)
+        queue.add(A)
+        await asyncio.sleep(100)
+    assert work.keys == [A]
 
-    def fail(_key: Key) -> float | None:
-        raise error
 
-    work.answer = fail
-    lane = Delays(type(key), work)
-    async with running(lane.work()):
-        for number in range(times):
-            lane.add(key)
-            await work.until(lambda number=number: len(work.ended) == number + 1)  # type: ignore[misc]
-            await idle()
-    return lane.delays, work
+@in_virtual_time
+async def test_no_delay_is_now() -> None:
+    """Zero and negative delays queue at once."""
+    work = Work()
+    work.queue.add_after(A, 0)
+    work.queue.add_after(B, -1)
+    work.queue.add_soon(A, 0, 10)
+    work.queue.add_soon(AccessKey(ObjectKey("n", "c")), 10, 0)
+    assert work.queue.depths()["access"] == 3
+
+
+@given(
+    gaps=st.lists(st.floats(0.01, 0.3), max_size=40),
+    least=st.sampled_from([0.1, 0.2]),
+    most=st.sampled_from([0.5, 2.0]),
+)
+@in_virtual_time
+async def test_company_is_waited_for(gaps: list[float], least: float, most: float) -> None:
+    """Calls in quick succession are one pass, `least` after the last of them and at most `most` after the first."""
+    work, calls = Work(), []
+    async with work.run() as queue:
+        for gap in [0.0, *gaps]:
+            await asyncio.sleep(gap)
+            calls.append(now())
+            queue.add_soon(A, least, most)
+        await asyncio.sleep(10)
+    begun = work.of(A)
+    assume(not set(begun) & set(calls))  # A call in the very moment of a pass may come before it or after it.
+    # Each pass answers the calls before it: the first of them opened the wait, the last of them prolonged it.
+    for number, moment in enumerate(begun):
+        previous = begun[number - 1] if number else -1.0
+        answered = [call for call in calls if previous <= call < moment]
+        assert moment == pytest.approx(min(answered[-1] + least, answered[0] + most))
+    assert begun[-1] > calls[-1]
+
+
+@pytest.mark.parametrize("way", ["add", "add_resync", "add_soon", "add_after"])
+@pytest.mark.parametrize(("limit", "floor"), [(60.0, 30.0), (60.0, 60.0), (300.0, 300.0)])
+@in_virtual_time
+async def test_no_change_cuts_a_retry_after_short(way: str, limit: float, floor: float) -> None:
+    """Whatever is asked meanwhile, the key rests until its floor, comes right then, and holds up no other."""
+    work = Work()
+    work.fail(Unavailable("429", retry_after=1e6 if floor == limit else floor, retry_limit=limit))
+    ask: Callable[..., None] = getattr(work.queue, way)
+    more = {"add_soon": (0.2, 2.0), "add_after": (0.1,)}.get(way, ())
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(MOMENT)
+        while now() < floor - 1:
+            ask(A, *more)
+            queue.add(B)
+            await asyncio.sleep(0.7)
+        assert queue.depths()["access"] == 0
+        assert work.keys.count(A) == 1
+        assert work.keys.count(B) > floor
+        await asyncio.sleep(500)
+    assert work.of(A) == pytest.approx([MOMENT, MOMENT + floor])
+
+
+@in_virtual_time
+async def test_a_change_during_the_refused_pass_waits_too() -> None:
+    """News that came while the server asked for patience does not cut it short, and comes when it is over."""
+    work = Work(takes=1.0)
+    work.fail(*[Unavailable("503")] * 12, Unavailable("429", retry_after=10.0))
+    async with work.run() as queue:
+        for _ in range(13):  # Until the backoff would be minutes.
+            queue.add(A)
+            await asyncio.sleep(0.5)
+        while len(work.of(A)) < 13:
+            queue.add(A)
+            await asyncio.sleep(0.1)
+        last = work.of(A)[-1]
+        queue.add(A)
+        await asyncio.sleep(100)
+    assert work.of(A)[13:] == pytest.approx([last + 11])
 
 
 @pytest.mark.parametrize(
-    ("error", "key", "low", "high"),
+    ("error", "low", "high"),
     [
-        (Refused("403"), A, 60.0, 60.0),
-        (NotReady("not yet", Reason.PENDING, retry_after=7.0), A, 7.0, 7.0),
-        (Conflict("etag"), A, 0.02, 0.2),
-        (AlreadyExists("409"), A, 0.02, 0.2),
-        (Unavailable("503"), A, 0.2, 2.0),
-        (Unavailable("503"), SECRET, 0.5, 5.0),
-        (Unavailable("429", retry_after=30.0), A, 30.0, 30.0),
-        (Unavailable("429", retry_after=0.0), A, 0.2, 2.0),
-        (ValueError("a defect"), A, 0.2, 2.0),
+        (Invalid("edit it"), 480, 720),
+        (Refused("403"), 60, 60),
+        (NotReady("not yet", Reason.PENDING, retry_after=7.0), 7, 7),
+        (Conflict("etag"), 0.02, 0.2),
+        (Unavailable("503"), 0.2, 2),
+        (ValueError("a defect"), 0.2, 2),
+        (asyncio.CancelledError(), 0.2, 2),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
 )
-async def test_each_error_has_its_delay(error: Exception, key: Key, low: float, high: float) -> None:
-    """Errors are named by what happens next: when the key comes back after the first of them."""
-    (delay,), _ = await delays_after(error, key=key)
-    assert low <= delay <= high
+@in_virtual_time
+async def test_no_answer_drops_a_key(error: BaseException, low: float, high: float) -> None:
+    """After every error the key is looked at again by itself, also for a defect of what the pass awaited."""
+    work = Work()
+    work.fail(error)
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(3600)
+    first, second = work.of(A)
+    assert low - MOMENT <= second - first <= high + MOMENT
 
 
-async def test_what_the_user_must_edit_does_not_come_back() -> None:
-    """Invalid waits for another generation."""
-    delays, work = await delays_after(Invalid("spec.role: edit it"))
-    assert delays == []
-    assert work.observed == [("access", "invalid")]
-
-
-@pytest.mark.parametrize(("error", "limit"), [(Unavailable("503"), 300.0), (Conflict("etag"), 30.0)])
-async def test_failures_in_a_row_wait_longer_up_to_a_limit(error: Exception, limit: float) -> None:
-    """Backoff doubles with each failure and never gives up."""
-    delays, _ = await delays_after(error, times=40)
-    assert len(delays) == 40
-    assert limit / 10 <= delays[-1] <= limit
-    assert max(delays) <= limit
-
-
-async def test_a_success_forgets_the_failures(work: Work) -> None:
+@in_virtual_time
+async def test_a_success_forgets_the_failures() -> None:
     """After a good pass the next failure is the first again."""
-    lane = Delays(AccessKey, work)
-    failing = [True] * 12 + [False, True]
+    work = Work()
+    failing = [True] * 12 + [False, True, False]
 
     def answer(_key: Key) -> float | None:
         if failing.pop(0):
@@ -270,80 +347,362 @@ async def test_a_success_forgets_the_failures(work: Work) -> None:
         return None
 
     work.answer = answer
-    async with running(lane.work()):
-        for number in range(14):
-            lane.add(A)
-            await work.until(lambda number=number: len(work.ended) == number + 1)  # type: ignore[misc]
-            await idle()
-    assert lane.delays[-1] <= 2.0
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(5000)
+        assert len(work.of(A)) == 13
+        queue.add(A)
+        await asyncio.sleep(5000)
+    assert work.of(A)[-1] - work.of(A)[-2] <= 2
 
 
-async def test_a_defect_stops_no_other_key(queue: WorkQueue, work: Work) -> None:
-    """An unexpected exception in as many passes as there are workers leaves the unit working."""
+@in_virtual_time
+async def test_a_change_during_a_failing_pass_is_looked_at_at_once() -> None:
+    """News that came while a pass failed is not made to wait for its backoff."""
+    work = Work(takes=1.0)
+    work.fail(Refused("403"))
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(0.5)
+        queue.add(A)
+        await asyncio.sleep(100)
+    assert work.of(A) == pytest.approx([MOMENT, 1 + MOMENT])
+
+
+@in_virtual_time
+async def test_a_defect_stops_no_other_key() -> None:
+    """Unexpected exceptions in more passes than there are workers leave the unit working, and are logged."""
+    work = Work()
+    work.takes = 1.0
 
     def answer(key: Key) -> float | None:
         if key != A:
-            raise RuntimeError("a defect")
+            raise RuntimeError("a defect") if key.object.name != "1" else asyncio.CancelledError  # type: ignore[union-attr]
         return None
 
     work.answer = answer
+    count = WORKERS[AccessKey] * 2
     with capture_logs() as logs:
-        async with running(queue.run()):
-            for number in range(WORKERS[AccessKey] + 1):
-                queue.add(AccessKey(ObjectKey("bad", str(number))))
-            await work.until(lambda: len(work.ended) == WORKERS[AccessKey] + 1)
+        async with work.run() as queue:
+            for key in accesses(count):
+                queue.add(key)
+            await asyncio.sleep(2.05)
             queue.add(A)
-            await work.until(lambda: A in work.ended)
-            await idle()
-    assert work.observed.count(("access", "defect")) == WORKERS[AccessKey] + 1
+            await asyncio.sleep(30)
     assert ("access", "ok") in work.observed
-    assert sum(entry["log_level"] == "error" for entry in logs) == WORKERS[AccessKey] + 1
+    assert work.observed.count(("access", "defect")) >= 2 * count
+    told = [entry for entry in logs if entry["log_level"] == "error" and entry["exc_info"]]
+    assert len(told) == work.observed.count(("access", "defect"))
 
 
-async def test_a_change_during_a_failing_pass_is_looked_at_at_once(queue: WorkQueue, work: Work) -> None:
-    """News that came while a pass failed is not made to wait for its backoff."""
-    answers: list[Exception | None] = [Refused("403"), None]
+@in_virtual_time
+async def test_a_worker_that_breaks_loses_no_key() -> None:
+    """When not even the notes on a pass can be made, the worker is started again and its key comes back."""
+    work = Work()
+    broken = [True, True, False, False]
+
+    def observe(unit: str, result: str, seconds: float) -> None:
+        if broken.pop(0):
+            raise RuntimeError("the metrics are broken")
+
+    queue = WorkQueue(work.process, observe, work.wall)
+    work.queue = queue
+    with capture_logs() as logs:
+        async with work.run():
+            queue.add(A)
+            await asyncio.sleep(600)
+    assert work.of(A) == pytest.approx([MOMENT, 60 + MOMENT, 120 + MOMENT], abs=0.1)
+    assert [entry["event"] for entry in logs] == ["A background task ended"] * 2
+
+
+@in_virtual_time
+async def test_workers_that_break_for_good_end_the_queue() -> None:
+    """A worker is started again three times; then `run` ends with a sentence, and the process with it."""
+
+    def observe(_unit: str, _result: str, _seconds: float) -> None:
+        raise RuntimeError("the metrics are broken")
+
+    work = Work()
+    work.queue = queue = WorkQueue(work.process, observe, work.wall)
+    with capture_logs():
+        running = asyncio.create_task(queue.run())
+        while not running.done():
+            for key in accesses(100):
+                queue.add(key)
+            await asyncio.sleep(0.5)
+    with pytest.raises(TaskFailed, match="access worker"):
+        await running
+
+
+@in_virtual_time
+async def test_passes_that_await_nothing_let_others_run() -> None:
+    """A thousand passes from the cache alone keep neither probes nor watches waiting."""
+    work = Work()
+    work.before = lambda key: asyncio.sleep(1e6 if key in accesses(WORKERS[AccessKey] - 1) else 0)
+    async with work.run() as queue:
+        for key in accesses(WORKERS[AccessKey] - 1):
+            queue.add(key)
+        await asyncio.sleep(1)
+        work.before, done = None, [len(work.begun)]
+        for key in accesses(1000, "cached"):
+            queue.add(key)
+        while work.keys.count(A) == 0:
+            queue.add(A)
+            await asyncio.sleep(0)
+            done.append(len(work.begun))
+    assert max(later - earlier for earlier, later in pairwise(done)) <= 1
+
+
+@in_virtual_time
+async def test_canceling_stops_every_worker() -> None:
+    """A stop ends passes that hang, and nothing is processed after it."""
+    work = Work(takes=1e6)
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(1)
+    work.queue.add(B)
+    await asyncio.sleep(1e7)
+    assert (work.keys, work.running, work.observed) == ([A], [], [])
+
+
+@in_virtual_time
+async def test_a_machine_that_slept_looks_at_what_is_due() -> None:
+    """The loop's clock stood still: what is due by the wall clock comes within ten seconds, the rest is that closer."""
+    work = Work()
+    async with work.run() as queue:
+        queue.add_after(A, 1800)
+        queue.add_after(B, 7200)
+        await asyncio.sleep(60)
+        work.wall.jump(3600)
+        queue.add_after(SECRET, 600)  # Asked for after the sleep: none of it is taken off.
+        await asyncio.sleep(7200)
+    assert 60 <= work.of(A)[0] <= 60 + CHECK_SECONDS
+    assert work.of(B) == pytest.approx([3600 + MOMENT])
+    assert work.of(SECRET) == pytest.approx([660 + MOMENT])
+
+
+@pytest.mark.parametrize("jumps", [[-7200.0], [-7200.0, -7200.0], [0.4, -0.4] * 50], ids=["back", "twice", "noise"])
+@in_virtual_time
+async def test_a_clock_that_goes_back_changes_nothing(jumps: list[float]) -> None:
+    """Nor does the noise between two clocks that are read one after the other."""
+    work = Work()
+    async with work.run() as queue:
+        queue.add_after(A, 1800)
+        for jump in jumps:
+            await asyncio.sleep(10)
+            work.wall.jump(jump)
+            queue.add_after(B, 1e6)
+        await asyncio.sleep(1800)
+    assert work.of(A) == pytest.approx([1800 + MOMENT])
+
+
+@in_virtual_time
+async def test_a_clock_put_right_after_a_jump_back_still_sees_sleep() -> None:
+    """A clock that was wrong at the start and set back does not hide that the machine sleeps afterwards."""
+    work = Work()
+    async with work.run() as queue:
+        await asyncio.sleep(60)
+        work.wall.jump(-86400)
+        queue.add_after(A, 1800)
+        await asyncio.sleep(60)
+        work.wall.jump(3600)
+        await asyncio.sleep(60)
+        assert len(work.of(A)) == 1
+
+
+@in_virtual_time
+async def test_a_clock_of_1970_is_put_right() -> None:
+    """A jump of half a century rounds times, and no timer is missed or spins for it."""
+    work = Work()
+    delays = [number / 7 for number in range(1, 200)]
+    async with work.run() as queue:
+        work.wall.jump(1.7e9)
+        for key, delay in zip(accesses(200), delays, strict=False):
+            queue.add_after(key, delay)
+        await asyncio.sleep(100)
+    assert [moment for _, moment in work.begun] == pytest.approx([MOMENT + delay for delay in delays], abs=1e-5)
+
+
+@in_virtual_time
+async def test_liveness_asks_whether_work_is_completed() -> None:
+    """Seconds since a lane last completed a pass while work waits in it, whatever the other lanes do."""
+    work = Work()
+    stuck, slow = asyncio.Event(), 40.0
+    work.before = lambda key: stuck.wait() if isinstance(key, SecretKey) else asyncio.sleep(slow)
+    secrets = [SecretKey(ObjectKey("n", str(number)), "n") for number in range(WORKERS[SecretKey])]
+    async with work.run() as queue:
+        for key in secrets:
+            queue.add(key)
+        await asyncio.sleep(10_000)
+        assert queue.stuck() == 0, "all run, none waits"
+        queue.add(SECRET)
+        for key in accesses(100 * WORKERS[AccessKey]):
+            queue.add(key)  # An hour of work: behind, but alive.
+        await asyncio.sleep(390)
+        assert queue.stuck() == pytest.approx(390)
+        stuck.set()
+        await asyncio.sleep(5)
+        assert 0 < queue.stuck() <= slow
+        await asyncio.sleep(10_000)
+        assert queue.stuck() == 0
+
+
+@in_virtual_time
+async def test_a_pass_that_takes_long_is_not_stuck() -> None:
+    """While it runs and nothing waits, and when the next key comes, which waits from then on only."""
+    work = Work(takes=1e6)
+    async with work.run() as queue:
+        await asyncio.sleep(1)
+        for key in accesses(WORKERS[AccessKey]):
+            queue.add(key)
+        for _ in range(1000):
+            await asyncio.sleep(1)
+            assert queue.stuck() == 0
+        queue.add(A)
+        await asyncio.sleep(1)
+        assert queue.stuck() == pytest.approx(1)
+
+
+@in_virtual_time
+async def test_a_hanging_pass_that_is_asked_for_again_is_stuck() -> None:
+    """The only key of a lane hangs and is wanted again: nothing is completed while work waits."""
+    work = Work(takes=1e6)
+    async with work.run() as queue:
+        queue.add(A)
+        await asyncio.sleep(100)
+        queue.add(A)
+        await asyncio.sleep(100)
+        assert queue.stuck() == pytest.approx(100)
+
+
+@in_virtual_time
+async def test_an_answer_with_an_error_is_completed_work() -> None:
+    """An outage of Google is no reason to start the operator again."""
+    work = Work(takes=10.0)
 
     def answer(_key: Key) -> float | None:
-        error = answers.pop(0)
-        if error:
-            raise error
+        raise Unavailable("503")
+
+    work.answer = answer
+    async with work.run() as queue:
+        for key in accesses(1000):
+            queue.add(key)
+        for _ in range(100):
+            await asyncio.sleep(10)
+            assert queue.stuck() <= 10 + MOMENT
+
+
+@in_virtual_time
+async def test_liveness_waits_for_the_start() -> None:
+    """Keys of lists that are still being read wait for `run`, which is no death."""
+    work = Work()
+    work.queue.add(A)
+    await asyncio.sleep(10_000)
+    assert work.queue.stuck() == 0
+    async with work.run() as queue:
+        assert queue.stuck() <= MOMENT
+    assert work.keys == [A]
+
+
+@in_virtual_time
+async def test_the_log_says_what_is_new() -> None:
+    """A line at INFO when the message of a key is new, at DEBUG when it repeats, and for conflicts always."""
+    work = Work()
+    work.fail(Refused("no"), Refused("no"), Conflict("etag"), Refused("no"), Refused("other"))
+    with capture_logs() as logs:
+        async with work.run() as queue:
+            queue.add(A)
+            await asyncio.sleep(3600)
+            work.fail(Refused("other"))
+            queue.add(A)
+            await asyncio.sleep(30)
+    told = [(entry["log_level"], entry["because"]) for entry in logs]
+    assert told == [
+        ("info", "no"),
+        ("debug", "no"),
+        ("debug", "etag"),
+        ("debug", "no"),
+        ("info", "other"),
+        ("info", "other"),
+    ]
+    assert {(entry["event"], entry["unit"], entry["key"]) for entry in logs} == {("Will come back", "access", str(A))}
+    assert all(entry["seconds"] > 0 for entry in logs)
+
+
+@in_virtual_time
+async def test_nothing_is_kept_of_keys_that_are_done() -> None:
+    """However a key got into trouble, after a good pass the lane knows nothing of it."""
+    work = Work()
+    errors: list[BaseException] = [Refused("no"), Conflict("etag"), ValueError("a defect"), Unavailable("429", 5.0)]
+    left = {key: list(errors) for key in accesses(50)}
+
+    def answer(key: Key) -> float | None:
+        if left[key]:
+            raise left[key].pop()
         return None
 
     work.answer = answer
-    work.gate.clear()
-    async with running(queue.run()):
-        queue.add(A)
-        await work.until(lambda: work.running == 1)
-        queue.add(A)
-        work.gate.set()
-        await work.until(lambda: len(work.ended) == 2)
+    with capture_logs():
+        async with work.run() as queue:
+            for key in left:
+                queue.add(key)
+            await asyncio.sleep(3600)
+            lane = queue._lanes[AccessKey]
+            assert not lane._troubles._known
+            assert (lane._agenda.owed, lane._agenda.first, lane._agenda._floors) == (0, None, {})
+    assert len(work.begun) == 5 * 50
 
 
-async def test_the_age_of_the_oldest_key_is_known(queue: WorkQueue) -> None:
-    """A queue that does not move shows: the longest wait grows, and an empty queue has none."""
-    assert queue.oldest() == 0
-    queue.add(A)
-    await asyncio.sleep(SHORT)
-    queue.add(B)
-    assert SHORT * 0.9 <= queue.oldest() < 5
+Step = tuple[str, int, float]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add_resync", "add_soon", "add_after", "sleep", "sleep"]),
+        st.integers(0, 3),
+        st.floats(0.0, 20.0),
+    ),
+    max_size=60,
+)
 
 
-async def test_canceling_stops_every_worker(queue: WorkQueue, work: Work) -> None:
-    """A stop ends passes that hang, and nothing is processed after it."""
-    work.gate.clear()
-    async with running(queue.run()):
-        queue.add(A)
-        await work.until(lambda: work.running == 1)
-    queue.add(B)
-    work.gate.set()
-    await idle()
-    assert work.begun == [A]
-    assert work.ended == []
+@given(steps=STEPS, seed=st.integers(0, 1 << 16))
+@in_virtual_time
+async def test_nothing_is_lost_and_no_floor_is_broken(steps: list[Step], seed: int) -> None:
+    """Any requests, passes of any length and any answers: after each request its key is looked at, and in time."""
+    chance, work = random.Random(seed), Work()
+    keys = [*accesses(2, "a"), *accesses(2, "b")]
+    asked: dict[Key, float] = {}
+    floors: dict[Key, float] = {}
 
+    async def before(key: Key) -> None:
+        asked.pop(key, None)
+        assert now() >= floors.pop(key, 0.0) - MOMENT
+        await asyncio.sleep(chance.expovariate(0.5))
 
-@given(failures=st.integers(min_value=0, max_value=10_000))
-def test_backoff_stays_within_its_bounds(failures: int) -> None:
-    """Full jitter between a tenth of the bound and the bound, for any number of failures."""
-    bound = min(300.0, 2.0 * 2 ** min(failures, 16))
-    assert bound / 10 <= Backoff().delay(failures) <= bound
+    def answer(key: Key) -> float | None:
+        kind = chance.randrange(6)
+        if kind == 0:
+            floor = chance.uniform(1, 60)
+            floors[key] = now() + floor
+            raise Unavailable("429", retry_after=floor)
+        if kind == 1:
+            raise chance.choice([Unavailable("503"), Conflict("409"), Invalid("i"), ValueError("a defect")])
+        return None if kind < 5 else chance.uniform(1, 100)
+
+    work.before, work.answer = before, answer
+    with capture_logs():
+        async with work.run() as queue:
+            for way, number, seconds in steps:
+                key = keys[number]
+                if way == "sleep":
+                    await asyncio.sleep(seconds)
+                    continue
+                more = {"add_soon": (0.2, 2.0), "add_after": (seconds,)}.get(way, ())
+                getattr(queue, way)(key, *more)
+                asked.setdefault(key, now())
+            # The longest: a pass, a floor after it, and the delay.
+            await asyncio.sleep(60 + 20 + 60)
+            assert {key for key, since in asked.items() if now() - since > 130} - set(work.running) == set()
+            work.answer = lambda _key: None
+            await asyncio.sleep(1000)
+            assert asked == {}
+            assert queue._lanes[AccessKey]._agenda.first is None

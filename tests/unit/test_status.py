@@ -1,4 +1,4 @@
-"""Outcome ↔ status: what is written is what a restart reads."""
+"""Findings ↔ status: what is written is what a restart reads."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,123 +8,201 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
-from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.objects import CustomObject
-from wheelhouse.domain.outcome import (
-    AccessOutcome,
+from wheelhouse.domain.findings import (
+    AccessFindings,
     AccessSummary,
     Check,
-    RepositoryOutcome,
-    SecretRecord,
+    DistributionFindings,
+    GrantFindings,
+    RepositoryFindings,
     Truth,
+    failed,
     passed,
+    pending,
 )
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
+from wheelhouse.domain.modes import Mode
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import CustomObject, compact
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import Operation, OperationKind
-from wheelhouse.status.access import SUMMARY_LENGTH, access_status, read_access
-from wheelhouse.status.repository import read_repository, repository_status
+from wheelhouse.status.access import SUMMARY_LENGTH, AccessFacts, access_status
+from wheelhouse.status.read import read_distribution, read_grants, read_repository
+from wheelhouse.status.repository import RepositoryFacts, repository_status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-FULL = "projects/acme-packages/locations/us-central1/repositories/wheels"
+NAME = RepositoryName("acme-packages", "us-central1", "wheels")
 POOL = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject"
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 SECONDS = st.integers(min_value=0, max_value=4_000_000_000)
 TIMES = SECONDS.map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 CHECKS = st.builds(Check, st.sampled_from(Truth), st.sampled_from(Reason), st.one_of(st.just(""), WORDS))
 COUNTS = st.integers(min_value=0, max_value=2000)
+NAMES = st.builds(lambda last: replace(NAME, repository_id=last), LABELS)
 REPOSITORIES = st.builds(
-    RepositoryOutcome,
-    generation=st.integers(min_value=1, max_value=9),
+    RepositoryFindings,
     resolved=CHECKS,
     synced=CHECKS,
-    repository=st.none() | WORDS,
-    index_url=st.none() | WORDS,
-    upload_url=st.none() | WORDS,
+    name=st.none() | NAMES,
     create_time=st.none() | TIMES,
     update_time=st.none() | TIMES,
     operation=st.none() | st.builds(Operation, WORDS, st.sampled_from(OperationKind), TIMES),
-    access_summary=st.none() | st.builds(AccessSummary, COUNTS, COUNTS, COUNTS),
-    deleting=st.booleans(),
+    mode=st.none() | st.sampled_from(Mode),
+    managed=st.frozensets(WORDS, max_size=3),
+    handled_request=st.just("") | WORDS,
 )
 RECORDS = st.builds(GrantRecord, st.builds(Grant, WORDS, WORDS), st.sampled_from(GrantState), st.just("") | WORDS)
-SECRETS = st.builds(
-    SecretRecord,
-    name=WORDS,
-    namespaces=st.lists(WORDS, max_size=3, unique=True).map(tuple),
+GRANTS = st.builds(
+    GrantFindings,
+    check=CHECKS,
+    repository=st.none() | NAMES,
+    create_time=st.none() | TIMES,
+    grants=st.lists(RECORDS, max_size=3).map(tuple),
+)
+DISTRIBUTIONS = st.builds(
+    DistributionFindings,
+    distributed=CHECKS,
+    verified=CHECKS,
+    name=LABELS,
+    namespaces=st.lists(LABELS, max_size=3, unique=True).map(tuple),
+    current=COUNTS,
     expires=st.none() | TIMES,
     refresh=st.none() | TIMES,
     identity=st.just("") | WORDS,
-).flatmap(lambda record: st.sampled_from([record, replace(record, current=record.namespaces)]))
-"""All or nothing is current: which of several namespaces are is not in the status, and a restart asks again."""
-ACCESSES = st.builds(
-    AccessOutcome,
-    generation=st.integers(min_value=1, max_value=9),
-    resolved=CHECKS,
-    granted=CHECKS,
-    distributed=CHECKS,
-    verified=CHECKS,
-    repository=st.none() | WORDS,
-    grants=st.lists(RECORDS, max_size=3).map(tuple),
-    secret=st.none() | SECRETS,
-    deleting=st.booleans(),
 )
 
 GOOD = passed(Reason.READY)
-ACCESS = AccessOutcome(1, GOOD, GOOD, GOOD, GOOD, FULL)
 
 
-def stored(status: Any, *, generation: int = 1, deleting: bool = False) -> CustomObject:
-    return CustomObject(ObjectKey("team-a", "x"), "u", generation, "1", deleting, (), {}, status)
+def stored(status: Any = None, *, generation: int = 1, deleting: bool = False) -> CustomObject:
+    return CustomObject(ObjectKey("team-a", "x"), "u", generation, "1", deleting, (), "{}", compact(status or {}))
+
+
+def repository(
+    found: RepositoryFindings, status: Any = None, *, generation: int = 1, summary: AccessSummary | None = None
+) -> dict[str, Any]:
+    facts = RepositoryFacts(stored(status, generation=generation), found, summary, suspended="", template=None)
+    return repository_status(facts, NOW)
+
+
+def access(
+    status: Any = None,
+    *,
+    found: AccessFindings | None = None,
+    grants: GrantFindings | None = None,
+    distribution: DistributionFindings | None = None,
+    generation: int = 1,
+    now: datetime = NOW,
+    secret: bool = True,
+) -> dict[str, Any]:
+    facts = AccessFacts(
+        stored=stored(status, generation=generation),
+        access=found or AccessFindings(generation, GOOD),
+        grants=grants or GrantFindings(),
+        distribution=distribution or DistributionFindings(),
+        wants_secret=secret,
+        suspended="",
+    )
+    return access_status(facts, now)
+
+
+def reasons(status: dict[str, Any]) -> dict[str, str]:
+    return {row["type"]: row["reason"] for row in status["conditions"]}
 
 
 @settings(max_examples=60, deadline=None)
-@given(outcome=REPOSITORIES)
-def test_a_repositorys_status_reads_back(outcome: RepositoryOutcome) -> None:
-    """Every field of a PythonRepository's outcome survives a restart."""
-    status = repository_status(outcome, {}, NOW)
-    assert read_repository(stored(status, generation=outcome.generation, deleting=outcome.deleting)) == outcome
+@given(found=REPOSITORIES, summary=st.none() | st.builds(AccessSummary, COUNTS, COUNTS, COUNTS))
+def test_a_repositorys_ledger_reads_back(found: RepositoryFindings, summary: AccessSummary | None) -> None:
+    """All that a PythonRepository's unit recorded survives a restart, but for the checks and what only a look tells."""
+    status = repository(replace(found, generation=1), summary=summary)
+    assert read_repository(status) == (replace(found, resolved=None, synced=None), summary)
 
 
 @settings(max_examples=60, deadline=None)
-@given(outcome=ACCESSES)
-def test_an_accesss_status_reads_back(outcome: AccessOutcome) -> None:
-    """Every field of a RepositoryAccess's outcome survives a restart, its ledgers above all."""
-    status = access_status(outcome, {}, NOW)
-    assert read_access(stored(status, generation=outcome.generation, deleting=outcome.deleting)) == outcome
+@given(grants=GRANTS, distribution=DISTRIBUTIONS)
+def test_an_accesss_ledgers_read_back(grants: GrantFindings, distribution: DistributionFindings) -> None:
+    """All grants and Secrets that an access's units recorded survive a restart."""
+    status = access(grants=grants, distribution=distribution)
+    assert read_grants(status) == replace(grants, check=None)
+    assert read_distribution(status) == replace(distribution, distributed=None, verified=None)
 
 
 @settings(max_examples=40, deadline=None)
-@given(repository=REPOSITORIES, access=ACCESSES)
-def test_what_was_read_is_written_the_same(repository: RepositoryOutcome, access: AccessOutcome) -> None:
-    """After a restart, a minute later, the very status that stands there is computed, so that nothing is written."""
-    status = repository_status(repository, {}, NOW)
-    read = read_repository(stored(status, generation=repository.generation, deleting=repository.deleting))
-    assert repository_status(read, status, NOW + timedelta(minutes=1)) == status
-    status = access_status(access, {}, NOW)
-    known = read_access(stored(status, generation=access.generation, deleting=access.deleting))
-    assert access_status(known, status, NOW + timedelta(minutes=1)) == status
+@given(found=REPOSITORIES, grants=GRANTS, distribution=DISTRIBUTIONS)
+def test_a_restart_writes_nothing(
+    found: RepositoryFindings, grants: GrantFindings, distribution: DistributionFindings
+) -> None:
+    """After a restart, before any unit has looked, the very status that stands there is computed."""
+    status = repository(replace(found, generation=1))
+    assert repository(read_repository(status)[0], status) == status
+    first = AccessFindings(1, GOOD, handled_request="now")
+    status = access(found=first, grants=replace(grants, made_for=0), distribution=replace(distribution, made_for=0))
+    known = {"grants": read_grants(status), "distribution": read_distribution(status)}
+    again = AccessFindings(handled_request="now")
+    assert access(status, found=again, now=NOW + timedelta(minutes=1), **known) == status
 
 
-def test_an_older_generations_checks_are_pending() -> None:
-    """A changed spec makes findings pending again and forgets no ledger, operation or URL."""
-    grants = (GrantRecord(Grant("r", "user:a@x.y"), GrantState.GRANTED),)
-    access = replace(ACCESS, grants=grants, secret=SecretRecord("pip", ("team-a",)))
-    read = read_access(stored(access_status(access, {}, NOW), generation=2))
-    assert (read.generation, read.repository, read.grants, read.secret) == (2, FULL, grants, access.secret)
-    assert {c.reason for c in (read.resolved, read.granted, read.distributed, read.verified)} == {Reason.PENDING}
-    operation = Operation("o/1", OperationKind.CREATE, NOW)
-    repository = RepositoryOutcome(1, GOOD, GOOD, FULL, "https://x/simple/", operation=operation)
-    kept = read_repository(stored(repository_status(repository, {}, NOW), generation=2))
-    assert (kept.repository, kept.index_url, kept.operation) == (FULL, "https://x/simple/", operation)
-    assert (kept.resolved.reason, kept.synced.reason) == (Reason.PENDING, Reason.CREATING)
+def test_findings_for_another_claim_are_pending() -> None:
+    """What the policy and the secret unit found for an earlier claim says nothing of the present one."""
+    grants = GrantFindings(made_for=1, check=passed(Reason.GRANTED))
+    distribution = DistributionFindings(made_for=1, distributed=passed(Reason.DISTRIBUTED), verified=GOOD, name="pip")
+    same = access(found=AccessFindings(1, GOOD, granting=1, distributing=1), grants=grants, distribution=distribution)
+    assert reasons(same)["Ready"] == "Ready"
+    other = access(found=AccessFindings(1, GOOD, granting=2, distributing=2), grants=grants, distribution=distribution)
+    assert {reasons(other)[kind] for kind in ("Ready", "Granted", "Distributed", "Verified")} == {"Pending"}
+
+
+def test_a_generation_that_no_pass_has_finished_is_not_claimed() -> None:
+    """Until the unit has passed a new generation, observedGeneration is the old one and Synced says Updating."""
+    found = RepositoryFindings(generation=1, resolved=GOOD, synced=passed(Reason.SYNCED), name=NAME)
+    before = repository(found)
+    assert (before["observedGeneration"], reasons(before)["Ready"]) == (1, "Ready")
+    during = repository(found, before, generation=2)
+    assert (during["observedGeneration"], reasons(during)["Ready"]) == (1, "Updating")
+    refused = repository(replace(found, synced=failed(Reason.UNAVAILABLE, "503")), before, generation=2)
+    assert (refused["observedGeneration"], reasons(refused)["Ready"]) == (1, "Unavailable")
+    after = repository(replace(found, generation=2), before, generation=2)
+    assert (after["observedGeneration"], reasons(after)["Ready"]) == (2, "Ready")
+
+
+def test_a_refused_subject_and_a_missing_opt_in_come_before_what_was_found() -> None:
+    """What keeps a grant or a Secret from being asked for is said, whatever the units found before."""
+    grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED))
+    found = AccessFindings(
+        1, GOOD, granted=failed(Reason.SUBJECT_TOO_LONG, "x"), secret=failed(Reason.NOT_OPTED_IN, "x")
+    )
+    said = reasons(access(found=found, grants=grants))
+    assert (said["Granted"], said["Distributed"], said["Verified"]) == ("SubjectTooLong", "NotOptedIn", "Pending")
+
+
+def test_a_missing_serviceaccount_is_said_of_a_grant_that_stands() -> None:
+    """A grant to a ServiceAccount that does not exist is made, and its condition says what is missing."""
+    found = AccessFindings(1, GOOD, advice="ServiceAccount a/x does not exist yet.")
+    grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED))
+    status = access(found=found, grants=grants, secret=False)
+    row = next(row for row in status["conditions"] if row["type"] == "Granted")
+    assert (row["status"], row["message"]) == ("True", "ServiceAccount a/x does not exist yet.")
 
 
 def test_a_new_object_is_not_ready() -> None:
     """The default status, observedGeneration -1, reads as nothing looked at yet."""
-    assert not read_access(stored({"observedGeneration": -1})).granted.ok
-    assert not read_repository(stored({"observedGeneration": -1})).synced.ok
+    status = access({"observedGeneration": -1}, found=AccessFindings())
+    assert (status["observedGeneration"], reasons(status)["Ready"]) == (-1, "Pending")
+    assert reasons(repository(RepositoryFindings(), {"observedGeneration": -1}))["Ready"] == "Pending"
+
+
+def test_a_grant_without_a_secret_needs_none() -> None:
+    """Distributed and Verified do not keep an access without a Secret from being Ready."""
+    status = access(grants=GrantFindings(made_for=0, check=passed(Reason.GRANTED)), secret=False)
+    assert reasons(status) == {
+        "Ready": "Ready",
+        "ResolvedRefs": "Ready",
+        "Granted": "Granted",
+        "Distributed": "NotRequested",
+        "Verified": "NotApplicable",
+    }
 
 
 def test_the_grant_summary_says_who_as_what() -> None:
@@ -134,7 +212,7 @@ def test_the_grant_summary_says_who_as_what() -> None:
         GrantRecord(Grant("roles/artifactregistry.writer", "user:ann@x.y"), GrantState.EXISTING),
         GrantRecord(Grant("roles/artifactregistry.writer", "user:bob@x.y"), GrantState.REJECTED, "unknown"),
     )
-    status = access_status(replace(ACCESS, grants=grants), {}, NOW)
+    status = access(grants=GrantFindings(grants=grants))
     assert status["grantSummary"] == "ns/a/sa/pull reader, user:ann@x.y writer"
     assert [row.get("message") for row in status["grants"]] == [None, None, "unknown"]
 
@@ -142,7 +220,7 @@ def test_the_grant_summary_says_who_as_what() -> None:
 def test_a_long_grant_summary_is_cut() -> None:
     """However many grants there are, the column stays within its length and shows that it was cut."""
     grants = tuple(GrantRecord(Grant("roles/x.reader", f"user:{n}@x.y"), GrantState.GRANTED) for n in range(1000))
-    summary = access_status(replace(ACCESS, grants=grants), {}, NOW)["grantSummary"]
+    summary = access(grants=GrantFindings(grants=grants))["grantSummary"]
     assert len(summary) == SUMMARY_LENGTH
     assert summary.endswith("…")
 
@@ -150,8 +228,10 @@ def test_a_long_grant_summary_is_cut() -> None:
 def test_the_secrets_progress_is_told() -> None:
     """Counts, a summary for the column, and at most ten failures with their reasons."""
     failures = tuple((f"n{number}", "NotOptedIn") for number in range(12))
-    record = SecretRecord("pip", tuple("abc"), ("a",), failures, NOW, NOW, "a/pull")
-    secret = access_status(replace(ACCESS, secret=record), {}, NOW)["secret"]
+    found = DistributionFindings(
+        name="pip", namespaces=tuple("abc"), current=1, failed=failures, expires=NOW, refresh=NOW, identity="a/pull"
+    )
+    secret = access(distribution=found)["secret"]
     assert (secret["summary"], secret["desired"], secret["current"], len(secret["failed"])) == ("1/3", 3, 1, 10)
     assert secret["failed"][0] == {"namespace": "n0", "reason": "NotOptedIn"}
     assert secret["expirationTime"] == secret["refreshTime"] == "2026-01-01T00:00:00Z"
@@ -159,14 +239,23 @@ def test_the_secrets_progress_is_told() -> None:
 
 def test_what_is_absent_is_not_written() -> None:
     """No null, empty list or empty text stands in a status."""
-    assert set(access_status(replace(ACCESS, repository=None), {}, NOW)) == {"observedGeneration", "conditions"}
-    empty = repository_status(RepositoryOutcome(1, GOOD, GOOD), {}, NOW)
-    assert set(empty) == {"observedGeneration", "conditions"}
+    assert set(access()) == {"observedGeneration", "conditions"}
+    assert set(repository(RepositoryFindings())) == {"observedGeneration", "conditions"}
+
+
+def test_urls_are_built_from_the_name() -> None:
+    """Index and upload URL follow the repository's name; uploads go to Standard repositories alone."""
+    found = RepositoryFindings(generation=1, resolved=GOOD, synced=GOOD, name=NAME, mode=Mode.STANDARD)
+    forged = {"indexURL": "https://evil.example/simple/", "uploadURL": "https://evil.example/"}
+    status = repository(found, forged)
+    assert status["indexURL"] == "https://us-central1-python.pkg.dev/acme-packages/wheels/simple/"
+    assert status["uploadURL"] == "https://us-central1-python.pkg.dev/acme-packages/wheels/"
+    assert "uploadURL" not in repository(replace(found, mode=Mode.VIRTUAL))
 
 
 FIELDS = [
-    "observedGeneration", "repository", "indexURL", "uploadURL", "createTime", "updateTime", "operation",
-    "accessSummary", "grants", "secret", "conditions",
+    "observedGeneration", "repository", "repositoryCreateTime", "indexURL", "uploadURL", "createTime", "updateTime",
+    "operation", "accessSummary", "managed", "mode", "lastHandledRequest", "grants", "secret", "conditions",
 ]  # fmt: skip
 INNER = [
     "name",
@@ -176,24 +265,28 @@ INNER = [
     "members",
     "role",
     "member",
+    "state",
     "namespaces",
     "current",
     "type",
     "status",
 ]
-SCALARS = st.none() | st.booleans() | st.integers() | st.sampled_from(["", "x", "True", "Granted", "Create"])
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "x", "True", "Granted", "Create", "[::", "a/"])
+)
 GARBAGE = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(INNER), inner, max_size=3)
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(status=st.dictionaries(st.sampled_from(FIELDS), GARBAGE, max_size=5))
 def test_a_malformed_status_never_raises(status: dict[str, Any]) -> None:
-    """Whatever stands in a status, it reads as an outcome, and a whole status can be written over it."""
-    read = stored(status)
-    assert repository_status(read_repository(read), status, NOW)["conditions"]
-    assert access_status(read_access(read), status, NOW)["conditions"]
+    """Whatever stands in a status, it reads as findings, and a whole status can be written over it."""
+    found, summary = read_repository(status)
+    assert repository(found, status, summary=summary)["conditions"]
+    known = {"grants": read_grants(status), "distribution": read_distribution(status)}
+    assert access(status, found=AccessFindings(), **known)["conditions"]
 
 
 @pytest.mark.parametrize(
@@ -211,4 +304,12 @@ def test_a_malformed_status_never_raises(status: dict[str, Any]) -> None:
 )
 def test_half_an_operation_is_none(operation: object) -> None:
     """An operation that cannot be attached to is forgotten, and the repository looked at afresh."""
-    assert read_repository(stored({"operation": operation})).operation is None
+    assert read_repository({"operation": operation})[0].operation is None
+
+
+def test_a_pending_check_never_replaces_a_standing_one() -> None:
+    """A unit that has not looked in this process leaves its condition as it stands."""
+    status = access(grants=GrantFindings(made_for=0, check=passed(Reason.GRANTED)), secret=False)
+    again = access(status, found=AccessFindings(1, GOOD), grants=read_grants(status), secret=False)
+    assert reasons(again)["Granted"] == "Granted"
+    assert pending("x").reason is Reason.PENDING

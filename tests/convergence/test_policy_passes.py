@@ -1,0 +1,1064 @@
+"""A pass over one policy: what is asked, recorded, set and told, and what one bad access costs the others: nothing."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fakes.calls import PortCall, port_call
+from fakes.google import FakePolicies
+from fakes.kubernetes import FakeObjects
+from fakes.policies import NAME, OWNERS, REPOSITORY, PolicyRoom
+from structlog.testing import capture_logs
+
+from wheelhouse.domain.iam import Binding, Grant, Policy
+from wheelhouse.domain.keys import PolicyKey, RepositoryKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
+from wheelhouse.domain.project import Project
+from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
+from wheelhouse.reconcile.debts import GrantDebt
+from wheelhouse.reconcile.policy.recorder import AT_ONCE, MOST
+
+Hook = Callable[[PortCall], None]
+
+
+def failing(name: str, error: Exception, key: ObjectKey | None = None) -> Hook:
+    """A hook that lets a port call fail, or only that for one object."""
+
+    def hook(call: PortCall) -> None:
+        if call.name == name and (key is None or call.args[1].key == key):
+            raise error
+
+    return hook
+
+
+def once(name: str, act: Callable[[], None]) -> Hook:
+    """A hook that does something at the first such call."""
+    done: list[bool] = []
+
+    def hook(call: PortCall) -> None:
+        if call.name == name and not done:
+            done.append(True)
+            act()
+
+    return hook
+
+
+def requests(room: PolicyRoom) -> dict[str, int]:
+    """What was asked since the last time, by port call."""
+    found = dict(room.fakes.calls.count())
+    room.fakes.calls.clear()
+    return found
+
+
+def events(room: PolicyRoom, reason: str) -> list[ObjectKey]:
+    return [event.key for event in room.fakes.cluster.events if event.reason == reason]
+
+
+# What a pass asks.
+
+
+async def test_a_new_access_is_recorded_and_granted() -> None:
+    """One read, one look at the repository since its policy was never set, one record, one set, one report."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.states(key) == {"ann": "Granted"}
+    assert room.condition(key) == ("True", "Granted")
+    assert requests(room) == {
+        "policies.get": 1,
+        "repositories.get": 1,
+        "objects.write_status": 2,
+        "policies.set": 1,
+        "objects.event": 1,
+    }
+
+
+async def test_a_repository_is_looked_at_only_before_something_is_added() -> None:
+    """A second access with the same grant, and a withdrawal, cost no look at the repository."""
+    room = PolicyRoom()
+    room.want("first", "ann", "bob")
+    await room.reconcile()
+    requests(room)
+    key = room.want("second", "ann")
+    await room.reconcile()
+    room.want("first", "ann")
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+    assert room.members() == {"ann"}
+    assert "repositories.get" not in requests(room)
+
+
+async def test_a_first_access_gets_nothing_on_a_strangers_repository() -> None:
+    """The repository was made again by somebody else since its unit looked, and its policy was set meanwhile."""
+    room = PolicyRoom()
+    room.fakes.google.remove(NAME)
+    room.fakes.clock.advance(60.0)
+    room.fakes.google.plant(NAME)
+    room.plant_members("zoe")
+    key = room.want("team", "ann")
+    await room.reconcile()
+    assert room.members() == {"zoe"}
+    assert room.condition(key) == ("False", "Pending")
+
+
+async def test_what_was_seen_costs_no_request() -> None:
+    """A pass whose claims and ledgers equal what the last one saw asks for nothing until drift is looked for."""
+    room = PolicyRoom()
+    room.want("team", "ann")
+    seconds = await room.reconcile()
+    requests(room)
+    room.fakes.clock.advance(100.0)
+    assert await room.reconcile() == pytest.approx((seconds or 0.0) - 100.0)
+    assert requests(room) == {}
+    room.fakes.clock.advance(501.0)
+    await room.reconcile()
+    assert requests(room) == {"policies.get": 1}
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.123456])
+async def test_a_restart_reads_each_policy_once(fraction: float) -> None:
+    """After a start one read is enough, before the repository was looked at and after it, and nothing is written."""
+    room = PolicyRoom()
+    room.fakes.clock.advance(fraction)
+    room.plant()
+    room.look()
+    room.want("team", "ann")
+    await room.reconcile()
+    requests(room)
+    room.boot(look=False)
+    await room.reconcile()
+    room.look()
+    await room.reconcile()
+    assert requests(room) == {"policies.get": 1}
+    assert room.condition(ObjectKey(OWNERS, "team")) == ("True", "Granted")
+
+
+async def test_a_claim_is_stale_until_a_pass_has_carried_it_out() -> None:
+    """What a pass that failed has seen is its own to come back for; what is new since then is stale."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def stale() -> bool:
+        room.watch()
+        declared = room.fakes.cache.access(key)
+        assert declared is not None
+        return room.unit.stale(declared, NAME, room.claims.of(declared))
+
+    assert stale()
+    room.fakes.calls.before = failing("policies.set", Unavailable("503"))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    room.fakes.calls.before = None
+    assert not stale()
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert not stale()
+    room.want("team", "ann", "bob")
+    assert stale()
+
+
+async def test_a_pass_that_failed_is_made_again() -> None:
+    """Seen is only what succeeded: the next pass asks, though no claim has changed."""
+    room = PolicyRoom()
+    room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.get", Unavailable("503"))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    room.fakes.calls.before = None
+    await room.reconcile()
+    assert room.members() == {"ann"}
+
+
+# Which repository it is.
+
+
+async def test_a_strangers_repository_of_the_same_name_gets_nothing_and_loses_nothing() -> None:
+    """Somebody deleted the repository and made another: our ledger ends without a set, whatever that policy holds."""
+    room = PolicyRoom()
+    key = room.want("team", "ann", "bob")
+    await room.reconcile()
+    room.fakes.google.remove(NAME)
+    room.fakes.clock.advance(60.0)
+    room.fakes.google.plant(NAME, labels={"team": "theirs"})
+    room.plant_members("ann")
+    room.fakes.calls.clear()
+    room.fakes.clock.advance(700.0)
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.fakes.calls.count()["policies.set"] == 0
+    assert room.states(key) == {}
+    assert room.condition(key) == ("False", "Pending")
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == {"ann"}
+
+
+async def test_a_repository_that_we_made_again_gets_its_grants() -> None:
+    """With our labels on it, claims are recorded anew with the new createTime."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    before = room.recorded(key).create_time
+    room.fakes.google.remove(NAME)
+    room.fakes.clock.advance(60.0)
+    room.plant()
+    room.look()
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.recorded(key).create_time not in (None, before)
+    assert room.states(key) == {"ann": "Granted"}
+
+
+async def test_a_repository_that_is_only_observed_gets_its_grants() -> None:
+    """Under Observe no labels are asked for: its keeper made it again, and claims are recorded anew."""
+    room = PolicyRoom()
+    spec = {"location": NAME.location, "managementPolicy": "Observe"}
+    room.fakes.cluster.put(Kind.REPOSITORY, REPOSITORY, spec)
+    room.watch()
+    room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.google.remove(NAME)
+    room.fakes.clock.advance(700.0)
+    room.fakes.google.plant(NAME, labels={"goog-terraform-provisioned": "true"})
+    await room.reconcile()
+    assert room.members() == {"ann"}
+
+
+async def test_the_repository_unit_is_woken_for_another_repository() -> None:
+    """What a policy pass finds out about the repository is for its own unit to look at."""
+    room = PolicyRoom()
+    room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.google.remove(NAME)
+    room.fakes.clock.advance(700.0)
+    room.fakes.google.plant(NAME)
+    room.watch()
+    await room.unit.reconcile(NAME)
+    assert RepositoryKey(REPOSITORY) in room.woken()
+
+
+async def test_a_ledger_without_create_time_belongs_to_what_stands() -> None:
+    """A ledger of an older operator is withdrawn from the repository that is there."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    del room.fakes.cluster.objects[Kind.ACCESS, key]["status"]["repositoryCreateTime"]
+    room.fakes.cluster.touch(room.fakes.cluster.objects[Kind.ACCESS, key])
+    room.boot()
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
+    assert (Kind.ACCESS, key) not in room.fakes.cluster.objects
+
+
+async def test_with_the_repository_go_its_grants() -> None:
+    """A 404 ends all ledgers: an access that is deleted then is released."""
+    room = PolicyRoom()
+    kept, gone = room.want("kept", "ann"), room.want("gone", "bob")
+    await room.reconcile()
+    room.fakes.google.remove(NAME)
+    room.fakes.cluster.delete(Kind.ACCESS, gone)
+    await room.reconcile()
+    assert (Kind.ACCESS, gone) not in room.fakes.cluster.objects
+    assert room.states(kept) == {}
+    assert room.condition(kept) == ("False", "Pending")
+
+
+class Blind(FakePolicies):
+    """Answers once that there is no policy."""
+
+    blind = True
+
+    @port_call
+    async def get(self, name: RepositoryName) -> Policy | None:
+        self.blind, blind = False, self.blind
+        return None if blind else self._google.policies.get(name.full)
+
+
+async def test_a_policy_is_not_gone_while_its_repository_is_there() -> None:
+    """A 404 on the policy of a repository that exists is an outage: no ledger is lost for it."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.policies = Blind(room.fakes.google, room.fakes.calls)
+    room.boot()
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+    await room.reconcile()
+    assert room.condition(key) == ("True", "Granted")
+
+
+# Records.
+
+
+async def test_a_pass_records_a_limited_number_the_oldest_first() -> None:
+    """Of many new accesses the 128 oldest are granted in the first set, and the pass comes back at once."""
+    room = PolicyRoom()
+    keys = [room.want(f"a{number:03}", f"u{number:03}") for number in range(MOST + 3)]
+    for position, key in enumerate(reversed(keys)):
+        minutes, seconds = divmod(position, 60)
+        stamp = {"creationTimestamp": f"2026-01-01T00:{minutes:02}:{seconds:02}Z"}
+        room.fakes.cluster.objects[Kind.ACCESS, key]["metadata"].update(stamp)
+    room.watch()
+    for _, body in list(room.fakes.cluster.objects.items()):
+        room.fakes.cluster.touch(body)
+    assert await room.reconcile() == 0.0
+    assert room.members() == {f"u{number:03}" for number in range(3, MOST + 3)}
+    await room.reconcile()
+    assert len(room.members()) == MOST + 3
+    assert room.fakes.calls.count()["policies.set"] == 2
+
+
+class Slow(FakeObjects):
+    """Counts how many status writes are under way at once."""
+
+    now = most = 0
+
+    @port_call
+    async def write_status(self, kind: Kind, stored: CustomObject, status: Any) -> CustomObject | None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        return await FakeObjects.write_status.__wrapped__(self, kind, stored, status)  # type: ignore[attr-defined]  # functools.wraps
+
+
+async def test_records_are_written_together_and_not_all_at_once() -> None:
+    """Sixteen records at a time."""
+    room = PolicyRoom()
+    slow = room.fakes.objects = Slow(room.fakes.cluster, room.fakes.calls)
+    room.boot()
+    for number in range(40):
+        room.want(f"a{number:02}", f"u{number}")
+    room.watch()
+    await room.unit.reconcile(NAME)
+    assert slow.most == AT_ONCE
+    assert len(room.members()) == 40
+
+
+@pytest.mark.parametrize(
+    ("error", "condition"),
+    [
+        (Refused("denied by a policy engine"), ("False", "PermissionDenied")),
+        (Invalid("422: status.conditions: Too many: 33"), ("False", "InvalidArgument")),
+        (Unavailable("a webhook timed out"), ("False", "Unavailable")),
+        (Conflict("the object has been modified"), ("False", "Pending")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_an_access_that_cannot_be_recorded_is_left_out_alone(
+    error: WheelhouseError, condition: tuple[str, str]
+) -> None:
+    """All others are granted in the same pass; the one is told why, is never granted unrecorded, and heals."""
+    room = PolicyRoom()
+    bad, good = room.want("bad", "bea"), room.want("good", "gus")
+    room.fakes.calls.before = failing("objects.write_status", error, bad)
+    seconds = await room.reconcile()
+    assert seconds is not None
+    assert seconds <= 60.0
+    assert room.members() == {"gus"}
+    assert room.condition(good) == ("True", "Granted")
+    assert room.condition(bad) == condition
+    for _ in range(5):
+        room.fakes.clock.advance(60.0)
+        await room.reconcile()
+    assert room.members() == {"gus"}
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.members() == {"bea", "gus"}
+
+
+async def test_an_access_that_cannot_be_recorded_holds_up_no_withdrawal() -> None:
+    """A grant that only a bad access wants besides the one that leaves goes with that one."""
+    room = PolicyRoom()
+    leaving = room.want("leaving", "ann")
+    await room.reconcile()
+    bad = room.want("bad", "ann")
+    room.fakes.calls.before = failing("objects.write_status", Refused("denied"), bad)
+    room.fakes.cluster.delete(Kind.ACCESS, leaving)
+    await room.reconcile()
+    assert (Kind.ACCESS, leaving) not in room.fakes.cluster.objects
+    assert room.members() == set()
+
+
+async def test_a_change_of_role_that_cannot_be_recorded_keeps_the_role_before() -> None:
+    """What cannot be recorded is not added, and what it would have replaced is not taken away."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.want("team", "ann", role="Writer")
+    room.fakes.calls.before = failing("objects.write_status", Refused("denied"), key)
+    await room.reconcile()
+    assert (room.members("reader"), room.members("writer")) == ({"ann"}, set())
+    room.fakes.calls.before = None
+    await room.settle()
+    assert (room.members("reader"), room.members("writer")) == (set(), {"ann"})
+
+
+async def test_a_new_owner_is_waited_for_a_moment() -> None:
+    """The grant of an access that leaves stays until the one that wants it has recorded it, so there is no gap."""
+    room = PolicyRoom()
+    leaving = room.want("leaving", "ann")
+    await room.reconcile()
+    new = room.want("new", "ann")
+    room.fakes.cluster.delete(Kind.ACCESS, leaving)
+    room.fakes.calls.before = failing("objects.write_status", Conflict("409"), new)
+    seen: list[set[str]] = []
+    room.fakes.calls.after = lambda _call: seen.append(room.members())
+    await room.reconcile()
+    room.fakes.calls.before = None
+    await room.settle()
+    assert all(members == {"ann"} for members in seen)
+    assert (Kind.ACCESS, leaving) not in room.fakes.cluster.objects
+    assert room.states(new) == {"ann": "Granted"}
+
+
+async def test_a_conflict_is_tried_again_with_what_the_watch_brought() -> None:
+    """An object that changed right before its record is recorded in the same pass once its new version is known."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def change() -> None:
+        room.fakes.cluster.objects[Kind.ACCESS, key]["metadata"]["annotations"] = {"tick": "1"}
+        room.fakes.cluster.touch(room.fakes.cluster.objects[Kind.ACCESS, key])
+
+    room.fakes.calls.before = once("objects.write_status", change)
+
+    class Watched(FakeObjects):
+        @port_call
+        async def write_status(self, kind: Kind, stored: CustomObject, status: Any) -> CustomObject | None:
+            try:
+                return await FakeObjects.write_status.__wrapped__(self, kind, stored, status)  # type: ignore[attr-defined]  # functools.wraps
+            finally:
+                room.watch()
+
+    room.fakes.objects = Watched(room.fakes.cluster, room.fakes.calls)
+    room.boot()
+    await room.reconcile()
+    assert room.members() == {"ann"}
+
+
+async def test_nothing_is_set_while_kubernetes_takes_no_record() -> None:
+    """When no record can be written the queue comes back with its backoff; withdrawals go on."""
+    room = PolicyRoom()
+    leaving = room.want("leaving", "ann")
+    await room.reconcile()
+    for number in range(40):
+        room.want(f"a{number:02}", f"u{number}")
+    room.fakes.cluster.delete(Kind.ACCESS, leaving)
+    room.fakes.calls.clear()
+    room.fakes.calls.before = failing("objects.write_status", Unavailable("503"))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    assert room.members() == set()
+    assert room.fakes.calls.count()["objects.write_status"] == AT_ONCE
+    room.fakes.calls.before = None
+    await room.settle()
+    assert len(room.members()) == 40
+
+
+# Attempts.
+
+
+async def test_a_refused_set_is_unrecorded() -> None:
+    """What a refused set would have added leaves the ledger with the condition; an admin's own grant is his own."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.set", Refused("The caller does not have permission"))
+    assert await room.reconcile() == 60.0
+    assert room.states(key) == {}
+    assert room.condition(key) == ("False", "PermissionDenied")
+    room.plant_members("ann")
+    room.fakes.clock.advance(60.0)
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Existing"}
+    room.fakes.calls.before = None
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == {"ann"}
+
+
+async def test_a_refused_set_is_tried_with_one_access() -> None:
+    """While Google refuses, each try records and un-records one access and not all of them."""
+    room = PolicyRoom()
+    keys = [room.want(f"a{number}", f"u{number}") for number in range(20)]
+    room.fakes.calls.before = failing("policies.set", Refused("no"))
+    await room.reconcile()
+    for _ in range(10):
+        room.fakes.calls.clear()
+        room.fakes.clock.advance(60.0)
+        await room.reconcile()
+        assert room.fakes.calls.count()["objects.write_status"] <= 2
+    assert all(room.condition(key) == ("False", "PermissionDenied") for key in keys)
+    room.fakes.calls.before = None
+    await room.settle()
+    assert len(room.members()) == 20
+
+
+async def test_a_refused_set_leaves_others_as_they_are() -> None:
+    """Who wants nothing new stays granted; what should have gone stays ours."""
+    room = PolicyRoom()
+    content, leaving = room.want("content", "ann"), room.want("leaving", "bob")
+    await room.reconcile()
+    room.fakes.cluster.delete(Kind.ACCESS, leaving)
+    room.fakes.calls.before = failing("policies.set", Refused("no"))
+    await room.reconcile()
+    assert room.condition(content) == ("True", "Granted")
+    assert room.condition(leaving) == ("False", "PermissionDenied")
+    assert room.states(leaving) == {"bob": "Granted"}
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.members() == {"ann"}
+
+
+async def test_a_grant_that_somebody_adds_between_read_and_set_is_theirs() -> None:
+    """After a conflict a recorded grant that is found was made by whoever caused it: Existing, and never removed."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = once("policies.set", lambda: room.plant_members("ann"))
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    assert room.states(key) == {"ann": "Recorded"}
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Existing"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == {"ann"}
+
+
+async def test_existing_is_written_before_the_next_set() -> None:
+    """Who crashes right after that set must not take a stranger's grant for ours."""
+    room = PolicyRoom()
+    key = room.want("team", "ann", "bob")
+    room.fakes.calls.before = once("policies.set", lambda: room.plant_members("ann"))
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    found: list[dict[str, str]] = []
+
+    def look(call: PortCall) -> None:
+        if call.name == "policies.set":
+            found.append(room.states(key))
+
+    room.fakes.calls.before = look
+    await room.reconcile()
+    assert found == [{"ann": "Existing", "bob": "Recorded"}]
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["", "and a restart"])
+async def test_a_lost_reply_leaves_the_grant_ours(restart: bool) -> None:
+    """A set that may have taken place made what is found: it goes with its access."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.after = failing("policies.set", Unavailable("the reply was lost"))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    room.fakes.calls.after = None
+    if restart:
+        room.boot()
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
+
+
+async def test_a_lost_reply_is_in_doubt_for_good() -> None:
+    """A conflict after a lost reply proves nothing about the lost one."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.set", Unavailable("503"))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    room.fakes.calls.before = once("policies.set", lambda: room.plant_members("ann"))
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+
+
+async def test_a_policy_that_iam_finds_too_large_is_not_bisected() -> None:
+    """One set is refused for its size: the new ones are told PolicyFull and un-recorded, withdrawals go on."""
+    room = PolicyRoom()
+    old = room.want("old", "zoe")
+    await room.reconcile()
+    keys = [room.want(f"a{number}", f"u{number}") for number in range(8)]
+    room.fakes.cluster.delete(Kind.ACCESS, old)
+    room.fakes.google.member_limit = 0
+    room.fakes.calls.clear()
+    await room.settle()
+    assert room.fakes.calls.count()["policies.set"] == 2
+    assert room.members() == set()
+    assert {room.condition(key) for key in keys} == {("False", "PolicyFull")}
+    assert all(room.states(key) == {} for key in keys)
+    room.plant_members("u0")
+    room.fakes.google.member_limit = 1500
+    room.fakes.clock.advance(700.0)
+    await room.settle()
+    assert room.states(keys[0]) == {"u0": "Existing"}
+    assert room.states(keys[1]) == {"u1": "Granted"}
+
+
+# Rejected members.
+
+
+async def test_one_rejected_member_costs_one_set_more() -> None:
+    """The member that IAM's words name is left out at once, with those words on its own access only."""
+    room = PolicyRoom()
+    keys = [room.want(f"a{number}", f"u{number}") for number in range(32)]
+    room.fakes.google.rejected_members = {"user:u7@example.com"}
+    await room.reconcile()
+    assert len(room.members()) == 31
+    assert room.fakes.calls.count()["policies.set"] == 2
+    assert room.condition(keys[7]) == ("False", "MemberRejected")
+    assert room.states(keys[7]) == {"u7": "Rejected"}
+    assert room.condition(keys[8]) == ("True", "Granted")
+    room.fakes.calls.clear()
+    room.want("late", "tim")
+    await room.settle()
+    assert room.fakes.calls.count()["policies.set"] == 1
+
+
+class Silent(FakePolicies):
+    """IAM that does not say which member it rejects."""
+
+    @port_call
+    async def set(self, name: RepositoryName, policy: Policy) -> None:
+        try:
+            await FakePolicies.set.__wrapped__(self, name, policy)  # type: ignore[attr-defined]  # functools.wraps
+        except Invalid as error:
+            raise Invalid("One or more users do not belong to a permitted customer.", error.reason) from None
+
+
+async def silent() -> PolicyRoom:
+    room = PolicyRoom()
+    room.fakes.policies = Silent(room.fakes.google, room.fakes.calls)
+    room.boot()
+    return room
+
+
+async def test_rejected_members_without_a_name_are_found_by_halves() -> None:
+    """Two bad ones among 64 cost a few sets for each halving, and no other is lost."""
+    room = await silent()
+    keys = [room.want(f"a{number:02}", f"u{number:02}") for number in range(64)]
+    room.fakes.google.rejected_members = {"user:u07@example.com", "user:u40@example.com"}
+    await room.reconcile()
+    assert room.members() == {f"u{number:02}" for number in range(64)} - {"u07", "u40"}
+    assert room.fakes.calls.count()["policies.set"] <= 2 * 2 * 6
+    assert {room.condition(keys[number])[1] for number in (7, 40)} == {"MemberRejected"}
+    room.fakes.calls.clear()
+    room.fakes.clock.advance(601.0)
+    await room.reconcile()
+    assert room.fakes.calls.count()["policies.set"] <= 4
+    assert len(room.members()) == 62
+
+
+async def test_a_policy_that_is_rejected_as_it_stands_blames_nobody() -> None:
+    """What IAM has against a foreign member is no access's fault: who wants something is told, and nothing is lost."""
+    room = await silent()
+    content = room.want("content", "ann")
+    await room.reconcile()
+    leaving = room.want("leaving", "bob")
+    await room.reconcile()
+    room.plant_members("gone")
+    room.fakes.google.rejected_members = {"user:gone@example.com"}
+    room.fakes.cluster.delete(Kind.ACCESS, leaving)
+    assert await room.reconcile() == 60.0
+    assert room.condition(leaving) == ("False", "MemberRejected")
+    assert room.condition(content) == ("True", "Granted")
+    room.fakes.google.rejected_members = set()
+    await room.settle()
+    assert room.members() == {"ann", "gone"}
+
+
+async def test_a_rejection_leaks_no_other() -> None:
+    """What was set around a rejected member is ours, and goes with its access."""
+    room = await silent()
+    key = room.want("team", "ann", "bob", "zoe")
+    room.fakes.google.rejected_members = {"user:zoe@example.com"}
+    await room.settle()
+    assert room.states(key) == {"ann": "Granted", "bob": "Granted", "zoe": "Rejected"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
+
+
+# Adoption and debts.
+
+
+@pytest.mark.parametrize("policy", ["Never", "Always"])
+async def test_adoption(policy: str) -> None:
+    """Under Always a grant that was there becomes the access's own, with an Event; under Never it stays where it is."""
+    room = PolicyRoom()
+    room.plant_members("ann")
+    key = room.want("team", "ann", adoptionPolicy=policy)
+    await room.reconcile()
+    adopted = policy == "Always"
+    assert room.states(key) == {"ann": "Granted" if adopted else "Existing"}
+    assert events(room, "GrantAdopted") == ([key] if adopted else [])
+    assert room.fakes.calls.count()["policies.set"] == 0
+    room.want("team", "ann", adoptionPolicy="Never")
+    await room.reconcile()
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == (set() if adopted else {"ann"})
+
+
+async def test_adoption_that_is_switched_on_later() -> None:
+    """What was Existing is taken over when the policy becomes Always; the claim is stale by that alone."""
+    room = PolicyRoom()
+    room.plant_members("ann")
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.want("team", "ann", adoptionPolicy="Always")
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+
+
+async def test_adoption_is_for_the_repositorys_own_namespace() -> None:
+    """From another namespace nothing is taken over."""
+    room = PolicyRoom()
+    room.fakes.cluster.put_namespace("tenant")
+    spec = {"location": NAME.location, "accessFrom": {"namespaces": ["tenant"]}}
+    room.fakes.cluster.put(Kind.REPOSITORY, REPOSITORY, spec)
+    room.watch()
+    room.look()
+    key = ObjectKey("tenant", "team")
+    wish = {
+        "repositoryRef": {"name": REPOSITORY.name, "namespace": OWNERS},
+        "subjects": [{"kind": "ServiceAccount", "name": "pull"}],
+        "adoptionPolicy": "Always",
+    }
+    room.fakes.cluster.put(Kind.ACCESS, key, wish, finalizers=[FINALIZER])
+    member = f"{room.fakes.workload.principals}ns/tenant/sa/pull"
+    room.fakes.google.plant_policy(NAME, Binding("roles/artifactregistry.reader", (member,)))
+    await room.reconcile()
+    assert [str(record.state) for record in room.recorded(key).grants] == ["Existing"]
+
+
+def strip(room: PolicyRoom, key: ObjectKey) -> None:
+    """Somebody takes our finalizer off a living object and deletes it on the same connection."""
+    del room.fakes.cluster.objects[Kind.ACCESS, key]
+
+
+async def test_a_debt_is_paid() -> None:
+    """What an access held that disappeared without a release is withdrawn, and then forgotten."""
+    room = PolicyRoom()
+    room.want("stays", "ann")
+    key = room.want("stripped", "bob")
+    await room.reconcile()
+    strip(room, key)
+    with capture_logs() as logs:
+        await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.debts.grants(NAME) == ()
+    revoked = [line for line in logs if line["event"] == "Revoked"]
+    assert [(line["member"], line["why"]) for line in revoked] == [
+        ("user:bob@example.com", "its access disappeared without a release")
+    ]
+
+
+async def test_a_debt_that_a_living_access_wants_is_its_own_then() -> None:
+    """The grant stays without a gap and goes with the access that wanted it."""
+    room = PolicyRoom()
+    key = room.want("stripped", "ann")
+    await room.reconcile()
+    other = room.want("other", "ann")
+    strip(room, key)
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.states(other) == {"ann": "Granted"}
+    assert room.debts.grants(NAME) == ()
+    room.fakes.cluster.delete(Kind.ACCESS, other)
+    await room.settle()
+    assert room.members() == set()
+
+
+async def test_a_debt_on_another_repository_is_no_debt() -> None:
+    """Where the repository was made again by somebody else, what is owed is gone with the one before."""
+    room = PolicyRoom()
+    key = room.want("stripped", "ann", "bob")
+    await room.reconcile()
+    strip(room, key)
+    room.fakes.google.remove(NAME)
+    room.fakes.clock.advance(60.0)
+    room.fakes.google.plant(NAME)
+    room.plant_members("ann")
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.debts.grants(NAME) == ()
+
+
+async def test_a_debt_alone_is_reason_for_a_pass() -> None:
+    """What is owed is withdrawn though no claim has changed since the last pass."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    created = room.recorded(key).create_time
+    bob = Grant("roles/artifactregistry.reader", "user:bob@example.com")
+    room.plant_members("bob")
+    room.debts.owe(GrantDebt(ObjectKey(OWNERS, "gone"), "uid", NAME, created, (bob,)))
+    await room.reconcile()
+    assert room.members() == {"ann"}
+
+
+async def test_a_debt_outlives_a_failed_pass() -> None:
+    """A debt is paid by a set, not by an attempt."""
+    room = PolicyRoom()
+    key = room.want("stripped", "ann")
+    await room.reconcile()
+    strip(room, key)
+    room.fakes.calls.before = failing("policies.set", Refused("no"))
+    await room.reconcile()
+    assert room.debts.grants(NAME) != ()
+    room.fakes.calls.before = None
+    await room.reconcile()
+    assert room.members() == set()
+
+
+# Claims that change meanwhile, and drift.
+
+
+async def test_consent_that_goes_while_ledgers_are_written_is_gone() -> None:
+    """Claims are checked again right before the set: an access deleted in between is not granted anything."""
+    room = PolicyRoom()
+    kept, gone = room.want("kept", "ann"), room.want("gone", "bob")
+    sets: list[tuple[Binding, ...]] = []
+
+    def hook(call: PortCall) -> None:
+        if call.name == "objects.write_status" and call.args[1].key == kept:
+            room.fakes.cluster.delete(Kind.ACCESS, gone)
+            room.watch()
+        if call.name == "policies.set":
+            sets.append(call.args[1].bindings)
+
+    room.fakes.calls.after = hook
+    await room.settle()
+    assert all("user:bob@example.com" not in binding.members for bindings in sets for binding in bindings)
+    assert room.members() == {"ann"}
+    assert (Kind.ACCESS, gone) not in room.fakes.cluster.objects
+
+
+async def test_a_withdrawal_joins_the_set_that_is_under_way() -> None:
+    """An access that is deleted while another is recorded is withdrawn by the same set."""
+    room = PolicyRoom()
+    leaving = room.want("leaving", "ann")
+    await room.reconcile()
+    new = room.want("new", "bob")
+
+    def hook(call: PortCall) -> None:
+        if call.name == "objects.write_status" and call.args[1].key == new:
+            room.fakes.cluster.delete(Kind.ACCESS, leaving)
+            room.watch()
+
+    room.fakes.calls.after = hook
+    room.fakes.calls.clear()
+    await room.reconcile()
+    assert room.members() == {"bob"}
+    assert room.fakes.calls.count()["policies.set"] == 1
+
+
+async def test_what_another_operator_records_meanwhile_is_not_lost() -> None:
+    """During a rollout two operators may be at work: the ledger that the other wrote while we set stays to withdraw."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def other() -> None:
+        body = room.fakes.cluster.objects[Kind.ACCESS, key]
+        zoe = {"role": "roles/artifactregistry.reader", "member": "user:zoe@example.com", "state": "Granted"}
+        body["status"] = {**body["status"], "grants": [*body["status"]["grants"], zoe]}
+        room.fakes.cluster.touch(body)
+        room.watch()
+
+    room.fakes.calls.after = once("policies.set", other)
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted", "zoe": "Granted"}
+    room.plant_members("zoe")
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
+
+
+async def test_a_successor_of_the_same_name_inherits_no_ledger() -> None:
+    """An access that disappears while its grant is set leaves a debt, and nothing to the next object of its name."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def succeed() -> None:
+        strip(room, key)
+        room.watch()
+        room.want("team", "bob")
+        room.watch()
+
+    room.fakes.calls.after = once("policies.set", succeed)
+    room.watch()
+    await room.unit.reconcile(NAME)
+    declared = room.fakes.cache.access(key)
+    assert declared is not None
+    assert room.findings.grants(declared.stored).grants == ()
+    assert [debt.access for debt in room.debts.grants(NAME)] == [key]
+    await room.settle()
+    assert room.members() == {"bob"}
+
+
+async def test_a_grant_that_was_removed_by_hand_is_put_back_loudly() -> None:
+    """At the next look for drift: with an Event on the access and a warning in the log."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.google.plant_policy(NAME)
+    room.fakes.clock.advance(700.0)
+    with capture_logs() as logs:
+        await room.reconcile()
+    assert room.members() == {"ann"}
+    assert events(room, "GrantRestored") == [key]
+    declared = room.fakes.cache.access(key)
+    assert declared is not None
+    assert room.findings.grants(declared.stored).restored == 1, "the index is asked again"
+    assert [line["log_level"] for line in logs if line["event"] == "Put a grant back"] == ["warning"]
+
+
+async def test_a_grant_is_not_put_back_while_the_repository_cannot_be_used() -> None:
+    """It comes back as soon as the repository can be used again, without waiting for the next look for drift."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.google.plant_policy(NAME)
+    room.usable = False
+    room.look()
+    room.fakes.clock.advance(700.0)
+    await room.reconcile()
+    assert room.members() == set()
+    assert room.condition(key) == ("False", "Pending")
+    room.usable = True
+    room.look()
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert events(room, "GrantRestored") == [key]
+
+
+async def test_each_grant_and_revoke_is_one_line_in_the_log() -> None:
+    """Who, as what, where, for which object, and why."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    with capture_logs() as logs:
+        await room.reconcile()
+        room.fakes.cluster.delete(Kind.ACCESS, key)
+        await room.reconcile()
+    words = {
+        "object": "owners/team",
+        "member": "user:ann@example.com",
+        "role": "roles/artifactregistry.reader",
+        "repository": NAME.full,
+        "log_level": "info",
+    }
+    assert [line for line in logs if line["event"] in {"Granted", "Revoked"}] == [
+        words | {"event": "Granted", "why": "the access asks for it"},
+        words | {"event": "Revoked", "why": "the access is deleted"},
+    ]
+
+
+# Outages and refusals.
+
+
+async def test_an_outage_touches_no_condition_for_a_while() -> None:
+    """A 503 at a look for drift leaves Granted for 15 minutes; after that it is told."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.calls.before = failing("policies.get", Unavailable("Google answered 503."))
+    for minutes in (11, 5, 11):
+        assert room.condition(key) == ("True", "Granted")
+        room.fakes.clock.advance(60.0 * minutes)
+        with pytest.raises(Unavailable):
+            await room.reconcile()
+    assert room.condition(key) == ("False", "Unavailable")
+    room.fakes.calls.before = None
+    await room.reconcile()
+    assert room.condition(key) == ("True", "Granted")
+
+
+async def test_an_outage_after_a_restart_touches_no_condition() -> None:
+    """What the process before found good stands in status, and stays there."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.boot()
+    before = room.fakes.cluster.objects[Kind.ACCESS, key]["status"]
+    room.fakes.calls.before = failing("policies.get", Unavailable("Google answered 503."))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    await room.report()
+    assert room.fakes.cluster.objects[Kind.ACCESS, key]["status"] == before
+
+
+async def test_an_outage_is_told_to_what_is_new() -> None:
+    """An access that was never granted is told at once what it waits for."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.get", Unavailable("Google answered 503."))
+    with pytest.raises(Unavailable):
+        await room.reconcile()
+    assert room.condition(key) == ("False", "Unavailable")
+
+
+async def test_a_policy_that_may_not_be_read_is_told_with_both_causes() -> None:
+    """403: the operator lacks its role, or there is no such project; it is looked at again in a minute."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.fakes.clock.advance(700.0)
+    room.fakes.calls.before = failing("policies.get", Refused("The caller does not have permission"))
+    assert await room.reconcile() == 60.0
+    assert room.condition(key) == ("False", "PermissionDenied")
+    declared = room.fakes.cache.access(key)
+    assert declared is not None
+    check = room.findings.grants(declared.stored).check
+    assert check is not None
+    assert "lacks its role" in check.message
+    assert "does not exist" in check.message
+    assert room.states(key) == {"ann": "Granted"}
+
+
+async def test_a_project_that_is_being_deleted_releases_accesses() -> None:
+    """What should be withdrawn there is gone with the project; what is still wanted stays in its ledger."""
+    room = PolicyRoom()
+    kept, gone = room.want("kept", "ann"), room.want("gone", "bob")
+    await room.reconcile()
+    room.fakes.cluster.delete(Kind.ACCESS, gone)
+    room.fakes.calls.before = failing("policies.get", Refused("The caller does not have permission"))
+    room.fakes.projects.known[NAME.project] = Project(NAME.project, "1", active=False)
+    await room.reconcile()
+    assert (Kind.ACCESS, gone) not in room.fakes.cluster.objects
+    assert room.states(kept) == {"ann": "Granted"}
+
+
+async def test_a_full_policy_is_warned_of() -> None:
+    """From nine tenths of IAM's limit on, the repository's object gets one Event."""
+    room = PolicyRoom()
+    crowd = tuple(f"user:c{number}@example.com" for number in range(1350))
+    room.fakes.google.plant_policy(NAME, Binding("roles/viewer", crowd))
+    room.want("team", "ann")
+    await room.reconcile()
+    room.want("team", "ann", "bob")
+    await room.reconcile()
+    assert events(room, "PolicyNearlyFull") == [REPOSITORY]
+
+
+# Waking.
+
+
+async def test_a_change_waits_for_company_and_not_for_long() -> None:
+    """A wish waits at most two seconds for others, a withdrawal less."""
+    room = PolicyRoom()
+    for withdraws, most in ((False, 2.0), (True, 1.0)):
+        begun = room.fakes.clock.elapsed()
+        for _ in range(40):
+            room.unit.wake(NAME, withdraws=withdraws)
+            room.fakes.clock.advance(0.09)
+            if room.woken() == [PolicyKey(NAME)]:
+                break
+        assert room.fakes.clock.elapsed() - begun == pytest.approx(most, abs=0.1)

@@ -1,0 +1,229 @@
+"""Outages, restarts, wrong clocks, requests in a loop: what a Secret holds lives on, and what is told is true."""
+
+from datetime import timedelta
+
+import pytest
+from convergence.scenes import PULL, access, living_token, owners, reason
+from convergence.secret_scenes import (
+    HOUR,
+    REFUSED,
+    SECRET,
+    asked_data,
+    distributed,
+    edit,
+    fail,
+    heal,
+    left,
+    mints,
+    secret,
+    token,
+)
+
+from wheelhouse.domain.objects import REQUESTED_ANNOTATION, Kind
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Invalid, Refused, Unavailable
+
+# Outages
+
+
+async def test_an_outage_is_told_when_a_quarter_is_left_and_expiry_at_its_moment() -> None:
+    """Distributed stays True while there is time, then says Unavailable, then Expired; then the token is soon alive."""
+    simulation, key = await distributed()
+    fail(simulation, "tokens.mint", Unavailable("The Security Token Service answered 503."))
+    told: dict[str, float] = {}
+    while left(simulation) > -120:
+        await simulation.run(5)
+        told.setdefault(reason(simulation, key, "Distributed"), left(simulation))
+    assert list(told) == ["Distributed", "Unavailable", "Expired"]
+    assert told["Unavailable"] == pytest.approx(HOUR / 4, abs=10)
+    assert told["Expired"] == pytest.approx(0, abs=10)
+    assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["secret"]["current"] == 0
+    heal(simulation)
+    await simulation.run(61)
+    assert living_token(simulation, "owners")
+    await simulation.run(10)
+    assert reason(simulation, key) == "Ready"
+
+
+async def test_a_refused_token_is_told_at_once() -> None:
+    """A ServiceAccount that may no longer be used shows at the refresh, while the old token still lives."""
+    simulation, key = await distributed()
+    fail(simulation, "tokens.mint", Refused("Google refused a token.", Reason.TOKEN_REFUSED))
+    await simulation.run(1900)
+    assert living_token(simulation, "owners")
+    assert reason(simulation, key, "Distributed") == "TokenRefused"
+    assert mints(simulation) < 10
+
+
+async def test_retries_are_paced_by_the_life_of_the_token() -> None:
+    """An outage of the Security Token Service at one hour's tokens: a try each 5 to 60 seconds."""
+    simulation, _ = await distributed()
+    await simulation.run(1700)
+    fail(simulation, "tokens.mint", Unavailable("503"))
+    simulation.fakes.calls.clear()
+    await simulation.run(1200)
+    assert 1200 / 60 - 5 <= mints(simulation) <= 1200 / 5
+
+
+async def test_a_retry_after_is_a_floor_for_mints() -> None:
+    """Where the Security Token Service asks for 45 seconds, nothing comes earlier, also when what it takes changes."""
+    simulation, _ = await distributed()
+    fail(simulation, "tokens.mint", Unavailable("429", retry_after=45.0))
+    await simulation.run(1801)
+    simulation.fakes.calls.clear()
+    accounts = simulation.fakes.cluster.service_accounts
+    for _ in range(45):
+        accounts.discard(("owners", "pull"))
+        await simulation.run(5)
+        accounts.add(("owners", "pull"))
+        await simulation.run(5)
+    assert 8 <= mints(simulation) <= 11
+    assert living_token(simulation, "owners")
+
+
+@pytest.mark.parametrize("error", [Invalid("no"), REFUSED, Unavailable("503")])
+async def test_a_secret_that_cannot_be_written_heals(error: Exception) -> None:
+    """Whatever the API server answers to an apply: the access says so, its neighbor is Ready, and it heals."""
+    simulation = await owners()
+    fail(
+        simulation,
+        "secrets.apply",
+        error,
+        lambda call: call.args[0].name == "pip" and asked_data(call),
+    )
+    bad = access(simulation, "owners", "one", subjects=PULL, secret=SECRET)
+    good = access(simulation, "owners", "two", subjects=PULL, secret={"name": "other"})
+    await simulation.run(90)
+    assert reason(simulation, bad, "Distributed") not in {"Distributed", "Pending"}
+    assert reason(simulation, good) == "Ready"
+    heal(simulation)
+    await simulation.run(90)
+    assert reason(simulation, bad) == "Ready"
+
+
+# ServiceAccounts
+
+
+async def test_a_missing_service_account_costs_no_request_and_is_awaited() -> None:
+    """It is said, nothing is asked of the API server, and its coming mints at once."""
+    simulation = await owners()
+    key = access(simulation, "owners", "one", secret={"name": "pip", "serviceAccountName": "late"})
+    await simulation.run(300)
+    assert reason(simulation, key, "Distributed") == "ServiceAccountNotFound"
+    assert mints(simulation) == 0
+    simulation.fakes.cluster.service_accounts.add(("owners", "late"))
+    await simulation.run(2)
+    assert living_token(simulation, "owners")
+
+
+async def test_a_service_account_that_goes_is_told_at_the_refresh() -> None:
+    """What stands lives on; the refresh says what is missing, and heals when it is back."""
+    simulation, key = await distributed()
+    simulation.fakes.cluster.service_accounts.discard(("owners", "pull"))
+    await simulation.run(1900)
+    assert reason(simulation, key, "Distributed") == "ServiceAccountNotFound"
+    simulation.fakes.cluster.service_accounts.add(("owners", "pull"))
+    await simulation.run(5)
+    assert reason(simulation, key) == "Ready"
+    assert left(simulation) > HOUR - 60
+
+
+# requested-at
+
+
+async def test_a_request_mints_and_writes_now_but_not_in_a_loop() -> None:
+    """A changed requested-at brings a new token at once; sixty in a minute bring three at most."""
+    simulation, key = await distributed()
+    before = token(simulation)
+    spec = simulation.fakes.cluster.objects[Kind.ACCESS, key]["spec"]
+    await simulation.run(60)
+    simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: "now"})
+    await simulation.run(3)
+    assert token(simulation) != before
+    assert left(simulation) > HOUR - 10
+    simulation.fakes.calls.clear()
+    for number in range(60):
+        simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: str(number)})
+        await simulation.run(1)
+    assert 1 <= mints(simulation) <= 3
+    assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "59"
+
+
+# Restarts and clocks
+
+
+async def test_a_restart_mints_nothing_before_it_is_due() -> None:
+    """Times come from status: a start writes no Secret, mints no token and writes no status."""
+    simulation, key = await distributed()
+    for _ in range(5):
+        await simulation.run(200)
+        simulation.fakes.calls.clear()
+        simulation.boot()
+        await simulation.run(130)
+        assert mints(simulation) == 0
+        assert simulation.fakes.calls.changes == []
+        assert reason(simulation, key) == "Ready"
+    await simulation.run(300)
+    assert mints(simulation) == 1
+    assert left(simulation) > HOUR - 300
+
+
+async def test_what_was_edited_while_the_operator_was_down_is_written_at_the_start() -> None:
+    """A role that changed meanwhile does not wait for the next refresh."""
+    simulation, key = await distributed()
+    edit(simulation, key, role="Writer")
+    simulation.boot()
+    await simulation.run(60)
+    assert ".pypirc" in secret(simulation).data
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=400), timedelta(minutes=40)])
+async def test_a_clock_that_was_ahead_leaves_no_dead_token(ahead: timedelta) -> None:
+    """The operator starts with a wrong clock, mints, and is started again with a right one: the token is replaced."""
+    simulation, _ = await distributed()
+    simulation.fakes.clock.set_ahead(ahead)
+    simulation.boot()
+    await simulation.run(120)
+    simulation.fakes.clock.set_ahead(timedelta())
+    simulation.boot()
+    for _ in range(60):
+        await simulation.run(120)
+        assert living_token(simulation, "owners")
+
+
+@pytest.mark.parametrize(
+    "jump", [timedelta(hours=3), timedelta(days=-400), timedelta(minutes=20), timedelta(minutes=-50)]
+)
+async def test_a_clock_that_jumps_leaves_no_dead_token(jump: timedelta) -> None:
+    """In a running operator the clock jumps, and back again an hour later."""
+    simulation, _ = await distributed()
+    for skew in (jump, timedelta(), jump, timedelta()):
+        simulation.fakes.clock.set_ahead(skew)
+        for _ in range(30):
+            await simulation.run(120)
+            assert living_token(simulation, "owners")
+    assert mints(simulation) < 30
+
+
+async def test_a_suspended_machine_wakes_up_to_a_new_token() -> None:
+    """The timers stood still while the token died: it is replaced at once."""
+    simulation, key = await distributed()
+    simulation.fakes.clock.suspend(2 * HOUR)
+    await simulation.run(11)
+    assert living_token(simulation, "owners")
+    assert reason(simulation, key) == "Ready"
+
+
+@pytest.mark.parametrize("field", ["expirationTime", "refreshTime"])
+@pytest.mark.parametrize("value", ["2999-01-01T00:00:00Z", "tomorrow", None, "2026-01-01T00:00:00Z"])
+async def test_forged_times_leave_no_dead_token(field: str, value: str | None) -> None:
+    """A status with times that cannot be, or none, binds nothing after a restart."""
+    simulation, key = await distributed()
+    body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
+    body["status"]["secret"][field] = value
+    simulation.fakes.cluster.touch(body)
+    simulation.boot()
+    for _ in range(40):
+        await simulation.run(120)
+        assert living_token(simulation, "owners")
+    assert mints(simulation) < 6

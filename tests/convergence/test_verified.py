@@ -1,0 +1,69 @@
+"""What the index says to the tokens in Secrets, and how often it is asked."""
+
+import pytest
+from convergence.scenes import PULL, access, reason
+from convergence.secret_scenes import distributed, fail, mints
+
+from wheelhouse.errors import Unavailable
+
+
+async def test_the_index_is_asked_once_for_a_token_and_a_page() -> None:
+    """Two accesses of one identity to one repository share the answer; a drift interval later it is asked again."""
+    simulation, _ = await distributed()
+    access(simulation, "owners", "two", subjects=PULL, secret={"name": "other"})
+    await simulation.run(30)
+    assert simulation.fakes.calls.count()["index.probe"] == 1
+    await simulation.run(600)
+    assert simulation.fakes.calls.count()["index.probe"] == 2
+    assert all(
+        call.args[0].endswith("/simple/wheelhouse-probe/")
+        for call in simulation.fakes.calls.log
+        if call.name == "index.probe"
+    )
+
+
+async def test_an_index_that_begins_to_refuse_shows() -> None:
+    """A refusal soon after a good answer is Propagating, then Refused; and it heals."""
+    simulation, key = await distributed()
+    simulation.fakes.index.propagating = True
+    told: dict[str, float] = {}
+    for _ in range(200):
+        await simulation.run(10)
+        told.setdefault(reason(simulation, key, "Verified"), simulation.fakes.clock.elapsed())
+    assert list(told) == ["Verified", "Propagating", "Refused"]
+    assert told["Propagating"] <= 730
+    assert told["Refused"] == pytest.approx(960, abs=40)
+    simulation.fakes.index.propagating = False
+    await simulation.run(70)
+    assert reason(simulation, key) == "Ready"
+
+
+async def test_a_token_that_the_index_does_not_know_is_minted_again_once() -> None:
+    """401 brings a new token, once; if that one is refused too, the access says so."""
+    simulation, key = await distributed()
+    simulation.fakes.tokens.minted.clear()
+    simulation.fakes.calls.clear()
+    await simulation.run(700)
+    assert mints(simulation) == 1
+    assert reason(simulation, key) == "Ready"
+    simulation.fakes.tokens.minted = _Forgetful()
+    await simulation.run(700)
+    assert mints(simulation) == 2
+    assert reason(simulation, key, "Verified") == "Refused"
+
+
+class _Forgetful(dict):  # type: ignore[type-arg]  # stands for the tokens that Google knows
+    """Google knows none of the tokens that it gives."""
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
+async def test_an_index_that_does_not_answer_takes_nothing_away_for_15_minutes() -> None:
+    """A 5xx at a drift check leaves Verified for 15 minutes."""
+    simulation, key = await distributed()
+    fail(simulation, "index.probe", Unavailable("503"))
+    await simulation.run(1200)
+    assert reason(simulation, key, "Verified") == "Verified"
+    await simulation.run(400)
+    assert reason(simulation, key, "Verified") == "Unavailable"

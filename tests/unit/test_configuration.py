@@ -1,0 +1,313 @@
+"""Client configuration files: what the clients read is what was meant, or there is no file."""
+
+import configparser
+import netrc
+import tempfile
+import tomllib
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wheelhouse.domain.configuration import netrc as our_netrc
+from wheelhouse.domain.configuration import pip, pypirc, uv
+from wheelhouse.domain.configuration.files import render
+from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.token import USERNAME, MintedToken, Token, is_access_token
+
+HOST = "us-central1-python.pkg.dev"
+BASE = f"https://{HOST}/acme-packages/wheels/"
+LOCAL = "http://127.0.0.1:8080/{location}-python.pkg.dev/{project}/{repository}/"
+READER = ClientConfiguration("wheels", f"{BASE}simple/", None, Token("ya29.secret_TOKEN-1"))
+WRITER = replace(READER, upload_url=BASE)
+FIELDS = ["repository_id", "index_url", "upload_url", "token"]
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+LONGEST = (ALPHABET * 200)[:12_286] + "=="
+"""As long as the Security Token Service says a token may be: 12,288 bytes (its v1 discovery document)."""
+INJECTIONS = [
+    "\r", "\n", "\0", "\t", "\x0b", "\x0c", "\x1b", "\x7f", '"', "'", "\\", "\\n", " ", "#", ";", "%", "%0a", "%(x)s",
+    "=", ":", "]", "[", "@", "\x85", "\xa0", "\u2028", "\u2029", "é", "\n ", "\n[install]\nno-deps = true", "\ud800",
+    "\rindex-url = https://evil.example/", "\nmachine evil.example login x password y", '"\nurl = "https://evil.example',
+    "https://[x/", "${HOME}", "../../other/", "]\n[pypi", "x" * 100_000,
+]  # fmt: skip
+
+
+def changed(field: str, value: str) -> ClientConfiguration:
+    changes: dict[str, Any] = {field: Token(value) if field == "token" else value}
+    return replace(WRITER, **changes)
+
+
+def injected(field: str, text: str, where: str) -> ClientConfiguration:
+    old = WRITER.token.value if field == "token" else str(getattr(WRITER, field))
+    return changed(field, {"before": text + old, "within": old[:-3] + text + old[-3:], "after": old + text}[where])
+
+
+def read_as_pip(text: str) -> dict[str, dict[str, str]]:
+    """Read as pip does: from a file in text mode, so that CR and CRLF end lines too, with RawConfigParser."""
+    return read_ini(configparser.RawConfigParser(), text)
+
+
+def read_ini(parser: configparser.RawConfigParser, text: str) -> dict[str, dict[str, str]]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "pip.conf")
+        path.write_bytes(text.encode())
+        parser.read(path, encoding="utf-8")
+    return {section: dict(parser.items(section)) for section in parser.sections()}
+
+
+def read_as_netrc(text: str) -> dict[str, tuple[str, str, str]]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "netrc")
+        path.write_bytes(text.encode())
+        return dict(netrc.netrc(str(path)).hosts)
+
+
+def credentials(url: str) -> tuple[str, str | None, str]:
+    """Where a URL goes without its credentials, the user, and the password as clients send it."""
+    parts = urlsplit(url)
+    return (
+        parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
+        parts.username,
+        unquote(parts.password or ""),
+    )
+
+
+def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguration) -> None:
+    """pip, uv, netrc's readers, twine and hatch all see our index, our user and this token, and nothing else."""
+    token = configuration.token.value
+    index, upload = ((url, USERNAME, token) for url in (configuration.index_url, str(configuration.upload_url)))
+    found = read_as_pip(texts["pip.conf"])
+    assert {section: set(keys) for section, keys in found.items()} == {"global": {"index-url"}}
+    assert credentials(found["global"]["index-url"]) == index
+    toml = tomllib.loads(texts["uv.toml"])
+    assert set(toml) == {"index"}
+    (entry,) = toml["index"]
+    assert set(entry) == {"name", "url", "default", "publish-url"}
+    assert (entry["name"], entry["default"]) == (configuration.name, True)
+    assert (credentials(entry["url"]), credentials(entry["publish-url"])) == (index, upload)
+    host = urlsplit(configuration.index_url).hostname
+    assert read_as_netrc(texts["netrc"]) == {host: (USERNAME, "", token)}
+    section = {"repository": configuration.upload_url, "username": USERNAME, "password": token}
+    for parser in (configparser.RawConfigParser(), configparser.ConfigParser()):
+        servers = {"index-servers": f"\n{configuration.name}"}
+        assert read_ini(parser, texts[".pypirc"]) == {"distutils": servers, configuration.name: section}
+    assert texts["index-url"] == configuration.index_url
+
+
+def test_a_readers_files() -> None:
+    """A Reader gets pip.conf, uv.toml, netrc and the plain index URL, and nothing to upload with."""
+    url = f"https://oauth2accesstoken:ya29.secret_TOKEN-1@{HOST}/acme-packages/wheels/simple/"
+    assert render(READER, None) == {
+        "pip.conf": f"[global]\nindex-url = {url}\n",
+        "uv.toml": f'[[index]]\nname = "wheels"\nurl = "{url}"\ndefault = true\n',
+        "netrc": f"machine {HOST} login oauth2accesstoken password ya29.secret_TOKEN-1\n",
+        "index-url": f"https://{HOST}/acme-packages/wheels/simple/",
+    }
+
+
+def test_a_writers_files() -> None:
+    """A Writer gets .pypirc and uv's publish-url besides, where uploads go without /simple/."""
+    texts = render(WRITER, None)
+    assert texts[".pypirc"] == (
+        "[distutils]\nindex-servers =\n    wheels\n\n"
+        f"[wheels]\nrepository = {BASE}\nusername = oauth2accesstoken\npassword = ya29.secret_TOKEN-1\n"
+    )
+    (index,) = tomllib.loads(texts["uv.toml"])["index"]
+    assert index["publish-url"] == f"https://oauth2accesstoken:ya29.secret_TOKEN-1@{HOST}/acme-packages/wheels/"
+    assert {key: text for key, text in texts.items() if key not in {".pypirc", "uv.toml"}} == {
+        key: text for key, text in render(READER, None).items() if key != "uv.toml"
+    }
+    assert_clients_read(texts, WRITER)
+
+
+def test_the_index_url_file_holds_no_credential() -> None:
+    """`index-url` is safe to print."""
+    assert "secret" not in render(WRITER, None)["index-url"]
+
+
+def test_netrc_names_the_host_without_the_port() -> None:
+    """A world on a port of the loopback is looked up by its host, as pip, uv and requests do."""
+    local = replace(READER, index_url="http://127.0.0.1:8080/us-central1-python.pkg.dev/acme/wheels/simple/")
+    texts = render(local, LOCAL)
+    assert texts["netrc"].startswith("machine 127.0.0.1 login ")
+    assert "@127.0.0.1:8080/" in texts["pip.conf"]
+
+
+@pytest.mark.parametrize("field", ["index_url", "upload_url"])
+@pytest.mark.parametrize("template", [None, LOCAL])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/simple/",
+        "https://evil.example/simple/",
+        f"https://evil.example/{HOST}/acme-packages/wheels/",
+        f"https://{HOST}.evil.example/acme-packages/wheels/",
+        f"http://{HOST}/acme-packages/wheels/",
+        f"https://{HOST}:8443/acme-packages/wheels/",
+        f"https://x@{HOST}/acme-packages/wheels/",
+        f"https://{HOST}/acme-packages/../other/",
+        f"https://{HOST}/acme-packages/wheels/?x",
+        f"https://{HOST}/acme-packages/wheels/#x",
+        "http://127.0.0.1:8081/acme-packages/wheels/",
+        "https://[x/",
+    ],
+)
+def test_no_file_for_a_url_that_gets_no_token(field: str, template: str | None, url: str) -> None:
+    """The allow-list is asked where the files are made, and the error says which URL was meant."""
+    with pytest.raises(RenderError, match=f"^{field}: a URL that gets no token$"):
+        render(changed(field, url), template)
+
+
+def test_the_templates_server_is_allowed_by_the_template_alone() -> None:
+    """The local world's URLs make files with its setting, and none without."""
+    url = "http://127.0.0.1:8080/us-central1-python.pkg.dev/acme-packages/wheels/"
+    local = replace(WRITER, index_url=f"{url}simple/", upload_url=url)
+    assert_clients_read(render(local, LOCAL), local)
+    with pytest.raises(RenderError):
+        render(local, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(token=st.text(ALPHABET, min_size=1, max_size=40) | st.text(max_size=20) | st.text(ALPHABET + "=%\"'#:; \n"))
+def test_every_client_reads_what_was_meant(token: str) -> None:
+    """For any token there are no files, or pip, uv, twine, hatch and netrc readers all see one index and this token."""
+    configuration = replace(WRITER, token=Token(token))
+    if is_access_token(token):
+        assert_clients_read(render(configuration, None), configuration)
+    else:
+        with pytest.raises(RenderError):
+            render(configuration, None)
+
+
+@pytest.mark.parametrize("token", ["ya29.a0Af_bC-d", "ya29.c.Kp~x/y+z==", "a" * 2048, LONGEST])
+def test_tokens_as_google_issues_them_are_rendered(token: str) -> None:
+    """The alphabet of RFC 6750, and a token of Google's greatest length, reach every client unchanged."""
+    configuration = replace(WRITER, token=Token(token))
+    assert_clients_read(render(configuration, None), configuration)
+
+
+def test_the_longest_token_is_as_long_as_google_says() -> None:
+    """12,288 bytes, with every character that a token may have."""
+    assert len(LONGEST.encode()) == 12_288
+    assert set(ALPHABET) | {"="} == set(LONGEST)
+
+
+@pytest.mark.parametrize("where", ["before", "within", "after"])
+@pytest.mark.parametrize("text", INJECTIONS, ids=lambda text: ascii(text)[:40])
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_value_smuggles_in_a_line_a_section_or_a_host(field: str, text: str, where: str) -> None:
+    """Whatever a field holds, there are no files, or every client reads from them exactly what the field says."""
+    configuration = injected(field, text, where)
+    try:
+        texts = render(configuration, None)
+    except RenderError:
+        return
+    assert_clients_read(texts, configuration)
+    assert urlsplit(texts["index-url"]).hostname == HOST
+
+
+@settings(deadline=None)
+@given(
+    st.builds(ClientConfiguration, st.text(), st.text(), st.none() | st.text(), st.builds(Token, st.text())), st.text()
+)
+def test_whatever_the_model_holds_a_refusal_is_a_render_error(
+    configuration: ClientConfiguration, template: str
+) -> None:
+    """No string breaks a parser on the way: nothing but a RenderError comes out."""
+    with pytest.raises(RenderError):
+        render(configuration, template)
+
+
+HOSTILE = st.text(max_size=8) | st.sampled_from(INJECTIONS).filter(lambda text: len(text) < 100 and text.isprintable())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    field=st.sampled_from(["index_url", "upload_url", "token"]),
+    text=HOSTILE,
+    where=st.sampled_from(["before", "within", "after"]),
+)
+def test_reading_back_sees_what_the_checks_would_have_let_through(field: str, text: str, where: str) -> None:
+    """Without the checks of the values: a text that reads back is read so by the client, from a file.
+
+    Control characters are refused before (a bare CR is a line end to pip and none to a string's reader).
+    """
+    configuration = injected(field, text, where)
+    for client, read in ((pip, read_as_pip), (pypirc, read_as_pip), (uv, tomllib.loads), (our_netrc, read_as_netrc)):
+        try:
+            rendered = client.render(configuration)
+            if not rendered.replace("\n", "").isprintable() or not client.reads_back(rendered, configuration):
+                continue
+        except ValueError:
+            continue
+        expected = {
+            pip: {"global": {"index-url": configuration.with_credentials(configuration.index_url)}},
+            pypirc: {
+                "distutils": {"index-servers": "\nwheels"},
+                "wheels": {
+                    "repository": configuration.upload_url,
+                    "username": USERNAME,
+                    "password": configuration.token.value,
+                },
+            },
+            uv: {
+                "index": [
+                    {
+                        "name": "wheels",
+                        "url": configuration.with_credentials(configuration.index_url),
+                        "default": True,
+                        "publish-url": configuration.with_credentials(str(configuration.upload_url)),
+                    }
+                ]
+            },
+            our_netrc: {configuration.host: (USERNAME, "", configuration.token.value)},
+        }
+        assert read(rendered) == expected[client]
+
+
+@pytest.mark.parametrize("text", ["\r", "\n", "\0", " ", "\t", '"', "'", "\\", "#", "%"], ids=ascii)
+@pytest.mark.parametrize("where", ["before", "within", "after"])
+def test_a_token_that_breaks_a_file_is_refused(text: str, where: str) -> None:
+    """Line ends, blanks, quotes, escapes, comment signs and hatch's interpolation in a token make no file at all."""
+    with pytest.raises(RenderError):
+        render(injected("token", text, where), None)
+
+
+@pytest.mark.parametrize("token", ["se\rcret", "se cret", "se#cret", "se\ncret"])
+def test_a_refusal_shows_no_value(token: str) -> None:
+    """The error and its traceback name the file and never what stood in it."""
+    with pytest.raises(RenderError) as caught:
+        render(replace(WRITER, token=Token(token)), None)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert token not in shown
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "Wheels", "a.b", "-a", "a" * 64, "pypi]", "a\n"])
+def test_a_name_is_a_repositorys_id(name: str) -> None:
+    """What stands in a section's head has nothing that a reader could take for more."""
+    with pytest.raises(RenderError, match=r"^repository_id: "):
+        render(replace(WRITER, repository_id=name), None)
+
+
+def test_an_empty_token_is_refused() -> None:
+    """A configuration that carries no token is not written."""
+    with pytest.raises(RenderError):
+        render(replace(READER, token=Token("")), None)
+
+
+def test_a_token_never_shows() -> None:
+    """No repr, str or format of anything that holds a token has its text."""
+    token = Token("ya29.secret")
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    for holder in (token, MintedToken(token, moment, moment), READER, [token], {"t": token}):
+        assert "secret" not in f"{holder} {holder!r} {holder!s}"
+    assert str(token) == "***"
+    assert token == Token("ya29.secret") != Token("other")

@@ -1,0 +1,89 @@
+"""What the units found, in memory: status is taken again when another hand wrote it."""
+
+from dataclasses import replace
+from typing import Any
+
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import CustomObject, Kind, compact
+from wheelhouse.reconcile.findings import Findings
+
+NAME = RepositoryName("acme-packages", "us-central1", "wheels")
+READER = "roles/artifactregistry.reader"
+
+
+def row(member: str) -> dict[str, str]:
+    return {"role": READER, "member": member, "state": "Granted"}
+
+
+def stored(version: int, *members: str, uid: str = "u", **status: Any) -> CustomObject:
+    body = {"repository": NAME.full, "grants": [row(member) for member in members]} | status
+    return CustomObject(ObjectKey("a", "x"), uid, 1, str(version), False, (), "{}", compact(body), NAME.full)
+
+
+def members(findings: Findings, found: CustomObject) -> list[str]:
+    return [record.grant.member for record in findings.grants(found).grants]
+
+
+def record(member: str) -> GrantRecord:
+    return GrantRecord(Grant(READER, member), GrantState.GRANTED)
+
+
+def test_memory_starts_from_status() -> None:
+    """The first look at an object takes its ledger from its status."""
+    findings = Findings()
+    assert members(findings, stored(1, "user:a@x.y")) == ["user:a@x.y"]
+    assert findings.grants(stored(1, "user:a@x.y")).check is None
+
+
+def test_what_is_noted_stays_until_another_hand_writes() -> None:
+    """Own notes outlive edits of the spec; a status that somebody else wrote is taken again."""
+    findings = Findings()
+    first = stored(1)
+    findings.note_grants(first, grants=(record("user:a@x.y"),))
+    assert members(findings, replace(first, resource_version="2", generation=2)) == ["user:a@x.y"]
+    other = stored(3, "user:b@x.y")
+    assert members(findings, other) == ["user:a@x.y"]
+    assert findings.seen(Kind.ACCESS, other)
+    assert members(findings, first) == ["user:b@x.y"]
+    assert not findings.seen(Kind.ACCESS, other)
+
+
+def test_an_own_write_is_no_other_hand() -> None:
+    """After a write of its own, memory is ahead of nothing and nothing is taken again."""
+    findings = Findings()
+    findings.note_grants(stored(1), grants=(record("user:a@x.y"),), made_for=5)
+    written = stored(2, "user:a@x.y")
+    findings.written(Kind.ACCESS, written)
+    assert not findings.seen(Kind.ACCESS, written)
+    assert findings.grants(written).made_for == 5
+
+
+def test_a_restored_store_loses_no_owned_entry() -> None:
+    """Where the resourceVersion went back, what memory owns and what status records both count."""
+    findings = Findings()
+    findings.note_grants(stored(9, "user:a@x.y"), grants=(record("user:a@x.y"), record("user:b@x.y")))
+    restored = stored(4, "user:c@x.y")
+    assert findings.seen(Kind.ACCESS, restored)
+    assert members(findings, restored) == ["user:c@x.y", "user:a@x.y", "user:b@x.y"]
+
+
+def test_another_object_of_the_name_begins_anew() -> None:
+    """Findings of a deleted object are not those of its successor."""
+    findings = Findings()
+    findings.note_grants(stored(1), grants=(record("user:a@x.y"),))
+    assert members(findings, stored(2, uid="other")) == []
+    assert members(findings, stored(1, uid="u")) == []
+    assert members(findings, stored(2, uid="other")) == []
+
+
+def test_usable_is_never_read_from_status() -> None:
+    """Only this process's own look at Google makes a repository usable, whatever its status claims."""
+    findings = Findings()
+    claims = {"createTime": "2026-01-01T00:00:00Z", "conditions": [{"type": "Ready", "status": "True"}]}
+    forged = stored(1, **claims)
+    assert not findings.repository(forged).usable
+    findings.note_repository(forged, usable=True)
+    other = stored(2, repository="projects/acme-packages/locations/us/repositories/x")
+    assert findings.seen(Kind.REPOSITORY, other)
+    assert findings.repository(other).name != NAME

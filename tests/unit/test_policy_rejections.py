@@ -1,0 +1,86 @@
+"""The search for members that IAM rejects: all others are set, and it ends soon."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wheelhouse.domain.iam import Binding, Grant, Policy
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Invalid
+from wheelhouse.reconcile.policy.rejections import Search, names
+
+READER = "roles/artifactregistry.reader"
+EMPTY = Policy(b"e", 1, ())
+SILENT = Invalid("One or more users do not belong to a permitted customer.", Reason.MEMBER_REJECTED)
+
+
+def grant(number: int) -> Grant:
+    return Grant(READER, f"user:u{number}@example.com")
+
+
+def searched(count: int, bad: set[int], *, naming: bool) -> tuple[set[Grant], set[Grant], int]:
+    """Search among so many additions; what was set, what was blamed, and how many sets were tried."""
+    search, waiting, done, blamed, sets = Search(), {grant(n) for n in range(count)}, set(), set(), 0
+    wrong = {grant(number) for number in bad}
+    while not search.over:
+        only = search.only
+        tried = sorted(each for each in waiting if only is None or each.identity in only)
+        sets += bool(tried)
+        if found := wrong.intersection(tried):
+            words = Invalid(f"{min(found).member} does not exist.") if naming else SILENT
+            culprits = set(search.refused(tried, words, EMPTY))
+        else:
+            done |= set(tried)
+            waiting -= done
+            culprits = set(search.accepted(tried)[0])
+        blamed |= culprits
+        waiting -= culprits
+    return done, blamed, sets
+
+
+@given(count=st.integers(0, 128), bad=st.sets(st.integers(0, 127), max_size=5), naming=st.booleans())
+def test_all_but_the_bad_ones_are_set(count: int, bad: set[int], naming: bool) -> None:
+    """Whichever members are bad, exactly they are blamed and all others set, in O(k log n) sets."""
+    bad = {number for number in bad if number < count}
+    done, blamed, sets = searched(count, bad, naming=naming)
+    assert blamed == {grant(number) for number in bad}
+    assert done == {grant(number) for number in range(count)} - blamed
+    most = len(bad) + 1 if naming else 1 + 2 * len(bad) * math.ceil(math.log2(max(count, 2)))
+    assert sets <= most
+
+
+def test_a_policy_that_is_rejected_without_additions_blames_nobody() -> None:
+    """The error is handed on when nothing was added."""
+    with pytest.raises(Invalid):
+        Search().refused((), SILENT, EMPTY)
+
+
+def test_a_foreign_member_is_blamed_on_nobody() -> None:
+    """When IAM's words name a member that stands in the policy already, no addition is at fault."""
+    standing = Policy(b"e", 1, (Binding(READER, ("user:gone@example.com",)),))
+    with pytest.raises(Invalid):
+        Search().refused([grant(1), grant(2)], Invalid("user:gone@example.com does not exist."), standing)
+
+
+@pytest.mark.parametrize(
+    ("words", "member", "named"),
+    [
+        (
+            "Service account x@p.iam.gserviceaccount.com does not exist.",
+            "serviceAccount:x@p.iam.gserviceaccount.com",
+            1,
+        ),
+        ("User Ann@Example.com is not in permitted organization.", "user:ann@example.com", 1),
+        ("User ann@example.com.", "user:ann@example.com", 1),
+        ("user:joann@example.com does not exist.", "user:ann@example.com", 0),
+        ("user:ann@example.com.br does not exist.", "user:ann@example.com", 0),
+        ("principal://pool/subject/ns/a/sa/pull-2 is bad", "principal://pool/subject/ns/a/sa/pull", 0),
+        ("principal://pool/subject/ns/a/sa/pull is bad", "principal://pool/subject/ns/a/sa/pull", 1),
+        ("allUsers is not allowed", "allUsers", 1),
+    ],
+)
+def test_only_the_member_itself_is_named(words: str, member: str, named: int) -> None:
+    """A name within a longer name is another member, and must not be left out for it."""
+    assert names(words, member) is bool(named)

@@ -1,0 +1,61 @@
+"""The pace at which Secrets are looked at."""
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+from fakes.world import Fakes
+
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.policy.claims import Claims
+from wheelhouse.reconcile.secret.content import Contents
+from wheelhouse.reconcile.secret.holders import Holders
+from wheelhouse.reconcile.secret.sweep import Sweep
+from wheelhouse.reconcile.secret.targets import Targets
+from wheelhouse.reconcile.secret.writer import SecretWriter
+
+
+def looks(number: int, seconds: float) -> tuple[dict[int, int], dict[int, list[float]]]:
+    """How many looks fall into each second, and when each of some Secrets is looked at, from a start on."""
+    fakes, chance = Fakes(), random.Random(1)
+    world = replace(fakes.world, jitter=lambda: chance.uniform(-1, 1))
+    targets, findings = Targets(), Findings()
+    claims = Claims(world, findings)
+    holders = Holders(world, findings, claims, Contents(world, findings, claims), targets)
+    sweep = Sweep(world, targets, SecretWriter(world, holders))
+    all_of = targets.open(ObjectKey("owners", "one"), "uid", ())
+    known = [targets.target(all_of, f"n{position}") for position in range(number)]
+    due = sorted((sweep.wait(target), position) for position, target in enumerate(known))
+    rate: dict[int, int] = {}
+    times: dict[int, list[float]] = {position: [] for position in range(number)}
+    while due[0][0] < seconds:
+        moment, position = due.pop(0)
+        fakes.clock.advance(moment - fakes.clock.elapsed())
+        wait = sweep.wait(known[position])
+        if wait == 0:
+            now = fakes.clock.elapsed()
+            rate[int(now)] = rate.get(int(now), 0) + 1
+            times[position].append(now)
+            sweep.plan(known[position])
+            wait = sweep.wait(known[position])
+        due.append((fakes.clock.elapsed() + wait, position))
+        due.sort()
+    return rate, times
+
+
+def test_a_few_secrets_are_looked_at_once_a_minute() -> None:
+    """Each within a minute of the start, and about a minute after the last time."""
+    _, times = looks(50, 600)
+    assert all(moments[0] <= 61 for moments in times.values())
+    gaps = [later - earlier for moments in times.values() for earlier, later in pairwise(moments)]
+    assert min(gaps) >= 53
+    assert max(gaps) <= 68
+
+
+def test_many_secrets_are_looked_at_20_a_second() -> None:
+    """2,000 Secrets: each at least every two minutes, never more than 20 looks in a second, no burst at the start."""
+    rate, times = looks(2000, 500)
+    assert max(rate.values()) <= 21
+    gaps = [later - earlier for moments in times.values() for earlier, later in pairwise([0.0, *moments])]
+    assert max(gaps) <= 120

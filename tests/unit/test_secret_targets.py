@@ -1,0 +1,110 @@
+"""The aggregate of an access's Secrets counts what single passes find, at the same cost among thousands."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wheelhouse.domain.findings import Check, failed, passed, pending
+from wheelhouse.domain.keys import SecretKey
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.plan.leases import Lease, Moment
+from wheelhouse.reconcile.secret.targets import Distribution, Earliest, Targets
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+GOOD, WAITS = passed(Reason.DISTRIBUTED), pending("Waiting.")
+CHECKS = st.sampled_from([None, GOOD, failed(Reason.EXPIRED, "dead"), failed(Reason.TOKEN_REFUSED, "no")])
+NAMESPACES = st.sampled_from([f"n{number}" for number in range(4)])
+KEY = ObjectKey("owners", "one")
+
+
+def lease(minutes: int) -> Lease:
+    return Lease(Moment(START, 0.0), minutes * 60.0, minutes * 30.0, 60.0)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(min_value=0, max_value=5)), max_size=60))
+def test_the_earliest_of_moments_that_come_and_go(steps: list[tuple[bool, int]]) -> None:
+    """Like the least of a list, however often moments are added and taken away."""
+    moments: list[datetime] = []
+    book = Earliest()
+    for adds, number in steps:
+        moment = START + timedelta(minutes=number)
+        if adds:
+            moments.append(moment)
+            book.add(moment)
+        elif moment in moments:
+            moments.remove(moment)
+            book.remove(moment)
+        assert book.first() == min(moments, default=None)
+
+
+PASSES = st.tuples(NAMESPACES, CHECKS, st.none() | st.integers(min_value=1, max_value=5))
+
+
+@given(st.lists(st.one_of(PASSES, NAMESPACES, st.just(None)), max_size=40))
+def test_the_aggregate_is_the_sum_of_its_secrets(
+    steps: list[tuple[str, Check | None, int | None] | str | None],
+) -> None:
+    """After any passes, removals and changes of what is wanted it says what counting all of them would say."""
+    targets, truth = Targets(), dict[str, tuple[Check | None, int | None]]()
+    distribution = targets.open(KEY, "uid", ())
+    content = 0
+    for step in steps:
+        distribution = targets.open(KEY, "uid", ())
+        if step is None:
+            content += 1
+            distribution.ask_for(content)
+            truth = {name: (None if check == GOOD else check, life) for name, (check, life) in truth.items()}
+        elif isinstance(step, str):
+            targets.drop(KEY, step)
+            truth.pop(step, None)
+        else:
+            namespace, check, life = step
+            target = targets.target(distribution, namespace)
+            target.lease = None if life is None else lease(life)
+            distribution.count(namespace, target, check)
+            truth[namespace] = check, life
+        distribution = targets.open(KEY, "uid", ())
+        assert targets.total == len(truth)
+        assert distribution.current == sum(check == GOOD for check, _ in truth.values())
+        assert set(distribution.failed) == {name for name, (check, _) in truth.items() if check and not check.ok}
+        lives = [life for _, life in truth.values() if life is not None]
+        assert distribution.expires.first() == (lease(min(lives)).expires if lives else None)
+
+
+def test_until_all_were_looked_at_status_tells() -> None:
+    """After a start the aggregate says nothing of Secrets that no pass has seen, but a failure is told at once."""
+    targets = Targets()
+    distribution = targets.open(KEY, "uid", ("a", "b"))
+    distribution.count("a", targets.target(distribution, "a"), GOOD)
+    assert distribution.check(2, WAITS) is None
+    distribution.count("b", targets.target(distribution, "b"), GOOD)
+    assert distribution.check(2, WAITS) == GOOD
+    distribution.count("b", targets.target(distribution, "b"), failed(Reason.EXPIRED, "dead"))
+    assert distribution.check(2, WAITS) == failed(Reason.EXPIRED, "b: dead")
+    assert distribution.shown() == (("b", "Expired"),)
+
+
+def test_nothing_wanted_is_not_distributed() -> None:
+    """An access without any Secret is not told to have all of them."""
+    assert Distribution("uid").check(0, WAITS) == WAITS
+
+
+def test_ten_failures_are_shown() -> None:
+    """A thousand failing Secrets put ten lines into status."""
+    targets = Targets()
+    distribution = targets.open(KEY, "uid", ())
+    for number in range(1000):
+        name = f"n{number}"
+        distribution.count(name, targets.target(distribution, name), failed(Reason.EXPIRED, "dead"))
+    assert len(distribution.shown()) == 10
+
+
+def test_another_uid_under_the_name_is_another_access() -> None:
+    """What is known of a deleted access is not believed of the one that has its name now."""
+    targets = Targets()
+    targets.target(targets.open(KEY, "uid", ()), "a")
+    assert targets.peek(SecretKey(KEY, "a"), "other") is None
+    assert targets.open(KEY, "other", ()).targets == {}
+    assert targets.total == 0
