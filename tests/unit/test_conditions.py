@@ -129,6 +129,15 @@ def test_transition_times_change_with_the_status_alone() -> None:
     }
 
 
+@pytest.mark.parametrize("garbage", ["never", "", 5, None])
+def test_a_transition_time_that_is_none_is_replaced(garbage: object) -> None:
+    """Another hand wrote it: the API server's clients read times there."""
+    first = [dict(each, lastTransitionTime=garbage) for each in conditions(GOOD)]
+    assert {each["lastTransitionTime"] for each in conditions(GOOD, first, after=60)} == {
+        timestamp(NOW + timedelta(seconds=60))
+    }
+
+
 def test_a_deletion_is_said_until_something_holds_it_up() -> None:
     """Deleting while released; a failure that holds the release up is named instead."""
     rows = conditions(GOOD, deleting=True)
@@ -189,7 +198,10 @@ def test_a_suspended_object_keeps_its_truth() -> None:
     assert build(bad, {}, Situation(2, 2, suspended="rests"), NOW)[0]["reason"] == "Unavailable"
 
 
-STANDING = {"observedGeneration": 3, "conditions": conditions(with_one(ConditionType.GRANTED, passed(Reason.GRANTED)))}
+STANDING = {
+    "observedGeneration": 3,
+    "conditions": conditions(with_one(ConditionType.GRANTED, passed(Reason.GRANTED)), generation=3),
+}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +210,7 @@ STANDING = {"observedGeneration": 3, "conditions": conditions(with_one(Condition
         (Situation(3, None), None, Reason.GRANTED),
         (Situation(3, 3), None, Reason.GRANTED),
         (Situation(4, None), None, Reason.PENDING),
+        (Situation(4, 4), None, Reason.PENDING),
         (Situation(4, None), failed(Reason.UNAVAILABLE, "503"), Reason.UNAVAILABLE),
     ],
 )

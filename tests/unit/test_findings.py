@@ -59,6 +59,19 @@ def test_an_own_write_is_no_other_hand() -> None:
     assert findings.grants(written).made_for == 5
 
 
+def test_a_watch_that_is_faster_than_the_reply_takes_nothing_back() -> None:
+    """The status that is being written comes by the watch first: what was noted meanwhile stays."""
+    findings, before = Findings(), stored(1, "a")
+    findings.grants(before)
+    written = stored(2, "b")
+    findings.writing(Kind.ACCESS, before, written.status)
+    findings.note_grants(before, grants=(record("c"),))
+    assert not findings.seen(Kind.ACCESS, written)
+    assert members(findings, before) == ["c"]
+    assert findings.seen(Kind.ACCESS, stored(3, "d"))
+    assert members(findings, before) == ["d"]
+
+
 def test_a_restored_store_loses_no_owned_entry() -> None:
     """Where the resourceVersion went back, what memory owns and what status records both count."""
     findings = Findings()

@@ -4,6 +4,7 @@ Status is our record, and others may change it: a person, a restored backup, an 
 When an object's status is not the one that this process wrote or read last, the ledger in it is taken again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from wheelhouse.domain.findings import (
 )
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.objects import CustomObject, Kind, compact
 from wheelhouse.status.read import read_distribution, read_grants, read_repository
 
 
@@ -27,6 +28,7 @@ class _Repository:
     status: str
     found: RepositoryFindings
     summary: AccessSummary | None = None
+    sent: str = ""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class _Access:
     access: AccessFindings
     grants: GrantFindings
     distribution: DistributionFindings
+    sent: str = ""
 
 
 class Findings:
@@ -94,11 +97,17 @@ class Findings:
         entry.distribution = replace(entry.distribution, **changes)
         return entry.distribution
 
+    def writing(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> None:
+        """This process is about to write a status: a watch may bring it before the reply does, or without one."""
+        entry = self._entry(kind, stored)
+        if entry is not None:
+            entry.sent = compact(status)
+
     def written(self, kind: Kind, stored: CustomObject) -> None:
         """This process wrote the status that stands: memory need not be taken from it again."""
-        entry = (self._repositories if kind is Kind.REPOSITORY else self._accesses).get(stored.key)
-        if entry is not None and entry.uid == stored.uid:
-            entry.status, entry.version = stored.status_json, int(stored.resource_version)
+        entry = self._entry(kind, stored)
+        if entry is not None:
+            entry.status, entry.version, entry.sent = stored.status_json, int(stored.resource_version), ""
 
     def seen(self, kind: Kind, stored: CustomObject) -> bool:
         """Take the ledger from an object whose status another hand wrote; whether one did.
@@ -107,21 +116,26 @@ class Findings:
             kind: its kind.
             stored: the object as a watch or a list brought it.
         """
-        if kind is Kind.REPOSITORY:
-            repository = self._repositories.get(stored.key)
-            if repository is None or repository.uid != stored.uid or repository.status == stored.status_json:
-                return False
-            _retake_repository(repository, stored)
-            return True
-        access = self._accesses.get(stored.key)
-        if access is None or access.uid != stored.uid or access.status == stored.status_json:
+        entry = self._entry(kind, stored)
+        if entry is None or entry.status == stored.status_json:
             return False
-        _retake_access(access, stored, restored=int(stored.resource_version) < access.version)
+        if entry.sent and entry.sent == stored.status_json:
+            self.written(kind, stored)
+            return False
+        if isinstance(entry, _Repository):
+            _retake_repository(entry, stored)
+        else:
+            _retake_access(entry, stored, restored=int(stored.resource_version) < entry.version)
         return True
 
     def forget(self, kind: Kind, key: ObjectKey) -> None:
         """The object is gone."""
         (self._repositories if kind is Kind.REPOSITORY else self._accesses).pop(key, None)
+
+    def _entry(self, kind: Kind, stored: CustomObject) -> _Repository | _Access | None:
+        """What is known of just this object."""
+        entry = (self._repositories if kind is Kind.REPOSITORY else self._accesses).get(stored.key)
+        return entry if entry is not None and entry.uid == stored.uid else None
 
     def _repository(self, stored: CustomObject) -> _Repository:
         entry, version = self._repositories.get(stored.key), int(stored.resource_version)

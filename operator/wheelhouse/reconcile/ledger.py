@@ -144,6 +144,7 @@ class Ledger:
             self._progress.pop((kind, key), None)
             if same(status, before):
                 return True
+            self._findings.writing(kind, stored, status)
             written = await self._world.objects.write_status(kind, stored, status)
             if written is None:
                 return False

@@ -61,8 +61,9 @@ class Situation:
         """A finding; until a unit has looked in this process, what status says of this generation."""
         if check is not None:
             return check
-        standing = check_of(by_type(status).get(kind, {}))
-        if standing is not None and self.observed(status) == self.generation:
+        row = by_type(status).get(kind, {})
+        standing = check_of(row)
+        if standing is not None and row.get("observedGeneration") == self.generation:
             return standing
         return pending("Waiting for the first look.")
 
@@ -177,4 +178,4 @@ def _row(
 
 
 def _unchanged(before: Mapping[str, Any], check: Check) -> bool:
-    return bool(before.get("status") == check.truth and isinstance(before.get("lastTransitionTime"), str))
+    return before.get("status") == check.truth and moment(before.get("lastTransitionTime")) is not None
