@@ -127,6 +127,10 @@ class ObjectCache:
             del self._gone[next(iter(self._gone))]
         self.changed(kind, old, None)
 
+    def removed(self) -> Collection[str]:
+        """The uids of objects that are gone, as far as they are remembered."""
+        return frozenset(self._gone)
+
     def objects(self, kind: Kind) -> Collection[CustomObject]:
         """All objects of a kind."""
         found: Iterator[Declared[Any]] = iter(

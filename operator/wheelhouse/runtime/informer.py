@@ -16,6 +16,9 @@ from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
 
 logger = structlog.get_logger(__name__)
 
+CORRECTION = (1.0, 5.0)
+"""Seconds after which a status that another hand wrote is put right, at least and at most."""
+
 Body = Mapping[str, Any]
 
 
@@ -72,25 +75,19 @@ class Informer:
         self._started = False
         cache.changed = self._changed
 
-    def seen(self, kind: Kind, body: Body, *, gone: bool = False, anew: bool = False) -> None:
-        """An object of ours, by a watch or a list; a malformed one is logged and passed over.
+    def seen(self, kind: Kind, body: Body, *, gone: bool = False) -> None:
+        """An object of ours, by a watch; a malformed one is logged and passed over.
 
         Args:
             kind: its kind.
             body: its JSON.
             gone: whether it was deleted.
-            anew: take it whatever was known, as after a restore of the API server's store.
         """
-        try:
-            stored = CustomObject.parse(body)
-            int(stored.resource_version)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            logger.warning("Passed over an object without proper metadata", kind=kind.kind)
+        stored = _parsed(kind, body)
+        if stored is None:
             return
         if gone:
             self._cache.remove(kind, stored.key, stored.uid)
-        elif anew:
-            self._cache.take(kind, stored)
         else:
             self._cache.store(kind, stored)
 
@@ -118,31 +115,42 @@ class Informer:
     async def sync(self, lister: Lister) -> None:
         """Compare complete lists with the cache: what the watches missed is put right.
 
-        A list that is older than what the cache held before it began shows that the API server's store went back (a
-        restored etcd): then the list counts, whatever the cache holds.
+        A list that is older than what the cache held before it began, as a whole or in one object, shows that the API
+        server's store went back (a restored etcd): then the list counts, whatever the cache holds.
 
         Raises:
             WheelhouseError: a list failed; nothing is taken from an incomplete one as gone.
         """
         namespaces = set(self._cache.namespaces())
         listing = lister.list_namespaces()
-        newest = max((found.resource_version for found in map(self._cache.namespace, namespaces) if found), default=0)
+        before = {found.name: found.resource_version for found in map(self._cache.namespace, namespaces) if found}
+        newest = max(before.values(), default=0)
         async for body in listing:
-            self.seen_namespace(body, anew=_older(listing, newest))
-            namespaces.discard(body["metadata"]["name"])
+            name, version = body["metadata"]["name"], body["metadata"].get("resourceVersion", "")
+            back = str(version).isdigit() and int(version) < before.get(name, 0)
+            self.seen_namespace(body, anew=back or _older(listing, newest))
+            namespaces.discard(name)
         for name in namespaces:
             self.seen_namespace({"metadata": {"name": name}}, gone=True)
         for kind in Kind:
             await self._sync(kind, lister.list_all(kind))
 
     async def _sync(self, kind: Kind, listing: Listing) -> None:
-        before = self._cache.objects(kind)
-        newest = max((int(stored.resource_version) for stored in before), default=0)
-        known = {stored.key: stored.uid for stored in before}
+        before = {stored.key: stored for stored in self._cache.objects(kind)}
+        removed = self._cache.removed()
+        newest = max((int(stored.resource_version) for stored in before.values()), default=0)
+        known, back = {key: stored.uid for key, stored in before.items()}, False
         async for body in listing:
-            self.seen(kind, body, anew=_older(listing, newest))
             known.pop(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]), None)
-        if _older(listing, newest):
+            stored = _parsed(kind, body)
+            if stored is None:
+                continue
+            if _older(listing, newest) or stored.uid in removed or _contradicts(before.get(stored.key), stored):
+                back = True
+                self._cache.take(kind, stored)
+            else:
+                self._cache.store(kind, stored)
+        if back or _older(listing, newest):
             logger.warning("The API server's store went back: its objects are taken as they are now", kind=kind.kind)
         for key, uid in known.items():
             self._cache.remove(kind, key, uid)
@@ -171,6 +179,11 @@ class Informer:
         if self._started:
             self._queue.add(key)
 
+    def _correct(self, key: Key) -> None:
+        """Another hand wrote the status: it is put right soon, and no fight over it is faster than that."""
+        if self._started:
+            self._queue.add_soon(key, *CORRECTION)
+
     def _changed(self, kind: Kind, old: AnyDeclared | None, new: AnyDeclared | None) -> None:
         if old is not None and new is None:
             self._memory.vanished(old)
@@ -178,20 +191,25 @@ class Informer:
         if declared is None:
             return
         key = declared.stored.key
-        rewritten = new is not None and self._memory.seen(kind, new.stored)
-        if kind is Kind.ACCESS:
-            if rewritten or _own_part(old) != _own_part(new):
-                self._wake(AccessKey(key))
+        unit = RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key)
+        if new is not None and self._memory.seen(kind, new.stored):
+            self._correct(unit)
+        if kind is Kind.REPOSITORY:
+            self._note_absence(new, key)
+        if _own_part(old) == _own_part(new):
             return
+        self._wake(unit)
+        if kind is Kind.REPOSITORY:
+            self._publish(key, old, new)
+
+    def _note_absence(self, new: AnyDeclared | None, key: ObjectKey) -> None:
         if new is None or (new.stored.deleting and not new.stored.finalized):
             self._absences.gone(key)
         else:
             self._absences.back(key)
-        if rewritten:
-            self._wake(RepositoryKey(key))
-        if _own_part(old) == _own_part(new):
-            return
-        self._wake(RepositoryKey(key))
+
+    def _publish(self, key: ObjectKey, old: AnyDeclared | None, new: AnyDeclared | None) -> None:
+        """Wake what follows a PythonRepository, or a name in Google that it had or has."""
         self._interests.publish(key)
         for each in (old, new):
             for name in _named(each.stored) if each is not None else ():
@@ -201,6 +219,24 @@ class Informer:
 def _named(stored: CustomObject) -> dict[RepositoryName, None]:
     name = RepositoryName.parse(stored.recorded)
     return {} if name is None else {name: None}
+
+
+def _parsed(kind: Kind, body: Body) -> CustomObject | None:
+    try:
+        stored = CustomObject.parse(body)
+        int(stored.resource_version)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        logger.warning("Passed over an object without proper metadata", kind=kind.kind)
+        return None
+    return stored
+
+
+def _contradicts(before: CustomObject | None, now: CustomObject) -> bool:
+    """Whether a list shows an object older, or other, than it was known before the list began."""
+    if before is None or before.uid != now.uid:
+        return False
+    known, listed = int(before.resource_version), int(now.resource_version)
+    return listed < known or (listed == known and before != now)
 
 
 def _older(listing: Listing, newest: int) -> bool:
