@@ -1,6 +1,7 @@
 """Which key is next: the order against a naive model, and what is kept of keys that nobody asks for."""
 
 import math
+import random
 import tracemalloc
 from dataclasses import dataclass, field
 
@@ -196,6 +197,24 @@ def test_timers_fire_in_their_order() -> None:
     assert timers.first() == 1.0
     assert [timers.take(3.0) for _ in range(4)] == [A, B, C, None]
     assert timers.first() is None
+
+
+def test_timers_keep_their_order_when_they_are_tidied() -> None:
+    """The heap is made anew from what is left of it, and is one again."""
+    chance = random.Random(0)
+    keys = [AccessKey(ObjectKey("n", str(number))) for number in range(4 * SPARE)]
+    dues = {key: chance.random() for key in keys}
+    timers = Timers()
+    for key, due in dues.items():
+        timers.set(key, due)
+    for key in keys[SPARE:]:
+        timers.cancel(key)
+    assert len(timers._heap) < len(keys)
+    order = []
+    while (first := timers.first()) is not None:
+        order.append(first)
+        timers.take(first)
+    assert order == sorted(dues[key] for key in keys[:SPARE])
 
 
 def test_moved_and_canceled_timers_leave_nothing() -> None:

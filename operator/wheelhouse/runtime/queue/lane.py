@@ -15,6 +15,8 @@ from wheelhouse.runtime.supervise import asked_to_end
 Process = Callable[[Key], Awaitable[float | None]]
 Observe = Callable[[str, str, float], None]
 
+TICK = 0.01
+"""The shortest wait after a pass, in seconds: a wait that rounds to nothing must not repeat the pass at once."""
 UNFINISHED = Next(REFUSED_SECONDS)
 """What follows when not even the notes on a pass could be made: its key comes back all the same."""
 
@@ -98,7 +100,8 @@ class Lane:
     async def _pass(self, key: Key) -> Next:
         begun, result = _time(), "ok"
         try:
-            then = Next(await self._process(key))
+            seconds = await self._process(key)
+            then = Next(None if seconds is None else max(seconds, TICK))
             self._troubles.over(key)
         except WheelhouseError as error:
             result = type(error).__name__.lower()
