@@ -118,6 +118,37 @@ async def test_a_forged_ledger_revokes_nothing(restart: bool, warm: bool) -> Non
 
 
 @pytest.mark.parametrize("restart", [False, True])
+async def test_a_ledger_of_somebody_elses_grants_and_secrets_is_put_right(restart: bool) -> None:
+    """A ledger that names another team's repository, member and Secret is written anew, and tokens live on."""
+    simulation = await two_teams()
+    cluster = simulation.fakes.cluster
+    theirs, ours = ObjectKey("finance", "use"), ObjectKey("evil", "use")
+    for key, repository in ((theirs, "finance"), (ours, "mine")):
+        spec = {"repositoryRef": {"name": repository}, "subjects": PULL, "secret": {"name": "pip"}}
+        cluster.put(Kind.ACCESS, key, spec)
+    await simulation.run(60)
+    right = cluster.objects[Kind.ACCESS, ours]["status"]
+    forged = cluster.objects[Kind.ACCESS, theirs]["status"]
+    forge(simulation, Kind.ACCESS, ours, **{name: forged[name] for name in ("repository", "grants", "secret")})
+    if restart:
+        simulation.boot()
+    await simulation.run(120)
+    status = cluster.objects[Kind.ACCESS, ours]["status"]
+    assert status["repository"] == right["repository"]
+    # Nothing tells any more who made the grant: it is used, and stays.
+    assert grants(simulation, ours) == {"evil/pull": "Existing"}
+    assert (status["secret"]["namespaces"], status["secret"]["identity"]) == (["evil"], "evil/pull")
+    assert (members(simulation, VICTIM), members(simulation, OWN)) == ({"finance/pull"}, {"evil/pull"})
+    await simulation.run(7200)
+    assert living_token(simulation, "evil")
+    assert living_token(simulation, "finance")
+    cluster.delete(Kind.ACCESS, ours)
+    await simulation.run(60)
+    assert list(cluster.secrets) == [("finance", "pip")]
+    assert members(simulation, VICTIM) == {"finance/pull"}
+
+
+@pytest.mark.parametrize("restart", [False, True])
 async def test_an_emptied_status_is_unknown_and_withdraws_nothing(restart: bool) -> None:
     """A lost status is written anew by the next pass; grants and Secrets stay throughout."""
     simulation = await owners()
@@ -155,7 +186,8 @@ async def test_ready_claimed_by_another_hand_does_not_last() -> None:
 
 @pytest.mark.parametrize("deleted", [False, True])
 @pytest.mark.parametrize("warm", [False, True])
-async def test_a_stripped_finalizer_leaves_a_debt_that_is_paid(deleted: bool, warm: bool) -> None:
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_stripped_finalizer_leaves_a_debt_that_is_paid(deleted: bool, warm: bool, told: bool) -> None:
     """An access that disappears without a release loses its grant and its Secret within a minute all the same."""
     simulation = await owners()
     key = access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})
@@ -168,6 +200,9 @@ async def test_a_stripped_finalizer_leaves_a_debt_that_is_paid(deleted: bool, wa
     if deleted:
         cluster.delete(Kind.ACCESS, key)
     body["metadata"]["finalizers"] = []
+    if told and not deleted:  # The watch shows the object without a finalizer before it shows its end.
+        cluster.touch(body)
+        simulation.informer.seen(Kind.ACCESS, body)
     if not deleted:
         body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     cluster.collect(Kind.ACCESS, key)

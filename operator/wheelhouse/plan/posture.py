@@ -37,10 +37,13 @@ def waits(plan: RepositoryPlan, filtered: RepositoryPlan) -> bool:
 
 
 def withdrawn(found: RepositorySettings, allowed: Allowed) -> RepositorySettings:
-    """The settings as found, without what consent no longer allows."""
+    """The settings as found, without what consent no longer allows.
+
+    The upstream is not validated: one that asks for a password would refuse that it is taken away.
+    """
     remote = found.remote
-    if remote is not None and not allowed.credentials:
-        remote = replace(remote, credentials=None)
+    if remote is not None and remote.credentials is not None and not allowed.credentials:
+        remote = replace(remote, credentials=None, validate=False)
     upstreams = frozenset(upstream for upstream in found.upstreams if upstream.repository in allowed.upstreams)
     return replace(found, upstreams=upstreams, remote=remote)
 

@@ -80,7 +80,7 @@ class AccessUnit:
     def vanished(self, declared: Declared[Any]) -> None:
         """An object is gone without a release: what its ledger holds is a debt, which the units pay."""
         stored, access = declared.stored, declared.wish
-        if not stored.finalized or not (access is None or isinstance(access, DesiredAccess)):
+        if not (access is None or isinstance(access, DesiredAccess)):
             return
         found, distribution = self._findings.grants(stored), self._findings.distribution(stored)
         owned = tuple(record.grant for record in self._claims.ledger(declared) if record.state.owned)

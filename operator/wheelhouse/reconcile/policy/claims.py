@@ -116,8 +116,9 @@ class Claims:
         claim = claim or self.of(declared)
         found = self._findings.grants(declared.stored)
         ledger = self.ledger(declared) if found.repository == name else ()
-        # The ledger names one repository: what is left on another one is withdrawn there first.
-        elsewhere = found.repository not in (None, name) and bool(found.grants)
+        # The ledger names one repository: what is left on another one is withdrawn there first. Entries that this
+        # access cannot have made are never withdrawn, so they hold nothing up.
+        elsewhere = found.repository not in (None, name) and bool(self.ledger(declared))
         kept = claim.name is None and claim.consent.permission is Permission.KEEP and found.repository == name
         here = (claim.name == name and not elsewhere) or kept
         return Claimant(
