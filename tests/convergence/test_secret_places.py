@@ -2,7 +2,7 @@
 
 import pytest
 from convergence.scenes import PULL, access, condition, living_token, owners, reason
-from convergence.secret_scenes import HOUR, SECRET, distributed, edit, fail, left, mints, secret
+from convergence.secret_scenes import HOUR, REFUSED, SECRET, asked_data, distributed, edit, fail, left, mints, secret
 
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Unavailable
@@ -22,6 +22,7 @@ async def test_a_deleted_secret_is_back_within_two_minutes(restart: bool) -> Non
     await simulation.run(120)
     assert living_token(simulation, "owners")
     assert mints(simulation) == restart
+    assert "SecretEdited" not in {event.reason for event in simulation.fakes.cluster.events}
     assert reason(simulation, key) == "Ready"
 
 
@@ -87,8 +88,8 @@ async def test_a_sweep_that_is_not_answered_says_nothing() -> None:
 async def test_the_older_of_two_accesses_has_the_secret() -> None:
     """Both want one name: the older writes it, the other names it, and is there as soon as the name is free."""
     simulation = await owners()
-    older = access(simulation, "owners", "zulu", subjects=PULL, secret=SECRET)
     younger = access(simulation, "owners", "alpha", subjects=PULL, secret=SECRET)
+    older = access(simulation, "owners", "zulu", subjects=PULL, secret=SECRET)
     bodies = simulation.fakes.cluster.objects
     bodies[Kind.ACCESS, older]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     bodies[Kind.ACCESS, younger]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z"
@@ -139,6 +140,8 @@ async def test_somebody_elses_secret_is_left_alone() -> None:
     assert "delete it" in row.message
     assert simulation.fakes.cluster.secrets["owners", "pip"] is planted
     assert planted.data == {"key": "theirs"}
+    await simulation.run(7200)
+    assert mints(simulation) <= 5  # Looking whether it is still there needs no token.
     del simulation.fakes.cluster.secrets["owners", "pip"]
     await simulation.run(90)
     assert reason(simulation, key) == "Ready"
@@ -153,7 +156,9 @@ async def test_the_secret_of_a_deleted_access_is_taken_over() -> None:
     old.fields = {path: text for path, text in old.fields.items() if "ownerReferences" not in path}
     del cluster.objects[Kind.ACCESS, key]
     cluster.put(Kind.ACCESS, key, dict(spec) | {"role": "Reader"})
+    simulation.boot()  # Only the API server knows what the dead one left.
     await simulation.run(60)
+    assert "SecretTakenOver" in {event.reason for event in cluster.events}
     uid = cluster.objects[Kind.ACCESS, key]["metadata"]["uid"]
     assert secret(simulation).managers.keys() == {f"wheelhouse.{uid}"}
     assert ".pypirc" not in secret(simulation).data
@@ -178,6 +183,27 @@ async def test_a_forged_manager_of_another_namespace_gives_nothing_away() -> Non
     simulation.fakes.cluster.delete(Kind.ACCESS, victim)
     await simulation.run(30)
     assert ("owners", "pip") in simulation.fakes.cluster.secrets
+
+
+async def test_a_crash_before_the_first_write_never_takes_what_another_left() -> None:
+    """The name is recorded, nothing is written, and what stands there is a deleted access's: the release leaves it."""
+    simulation = await owners()
+    dead = "wheelhouse.00000000-0000-4000-8000-000000000099"
+    labels = {"wheelhouse.dev/access-uid": dead}
+    planted = simulation.fakes.secrets.plant(
+        "owners", "pip", manager=dead, type_="wheelhouse.dev/pip-config", netrc="theirs"
+    )
+    for name, text in labels.items():
+        planted.fields[f".metadata.labels.{name}"] = text
+        planted.managers[dead].add(f".metadata.labels.{name}")
+    fail(simulation, "secrets.apply", REFUSED, asked_data)
+    key = access(simulation, "owners", "one", subjects=PULL, secret=SECRET)
+    await simulation.run(30)
+    assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["secret"]["name"] == "pip"
+    simulation.fakes.cluster.delete(Kind.ACCESS, key)
+    await simulation.run(30)
+    assert (Kind.ACCESS, key) not in simulation.fakes.cluster.objects
+    assert simulation.fakes.cluster.secrets["owners", "pip"] is planted
 
 
 async def test_a_forged_label_does_not_keep_a_secret_alive() -> None:

@@ -1,9 +1,10 @@
 """Outages, restarts, wrong clocks, requests in a loop: what a Secret holds lives on, and what is told is true."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from convergence.scenes import PULL, access, living_token, owners, reason
+from convergence.scenes import PULL, WHEELS, access, living_token, owners, reason, wheels
 from convergence.secret_scenes import (
     HOUR,
     REFUSED,
@@ -18,10 +19,13 @@ from convergence.secret_scenes import (
     secret,
     token,
 )
+from convergence.simulation import Simulation
+from fakes.world import OPTIONS, Fakes
 
 from wheelhouse.domain.objects import REQUESTED_ANNOTATION, Kind
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid, Refused, Unavailable
+from wheelhouse.status.conditions import timestamp
 
 # Outages
 
@@ -149,6 +153,23 @@ async def test_a_request_mints_and_writes_now_but_not_in_a_loop() -> None:
     assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "59"
 
 
+async def test_requests_are_heard_every_30_seconds_also_for_short_tokens() -> None:
+    """Tokens of ten minutes may be minted every five seconds; a person gets one in thirty."""
+    simulation = Simulation(Fakes(options=replace(OPTIONS, token_lifetime=timedelta(minutes=10))))
+    cluster = simulation.fakes.cluster
+    cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
+    cluster.service_accounts.add(("owners", "pull"))
+    cluster.put(Kind.REPOSITORY, WHEELS, wheels())
+    key = access(simulation, "owners", "one", subjects=PULL, secret=SECRET)
+    await simulation.run(60)
+    spec = cluster.objects[Kind.ACCESS, key]["spec"]
+    simulation.fakes.calls.clear()
+    for number in range(60):
+        cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: str(number)})
+        await simulation.run(1)
+    assert 2 <= mints(simulation) <= 3
+
+
 # Restarts and clocks
 
 
@@ -212,6 +233,21 @@ async def test_a_suspended_machine_wakes_up_to_a_new_token() -> None:
     await simulation.run(11)
     assert living_token(simulation, "owners")
     assert reason(simulation, key) == "Ready"
+
+
+async def test_the_secret_itself_tells_how_long_its_token_lives() -> None:
+    """Status names times that could be true and are not: the next look at the Secret puts them right."""
+    simulation, key = await distributed()
+    await simulation.run(1600)
+    body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
+    now = simulation.fakes.clock.now()
+    body["status"]["secret"]["refreshTime"] = timestamp(now + timedelta(minutes=32))
+    body["status"]["secret"]["expirationTime"] = timestamp(now + timedelta(minutes=59))
+    simulation.fakes.cluster.touch(body)
+    simulation.boot()
+    for _ in range(60):
+        await simulation.run(60)
+        assert left(simulation) > HOUR / 2 - 180
 
 
 @pytest.mark.parametrize("field", ["expirationTime", "refreshTime"])

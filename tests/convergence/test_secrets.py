@@ -167,6 +167,38 @@ async def test_a_suspended_access_gets_no_new_secret() -> None:
     assert living_token(simulation, "owners")
 
 
+async def test_a_suspended_access_keeps_its_secret_as_it_is() -> None:
+    """A new name and another ServiceAccount wait, though the grants for them are there; the old token is refreshed."""
+    both = [*PULL, {"kind": "ServiceAccount", "name": "push"}]
+    wanted = {"name": "pip", "serviceAccountName": "pull"}
+    simulation, key = await distributed(subjects=both, secret=wanted)
+    edit(simulation, key, suspend=True, secret={"name": "other", "serviceAccountName": "push"})
+    await simulation.run(2000)
+    assert set(simulation.fakes.cluster.secrets) == {("owners", "pip")}
+    assert left(simulation) > HOUR / 2
+    assert simulation.fakes.tokens.minted[token(simulation)][0].service_account == "pull"
+
+
+async def test_a_repository_that_goes_gives_no_new_secret() -> None:
+    """While its release is held up accesses keep what they have; a Secret that is asked for then is not made."""
+    simulation, key = await distributed(secret=None)
+    await held_up(simulation, key)
+    await simulation.run(30)
+    edit(simulation, key, secret=SECRET)
+    await simulation.run(300)
+    assert members(simulation) == {"owners/pull"}
+    assert simulation.fakes.cluster.secrets == {}
+
+
+async def test_a_spec_of_which_nothing_can_be_read_keeps_its_secret() -> None:
+    """Not even where it points: after a restart the Secret stays, though nothing can be refreshed."""
+    simulation, key = await distributed()
+    edit(simulation, key, repositoryRef=7)
+    simulation.boot()
+    await simulation.run(600)
+    assert living_token(simulation, "owners")
+
+
 async def test_a_changed_role_is_written_with_one_apply() -> None:
     """Reader → Writer: the Secret gets its upload URL with the same token, once the grant is there."""
     simulation, key = await distributed()

@@ -1,5 +1,6 @@
 """What shall stand in the Secrets of an access, but for the token."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -112,13 +113,11 @@ class Contents:
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
         )
 
-    def at(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> Wanted:
-        """What shall stand in one namespace."""
-        if namespace not in wanted_namespaces(claim.access):
+    def at(self, wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
+        """What shall stand in one namespace, of what shall stand wherever the access has a Secret."""
+        named = claim.access is None or namespace in wanted_namespaces(claim.access)
+        if wanted is Absence.NOT_WANTED or not named:
             return Absence.NOT_WANTED
-        wanted = self.of(declared, claim)
-        if wanted is Absence.NOT_WANTED:
-            return wanted
         there = self._claims.namespace(namespace)
         return wanted if there is not None and there.opted_in else Absence.NOT_OPTED_IN
 
@@ -159,25 +158,40 @@ def wanted_namespaces(access: DesiredAccess | None) -> tuple[str, ...]:
     return (access.key.namespace,)
 
 
-def manifest(
-    access: AccessReference, namespace: str, content: Content, held: HeldToken, template: str | None
-) -> SecretManifest:
-    """The Secret as it is applied.
+class Renderer:
+    """Makes manifests; the files are rendered once for all Secrets of one content and token.
 
-    Raises:
-        Refused: the files of clients do not read back as they are meant.
+    Args:
+        template: the setting `index_url_template`.
     """
-    try:
-        data = render(ClientConfiguration(content.index, content.index_url, content.upload_url, held.token), template)
-    except RenderError as error:
-        message = f"The Secret is not written: {error}."
-        raise Refused(message, Reason.TOKEN_REFUSED) from None
-    annotations = {
-        EXPIRES_ANNOTATION: timestamp(held.lease.expires),
-        REFRESH_ANNOTATION: timestamp(held.lease.refreshes),
-        IGNORE_ANNOTATION: "true",
-    }
-    return SecretManifest(namespace, content.name, access, data, annotations)
+
+    def __init__(self, template: str | None) -> None:
+        self._template = template
+        self._last: tuple[ClientConfiguration, Mapping[str, str]] | None = None
+
+    def manifest(self, access: AccessReference, namespace: str, content: Content, held: HeldToken) -> SecretManifest:
+        """The Secret as it is applied.
+
+        Raises:
+            Refused: the files of clients do not read back as they are meant.
+        """
+        annotations = {
+            EXPIRES_ANNOTATION: timestamp(held.lease.expires),
+            REFRESH_ANNOTATION: timestamp(held.lease.refreshes),
+            IGNORE_ANNOTATION: "true",
+        }
+        return SecretManifest(namespace, content.name, access, self._data(content, held), annotations)
+
+    def _data(self, content: Content, held: HeldToken) -> Mapping[str, str]:
+        asked = ClientConfiguration(content.index, content.index_url, content.upload_url, held.token)
+        if self._last is not None and self._last[0] == asked:
+            return self._last[1]
+        try:
+            data = render(asked, self._template)
+        except RenderError as error:
+            raise Refused(f"The Secret is not written: {error}.", Reason.TOKEN_REFUSED) from None
+        self._last = asked, data
+        return data
 
 
 def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:

@@ -13,7 +13,7 @@ from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces,
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.secret.content import Content, digest, manifest, paths
+from wheelhouse.reconcile.secret.content import Content, Renderer, digest, paths
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Target
@@ -58,6 +58,7 @@ class Distributor:
         self._holders = holders
         self._writer = writer
         self._sweep = sweep
+        self._renderer = Renderer(world.options.index_url_template)
 
     async def bring(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
@@ -119,10 +120,12 @@ class Distributor:
         return lease if abs((ends - lease.expires).total_seconds()) <= 1 else told
 
     async def _write(self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target) -> None:
+        stored = declared.stored
         why = self._why(content, target)
+        if not why and key.namespace not in self._findings.distribution(stored).namespaces:
+            why = "unrecorded"  # By another hand: a release must know of it.
         if not why:
             return
-        stored = declared.stored
         if target.lease is None:
             rival = self._holders.ahead(key, declared, SecretTopic(key.namespace, content.name))
             if rival is not None:
@@ -130,8 +133,7 @@ class Distributor:
         held = self._choose(content, target, why)
         if held is None or not await self._record(key, stored, content, target, held):
             return
-        template = self._world.options.index_url_template
-        wanted = manifest(AccessReference(stored.key, stored.uid), key.namespace, content, held, template)
+        wanted = self._renderer.manifest(AccessReference(stored.key, stored.uid), key.namespace, content, held)
         edited = target.amiss == "edited"
         target.uid = await self._writer.write(stored, wanted, edited=edited)
         target.digest, target.key, target.token, target.lease = digest(content), content.token, held, held.lease

@@ -46,7 +46,8 @@ class Holders:
             if target.lease is not None:
                 return other.access
             if (rival.stored.created, other.access) < own:
-                wanted = self._contents.at(rival, self._claims.of(rival), other.namespace)
+                claim = self._claims.of(rival)
+                wanted = self._contents.at(self._contents.of(rival, claim), claim, other.namespace)
                 if isinstance(wanted, Content) and wanted.name == place.name:
                     return other.access
         return None

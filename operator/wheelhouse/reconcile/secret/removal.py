@@ -12,6 +12,7 @@ from wheelhouse.errors import Invalid, Refused, Unavailable
 from wheelhouse.reconcile.debts import Debts, SecretDebt
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
+from wheelhouse.reconcile.secret.targets import Target
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
 
@@ -58,7 +59,7 @@ class Removal:
         if found.name and key.namespace in found.namespaces:
             manifest = SecretManifest(key.namespace, found.name, AccessReference(stored.key, stored.uid))
             try:
-                await self._delete(key, manifest, why)
+                await self._delete(manifest, why)
             except (Invalid, Refused, Unavailable) as error:
                 where = f"{key.namespace}/{found.name}"
                 message = f"Secret {where} cannot be removed: {error.message} The operator tries again."
@@ -75,12 +76,13 @@ class Removal:
             self._world.queue.add(AccessKey(stored.key))
         return None
 
-    async def pay(self, key: SecretKey, wanted: str) -> float | None:
+    async def pay(self, key: SecretKey, wanted: str, target: Target | None) -> float | None:
         """Remove what an access of this name left here that is gone. Seconds until the next try, if one is needed.
 
         Args:
             key: the place.
             wanted: the name of the Secret that shall stand here now: writing it takes over what was left.
+            target: what is known of that one.
 
         Raises:
             Conflict: it changed meanwhile.
@@ -88,10 +90,11 @@ class Removal:
         wait: float | None = None
         for debt in self._debts.secrets(key.access, key.namespace):
             if debt.name == wanted:
-                self._debts.paid(debt)
+                if target is not None and target.uid:
+                    self._debts.paid(debt)
                 continue
             try:
-                await self._delete(key, _manifest(debt), "its access is gone")
+                await self._delete(_manifest(debt), "its access is gone")
             except (Invalid, Refused, Unavailable) as error:
                 logger.warning(
                     "A Secret cannot be removed", secret=f"{debt.namespace}/{debt.name}", because=error.message
@@ -99,13 +102,13 @@ class Removal:
                 wait = self._later(error)
             else:
                 self._debts.paid(debt)
+                self._world.interests.publish(SecretTopic(debt.namespace, debt.name), besides=key)
         return wait
 
-    async def _delete(self, key: SecretKey, manifest: SecretManifest, why: str) -> None:
+    async def _delete(self, manifest: SecretManifest, why: str) -> None:
         if await self._writer.remove(manifest):
             where = f"{manifest.namespace}/{manifest.name}"
             logger.info("Secret removed", secret=where, access=str(manifest.access.key), why=why)
-        self._world.interests.publish(SecretTopic(manifest.namespace, manifest.name), besides=key)
 
     def _later(self, error: Invalid | Refused | Unavailable) -> float:
         slow, floor = (SOON, error.floor) if isinstance(error, Unavailable) else (SLOW, 0.0)

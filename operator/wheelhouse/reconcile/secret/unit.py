@@ -14,7 +14,7 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claim, Claims
-from wheelhouse.reconcile.secret.content import Absence, Content, Contents, digest, wanted_namespaces
+from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Wanted, digest, wanted_namespaces
 from wheelhouse.reconcile.secret.distributor import Distributor
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
@@ -77,7 +77,8 @@ class SecretUnit:
     def stale(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> bool:
         """Whether what is wanted differs from what the last pass saw."""
         target = self._targets.peek(SecretKey(declared.stored.key, namespace), declared.stored.uid)
-        return target is None or target.seen != self._fingerprint(declared, claim, namespace)
+        wanted = self._contents.at(self._contents.of(declared, claim), claim, namespace)
+        return target is None or target.seen != self._fingerprint(declared, claim, wanted)
 
     def request(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
         """A person asks for new tokens now: they are minted and written, once in 30 seconds for each identity."""
@@ -96,20 +97,28 @@ class SecretUnit:
         """
         declared = self._world.cache.access(key.access)
         if declared is None:
-            wait = await self._removal.pay(key, "")
+            wait = await self._removal.pay(key, "", None)
             self._forget(key)
             return wait
         claim = self._claims.of(declared)
-        content = self._contents.at(declared, claim, key.namespace)
-        wait = await self._removal.pay(key, content.name if isinstance(content, Content) else "")
-        return earliest(wait, await self._pass(key, declared, claim))
+        whole = self._contents.of(declared, claim)
+        wanted = self._contents.at(whole, claim, key.namespace)
+        distribution, target = self._memory.recall(key, declared.stored, wanted)
+        distribution.ask_for(digest(whole))
+        target.seen = self._fingerprint(declared, claim, wanted)
+        debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target)
+        return earliest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
 
-    async def _pass(self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim) -> float | None:
+    async def _pass(
+        self,
+        key: SecretKey,
+        declared: Declared[DesiredAccess],
+        claim: Claim,
+        wanted: Wanted,
+        distribution: Distribution,
+        target: Target,
+    ) -> float | None:
         stored = declared.stored
-        wanted = self._contents.at(declared, claim, key.namespace)
-        distribution, target = self._memory.recall(key, stored, wanted)
-        distribution.ask_for(self.digest(declared, claim))
-        target.seen = self._fingerprint(declared, claim, key.namespace)
         found = self._findings.distribution(stored)
         if isinstance(wanted, Content):
             if key.namespace in found.namespaces and found.name not in {"", wanted.name}:
@@ -205,9 +214,8 @@ class SecretUnit:
             self._tokens.ask(content.token, held)
         return verdict.check, verdict.wait
 
-    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> int:
+    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, wanted: Wanted) -> int:
         """What a pass decides by, for comparing."""
-        wanted = self._contents.at(declared, claim, namespace)
         restored = self._findings.grants(declared.stored).restored
         return hash((declared.stored.uid, wanted, claim.may_add, restored))
 

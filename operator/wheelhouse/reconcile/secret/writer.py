@@ -99,8 +99,8 @@ class SecretWriter:
             reply = await self._world.secrets.apply(bare, force=True, dry_run=True)
             if others and isinstance(reply, Applied) and not _holds_data(reply):
                 return False  # What a deleted access left there is not ours.
-        if not isinstance(reply, Applied) or reply.created:
-            return False
+        if not isinstance(reply, Applied) or reply.created or not reply.owned:
+            return False  # Absent, or of our type and nothing in it is ours.
         await self._world.secrets.delete(manifest.namespace, manifest.name, reply.uid)
         return True
 
