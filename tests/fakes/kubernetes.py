@@ -144,10 +144,14 @@ class FakeObjects:
         body = self._find(kind, stored)
         if body is None:
             return None
-        current = body.get("status", {})
+        # A status that somebody else wrote may have any shape: what is no mapping or no list counts as empty.
+        found = body.get("status")
+        current: dict[str, Any] = found if isinstance(found, dict) else {}
+        listed = current.get("conditions")
+        rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
         ours = {row["type"] for row in status.get("conditions", ())}
         before = self._conditions.get(stored.uid, set())
-        foreign = [row for row in current.get("conditions", ()) if row["type"] not in ours | before]
+        foreign = [row for row in rows if row.get("type") not in ours | before]
         gone = self._fields.get(stored.uid, set()) - set(status)
         merged = {name: value for name, value in current.items() if name not in gone} | copy.deepcopy(dict(status))
         conditions = [*copy.deepcopy(list(status.get("conditions", ()))), *foreign]

@@ -20,6 +20,7 @@ from wheelhouse.domain.repository import (
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
 OWNERSHIP = Ownership.of("cluster-1", ObjectKey("team-a", "wheels"))
 OTHER = Ownership.of("cluster-1", ObjectKey("team-b", "wheels"))
+VIRTUAL = DesiredRepository(NAME, OWNERSHIP, Mode.VIRTUAL)
 MANAGED = ("description", "labels/team", "labels/env", "cleanup", "remote.credentials")
 
 _texts = st.sampled_from(["", "wheels", "Räder"])

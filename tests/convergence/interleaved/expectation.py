@@ -1,0 +1,418 @@
+"""What must, may and must not stand, from what users asked for: written from the specification, not from the code.
+
+Some states do not say all: a suspended object, or one that no longer parses, keeps what it has and is given nothing
+new. So everything that can be granted has one of three levels, and what is not named must not stand.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from fakes.world import Fakes
+
+from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import FINALIZER, Kind
+from wheelhouse.domain.repository import CLUSTER_LABEL, OBJECT_LABEL, ObservedRepository, Ownership
+from wheelhouse.domain.secret import SECRET_TYPE
+
+Spec = Mapping[str, Any]
+Place = tuple[str, str]
+"""Namespace and name of a Secret."""
+Granted = tuple[str, str, str]
+"""Full name of a repository, role, member."""
+
+CLUSTER = "cluster-1"
+LOCATION = "us-central1"
+ROLES = {
+    "Reader": "roles/artifactregistry.reader",
+    "Writer": "roles/artifactregistry.writer",
+    "RepoAdmin": "roles/artifactregistry.repoAdmin",
+}
+PREFIXES = {"GoogleGroup": "group:", "GoogleUser": "user:", "GoogleServiceAccount": "serviceAccount:"}
+KEEPERS = {"managed-by-cnrm", "goog-terraform-provisioned"}
+GRACE = 30.0
+"""Seconds that a PythonRepository may be absent before its accesses lose what they have."""
+
+
+class Level(IntEnum):
+    """How sure it is that something stands."""
+
+    NO = 0
+    MAY = 1
+    MUST = 2
+
+
+def malformed(kind: Kind, spec: Spec) -> bool:
+    """Whether a spec is one of those that the acts break; the code's own parser is not asked."""
+    if kind is Kind.REPOSITORY:
+        return spec.get("accessFrom") == "everyone" or spec.get("mode") == "Imaginary"
+    return spec.get("role") == "Emperor" or spec.get("subjects") == "everybody"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the present state does not tell: specs that parsed, by uid, and objects that are gone."""
+
+    versions: dict[str, list[Spec]] = field(default_factory=dict)
+    broken: dict[str, int] = field(default_factory=dict)
+    """How many starts of the operator there had been when a spec ceased to parse."""
+    consented: dict[str, set[str]] = field(default_factory=dict)
+    """Repositories, and those of other namespaces that they were to read."""
+    seen: dict[ObjectKey, tuple[float, Spec, str | None]] = field(default_factory=dict)
+    """PythonRepositories: when last seen, as what, and for which repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A PythonRepository judged: `level` is about new grants on it, `ready` about its condition."""
+
+    key: ObjectKey
+    full: str | None
+    spec: Spec
+    level: Level
+    ready: Level
+    exists: Level
+    known: bool = True
+    """Whether its accessFrom can be read by everyone, also after a restart."""
+
+
+@dataclass(slots=True)
+class SecretWish:
+    """What shall stand at one place; `claims` are those who want it."""
+
+    level: Level
+    claims: list[tuple[ObjectKey, str, bool, str]] = field(default_factory=list)
+    """Access, index URL, whether it uploads, ServiceAccount."""
+
+
+@dataclass(slots=True)
+class Expected:
+    """Everything that must or may stand; `words` are the names of those concerned."""
+
+    repositories: dict[ObjectKey, Repository] = field(default_factory=dict)
+    grants: dict[Granted, Level] = field(default_factory=dict)
+    secrets: dict[Place, SecretWish] = field(default_factory=dict)
+    ready: dict[tuple[Kind, ObjectKey], Level] = field(default_factory=dict)
+    upstreams: dict[str, dict[str, Level]] = field(default_factory=dict)
+    credentials: dict[str, Level] = field(default_factory=dict)
+    wanted_by: dict[Granted, set[ObjectKey]] = field(default_factory=dict)
+    optional: set[Granted] = field(default_factory=set)
+    """What an access had before and does not ask for now: unless another one asks for it, it may stay or go."""
+    contests: dict[Place, frozenset[ObjectKey]] = field(default_factory=dict)
+    """Secrets that several healthy accesses want: one of them has it."""
+
+    def grant(self, grant: Granted, level: Level, access: ObjectKey) -> None:
+        """Note a wish; the strongest wins."""
+        self.grants[grant] = max(level, self.grants.get(grant, Level.NO))
+        self.wanted_by.setdefault(grant, set()).add(access)
+
+
+class Judge:
+    """Reads the fakes' state; `now` are seconds, `starts` how often an operator was started."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self._fakes = fakes
+        self.memory = Memory()
+        self.starts = 0
+
+    def judge(self, now: float) -> Expected:
+        """What is expected of the state as it stands."""
+        expected = Expected()
+        self._remember(now)
+        bodies = [(key, body) for (kind, key), body in self._fakes.cluster.objects.items() if kind is Kind.REPOSITORY]
+        # Those that others read from come first: a Virtual repository depends on them.
+        for virtual in (False, True):
+            for key, body in bodies:
+                if (self.spec(Kind.REPOSITORY, body).get("mode") == "Virtual") is virtual:
+                    expected.repositories[key] = self._repository(key, body, expected)
+        for key, repository in expected.repositories.items():
+            expected.ready[Kind.REPOSITORY, key] = repository.ready
+        for key, (since, spec, full) in self.memory.seen.items():
+            if key not in expected.repositories and now - since < GRACE:
+                expected.repositories[key] = Repository(key, full, spec, Level.MAY, Level.NO, Level.MAY)
+        for (kind, key), body in self._fakes.cluster.objects.items():
+            if kind is Kind.ACCESS:
+                self._access(key, body, expected)
+        self._contested(expected)
+        return expected
+
+    def spec(self, kind: Kind, body: Mapping[str, Any]) -> Spec:
+        """The last spec of an object that parsed; the present one where none did."""
+        current: Spec = body["spec"]
+        if not malformed(kind, current):
+            return current
+        versions = self.memory.versions.get(body["metadata"]["uid"])
+        return versions[-1] if versions else {"location": LOCATION, **_parsed(current)}
+
+    def _remember(self, now: float) -> None:
+        memory = self.memory
+        for (kind, key), body in self._fakes.cluster.objects.items():
+            uid, spec = body["metadata"]["uid"], body["spec"]
+            if malformed(kind, spec):
+                memory.broken.setdefault(uid, self.starts)
+            else:
+                memory.broken.pop(uid, None)
+                versions = memory.versions.setdefault(uid, [])
+                if not versions or versions[-1] != spec:
+                    versions.append(spec)
+            if kind is Kind.REPOSITORY:
+                memory.seen[key] = (now, self.spec(kind, body), self._identity(key, body)[0])
+
+    def _computed(self, key: ObjectKey, body: Mapping[str, Any]) -> str | None:
+        namespace = self._fakes.cluster.namespaces.get(key.namespace)
+        spec = self.spec(Kind.REPOSITORY, body)
+        projects = namespace.projects if namespace else ()
+        project = spec.get("project") or (projects[0] if projects else None)
+        return RepositoryName(project, LOCATION, spec.get("repositoryId", key.name)).full if project else None
+
+    # Repositories
+
+    def _repository(self, key: ObjectKey, body: Mapping[str, Any], expected: Expected) -> Repository:
+        uid, spec = body["metadata"]["uid"], self.spec(Kind.REPOSITORY, body)
+        full, others = self._identity(key, body)
+        found = self._fakes.google.repositories.get(full or "")
+        namespace = self._fakes.cluster.namespaces.get(key.namespace)
+        project = full.split("/")[1] if full else ""
+        allowed = namespace is not None and project in namespace.projects
+        broken, deleting = malformed(Kind.REPOSITORY, body["spec"]), "deletionTimestamp" in body["metadata"]
+        reads = self._reads(key, spec, full or "", expected)
+        if deleting:  # Its release takes out what it may not read.
+            expected.credentials[full or ""] = Level.MAY
+            expected.upstreams[full or ""] = dict.fromkeys(self.memory.consented.get(full or "", ()), Level.MAY)
+        if others and not broken and not deleting:
+            return Repository(key, full, spec, Level.MAY, Level.MAY, Level.MAY)
+        if broken or not allowed or deleting:
+            known = not broken or self.memory.broken.get(uid) == self.starts
+            return Repository(key, full, spec, Level.MAY, Level.NO, Level.MAY, known)
+        level, ready, exists = self._standing(key, spec, full, found)
+        if found is None and reads is not Level.MUST:
+            level, exists = min(level, Level.MAY), min(exists, Level.MAY)
+        if spec.get("suspend"):
+            return Repository(key, full, spec, min(level, Level.MAY), min(ready, Level.MAY), Level.MAY)
+        return Repository(key, full, spec, level, min(ready, reads), exists)
+
+    def _identity(self, key: ObjectKey, body: Mapping[str, Any]) -> tuple[str | None, bool]:
+        """The repository that an object stands for, and whether it carries its labels elsewhere too.
+
+        Its name follows from spec and Namespace; where the recorded one differs, the labels in Google decide.
+        """
+        computed, own = self._computed(key, body), Ownership.of(CLUSTER, key)
+        carrying = {full for full, found in self._fakes.google.repositories.items() if _carries(found, own)}
+        status = body.get("status")
+        recorded = status.get("repository") if isinstance(status, dict) else None
+        full = recorded if isinstance(recorded, str) and recorded in carrying else computed
+        return full, bool(carrying - {computed})
+
+    def _standing(
+        self, key: ObjectKey, spec: Spec, full: str | None, found: ObservedRepository | None
+    ) -> tuple[Level, Level, Level]:
+        """(new grants, Ready, exists) of an object that parses and may use its project."""
+        ours = found is not None and _carries(found, Ownership.of(CLUSTER, key))
+        if found is not None and not ours and self._elsewhere(key, found):
+            return Level.MAY, Level.NO, Level.MAY
+        # Of two that mean one repository the first keeps it: which that is, its labels say.
+        unsure = any(other != key and name == full for other, name in self._names().items()) and not ours
+        if spec.get("managementPolicy") == "Observe":
+            if found is None:
+                return Level.MAY, Level.NO, Level.MAY
+            return (Level.MAY, Level.MAY, Level.MAY) if ours or unsure else (Level.MUST, Level.MUST, Level.MAY)
+        if unsure:
+            return Level.MAY, Level.MAY, Level.MAY
+        if found is None or ours:
+            return Level.MUST, Level.MUST, Level.MUST
+        adoption = spec.get("adoptionPolicy", "Never")
+        kept = any(label in found.labels for label in KEEPERS)
+        if adoption == "Always" or (adoption == "IfUnmanaged" and not kept):
+            return Level.MUST, Level.MUST, Level.MUST
+        # One whose predecessor was just released takes it up again; who cannot know that says AlreadyExists.
+        return Level.MAY, Level.MAY, Level.MAY
+
+    def _names(self) -> dict[ObjectKey, str | None]:
+        objects = self._fakes.cluster.objects
+        return {key: self._computed(key, body) for (kind, key), body in objects.items() if kind is Kind.REPOSITORY}
+
+    def _elsewhere(self, key: ObjectKey, found: ObservedRepository) -> bool:
+        digests = {Ownership.of(CLUSTER, other).digest for other in self._names() if other != key}
+        return found.labels.get(CLUSTER_LABEL) == CLUSTER and found.labels.get(OBJECT_LABEL) in digests
+
+    def _reads(self, key: ObjectKey, spec: Spec, full: str, expected: Expected) -> Level:
+        """Whether everything that the repository reads from may be read; notes what may stand in Google."""
+        level = Level.MUST
+        namespace = self._fakes.cluster.namespaces[key.namespace]
+        observe = spec.get("managementPolicy") == "Observe"
+        credentials = spec.get("remote", {}).get("credentials")
+        if credentials is not None:
+            secret = credentials["passwordSecretVersion"].partition("/versions/")[0]
+            level = Level.MUST if secret in namespace.upstream_secrets else Level.NO
+            expected.credentials[full] = Level.NO if observe else level
+        found = expected.upstreams.setdefault(full, {}) if "virtual" in spec else {}
+        for upstream in spec.get("virtual", {}).get("upstreams", ()):
+            name, one = self._upstream(key, upstream, expected)
+            level = min(level, one)
+            if name is None:
+                continue
+            other = upstream["repositoryRef"].get("namespace", key.namespace) != key.namespace
+            if other:
+                self.memory.consented.setdefault(full, set()).add(name)
+            # With the labels go the upstreams of other namespaces, when the repository is only observed.
+            found[name] = max(Level.NO if observe and other else one, found.get(name, Level.NO))
+        return max(level, Level.MAY) if observe else level
+
+    def _upstream(self, key: ObjectKey, upstream: Spec, expected: Expected) -> tuple[str | None, Level]:
+        reference = upstream["repositoryRef"]
+        target = ObjectKey(reference.get("namespace", key.namespace), reference["name"])
+        found = expected.repositories.get(target)
+        if found is None:
+            return self.memory.seen.get(target, (0.0, {}, None))[2], Level.NO
+        if not self.admits(found, key.namespace, "Reader"):
+            return found.full, Level.NO
+        if found.ready is Level.MUST:
+            return found.full, Level.MUST
+        return found.full, Level.MAY
+
+    def admits(self, repository: Repository, namespace: str, role: str) -> bool:
+        """Whether a repository's owner lets a namespace have a role."""
+        if namespace == repository.key.namespace:
+            return True
+        found = self._fakes.cluster.namespaces.get(namespace)
+        if found is None or found.deleting:
+            return False
+        access_from = repository.spec.get("accessFrom") or {}
+        selector = access_from.get("namespaceSelector")
+        selected = selector is not None and selector.get("matchLabels", {}).items() <= found.labels.items()
+        named = namespace in access_from.get("namespaces", ())
+        return role in access_from.get("roles", ("Reader",)) and (named or selected)
+
+    # Accesses
+
+    def _access(self, key: ObjectKey, body: Mapping[str, Any], expected: Expected) -> None:
+        spec, uid = self.spec(Kind.ACCESS, body), body["metadata"]["uid"]
+        reference = spec["repositoryRef"]
+        target = ObjectKey(reference.get("namespace", key.namespace), reference["name"])
+        repository = expected.repositories.get(target)
+        expected.ready[Kind.ACCESS, key] = Level.NO
+        if "deletionTimestamp" in body["metadata"] or repository is None or repository.full is None:
+            return
+        frozen = malformed(Kind.ACCESS, body["spec"]) or bool(spec.get("suspend")) or _unwritable(spec, repository)
+        versions: Iterable[Spec] = self.memory.versions.get(uid, [spec]) if frozen else [spec]
+        if repository.level is Level.MAY:
+            versions = self.memory.versions.get(uid, [spec])
+        for version in versions:
+            level = self._consent(key, version, repository)
+            level = min(level, Level.MAY) if frozen or version is not spec else level
+            if level is not Level.NO:
+                self._wishes(key, version, repository, level, expected)
+        if _unwritable(spec, repository) or not frozen:
+            asked = set() if _unwritable(spec, repository) else self._asked(key, spec, repository)
+            mine = {grant for grant, keys in expected.wanted_by.items() if key in keys}
+            expected.optional |= mine - asked
+        expected.ready[Kind.ACCESS, key] = self._healthy(key, body, spec, repository, frozen=frozen)
+
+    def _consent(self, key: ObjectKey, spec: Spec, repository: Repository) -> Level:
+        role = spec.get("role", "Reader")
+        if _unwritable(spec, repository):
+            return Level.NO
+        if not repository.known:
+            return Level.MAY
+        return repository.level if self.admits(repository, key.namespace, role) else Level.NO
+
+    def _asked(self, key: ObjectKey, spec: Spec, repository: Repository) -> set[Granted]:
+        """The grants that a spec asks for."""
+        members = self._members(key, spec, own=repository.key.namespace == key.namespace)
+        return {(repository.full or "", ROLES[spec.get("role", "Reader")], member) for member in members}
+
+    def _wishes(self, key: ObjectKey, spec: Spec, repository: Repository, level: Level, expected: Expected) -> None:
+        cluster = self._fakes.cluster
+        full = repository.full or ""
+        for grant in self._asked(key, spec, repository):
+            expected.grant(grant, level, key)
+        secret, account = spec.get("secret"), service_account(spec)
+        namespace = cluster.namespaces.get(key.namespace)
+        if secret is None or account is None or namespace is None or not namespace.opted_in:
+            return
+        place = (key.namespace, secret.get("name", "pip-config"))
+        there = (key.namespace, account) in cluster.service_accounts and not namespace.deleting
+        wish = expected.secrets.setdefault(place, SecretWish(Level.NO))
+        wish.level = max(wish.level, level if there else Level.MAY)
+        wish.claims.append((key, index_url(full), spec.get("role", "Reader") != "Reader", account))
+
+    def _members(self, key: ObjectKey, spec: Spec, *, own: bool) -> set[str]:
+        members = set()
+        account = service_account(spec) if "secret" in spec else None
+        if account is not None:
+            members.add(self._fakes.workload.member(Identity(key.namespace, account)))
+        for subject in spec.get("subjects", ()):
+            if subject["kind"] == "ServiceAccount":
+                members.add(self._fakes.workload.member(Identity(key.namespace, subject["name"])))
+            elif own:
+                members.add(PREFIXES[subject["kind"]] + subject["name"])
+        return members
+
+    def _healthy(
+        self, key: ObjectKey, body: Mapping[str, Any], spec: Spec, repository: Repository, *, frozen: bool
+    ) -> Level:
+        if malformed(Kind.ACCESS, body["spec"]):
+            return Level.NO
+        consent = self._consent(key, spec, repository)
+        namespace = self._fakes.cluster.namespaces.get(key.namespace)
+        secret, account = spec.get("secret"), service_account(spec)
+        if namespace is None or (secret is not None and not namespace.opted_in):
+            return Level.NO
+        outside = any(subject["kind"] != "ServiceAccount" for subject in spec.get("subjects", ()))
+        if outside and repository.key.namespace != key.namespace:
+            return Level.NO
+        if secret is not None:
+            stored = self._fakes.cluster.secrets.get((key.namespace, secret.get("name", "pip-config")))
+            if stored is not None and stored.type != SECRET_TYPE:
+                return Level.NO
+        accounts = {subject["name"] for subject in spec.get("subjects", ()) if subject["kind"] == "ServiceAccount"}
+        accounts |= {account} if account else set()
+        missing = any((key.namespace, name) not in self._fakes.cluster.service_accounts for name in accounts)
+        if frozen or missing or namespace.deleting:
+            return min(consent, Level.MAY)
+        return consent
+
+    def _contested(self, expected: Expected) -> None:
+        """Of several accesses that want one Secret one has it; which that is depends on who came first."""
+        for place, wish in expected.secrets.items():
+            keys = frozenset(claim[0] for claim in wish.claims)
+            if len(keys) > 1:
+                levels = {expected.ready[Kind.ACCESS, key] for key in keys}
+                if levels == {Level.MUST}:
+                    expected.contests[place] = keys
+                for key in keys:
+                    expected.ready[Kind.ACCESS, key] = min(expected.ready[Kind.ACCESS, key], Level.MAY)
+
+
+def service_account(spec: Spec) -> str | None:
+    """The ServiceAccount whose identity a Secret's token carries."""
+    named = (spec.get("secret") or {}).get("serviceAccountName")
+    accounts = [subject["name"] for subject in spec.get("subjects", ()) if subject["kind"] == "ServiceAccount"]
+    return named or (accounts[0] if len(accounts) == 1 else None)
+
+
+def index_url(full: str) -> str:
+    """The index of a repository, built from its name."""
+    _, project, _, location, _, repository_id = full.split("/")
+    return f"https://{location}-python.pkg.dev/{project}/{repository_id}/simple/"
+
+
+def finalized(body: Mapping[str, Any]) -> bool:
+    """Whether our finalizer holds an object."""
+    return FINALIZER in body["metadata"].get("finalizers", ())
+
+
+def _unwritable(spec: Spec, repository: Repository) -> bool:
+    """Whether the role can never upload: NotWritable. Nothing is said of what the access had before."""
+    return repository.spec.get("mode") in {"Remote", "Virtual"} and spec.get("role", "Reader") != "Reader"
+
+
+def _carries(found: ObservedRepository, ownership: Ownership) -> bool:
+    return ownership.labels.items() <= found.labels.items()
+
+
+def _parsed(spec: Spec) -> dict[str, Any]:
+    """What can be read of a spec that never parsed."""
+    return {name: spec[name] for name in ("repositoryRef", "project", "repositoryId") if name in spec}
