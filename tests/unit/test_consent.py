@@ -106,6 +106,12 @@ def test_consent_is_asked_whatever_the_posture_is(holds: bool) -> None:
         assert judge(view("team-b", standing=standing), holds=holds).permission is Permission.WITHDRAW
 
 
+@pytest.mark.parametrize("namespace", ["team-a-2", "team", "Team-a"])
+def test_a_namespace_is_named_in_full(namespace: str) -> None:
+    """A name that begins like one that accessFrom lists is another namespace."""
+    assert judge(view("team-a"), Namespace(namespace), holds=True).permission is Permission.WITHDRAW
+
+
 def test_another_role_looks_like_absence() -> None:
     """A role that accessFrom does not name looks like a repository that does not exist."""
     judged = judge(view("team-a"), role=Role.WRITER)

@@ -502,6 +502,14 @@ def test_nothing_new_is_added_while_nothing_may_be() -> None:
     assert plan.before == plan.after == {A: ()}
 
 
+@pytest.mark.parametrize("state", [GrantState.EXISTING, GrantState.RECORDED])
+def test_only_what_was_granted_is_put_back_while_nothing_may_be_added(state: GrantState) -> None:
+    """What others granted, and what was never set, is new: it waits until new grants are allowed."""
+    plan = plan_policy([claimant(A, PULL, may_add=False, ledger=(record(PULL, state),))], policy(), {})
+    assert plan.add == ()
+    assert plan.policy is None
+
+
 def test_nothing_held_is_removed_while_nothing_may_be_added() -> None:
     """An access of a repository that is not Ready keeps what it has and gets nothing besides."""
     plan = plan_policy(

@@ -131,6 +131,13 @@ def test_an_emptied_list_of_upstreams_is_sent() -> None:
     assert differences(found, wanted) == (("virtual.upstreams", "one=a@1", "none"),)
 
 
+def test_the_last_upstream_is_taken_out() -> None:
+    """A Virtual repository whose upstreams may no longer be read has none afterwards."""
+    desired = replace(wishes.VIRTUAL, upstreams=())
+    found = RepositorySettings(Mode.VIRTUAL.wire, upstreams=frozenset({Upstream("one", "a", 1)}))
+    assert target(desired, frozenset(), found, frozenset()).upstreams == frozenset()
+
+
 def test_a_patch_that_names_nothing_changes_nothing() -> None:
     """The mask alone decides what of the settings is sent."""
     assert patched(STANDARD, RepositoryPatch(replace(STANDARD, description="x"), ())) == STANDARD
