@@ -1,0 +1,41 @@
+"""All seeded bugs, and the five of them that every run of the tests tries."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from mutations.bug import Bug
+from mutations.seeded import consent, domain, memory, policies, queue, repositories, secrets, upstreams
+
+BUGS: tuple[Bug, ...] = (
+    *policies.BUGS,
+    *consent.BUGS,
+    *upstreams.BUGS,
+    *repositories.BUGS,
+    *secrets.BUGS,
+    *domain.BUGS,
+    *queue.BUGS,
+    *memory.BUGS,
+)
+SAMPLE = 5
+QUICK = "tests/unit/"
+"""Where the suites are that a sample may cost."""
+SLOW = frozenset({"tests/unit/test_queue_agenda.py"})
+"""State machines."""
+
+
+def sample(root: Path, count: int = SAMPLE) -> list[Bug]:
+    """Some of the bugs with quick suites: others after each change of the product, the same for the same product."""
+    product = hashlib.sha256()
+    for path in sorted((root / "operator" / "wheelhouse").rglob("*.py")):
+        product.update(path.read_bytes())
+    digest = product.digest()
+    return _ordered((bug for bug in BUGS if _quick(bug)), digest)[:count]
+
+
+def _quick(bug: Bug) -> bool:
+    return all(suite.startswith(QUICK) and suite not in SLOW for suite in bug.suites)
+
+
+def _ordered(bugs: Iterable[Bug], digest: bytes) -> list[Bug]:
+    return sorted(bugs, key=lambda bug: hashlib.sha256(digest + bug.name.encode()).digest())

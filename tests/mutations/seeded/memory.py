@@ -1,0 +1,68 @@
+"""Bugs in what is remembered of objects, and in what status tells."""
+
+from mutations.bug import Bug
+
+FINDINGS = ("tests/unit/test_findings.py",)
+INFORMER = ("tests/unit/test_informer.py",)
+CONDITIONS = ("tests/unit/test_conditions.py",)
+DEBTS = ("tests/convergence/test_trust.py::test_a_stripped_finalizer_leaves_a_debt_that_is_paid",)
+
+BUGS = (
+    Bug(
+        "the own write counts as that of another hand",
+        "reconcile/findings.py",
+        "if entry.sent and entry.sent == stored.status_json:",
+        "if not entry:",
+        FINDINGS,
+    ),
+    Bug(
+        "a restore forgets what memory owns",
+        "reconcile/findings.py",
+        "restored=int(stored.resource_version) < entry.version",
+        "restored=False",
+        FINDINGS,
+    ),
+    Bug(
+        "a list that contradicts the cache is passed over",
+        "runtime/informer.py",
+        "    return listed < known or (listed == known and before != now)\n",
+        "    return False\n",
+        INFORMER,
+    ),
+    Bug(
+        "nobody hears of an object that disappeared",
+        "runtime/informer.py",
+        "        if old is not None and new is None:\n            self._memory.vanished(old)\n",
+        "",
+        INFORMER,
+    ),
+    Bug(
+        "the status of an earlier generation counts as a finding",
+        "status/conditions.py",
+        'row.get("observedGeneration") == self.generation',
+        "self.observed(status) == self.generation",
+        CONDITIONS,
+    ),
+    Bug(
+        "any text passes for a time",
+        "status/conditions.py",
+        'moment(before.get("lastTransitionTime")) is not None',
+        'isinstance(before.get("lastTransitionTime"), str)',
+        CONDITIONS,
+    ),
+    Bug(
+        "a refusal stalls at once",
+        "status/conditions.py",
+        "return since is not None and now - since >= STALLS_AFTER",
+        "return since is not None",
+        CONDITIONS,
+    ),
+    Bug(
+        "a debt of an object without our finalizer is not paid",
+        "reconcile/access/unit.py",
+        "        stored, access = declared.stored, declared.wish\n        if not (access is None",
+        "        stored, access = declared.stored, declared.wish\n"
+        "        if not stored.finalized or not (access is None",
+        DEBTS,
+    ),
+)

@@ -1,0 +1,133 @@
+"""Bugs in the plan of an IAM policy: whose a grant is, what is recorded, what a set may change."""
+
+from mutations.bug import Bug
+
+PLAN = ("tests/unit/test_plan_policy.py",)
+
+BUGS = (
+    Bug(
+        "the policy is set without its etag",
+        "plan/bindings.py",
+        "return replace(observed, bindings=tuple(bindings))",
+        'return replace(observed, etag=b"", bindings=tuple(bindings))',
+        PLAN,
+    ),
+    Bug(
+        "the claims of others are forgotten",
+        "plan/policy.py",
+        "{pair for pair in self.owned if pair in self.present and pair not in self.wanted}",
+        "{\n"
+        "            pair for s in self.sides for pair in s.held\n"
+        "            if pair in self.owned and pair in self.present and pair not in s.claims\n"
+        "        }",
+        PLAN,
+    ),
+    Bug(
+        "a grant that was there before is taken away",
+        "plan/policy.py",
+        "if record.state.owned and not self.foreign(side, pair, record):",
+        "if not self.foreign(side, pair, record):",
+        PLAN,
+    ),
+    Bug(
+        "a binding with a condition is edited",
+        "plan/bindings.py",
+        "        if binding.condition is not None:\n",
+        "        if binding.condition is not None and not gone:\n",
+        PLAN,
+    ),
+    Bug(
+        "a member joins a binding with a condition",
+        "plan/bindings.py",
+        "        if binding.condition is not None:\n            bindings.append(binding)\n",
+        "        if binding.condition is not None:\n"
+        "            bindings.append(replace(binding, members=(*binding.members, *new.pop(binding.role, ()))))\n",
+        PLAN,
+    ),
+    Bug(
+        "posture is skipped: what others granted is put back while nothing may be added",
+        "plan/policy.py",
+        "            if side.claimant.may_add:\n                for pair, grant in side.claims.items():\n",
+        "            if side.claims:\n                for pair, grant in side.claims.items():\n",
+        PLAN,
+    ),
+    Bug(
+        "unknown as withdrawn: what is held goes while nothing may be added",
+        "plan/policy.py",
+        "self.claims = {pair: grant for pair, grant in self.wanted.items() if pair in had}",
+        "self.claims = {}",
+        PLAN,
+    ),
+    Bug(
+        "the ledger forgets a grant before it is taken away",
+        "plan/policy.py",
+        "                before.append(record)\n                if pair in self.present",
+        "                if pair not in removed:\n"
+        "                    before.append(record)\n"
+        "                if pair in self.present",
+        PLAN,
+    ),
+    Bug(
+        "who claims an owned grant does not own it",
+        "plan/policy.py",
+        "return GrantRecord(grant, GrantState.GRANTED)\n",
+        "return GrantRecord(grant, GrantState.EXISTING)\n",
+        PLAN,
+    ),
+    Bug(
+        "one principal more than the limit",
+        "plan/room.py",
+        "if len(news) > MEMBER_LIMIT - observed.size + going:",
+        "if len(news) > MEMBER_LIMIT - observed.size + going + 1:",
+        PLAN,
+    ),
+    Bug(
+        "one principal more when not all find room",
+        "plan/room.py",
+        "if self._room < 1 or",
+        "if self._room < 0 or",
+        PLAN,
+    ),
+    Bug(
+        "one group more than the limit",
+        "plan/room.py",
+        "groups <= GROUP_LIMIT - observed.groups",
+        "groups <= GROUP_LIMIT - observed.groups + 1",
+        PLAN,
+    ),
+    Bug(
+        "a replacement without room loses what it replaces",
+        "plan/policy.py",
+        "        self.kept |= result.kept\n",
+        "",
+        PLAN,
+    ),
+    Bug(
+        "a rejected member is sent again and again",
+        "plan/policy.py",
+        "out = {*self.known.rejected, *self.known.withheld}",
+        "out = {*self.known.withheld}",
+        PLAN,
+    ),
+    Bug(
+        "the debt of an access that disappeared is not paid",
+        "plan/policy.py",
+        "self.owned = {grant.identity: grant for grant in known.debts}",
+        "self.owned = dict[Pair, Grant]()",
+        PLAN,
+    ),
+    Bug(
+        "a grant is added that no ledger holds",
+        "plan/policy.py",
+        " or (self.known.recorded and not side.owns(pair)):",
+        ":",
+        PLAN,
+    ),
+    Bug(
+        "what another client made is taken away",
+        "plan/policy.py",
+        "            and (side.claimant.uid, pair) in self.known.unset\n        )",
+        "            and False\n        )",
+        PLAN,
+    ),
+)

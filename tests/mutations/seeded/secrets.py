@@ -1,0 +1,72 @@
+"""Bugs in when tokens are minted, and in what an answer about a Secret means."""
+
+from mutations.bug import Bug
+
+SECRETS = ("tests/unit/test_plan_secrets.py",)
+LEASES = ("tests/unit/test_plan_leases.py",)
+
+BUGS = (
+    Bug(
+        "the Secret of another living access is forced",
+        "plan/secrets.py",
+        "tuple(name for name in others if name in living)",
+        "tuple(name for name in others if name in ())",
+        SECRETS,
+    ),
+    Bug(
+        "somebody else's Secret is forced",
+        "plan/secrets.py",
+        "    if reply.foreign_type:\n        return Verdict(Step.CONFLICT)\n",
+        "",
+        SECRETS,
+    ),
+    Bug(
+        "a Secret that cannot be changed is applied to again",
+        "plan/secrets.py",
+        "    if reply.immutable:\n        return Verdict(Step.REPLACE, reply.managers)\n",
+        "",
+        SECRETS,
+    ),
+    Bug(
+        "an outage is told when the token is dead",
+        "plan/secrets.py",
+        "left <= lease.alarm",
+        "left <= 0",
+        SECRETS,
+    ),
+    Bug(
+        "a token that is half spent goes into another Secret",
+        "plan/leases.py",
+        "REUSABLE_LIFE = 0.75",
+        "REUSABLE_LIFE = 0.25",
+        LEASES,
+    ),
+    Bug(
+        "a token replaces one that lives longer",
+        "plan/leases.py",
+        "new.lease.left(now) >= standing.left(now) - FLOOR_TOLERANCE",
+        "new.lease.left(now) > 0",
+        LEASES,
+    ),
+    Bug(
+        "a token is refreshed when it ends",
+        "plan/leases.py",
+        "life / 2 * (1 + 0.1 * jitter)",
+        "life * (1 + 0.1 * jitter)",
+        LEASES,
+    ),
+    Bug(
+        "a token lives on while the machine sleeps",
+        "plan/leases.py",
+        "return max((now.wall",
+        "return min((now.wall",
+        LEASES,
+    ),
+    Bug(
+        "a clock that was ahead is believed",
+        "plan/leases.py",
+        "if left > longest or due > longest * 0.55 or ahead:",
+        "if ahead:",
+        LEASES,
+    ),
+)
