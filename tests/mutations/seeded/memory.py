@@ -30,7 +30,7 @@ BUGS = (
         INFORMER,
     ),
     Bug(
-        "nobody hears of an object that disappeared",
+        "the loop hears nothing of an object that disappeared",
         "runtime/informer.py",
         "        if old is not None and new is None:\n            self._memory.vanished(old)\n",
         "",
