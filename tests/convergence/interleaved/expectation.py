@@ -414,5 +414,7 @@ def _carries(found: ObservedRepository, ownership: Ownership) -> bool:
 
 
 def _parsed(spec: Spec) -> dict[str, Any]:
-    """What can be read of a spec that never parsed."""
-    return {name: spec[name] for name in ("repositoryRef", "project", "repositoryId") if name in spec}
+    """What can be read of a spec that never parsed; accessFrom is read alone."""
+    read = {name: spec[name] for name in ("repositoryRef", "project", "repositoryId") if name in spec}
+    consents = spec.get("accessFrom")
+    return read | ({"accessFrom": consents} if isinstance(consents, dict) else {})
