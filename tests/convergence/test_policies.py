@@ -346,3 +346,21 @@ def finalized(simulation: Simulation, key: ObjectKey) -> CustomObject:
     body["metadata"]["finalizers"] = [FINALIZER]
     simulation.fakes.cluster.touch(body)
     return CustomObject.parse(body)
+
+
+async def test_an_edit_made_while_the_operator_was_down_is_not_ready_before_it_is_granted() -> None:
+    """After a start, conditions of the generation before say nothing about the new one."""
+    simulation = await owners(accessFrom={"namespaces": ["team"], "roles": ["Reader", "Writer"]})
+    key = access(simulation, "owners", "team", subjects=GROUP)
+    await simulation.run(60)
+    access(simulation, "owners", "team", subjects=GROUP, role="Writer")
+    refuse(simulation, "policies.get", Unavailable("Google answered 503."))
+    simulation.boot()
+    await simulation.run(60)
+    row = condition(simulation, key, "Ready")
+    assert row is not None
+    assert (row.status, row.reason) == ("False", "Unavailable")
+    simulation.fakes.calls.before = None
+    await simulation.run(600)
+    assert members(simulation, role=WRITER) == {DEV}
+    assert reason(simulation, key) == "Ready"

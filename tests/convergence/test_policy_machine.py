@@ -15,6 +15,7 @@ from wheelhouse.domain.iam import Binding, Grant, Pair
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
+from wheelhouse.status.conditions import timestamp
 
 READER, WRITER, VIEWER = "roles/artifactregistry.reader", "roles/artifactregistry.writer", "roles/viewer"
 MEMBERS = ["ann", "bob", "cid"]
@@ -47,11 +48,14 @@ disturbances = st.dictionaries(
         st.builds(Disturbance, st.booleans(), st.just("crash")),
         st.builds(Disturbance, st.booleans(), st.sampled_from(["add", "remove"]), st.sampled_from(FOREIGN)),
         st.builds(Disturbance, st.booleans(), st.sampled_from(["delete", "strip"]), name=st.sampled_from(NAMES)),
+        st.builds(Disturbance, st.just(False), st.just("race")),
         st.builds(Disturbance, st.just(False), ERRORS),
         st.builds(Disturbance, st.just(True), st.just(Unavailable("the reply was lost"))),
     ),
     max_size=3,
 )
+passes = st.none() | disturbances
+"""What disturbs the pass that follows an act; None when no pass follows."""
 
 
 class PolicyMachine(RuleBasedStateMachine):
@@ -69,13 +73,14 @@ class PolicyMachine(RuleBasedStateMachine):
         """What may have been set by us and not by somebody else, as far as anybody can tell."""
         self.stripped: set[Pair] = set()
         """What objects held that disappeared without a release."""
-        self.read = b""
+        self.read = self.google.policy(NAME)
         self.disturbed: dict[int, Disturbance] = {}
         self.position = 0
         self.google.plant_policy(NAME, UNTOUCHABLE)
         for number in range(writers):
             self.add(Grant(VIEWER, f"user:writer{number}@example.com"))
         self.boot()
+        self.room.want(NAMES[0], MEMBERS[0])
 
     def teardown(self) -> None:
         if hasattr(self, "loop"):
@@ -87,17 +92,27 @@ class PolicyMachine(RuleBasedStateMachine):
         name=st.sampled_from(NAMES),
         members=st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=2, unique=True),
         role=st.sampled_from(["Reader", "Writer"]),
+        disturbed=passes,
     )
-    def want(self, name: str, members: list[str], role: str) -> None:
+    def user_wants(self, name: str, members: list[str], role: str, disturbed: dict[int, Disturbance] | None) -> None:
         body = self.room.fakes.cluster.objects.get((Kind.ACCESS, ObjectKey(OWNERS, name)))
         if body is None or "deletionTimestamp" not in body["metadata"]:
             self.room.want(name, *members, role=role)
+        self.reconcile(disturbed)
 
-    @rule(name=st.sampled_from(NAMES))
+    @rule(name=st.sampled_from(NAMES), disturbed=passes)
+    def user_deletes(self, name: str, disturbed: dict[int, Disturbance] | None) -> None:
+        self.delete(name)
+        self.reconcile(disturbed)
+
+    @rule(name=st.sampled_from(NAMES), disturbed=passes)
+    def user_strips(self, name: str, disturbed: dict[int, Disturbance] | None) -> None:
+        self.strip(name)
+        self.reconcile(disturbed)
+
     def delete(self, name: str) -> None:
         self.room.fakes.cluster.delete(Kind.ACCESS, ObjectKey(OWNERS, name))
 
-    @rule(name=st.sampled_from(NAMES))
     def strip(self, name: str) -> None:
         """Somebody takes our finalizer off and deletes the object."""
         body = self.room.fakes.cluster.objects.pop((Kind.ACCESS, ObjectKey(OWNERS, name)), None)
@@ -105,14 +120,24 @@ class PolicyMachine(RuleBasedStateMachine):
             self.stripped |= ledger(body)
 
     @precondition(lambda self: self.ours)
-    @rule(usable=st.booleans())
-    def usable(self, usable: bool) -> None:
+    @rule(usable=st.booleans(), disturbed=passes)
+    def repository_changes(self, usable: bool, disturbed: dict[int, Disturbance] | None) -> None:
         self.room.usable = usable
         self.room.look()
+        self.reconcile(disturbed)
 
     # Foreign writers. What may have been set by us cannot be told from what they add, so they do not add just that.
 
-    @rule(grant=st.sampled_from(FOREIGN))
+    @rule(grant=st.sampled_from(FOREIGN), disturbed=passes)
+    def stranger_adds(self, grant: Grant, disturbed: dict[int, Disturbance] | None) -> None:
+        self.add(grant)
+        self.reconcile(disturbed)
+
+    @rule(grant=st.sampled_from(FOREIGN), disturbed=passes)
+    def stranger_removes(self, grant: Grant, disturbed: dict[int, Disturbance] | None) -> None:
+        self.remove(grant)
+        self.reconcile(disturbed)
+
     def add(self, grant: Grant) -> None:
         pair = grant.identity
         if pair in self.present() or (pair in self.owned() and pair in self.doubtful):
@@ -120,7 +145,6 @@ class PolicyMachine(RuleBasedStateMachine):
         self.google.plant_policy(NAME, Binding(grant.role, (grant.member,)), *self.google.policy(NAME).bindings)
         self.foreign.add(pair)
 
-    @rule(grant=st.sampled_from(FOREIGN))
     def remove(self, grant: Grant) -> None:
         kept = []
         for binding in self.google.policy(NAME).bindings:
@@ -132,18 +156,20 @@ class PolicyMachine(RuleBasedStateMachine):
         self.google.plant_policy(NAME, *kept)
         self.foreign.discard(grant.identity)
 
-    @rule(member=st.sampled_from([None, *MEMBERS]))
-    def reject(self, member: str | None) -> None:
+    @rule(member=st.sampled_from([None, *MEMBERS]), disturbed=passes)
+    def iam_rejects(self, member: str | None, disturbed: dict[int, Disturbance] | None) -> None:
         """IAM takes a member no longer, unless it stands already."""
         pair = None if member is None else f"user:{member}@example.com"
         standing = {found for _, found in self.present()}
         self.google.rejected_members = set() if pair is None or pair in standing else {pair}
+        self.reconcile(disturbed)
 
+    @precondition(lambda self: self.position % 4 == 0)
     @rule(ours=st.booleans())
     def replace(self, ours: bool) -> None:
         """The repository is deleted and made again, by us or by a stranger; the operator looks before anybody else."""
         self.google.remove(NAME)
-        self.room.fakes.clock.advance(60.0)
+        self.room.fakes.clock.advance(700.0)
         self.foreign.clear()
         self.doubtful.clear()
         self.stripped.clear()
@@ -166,9 +192,10 @@ class PolicyMachine(RuleBasedStateMachine):
 
     # The operator.
 
-    @rule(disturbed=disturbances)
-    def reconcile(self, disturbed: dict[int, Disturbance]) -> None:
-        self.disturbed, self.position = disturbed, 0
+    def reconcile(self, disturbed: dict[int, Disturbance] | None) -> None:
+        if disturbed is None:
+            return
+        self.disturbed, self.position = dict(disturbed), 0
         try:
             self.run(self.room.reconcile())
         except WheelhouseError:
@@ -176,13 +203,15 @@ class PolicyMachine(RuleBasedStateMachine):
         finally:
             self.disturbed = {}
 
-    @rule(seconds=st.sampled_from([1.0, 60.0, 700.0]))
-    def wait(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from([1.0, 60.0, 700.0]), disturbed=passes)
+    def time_passes(self, seconds: float, disturbed: dict[int, Disturbance] | None) -> None:
         self.room.fakes.clock.advance(seconds)
+        self.reconcile(disturbed)
 
-    @rule()
-    def restart(self) -> None:
+    @rule(disturbed=passes)
+    def restart(self, disturbed: dict[int, Disturbance] | None) -> None:
         self.crash()
+        self.reconcile(disturbed)
 
     @rule()
     def settle(self) -> None:
@@ -221,9 +250,13 @@ class PolicyMachine(RuleBasedStateMachine):
             self.crash()
 
     def crash(self) -> None:
-        """Kill the process; what disappeared and was owed then is left for a person to find."""
+        """Kill the process.
+
+        What disappeared and was owed then is left for a person to find. What a ledger has recorded and a stranger has
+        added meanwhile cannot be told from what was set.
+        """
         self.loop.run_until_complete(cancel(asyncio.all_tasks(self.loop)))
-        self.foreign |= self.present() - self.owned()
+        self.foreign = (self.foreign | self.present()) - self.owned()
         self.boot()
 
     def boot(self) -> None:
@@ -234,20 +267,26 @@ class PolicyMachine(RuleBasedStateMachine):
         calls.before, calls.after = self.before, self.after
 
     def before(self, call: PortCall) -> None:
-        if call.name == "policies.set":
-            assert call.args[1].etag == self.read, "a set without the etag of the read before it"
-            assert self.adds(call) <= self.owned(), "a set before its record"
         disturbance = self.disturbed.get(self.position)
         if disturbance is not None and not disturbance.after:
+            self.disturbed.pop(self.position)
             if call.name == "policies.set" and isinstance(disturbance.what, Unavailable):
                 self.doubtful |= self.adds(call)
             self.disturb(call, disturbance)
-        if call.name == "policies.set" and call.args[1].etag == self.google.policy(NAME).etag:
+        if call.name != "policies.set":
+            return
+        assert call.args[1].etag == self.read.etag, "a set without the etag of the read before it"
+        assert self.adds(call) <= self.owned() | self.stripped, "a set before its record"
+        if any(disturbance.what == "race" for disturbance in self.disturbed.values()):
+            self.disturbed = {}
+            for pair in sorted(self.adds(call))[:1]:
+                self.add(Grant(*pair))
+        if call.args[1].etag == self.google.policy(NAME).etag:
             self.adding = self.adds(call)
 
     def after(self, call: PortCall) -> None:
         if call.name == "policies.get":
-            self.read = self.google.policy(NAME).etag
+            self.read = self.google.policy(NAME)
         if call.name == "policies.set":
             self.doubtful |= self.adding
         self.nothing_foreign_is_touched()
@@ -257,33 +296,31 @@ class PolicyMachine(RuleBasedStateMachine):
             self.disturb(call, disturbance)
 
     def disturb(self, call: PortCall, disturbance: Disturbance) -> None:
-        match disturbance.what:
-            case "crash":
-                raise Crash
-            case "add":
-                self.add(disturbance.grant)
-            case "remove":
-                self.remove(disturbance.grant)
-            case "delete":
-                self.delete(disturbance.name)
-            case "strip":
-                self.strip(disturbance.name)
-            case Unavailable():
-                raise disturbance.what
-            case WheelhouseError() if call.name.partition(".")[0] in {"policies", "objects"}:
-                if call.name != "objects.event":
-                    raise disturbance.what
-        self.position += not disturbance.after  # Once.
+        what = disturbance.what
+        if what == "crash":
+            raise Crash
+        if isinstance(what, Unavailable):
+            raise what
+        if isinstance(what, WheelhouseError):
+            if call.name.startswith(("policies.", "objects.")) and call.name != "objects.event":
+                raise what
+        elif what in {"add", "remove"}:
+            (self.add if what == "add" else self.remove)(disturbance.grant)
+        elif what in {"delete", "strip"}:
+            (self.delete if what == "delete" else self.strip)(disturbance.name)
 
     def adds(self, call: PortCall) -> set[Pair]:
         found: frozenset[Pair] = call.args[1].grants()
-        return set(found - self.present())
+        return set(found - self.read.grants())
 
     def present(self) -> set[Pair]:
         return set(self.google.policy(NAME).grants())
 
     def owned(self) -> set[Pair]:
-        return {pair for body in self.accesses() for pair in ledger(body)}
+        found = self.google.repositories[NAME.full].create_time
+        assert found is not None
+        ours = [body for body in self.accesses() if created(body) == timestamp(found)]
+        return {pair for body in ours for pair in ledger(body)}
 
     def wanted(self) -> set[Pair]:
         found = set()
@@ -303,6 +340,12 @@ async def cancel(tasks: set[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def created(body: dict[str, Any]) -> str | None:
+    """Which repository an object's ledger is about."""
+    moment: str | None = body.get("status", {}).get("repositoryCreateTime")
+    return moment
 
 
 def ledger(body: dict[str, Any]) -> set[Pair]:

@@ -292,6 +292,20 @@ async def test_a_policy_is_not_gone_while_its_repository_is_there() -> None:
     assert room.condition(key) == ("True", "Granted")
 
 
+async def test_a_repository_that_goes_while_its_policy_is_read_is_read_again() -> None:
+    """One answer that it is gone, against another, ends no ledger."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    await room.reconcile()
+    room.want("other", "bob")
+    room.fakes.calls.before = once("repositories.get", lambda: room.fakes.google.remove(NAME))
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+    await room.reconcile()
+    assert room.states(key) == {}
+
+
 # Records.
 
 

@@ -35,7 +35,8 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         message = f"The IAM policy of {name} is full (at most {limits}): grant groups, or remove accesses."
         return failed(Reason.POLICY_FULL, message)
     if not wanted:
-        return pending("Nothing is granted." if not leaving else "Waiting until what was granted is withdrawn.")
+        waits = "Waiting until what was granted is withdrawn."
+        return pending(waits if leaving else "Nothing is granted: the condition ResolvedRefs says why.")
     if missing and not claimant.may_add:
         return pending("Waiting until the repository can be used.")
     if missing or len(records) < len(wanted):
@@ -54,7 +55,7 @@ def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
 def _unrecorded(error: WheelhouseError) -> Check:
     match error:
         case Conflict():
-            return pending("The object changes all the time, so that its grants cannot be recorded: tried again.")
+            return pending("This object changes too often for its grants to be recorded: the operator tries again.")
         case Unavailable():
             return failed(error.reason, f"{error.message} The operator tries again.")
         case Refused() | Invalid():

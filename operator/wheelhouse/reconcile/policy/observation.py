@@ -10,7 +10,7 @@ from wheelhouse.domain.iam import DEFAULT_ETAG, Grant, Policy
 from wheelhouse.domain.keys import RepositoryKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.repository import ObservedRepository, Ownership
-from wheelhouse.errors import Unavailable
+from wheelhouse.errors import Conflict, Unavailable
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.repository import owns
 from wheelhouse.reconcile.debts import GrantDebt
@@ -77,6 +77,7 @@ class Observer:
             owed: the debts there.
 
         Raises:
+            Conflict: the repository went meanwhile.
             Refused, Invalid, Unavailable: as Google says.
         """
         policy = await self._world.policies.get(name)
@@ -96,7 +97,7 @@ class Observer:
         # After the policy: a repository that was made in between has another createTime, and another policy.
         found = await self._world.repositories.get(name)
         if found is None:
-            return None
+            raise Conflict(f"{name} went while its IAM policy was read.")
         return Observation(policy, found.create_time and in_seconds(found.create_time), self._standing(name, found))
 
     def _standing(self, name: RepositoryName, found: ObservedRepository) -> frozenset[ObjectKey]:
