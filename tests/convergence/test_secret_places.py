@@ -2,7 +2,19 @@
 
 import pytest
 from convergence.scenes import PULL, access, condition, living_token, owners, reason
-from convergence.secret_scenes import HOUR, REFUSED, SECRET, asked_data, distributed, edit, fail, left, mints, secret
+from convergence.secret_scenes import (
+    HOUR,
+    REFUSED,
+    SECRET,
+    asked_data,
+    distributed,
+    edit,
+    fail,
+    heal,
+    left,
+    mints,
+    secret,
+)
 
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Unavailable
@@ -107,6 +119,23 @@ async def test_the_older_of_two_accesses_has_the_secret() -> None:
     await simulation.run(2)
     await simulation.run(5)
     assert reason(simulation, younger) == "Ready"
+
+
+async def test_the_older_access_comes_first_also_when_its_token_comes_later() -> None:
+    """Nothing is written yet: the younger one waits for the older one, whose ServiceAccount has to be waited for."""
+    simulation = await owners()
+    fail(simulation, "tokens.mint", Unavailable("503"), lambda call: call.args[0].service_account == "push")
+    younger = access(simulation, "owners", "alpha", subjects=PULL, secret=SECRET)
+    older = access(simulation, "owners", "zulu", secret={"name": "pip", "serviceAccountName": "push"})
+    for key, second in ((older, 0), (younger, 1)):
+        body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
+        body["metadata"]["creationTimestamp"] = f"2026-01-01T00:00:0{second}Z"
+    await simulation.run(60)
+    assert simulation.fakes.cluster.secrets == {}
+    assert reason(simulation, younger, "Distributed") == "SecretConflict"
+    heal(simulation)
+    await simulation.run(90)
+    assert reason(simulation, older) == "Ready"
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -1,7 +1,6 @@
 """What is known of each Secret, and the aggregate of an access: a pass costs the same whatever their number."""
 
 import heapq
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -65,15 +64,17 @@ class Target:
 class Earliest:
     """The earliest of many moments that come and go."""
 
+    __slots__ = ("_counts", "_heap")
+
     def __init__(self) -> None:
         self._heap: list[datetime] = []
-        self._counts: Counter[datetime] = Counter()
+        self._counts: dict[datetime, int] = {}
 
     def add(self, moment: datetime) -> None:
         """One more."""
         if moment not in self._counts:
             heapq.heappush(self._heap, moment)
-        self._counts[moment] += 1
+        self._counts[moment] = self._counts.get(moment, 0) + 1
 
     def remove(self, moment: datetime) -> None:
         """One less."""
@@ -93,13 +94,13 @@ class Distribution:
     Attributes:
         uid: the access's.
         digest: of the content that is asked for; Secrets of another one are not current.
-        unseen: namespaces of the ledger that no pass has looked at since the start.
+        unseen: namespaces of the ledger that no pass has looked at since the start; None once all were.
         verified: what the index said last.
     """
 
     uid: str
     digest: int = 0
-    unseen: set[str] = field(default_factory=set)
+    unseen: set[str] | None = None
     targets: dict[str, Target] = field(default_factory=dict)
     current: int = 0
     failed: dict[str, Check] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class Distribution:
 
     def count(self, namespace: str, target: Target, check: Check | None) -> None:
         """Take what a pass found of one Secret."""
-        self.unseen.discard(namespace)
+        self._saw(namespace)
         good = check is not None and check.ok
         self.current += good - target.good
         target.good = good
@@ -128,7 +129,7 @@ class Distribution:
 
     def drop(self, namespace: str) -> None:
         """The Secret is gone, or no longer ours."""
-        self.unseen.discard(namespace)
+        self._saw(namespace)
         target = self.targets.pop(namespace, None)
         if target is not None:
             self.current -= target.good
@@ -152,6 +153,11 @@ class Distribution:
     def shown(self) -> tuple[tuple[str, str], ...]:
         """The first failures, for status."""
         return tuple((namespace, str(check.reason)) for namespace, check in islice(self.failed.items(), FAILED_SHOWN))
+
+    def _saw(self, namespace: str) -> None:
+        if self.unseen is not None:
+            self.unseen.discard(namespace)
+            self.unseen = self.unseen or None
 
     def _time(self, target: Target, lease: Lease | None) -> None:
         moments = (lease.expires, lease.refreshes) if lease is not None else None
@@ -187,7 +193,7 @@ class Targets:
         found = self._accesses.get(access)
         if found is None or found.uid != uid:
             self.forget(access)
-            found = self._accesses[access] = Distribution(uid, unseen=set(ledger))
+            found = self._accesses[access] = Distribution(uid, unseen=set(ledger) or None)
         return found
 
     def target(self, distribution: Distribution, namespace: str) -> Target:

@@ -97,10 +97,8 @@ class SecretWriter:
             if await self._holders.living(others, SecretTopic(manifest.namespace, manifest.name)):
                 return False
             reply = await self._world.secrets.apply(bare, force=True, dry_run=True)
-            if others and isinstance(reply, Applied) and not _holds_data(reply):
-                return False  # What a deleted access left there is not ours.
         if not isinstance(reply, Applied) or reply.created or not reply.owned:
-            return False  # Absent, or of our type and nothing in it is ours.
+            return False  # Absent, or nothing in it is this access's: a person, or a deleted access, made it.
         await self._world.secrets.delete(manifest.namespace, manifest.name, reply.uid)
         return True
 
@@ -162,7 +160,3 @@ def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
 
 def _uid(reply: SecretReply) -> str:
     return reply.uid if isinstance(reply, Applied) else ""
-
-
-def _holds_data(reply: Applied) -> bool:
-    return any(path.startswith("data.") for path in reply.owned or ())
