@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from convergence.scenes import PULL, access, living_token, owners, reason
 from convergence.simulation import Simulation
 from fakes.calls import PortCall
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wheelhouse.domain.names import ObjectKey
@@ -112,6 +112,8 @@ PAUSES = st.sampled_from([1.0, 40.0, 500.0, 2000.0, 4000.0])
     # Not both: after a clock was set back, neither clock tells how long a machine slept.
     st.one_of(*(st.lists(st.tuples(st.sampled_from(COMMON + more), PAUSES), max_size=8) for more in (CLOCKS, SLEEPS)))
 )
+@example([("clock -1", 40.0), ("clock 1", 4000.0), ("remove", 1.0)])
+@example([("clock 0.5", 4000.0), ("clock 5", 2000.0), ("clock -5", 500.0), ("remove", 1.0), ("clock -5", 1.0)])
 async def test_no_secret_holds_a_dead_token_for_long(story: list[tuple[str, float]]) -> None:
     """Once all ports answer it takes a retry or two; mints keep their distance whatever happens; it ends well."""
     simulation = await owners()

@@ -144,3 +144,15 @@ def test_retries_are_paced_by_the_life(life: int, jitter: float, floor: float) -
     """From 1/720 to 1/60 of it, half a second at least, and not before the server wants it."""
     seconds = retry(life, jitter, floor)
     assert max(life / 720 - 1e-9, 0.5, floor) <= seconds <= max(life / 60 + 1e-9, 0.5, floor)
+
+
+@given(life=LIVES, seconds=st.floats(min_value=0, max_value=1e5), jump=JUMPS)
+def test_times_that_are_shown_lie_never_after_the_end(life: int, seconds: float, jump: float) -> None:
+    """A wall clock that was set back moves the times that users read; the ages by both clocks agree with them."""
+    lease, now = token(life).lease, at(seconds, jump)
+    shown = lease.rebased(now)
+    assert (shown.expires - now.wall).total_seconds() <= lease.left(now) + 61
+    assert 0 <= lease.left(now) - shown.left(now) <= 61
+    assert shown.rebased(at(seconds + 100, jump)) == shown
+    if jump >= -60:
+        assert shown == lease

@@ -1,6 +1,6 @@
 """How long tokens live, when they are minted, and which one may go into which Secret."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wheelhouse.domain.token import MintedToken, Token
@@ -16,6 +16,9 @@ SHORTEST_LIFE = 600
 
 CLOCKS_APART = 300.0
 """Seconds that the clocks of the operator and of the API server may differ."""
+
+APART = 60.0
+"""Seconds that the two clocks of this machine may differ before the wall clock counts as set back."""
 
 LEAST_SPACING = 0.5
 SHORT_SPACING = 30.0
@@ -55,6 +58,19 @@ class Lease:
     def refreshes(self) -> datetime:
         """When the token is replaced, by the wall clock."""
         return self.start.wall + timedelta(seconds=self.refresh)
+
+    def rebased(self, now: Moment) -> "Lease":
+        """The lease with its times computed again, if the wall clock was set back after the start.
+
+        Otherwise users, and the operator after a restart, would read times that lie after the token's end. The new
+        start is rounded down to the minute, so that it stays the same from one call to the next.
+        """
+        wall = (now.wall - self.start.wall).total_seconds()
+        elapsed = now.elapsed - self.start.elapsed
+        if elapsed - wall <= APART:
+            return self
+        start = (now.wall - timedelta(seconds=elapsed)).replace(second=0, microsecond=0)
+        return replace(self, start=Moment(start, self.start.elapsed))
 
     def age(self, now: Moment) -> float:
         """Seconds since the start, by the clock that is further."""

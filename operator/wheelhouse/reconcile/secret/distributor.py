@@ -131,12 +131,15 @@ class Distributor:
             if rival is not None:
                 raise belongs_to(f"{key.namespace}/{content.name}", rival)
         held = self._choose(content, target, why)
-        if held is None or not await self._record(key, stored, content, target, held):
+        if held is None:
             return
-        wanted = self._renderer.manifest(AccessReference(stored.key, stored.uid), key.namespace, content, held)
+        shown = HeldToken(held.token, held.lease.rebased(self._now()))
+        if not await self._record(key, stored, content, target, shown):
+            return
+        wanted = self._renderer.manifest(AccessReference(stored.key, stored.uid), key.namespace, content, shown)
         edited = target.amiss == "edited"
         target.uid = await self._writer.write(stored, wanted, edited=edited)
-        target.digest, target.key, target.token, target.lease = digest(content), content.token, held, held.lease
+        target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
         target.amiss = ""
         self._sweep.plan(target)
         self._findings.note_distribution(stored, identity=str(content.token.identity))
