@@ -35,6 +35,8 @@ class Cluster:
     secrets: dict[tuple[str, str], StoredSecret] = field(default_factory=dict)
     events: list[FakeEvent] = field(default_factory=list)
     definitions_deleting: set[Kind] = field(default_factory=set)
+    managed: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
+    """What our manager wrote into the status of a uid: types of conditions, and fields."""
     _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _created: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -128,8 +130,6 @@ class FakeObjects:
     def __init__(self, cluster: Cluster, calls: Calls) -> None:
         self._cluster = cluster
         self.calls = calls
-        self._conditions: dict[str, set[str]] = {}
-        self._fields: dict[str, set[str]] = {}
 
     def _find(self, kind: Kind, stored: CustomObject) -> dict[str, Any] | None:
         body = self._cluster.objects.get((kind, stored.key))
@@ -150,14 +150,14 @@ class FakeObjects:
         listed = current.get("conditions")
         rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
         ours = {row["type"] for row in status.get("conditions", ())}
-        before = self._conditions.get(stored.uid, set())
+        before, fields = self._cluster.managed.get(stored.uid, (set(), set()))
         foreign = [row for row in rows if row.get("type") not in ours | before]
-        gone = self._fields.get(stored.uid, set()) - set(status)
+        gone = fields - set(status)
         merged = {name: value for name, value in current.items() if name not in gone} | copy.deepcopy(dict(status))
         conditions = [*copy.deepcopy(list(status.get("conditions", ()))), *foreign]
         if conditions:
             merged["conditions"] = conditions
-        self._conditions[stored.uid], self._fields[stored.uid] = ours, set(status) - {"conditions"}
+        self._cluster.managed[stored.uid] = ours, set(status) - {"conditions"}
         if merged != current:
             body["status"] = merged
             self._cluster.touch(body)

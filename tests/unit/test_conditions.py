@@ -226,3 +226,5 @@ def test_a_generation_is_observed_once_a_pass_of_it_has_finished() -> None:
     assert Situation(4, None).observed({"observedGeneration": 3}) == 3
     assert Situation(4, 4).observed({"observedGeneration": 3}) == 4
     assert Situation(4, None).observed({"observedGeneration": "x"}) == -1
+    assert Situation(4, None).observed({"observedGeneration": 5}) == -1
+    assert Situation(1, 2).observed({"observedGeneration": 1}) == -1

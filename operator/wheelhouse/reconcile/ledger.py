@@ -29,6 +29,10 @@ logger = structlog.get_logger(__name__)
 PROGRESS_PACE = 5.0
 """Seconds that mere progress waits before it is written."""
 
+EVENT_PAUSE = 600.0
+"""Seconds after which an Event about the same generation of an object, in the same words, is sent again."""
+EVENTS_REMEMBERED = 1000
+
 _GRAIN = 0.01
 """Seconds that timers may be early."""
 
@@ -50,6 +54,7 @@ class Ledger:
         self._locks: defaultdict[tuple[Kind, ObjectKey], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._progress: dict[tuple[Kind, ObjectKey], float] = {}
         self._outages: dict[tuple[Kind, ObjectKey, str], float] = {}
+        self._events: dict[tuple[str, int, bool, str], float] = {}
 
     def outage(self, kind: Kind, key: ObjectKey, field: str, check: Check | None, error: Unavailable) -> Check:
         """The finding after an outage: a good one stays for 15 minutes, since Ready must not flap on a 5xx."""
@@ -166,7 +171,21 @@ class Ledger:
         note = str(ready.get("message")) or ("Everything that was asked for is in place." if good else "")
         log = logger.info if good else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
+        if not self._is_news((stored.uid, stored.generation, good, note)):
+            return
         await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not good)
+
+    def _is_news(self, words: tuple[str, int, bool, str]) -> bool:
+        """Whether no Event said this of the object lately: a finding that comes and goes must not fill the list."""
+        now = self._world.elapsed()
+        last = self._events.get(words)
+        if last is not None and now - last < EVENT_PAUSE:
+            return False
+        self._events.pop(words, None)
+        self._events[words] = now
+        if len(self._events) > EVENTS_REMEMBERED:
+            del self._events[next(iter(self._events))]
+        return True
 
 
 _PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})

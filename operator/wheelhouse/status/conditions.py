@@ -51,11 +51,12 @@ class Situation:
     suspended: str = ""
 
     def observed(self, status: Mapping[str, Any]) -> int:
-        """The generation that a pass has finished, by this process or by one before it."""
-        before = status.get("observedGeneration")
-        if self.passed is not None:
-            return self.passed
-        return before if isinstance(before, int) else -1
+        """The generation that a pass has finished, by this process or by one before it.
+
+        A later one than the object's comes from a restored store, or from another hand: it counts for nothing.
+        """
+        found = status.get("observedGeneration") if self.passed is None else self.passed
+        return found if isinstance(found, int) and found <= self.generation else -1
 
     def known(self, kind: ConditionType, check: Check | None, status: Mapping[str, Any]) -> Check:
         """A finding; until a unit has looked in this process, what status says of this generation."""

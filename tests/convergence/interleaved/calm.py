@@ -35,3 +35,7 @@ class Calm:
         """The moment since when none of these is disturbed; infinite while one is."""
         concerned = (each.until for each in self._disturbances if each.about == EVERYTHING or each.about in words)
         return max(concerned, default=-inf)
+
+    def disturbed(self, word: str, since: float) -> bool:
+        """Whether something about just this disturbed it at that moment, or later."""
+        return any(each.about == word and each.until > since for each in self._disturbances)

@@ -106,12 +106,12 @@ class WatchedCluster(Cluster):
 
     def snapshot(self) -> tuple[Any, ...]:
         """What etcd holds."""
-        state = (self.namespaces, self._versions, self.service_accounts, self.objects, self.secrets)
+        state = (self.namespaces, self._versions, self.service_accounts, self.objects, self.secrets, self.managed)
         return (copy.deepcopy(state), self.version())
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Put back what etcd held, resourceVersions too; watchers hear nothing of it."""
-        (namespaces, versions, accounts, objects, secrets), version = snapshot
+        (namespaces, versions, accounts, objects, secrets, self.managed), version = snapshot
         self.namespaces, self._versions, self.service_accounts = namespaces, versions, accounts
         self.objects, self.secrets = objects, secrets
         self._serial = itertools.count(version)

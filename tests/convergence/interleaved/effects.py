@@ -98,6 +98,9 @@ class Effects:
             level, since = site.expected.grants.get(grant), self._wished.get(grant, site.seconds)
             if level is Level.MAY and grant in site.expected.optional:
                 continue
+            wanting = site.expected.wanted_by.get(grant, set())
+            if wanting and all(site.calm.disturbed(str(key), site.seconds - STALE) for key in wanting):
+                continue  # No work could be done on any access that wants it: none of them has it.
             words = self.words(grant)
             if level and site.seconds - max(since, site.touched(words)) > STALE and site.seconds > site.settling:
                 site.complain("withdrawn", f"{grant} was taken away, and is wanted ({level.name}) for {STALE} s")
@@ -135,7 +138,8 @@ class Effects:
         listed = record if isinstance(record, dict) else {}
         named = listed.get("name") == manifest.name and manifest.namespace in (listed.get("namespaces") or ())
         words = {str(manifest.access.key)}
-        if self._before is None and not named and site.touched(words) < site.seconds - UNREAD:
+        read = site.touched(words) < site.seconds - UNREAD and site.seconds > site.settling
+        if self._before is None and not named and read:
             site.complain("record", f"Secret {manifest.namespace}/{manifest.name} was written before status named it")
         self._token(manifest)
 

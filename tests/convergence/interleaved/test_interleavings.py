@@ -18,37 +18,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from convergence.interleaved.story import PLOTS, kind_of, seeds_of
+from convergence.interleaved.story import PLOTS
 
 ROOT = Path(__file__).parents[3]
-LONG = os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long"
-SEEDS = 400 if LONG else 21
-OPEN = {
-    "two": frozenset({145, 205, 250, 295}),
-    "restores": frozenset({13, 223, 253, 283}),
-    "neighbors": frozenset({291}),
-}
-"""Seeds that fail and are not understood yet, all but one with two operators at once or a restored etcd.
-
-The long run tries them too, and fails until they are mended.
-"""
-
-
-def test_open_seeds_are_of_their_kind() -> None:
-    """What is left out of the short run is at most a fifth of a kind, and 300 seeds remain."""
-    assert all(kind_of(seed) == kind for kind, seeds in OPEN.items() for seed in seeds)
-    assert all(5 * len(seeds) <= 21 for seeds in OPEN.values())
-    assert 21 * len(PLOTS) - sum(map(len, OPEN.values())) >= 300
+SEEDS = 400 if os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long" else 21
 
 
 @pytest.mark.parametrize("kind", PLOTS)
 def test_interleavings(kind: str) -> None:
     """Whatever happens in which order: nothing foreign is touched, nothing leaks, and all becomes as asked for."""
-    tried = [seed for seed in seeds_of(kind, SEEDS) if LONG or seed not in OPEN.get(kind, ())]
     paths = os.pathsep.join(str(ROOT / name) for name in ("operator", "tests"))
     # A process of its own, since the order of sets belongs to a run.
     done = subprocess.run(
-        [sys.executable, "-m", "convergence.interleaved", *map(str, tried)],
+        [sys.executable, "-m", "convergence.interleaved", f"{kind}:{SEEDS}"],
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": paths},
         cwd=ROOT,
         capture_output=True,

@@ -214,10 +214,11 @@ class _Transaction:
             return
         records, before = plan.after[claimant.access], self._desk.findings.grants(declared.stored)
         if before.grants != claimant.entries:
-            # Another hand wrote the ledger meanwhile, as an operator beside this one: what it owns stays to withdraw.
-            known = {record.grant.identity for record in (*records, *claimant.ledger)}
-            ledger = self._desk.claims.ledger(declared)
-            records = (*records, *(r for r in ledger if r.state.owned and r.grant.identity not in known))
+            # Another operator wrote the ledger meanwhile: what it owns there must be withdrawn one day.
+            owned = {r.grant.identity: r for r in self._desk.claims.ledger(declared) if r.state.owned}
+            records = tuple(r if r.state.owned else owned.get(r.grant.identity, r) for r in records)
+            known = {r.grant.identity for r in (*records, *claimant.ledger)}
+            records = (*records, *(r for pair, r in owned.items() if pair not in known))
         place = (self._name, self._created(claimant)) if records else (None, None)
         if plan.restored and not plan.restored.isdisjoint(_pairs(claimant.wanted)):
             self._desk.findings.note_grants(declared.stored, restored=before.restored + 1)

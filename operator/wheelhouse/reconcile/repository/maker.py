@@ -184,7 +184,8 @@ class Maker:
         self._findings.note_repository(
             stored, name=desired.name, synced=creating, create_time=None, managed=managed_by(desired)
         )
-        await self._ledger.record(KIND, stored.key)
+        if not await self._ledger.record(KIND, stored.key):
+            return drift_delay(self._world)  # The object is gone: its repository must not come back.
         name = await self._world.repositories.create(desired.name, settings)
         logger.info("Creating a repository", object=str(stored.key), repository=desired.name.full)
         return await self._operations.begin(stored, name, OperationKind.CREATE)
@@ -203,7 +204,8 @@ class Maker:
         managed = found.managed if rests else found.managed | (managed_by(desired) - {DESCRIPTION})
         if plan.adopts or managed != found.managed:
             self._findings.note_repository(stored, name=desired.name, managed=managed)
-            await self._ledger.record(KIND, stored.key)
+            if not await self._ledger.record(KIND, stored.key):
+                return
         why = "consent was withdrawn" if rests else "adopted" if plan.adopts else "drift" if drifted else "the spec"
         await self._patch(stored, observed, plan, why)
         if plan.adopts:
