@@ -932,7 +932,7 @@ async def test_a_grant_that_was_removed_by_hand_is_put_back_loudly() -> None:
     declared = room.fakes.cache.access(key)
     assert declared is not None
     assert room.findings.grants(declared.stored).restored == 1, "the index is asked again"
-    assert [line["log_level"] for line in logs if line["event"] == "Put a grant back"] == ["warning"]
+    assert [line["log_level"] for line in logs if line["event"] == "Restored a grant"] == ["warning"]
 
 
 async def test_a_grant_is_not_put_back_while_the_repository_cannot_be_used() -> None:

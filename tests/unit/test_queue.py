@@ -412,7 +412,7 @@ async def test_a_worker_that_breaks_loses_no_key() -> None:
             queue.add(A)
             await asyncio.sleep(600)
     assert work.of(A) == pytest.approx([MOMENT, 60 + MOMENT, 120 + MOMENT], abs=0.1)
-    assert [entry["event"] for entry in logs] == ["A background task ended"] * 2
+    assert [entry["event"] for entry in logs] == ["A background task failed"] * 2
 
 
 @in_virtual_time
@@ -625,7 +625,7 @@ async def test_the_log_says_what_is_new() -> None:
         ("info", "other"),
         ("info", "other"),
     ]
-    assert {(entry["event"], entry["unit"], entry["key"]) for entry in logs} == {("Will come back", "access", str(A))}
+    assert {(entry["event"], entry["unit"], entry["key"]) for entry in logs} == {("Will retry", "access", str(A))}
     assert all(entry["seconds"] > 0 for entry in logs)
 
 

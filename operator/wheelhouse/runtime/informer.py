@@ -96,7 +96,7 @@ class Informer:
         try:
             namespace = Namespace.parse(body)
         except (KeyError, TypeError, AttributeError, ValueError):
-            logger.warning("Passed over a Namespace without proper metadata")
+            logger.warning("Ignored a Namespace with invalid metadata")
             return
         if gone:
             changed = self._cache.remove_namespace(namespace.name)
@@ -151,7 +151,7 @@ class Informer:
             else:
                 self._cache.store(kind, stored)
         if back or _older(listing, newest):
-            logger.warning("The API server's store went back: its objects are taken as they are now", kind=kind.kind)
+            logger.warning("The API server returned older data, as after a restore: using it", kind=kind.kind)
         for key, uid in known.items():
             self._cache.remove(kind, key, uid)
 
@@ -226,7 +226,7 @@ def _parsed(kind: Kind, body: Body) -> CustomObject | None:
         stored = CustomObject.parse(body)
         int(stored.resource_version)
     except (KeyError, TypeError, AttributeError, ValueError):
-        logger.warning("Passed over an object without proper metadata", kind=kind.kind)
+        logger.warning("Ignored an object with invalid metadata", kind=kind.kind)
         return None
     return stored
 

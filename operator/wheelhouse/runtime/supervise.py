@@ -63,7 +63,7 @@ async def _supervised(name: str, work: Work) -> None:
         except (Exception, asyncio.CancelledError):
             if asked_to_end():
                 raise
-            logger.exception("A background task ended", task=name)
+            logger.exception("A background task failed", task=name)
     raise TaskFailed(
         f"The background task {name!r} ended {RESTARTS + 1} times (the log says why): the operator ends, to be "
         "started anew. Report this as a bug, with the log."

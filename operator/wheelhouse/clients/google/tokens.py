@@ -135,5 +135,5 @@ def _life(expires_in: object, identity: Identity) -> timedelta:
     """What the reply says, if it can be believed; True is an int to Python, and no number of seconds."""
     if isinstance(expires_in, int | float) and expires_in is not True and 0 < expires_in <= LONGEST_LIFE_S:
         return timedelta(seconds=expires_in)
-    logger.warning("The Security Token Service says no credible expiry: taken as five minutes", identity=str(identity))
+    logger.warning("The Security Token Service returned no plausible expiry: assuming five minutes", identity=str(identity))
     return DOUBTED_LIFE

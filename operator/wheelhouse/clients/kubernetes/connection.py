@@ -99,7 +99,7 @@ class Connection:
         except (Invalid, OSError) as error:
             # The token in hand may still be good, and the files may be in the middle of a rotation.
             self._loaded = self._clock()
-            logger.warning("Could not load the Kubernetes login again", error=type(error).__name__)
+            logger.warning("Could not reload the Kubernetes login", error=type(error).__name__)
 
     async def _reload(self) -> None:
         login = await asyncio.to_thread(self._load)

@@ -97,7 +97,7 @@ class MetadataWatch(Generic[Found]):
                 await self._follow()
             except WheelhouseError as error:
                 log = logger.warning if isinstance(error, Refused) else logger.info
-                log("Will watch again", kind=self._kind, because=error.message)
+                log("Will restart the watch", kind=self._kind, because=error.message)
                 if not isinstance(error, Unavailable) or isinstance(error, TooLong):
                     self._version = ""
                 else:

@@ -43,7 +43,7 @@ class News:
                     f"Another client removed {_listed(members)} from the IAM policy of {name}: put back. To withdraw a "
                     "grant, change or delete this object."
                 )
-                logger.warning("Put a grant back", object=str(claimant.access), repository=name.full, members=members)
+                logger.warning("Restored a grant", object=str(claimant.access), repository=name.full, members=members)
                 if (declared := self._world.cache.access(claimant.access)) is not None:
                     await self._world.objects.event(Kind.ACCESS, declared.stored, "GrantRestored", note, warning=True)
 

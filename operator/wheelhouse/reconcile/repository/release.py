@@ -146,7 +146,7 @@ class Releases:
         if self._world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
             note = f"{name} keeps this object's labels, since Google refuses to change it: {error.message}"
             await self._world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
-            logger.warning("Released a repository without its labels", object=str(stored.key), because=error.message)
+            logger.warning("Released a repository without removing its labels", object=str(stored.key), because=error.message)
             return True
         message = (
             f"{error.message} If project {name.project} no longer exists, a cluster administrator removes the "

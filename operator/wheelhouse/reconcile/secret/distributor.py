@@ -106,7 +106,7 @@ class Distributor:
             found = await self._sweep.look(bare, target, paths(bare.access, key.namespace, content))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
-            logger.info("A Secret could not be looked at", secret=where, because=error.message)
+            logger.info("Could not check a Secret", secret=where, because=error.message)
             return
         if found is not None and target.token is None:
             target.lease = self._corrected(target.lease, found, content.token.lifetime)

@@ -64,7 +64,7 @@ class Removal:
                 where = f"{key.namespace}/{found.name}"
                 message = f"Secret {where} cannot be removed: {error.message} The operator tries again."
                 logger.warning(
-                    "A Secret cannot be removed", secret=where, access=str(key.access), because=error.message
+                    "Could not remove a Secret", secret=where, access=str(key.access), because=error.message
                 )
                 self._findings.note_distribution(stored, distributed=failed(error.reason, message))
                 self._world.queue.add(AccessKey(stored.key))
@@ -97,7 +97,7 @@ class Removal:
                 await self._delete(_manifest(debt), "its access is gone")
             except (Invalid, Refused, Unavailable) as error:
                 logger.warning(
-                    "A Secret cannot be removed", secret=f"{debt.namespace}/{debt.name}", because=error.message
+                    "Could not remove a Secret", secret=f"{debt.namespace}/{debt.name}", because=error.message
                 )
                 wait = self._later(error)
             else:

@@ -150,7 +150,7 @@ class TokenUnit:
         life = known.held.lease.life if known.held is not None else float(key.lifetime)
         now, jitter = self._world.elapsed(), self._world.jitter()
         if _words(known.failure) != _words(error):
-            logger.info("No token", identity=str(key.identity), because=error.message)
+            logger.info("Could not get a token", identity=str(key.identity), because=error.message)
         known.failure, known.failed_in = error, circumstances
         if isinstance(error, Unavailable):
             delay = retry(life, jitter, error.floor)

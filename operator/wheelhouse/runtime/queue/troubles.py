@@ -43,4 +43,4 @@ class Troubles:
 
     def _tell(self, level: str, key: Key, error: WheelhouseError, then: Next) -> None:
         tell = logger.debug if level == "debug" else logger.info
-        tell("Will come back", unit=self._unit, key=str(key), because=error.message, seconds=then.seconds)
+        tell("Will retry", unit=self._unit, key=str(key), because=error.message, seconds=then.seconds)
