@@ -36,7 +36,7 @@ class LogFormat(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """The least severe message that is logged."""
+    """The lowest severity that is logged."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -108,23 +108,23 @@ class Settings(BaseSettings):
             "`{project}` and `{repository}` once each, in segments of their own, without `simple/` at the end"
         ),
     ] = None
-    """URL of a repository's index, to which `simple/` is added; for emulators and mirrors. The host is literal, since
-    tenants write locations. Unset: Artifact Registry's own hosts."""
+    """URL of a repository's index, to which `simple/` is added; for emulators and mirrors. The host must be literal,
+    because tenants write locations. Unset: Artifact Registry's own hosts."""
 
     universe_domain: Annotated[Universe | None, Form("a domain in lower case, such as `googleapis.com`")] = None
-    """Google Cloud universe; unset: what the metadata server says, else `googleapis.com`. Others are untested."""
+    """Google Cloud universe; unset: the value from the metadata server, or `googleapis.com`. Others are untested."""
 
     workload_identity_pool: Annotated[
         PoolName | None,
         Form("`PROJECT_ID.svc.id.goog` on GKE; elsewhere the ID of a pool: 4 to 32 of a-z, 0-9 and hyphen"),
     ] = None
-    """The pool that this cluster's ServiceAccounts belong to; unset: the pool of the provider, else of the GKE cluster.
-    The admission policies hold the same value."""
+    """The pool that this cluster's ServiceAccounts belong to; unset: the pool of the provider, or of the GKE cluster.
+    The admission policies contain the same value."""
 
     workload_identity_project_number: Annotated[
         Number | None, Form("the number of a Google Cloud project, digits only")
     ] = None
-    """Number of the pool's project; unset: that of the provider, else what the metadata server says."""
+    """Number of the pool's project; unset: the number in the provider's name, or the value from the metadata server."""
 
     workload_identity_provider: Annotated[
         Provider | None,
@@ -135,16 +135,16 @@ class Settings(BaseSettings):
     """Full resource name of the pool's provider, for clusters outside GKE; unset on GKE."""
 
     gke_cluster: Annotated[Cluster | None, Form("`projects/PROJECT_ID/locations/LOCATION/clusters/CLUSTER`")] = None
-    """The GKE cluster that the operator runs in; unset: what the metadata server says."""
+    """The GKE cluster that the operator runs in; unset: the value from the metadata server."""
 
     workload_identity_override: Annotated[bool, SWITCH] = False
-    """Whether a pool, project number or provider that differs from the metadata server is meant, as in a fleet whose
-    pool is another project's. Without it a difference is an error at the start."""
+    """Whether a pool, project number or provider may differ from the metadata server, as in a fleet whose pool belongs
+    to another project. Otherwise a difference is an error when the operator starts."""
 
     workload_identity_migrate_from: Annotated[
         FullPool | None, Form("`projects/NUMBER/locations/global/workloadIdentityPools/POOL`")
     ] = None
-    """The pool that this cluster's grants were made for before; set it to move them to the pool of today."""
+    """The previous pool of this cluster's grants; set it to move them to the current pool."""
 
     cluster_name: Annotated[ClusterName | None, Form("1 to 63 of a-z, 0-9, hyphen and underscore")] = None
     """Names this cluster in the label `wheelhouse-cluster` of its repositories; unset: the UID of kube-system."""
@@ -153,23 +153,24 @@ class Settings(BaseSettings):
     """`Annotated`: a namespace may use the projects of its annotation `wheelhouse.dev/projects`; `Any`: all."""
 
     enable_apis: Annotated[bool, SWITCH] = False
-    """Whether the operator enables the Artifact Registry API where it is off; else it says the command."""
+    """Whether the operator enables the Artifact Registry API where it is disabled; otherwise its message names the
+    command."""
 
     create_interval: Annotated[float, Field(ge=0, le=600), Form("seconds from 0 to 600")] = 2.0
     """Seconds between creates or deletes of repositories in one project and location, Google's older quota."""
 
     exchange_rate: Annotated[float, Field(ge=1, le=60), Form("a number from 1 to 60")] = 20.0
-    """Exchanges at the Security Token Service in a second, at most; the quota of 6,000 a minute is shared by all
-    clusters of the pool's project. A 429 slows them for a while."""
+    """Maximum exchanges per second at the Security Token Service; all clusters of the pool's project share the quota of
+    6,000 a minute. A 429 lowers the rate for a while."""
 
     verify_access: Annotated[bool, SWITCH] = True
-    """Whether the index is asked with the minted token before an access is Ready."""
+    """Whether the operator requests a page of the index with the minted token before an access is Ready."""
 
     drift_interval: Annotated[float, Field(ge=1, le=86400), Form("seconds from 1 to 86400")] = 600.0
-    """Seconds between looks at a repository and its policy for changes made elsewhere, ± 20 %."""
+    """Seconds between checks of a repository and its policy for changes made elsewhere, ± 20 %."""
 
     resync_interval: Annotated[float, Field(ge=10, le=3600), Form("seconds from 10 to 3600")] = 300.0
-    """Seconds between paged lists that are compared with what the watches have seen."""
+    """Seconds between paged lists that the operator compares with what the watches delivered."""
 
     http_host: Annotated[IPvAnyAddress, Form("an IP address")] = IPv4Address("0.0.0.0")  # noqa: S104 - kubelet's probes and Prometheus come from outside the pod
     """Address for probes and metrics."""
@@ -181,16 +182,16 @@ class Settings(BaseSettings):
     """`json` for machines, `console` for people."""
 
     log_level: Annotated[LogLevel, Form("`DEBUG`, `INFO`, `WARNING` or `ERROR`")] = LogLevel.INFO
-    """The least severe message that is logged."""
+    """The lowest severity that is logged."""
 
     pod_namespace: Annotated[Label, Form("the name of a Namespace")] = "wheelhouse-system"
     """The operator's own namespace (downward API)."""
 
     pod_name: Annotated[Subdomain, OBJECT_NAME] = "wheelhouse-operator"
-    """The operator's own pod (downward API): who reported an Event."""
+    """The operator's own pod (downward API): the reporter of Events."""
 
     service_account: Annotated[Subdomain, OBJECT_NAME] = "wheelhouse-operator"
-    """The operator's own ServiceAccount: the start-up test asks for a token of it that must be refused."""
+    """The operator's own ServiceAccount: the start-up test requests a token for it that must be denied."""
 
 
 def variable(setting: str) -> str:
