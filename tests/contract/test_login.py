@@ -89,7 +89,7 @@ def test_no_way_in_is_told(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyP
     if content is not None:
         file.write_text(content)
     use(file)
-    with pytest.raises(Invalid, match="No way to log in"):
+    with pytest.raises(Invalid, match="Cannot log in"):
         load_login()
 
 

@@ -391,7 +391,7 @@ async def test_an_object_without_metadata_fails_the_list(rig: Rig) -> None:
     del rig.server.accounts["team/first"]["name"]
     async with rig.server.serve() as transport:
         watch = MetadataWatch(transport, PATH, "serviceaccounts", ServiceAccount.parse, rig.accounts)
-        with pytest.raises(Unavailable, match="without proper metadata"):
+        with pytest.raises(Unavailable, match="with invalid metadata"):
             await watch.list()
     assert rig.accounts.exists("team", "first") is None
 

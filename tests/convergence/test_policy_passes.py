@@ -970,7 +970,7 @@ async def test_each_grant_and_revoke_is_one_line_in_the_log() -> None:
         "log_level": "info",
     }
     assert [line for line in logs if line["event"] in {"Granted", "Revoked"}] == [
-        words | {"event": "Granted", "why": "the access asks for it"},
+        words | {"event": "Granted", "why": "the access requests it"},
         words | {"event": "Revoked", "why": "the access is deleted"},
     ]
 

@@ -245,5 +245,5 @@ async def test_a_secret_that_cannot_be_rendered_says_so() -> None:
     assert condition(fakes, key, "Distributed") == ("False", "TokenRefused")
     rows = fakes.cluster.objects[Kind.ACCESS, key]["status"]["conditions"]
     (message,) = [row["message"] for row in rows if row["type"] == "Distributed"]
-    assert message == "The Secret is not written: index_url: a URL that gets no token."
+    assert message == "The Secret is not written: index_url: a URL that must not receive a token."
     assert fakes.cluster.secrets == {}

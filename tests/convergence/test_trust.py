@@ -352,7 +352,7 @@ async def test_a_suspended_access_gains_nothing_and_loses_with_consent() -> None
     ready = condition(simulation, key, "Ready")
     assert ready is not None
     assert (ready.status, ready.reason, ready.generation) == ("True", "Suspended", 2)
-    assert "generation 2 is not carried out" in ready.message
+    assert "generation 2 is not applied" in ready.message
     simulation.fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1"})
     await simulation.run(60)
     assert members(simulation) == set()

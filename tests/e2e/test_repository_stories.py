@@ -277,7 +277,7 @@ def test_suspended_means_untouched(kube: Kube) -> None:
     # Ready keeps its truth with the current generation, or GitOps tools would wait for ever.
     assert kube.condition(body, "Ready")["status"] == "True"
     assert body["status"]["observedGeneration"] == body["metadata"]["generation"]
-    assert "is not carried out" in kube.condition(body, "Ready")["message"]
+    assert "is not applied" in kube.condition(body, "Ready")["message"]
     assert (google.described(kube, "paused") or {})["description"] == "before"
     kube.repository("paused", "paused", description="after", suspend=False)
     kube.await_reason(REPOSITORIES, "paused", "paused", "Ready")

@@ -161,7 +161,7 @@ def test_netrc_names_the_host_without_the_port() -> None:
 )
 def test_no_file_for_a_url_that_gets_no_token(field: str, template: str | None, url: str) -> None:
     """The allow-list is asked where the files are made, and the error says which URL was meant."""
-    with pytest.raises(RenderError, match=f"^{field}: a URL that gets no token$"):
+    with pytest.raises(RenderError, match=f"^{field}: a URL that must not receive a token$"):
         render(changed(field, url), template)
 
 

@@ -77,7 +77,7 @@ async def test_older_or_absent_versions(key: tuple[str, str], kind: str, version
     said = await not_installed(cluster)
     assert said is not None
     assert f"{key[1]} is older than this operator: its wheelhouse.dev/{kind}-version is " in said
-    assert f"and {NEEDED[kind]} is needed. Apply " in said
+    assert f"and must be {NEEDED[kind]} or newer. Apply " in said
 
 
 @pytest.mark.parametrize("newer", [1, 8, 98])

@@ -211,8 +211,8 @@ def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPo
     [
         (Predecessor(MADE, released=True), "was released by an object of this name"),
         (Predecessor(MADE, released=False), "lost the labels of this object"),
-        (Predecessor(MADE - timedelta(days=1), released=True, lately=True), "was not made by this object"),
-        (Predecessor(None, released=True, lately=True), "was not made by this object"),
+        (Predecessor(MADE - timedelta(days=1), released=True, lately=True), "was not created by this object"),
+        (Predecessor(None, released=True, lately=True), "was not created by this object"),
     ],
 )
 def test_a_known_past_is_said_with_a_remedy_that_works(before: Predecessor, words: str) -> None:

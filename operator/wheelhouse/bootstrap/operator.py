@@ -174,7 +174,7 @@ class Operator:
     def _dead(self) -> str | None:
         """What the liveness probe tells: a queue that completes nothing is started again, one that is behind is not."""
         stuck = self._queue.stuck() if self._queue else 0.0
-        return f"Work waits, and no pass has ended for {stuck:.0f} s." if stuck > STUCK_AFTER else None
+        return f"Work waits, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

@@ -71,7 +71,7 @@ def run() -> None:
         settings = Settings()
     except ValidationError as error:
         details = "\n".join(f"  {complaint}" for complaint in complaints(error))
-        message = f"Correct these settings, or unset them for their defaults (docs/reference/settings.md):\n{details}"
+        message = f"Correct these settings, or unset them to use defaults (docs/reference/settings.md):\n{details}"
         raise click.ClickException(message) from None
     configure(settings.log_level, json=settings.log_format is LogFormat.JSON)
     try:

@@ -35,7 +35,7 @@ async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in response.content.iter_chunked(64 * 1024):
         size += len(chunk)
         if size > limit:
-            raise TooLong(f"The answer of {response.url.host} is longer than {limit} bytes.")
+            raise TooLong(f"The response of {response.url.host} is longer than {limit} bytes.")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -54,7 +54,7 @@ async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes
                 line.clear()
             line += part
             if len(line) > limit:
-                raise TooLong(f"A line of the answer is longer than {limit} bytes.")
+                raise TooLong(f"A line of the response is longer than {limit} bytes.")
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 
-_WHOSE_IDENTITY = "spec.secret.serviceAccountName: name the ServiceAccount whose identity the token carries."
+_WHOSE_IDENTITY = "spec.secret.serviceAccountName: set the ServiceAccount whose identity the token has."
 
 
 def declared_access(stored: CustomObject, before: Declared[DesiredAccess] | None = None) -> Declared[DesiredAccess]:
@@ -116,7 +116,7 @@ def _too_long(identity: Identity) -> Invalid:
 def _foreign_subject(access: DesiredAccess, subject: Subject) -> Invalid:
     message = (
         f"{subject.kind} {subject.name}: members outside the cluster are granted only from the repository's own "
-        f"namespace; put such a RepositoryAccess into {access.repository.namespace}, or remove the subject."
+        f"namespace; move this RepositoryAccess to {access.repository.namespace}, or remove the subject."
     )
     return Invalid(message, Reason.SUBJECT_NOT_PERMITTED)
 

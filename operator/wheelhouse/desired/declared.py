@@ -71,4 +71,4 @@ def complaint(error: ValidationError) -> Invalid:
     details: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
     first = details[0]
     place = ".".join(str(part) for part in ("spec", *first["loc"]))
-    return Invalid(f"{place}: {first['msg']}. Edit the object: kubectl explain tells what each field takes.")
+    return Invalid(f"{place}: {first['msg']}. Edit the object: kubectl explain describes what each field accepts.")

@@ -63,7 +63,7 @@ class DeclaredRepository:
         project = _project(self.spec.project, namespace, any_project=any_project)
         name = RepositoryName(project, self.spec.location, self.spec.repository_id or self.key.name)
         if RepositoryName.parse(name.full) is None:
-            raise Invalid(f"metadata.name {self.key.name!r} is no repository id: set spec.repositoryId.")
+            raise Invalid(f"metadata.name {self.key.name!r} is not a repository id: set spec.repositoryId.")
         return name
 
     def desired(self, namespace: Namespace | None, cluster: str, *, any_project: bool) -> DesiredRepository:
@@ -169,12 +169,12 @@ def _project(wanted: str | None, namespace: Namespace | None, *, any_project: bo
     where = namespace.name if namespace else "of this object"
     if wanted is None and allowed and not is_project(allowed[0]):
         message = (
-            f"Namespace {where}: its annotation {PROJECTS_ANNOTATION} names {allowed[0]!r}, which is no project id"
+            f"Namespace {where}: its annotation {PROJECTS_ANNOTATION} names {allowed[0]!r}, which is not a project id"
         )
         raise Invalid(f"{message}: an administrator corrects it.", Reason.PROJECT_NOT_ALLOWED)
     if wanted is None and not allowed:
         message = f"Namespace {where} names no project: an administrator sets its annotation {PROJECTS_ANNOTATION}"
-        raise Invalid(f"{message} to the projects it may use, the first being the default.", Reason.PROJECT_NOT_ALLOWED)
+        raise Invalid(f"{message} to the projects it may use, with the default first.", Reason.PROJECT_NOT_ALLOWED)
     project = wanted or allowed[0]
     if project not in allowed and not any_project:
         message = f"Project {project} is not allowed for namespace {where}: an administrator adds it to the namespace's"

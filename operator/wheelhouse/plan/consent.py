@@ -117,7 +117,7 @@ def consent(asker: Asker, repository: RepositoryView | None, gone: float) -> Con
             return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, f"{message} spec.suspend is removed."))
         case Standing.USABLE if repository.name is not None and repository.access_from is not None:
             return Consent(Permission.GIVE, passed(Reason.RESOLVED_REFS))
-    message = f"PythonRepository {asker.access.repository} cannot be used yet: kubectl describe it to see why."
+    message = f"PythonRepository {asker.access.repository} is not usable yet: check it with kubectl describe."
     return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
 
 
@@ -139,7 +139,7 @@ def _absent(access: DesiredAccess) -> Check:
 def _not_permitted(access: DesiredAccess) -> Check:
     # One word and one message for absent, forbidden and role not permitted: a difference would tell.
     message = (
-        f"PythonRepository {access.repository} does not exist or does not let this namespace have the role "
+        f"PythonRepository {access.repository} does not exist or does not allow this namespace the role "
         f"{access.role}: its owner can add the namespace, and the role, to spec.accessFrom."
     )
     return failed(Reason.REF_NOT_PERMITTED, message)

@@ -26,12 +26,12 @@ def pool_complaint(records: Iterable[GrantRecord], workload: WorkloadIdentity, m
     if not others:
         return None
     first, more = others[0], len(others) - 1
-    besides = f", and some for {more} more" if more else ""
+    besides = f", and some for {more} others" if more else ""
     return (
         f"{pools[first]} of the grants in status were made for the Workload Identity pool {first}{besides}, but the "
-        f"operator's pool is {configured}: nothing is granted, withdrawn or minted. If this is the wrong pool, correct "
+        f"operator's pool is {configured}: nothing is granted, revoked or minted. If this is the wrong pool, correct "
         "WHEELHOUSE_WORKLOAD_IDENTITY_POOL and WHEELHOUSE_WORKLOAD_IDENTITY_PROJECT_NUMBER (outside GKE "
-        "WHEELHOUSE_WORKLOAD_IDENTITY_PROVIDER). If the change is meant, set "
+        "WHEELHOUSE_WORKLOAD_IDENTITY_PROVIDER). If the change is intended, set "
         f"WHEELHOUSE_WORKLOAD_IDENTITY_MIGRATE_FROM={first}."
     )
 

@@ -29,7 +29,7 @@ _OTHER_TOOLS = {
 """Labels that other tools put on what they manage: Config Connector, the Google provider of Terraform, Crossplane."""
 
 _NEW_ID = "choose another repositoryId in a new object"
-_TO_OBSERVE = "spec.managementPolicy to Observe to use it as it is"
+_TO_OBSERVE = "spec.managementPolicy to Observe to use it unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _observe(
     desired: DesiredRepository, observed: ObservedRepository | None, rival: ObjectKey | None
 ) -> RepositoryPlan:
     if observed is None:
-        message = f"{desired.name} does not exist, and managementPolicy Observe never creates it: have its keeper do so"
+        message = f"{desired.name} does not exist, and managementPolicy Observe never creates it: have its owner do so"
         return Refuse(Reason.NOT_FOUND, f"{message}, or set spec.managementPolicy to Full.")
     if rival is not None and not owns(desired.ownership, observed):
         return _elsewhere(desired)
@@ -140,15 +140,15 @@ def _stranger(
     if desired.adoption is AdoptionPolicy.IF_UNMANAGED and keeper is None:
         return None
     if desired.adoption is AdoptionPolicy.IF_UNMANAGED or keeper is not None:
-        message = f"{desired.name} carries the labels of {keeper}, so this object leaves it alone. Set"
+        message = f"{desired.name} carries the labels of {keeper}, so this object does not change it. Set"
         remedy = f"spec.adoptionPolicy to Always once {keeper} no longer manages it, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy} {_TO_OBSERVE}.")
     if same and before is not None:
         past = "was released by an object of this name" if before.released else "lost the labels of this object"
         message = f"{desired.name} exists and {past}. Set spec.adoptionPolicy to IfUnmanaged to take it back, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {_TO_OBSERVE}.")
-    message = f"{desired.name} exists and was not made by this object, so it is left alone. Set spec.adoptionPolicy to"
-    remedy = f"IfUnmanaged to take it over, {_TO_OBSERVE}, or {_NEW_ID}"
+    message = f"{desired.name} exists and was not created by this object, so it is not changed. Set"
+    remedy = f"spec.adoptionPolicy to IfUnmanaged to take it over, {_TO_OBSERVE}, or {_NEW_ID}"
     return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy}.")
 
 
@@ -183,7 +183,7 @@ def _differs(desired: DesiredRepository, field: str, found: str, wanted: str) ->
     message = f"{desired.name} has the {field} {found} and not {wanted}, which Artifact Registry cannot change."
     remedy = f"Delete this object and declare it with the {field} {found}, or {_NEW_ID}."
     if field == "format":
-        remedy = f"It is no repository for Python packages: {_NEW_ID}."
+        remedy = f"It is not a repository for Python packages: {_NEW_ID}."
     return Refuse(Reason.IMMUTABLE_FIELD_DIFFERS, f"{message} {remedy}")
 
 

@@ -84,7 +84,7 @@ def told(lease: Lease | None, failure: WheelhouseError | None, secret: str, now:
     if isinstance(failure, NotReady | Refused | Invalid):
         return failed(failure.reason, failure.message)
     if failure is not None and (lease is None or left <= lease.alarm):
-        return failed(Reason.UNAVAILABLE, f"{failure.message} The operator tries again.")
+        return failed(Reason.UNAVAILABLE, f"{failure.message} The operator retries.")
     return None if lease is None else passed(Reason.DISTRIBUTED)
 
 

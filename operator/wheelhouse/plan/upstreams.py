@@ -134,13 +134,13 @@ def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
     outranking = [upstream.name for upstream in public if any(upstream.priority >= other for other in private)]
     if outranking:
         message = (
-            f"Upstream {', '.join(sorted(outranking))} is Remote and ranks at or above a Standard one: of equal "
-            "versions the public file is served. Give the Standard upstreams the larger priority."
+            f"Upstream {', '.join(sorted(outranking))} is Remote and ranks at or above a Standard one, so the "
+            "public file is served for equal versions. Give the Standard upstreams the larger priority."
         )
         return failed(Reason.PUBLIC_OUTRANKS_PRIVATE, message)
     message = (
-        "Priority decides only between equal versions: a higher public version of a private name still wins a range. "
-        "Pin with hashes, reserve the names on the public index, or use uv with two indexes."
+        "Priority decides only between equal versions: for a version range, pip prefers a higher public version "
+        "of a private name. Pin with hashes, reserve the names on the public index, or use uv with two indexes."
     )
     return Check(Truth.UNKNOWN, Reason.SAME_VERSION_ONLY, message)
 
@@ -149,7 +149,7 @@ def _unusable(upstream: UpstreamReference, view: RepositoryView) -> Check | None
     if view.standing is Standing.UNSEEN or (view.standing is Standing.RELEASING and not view.held_up):
         return None
     state = (
-        f"is being deleted: {view.held_up}" if view.held_up else "cannot be used yet: kubectl describe it to see why."
+        f"is being deleted: {view.held_up}" if view.held_up else "is not usable yet: check it with kubectl describe."
     )
     return failed(Reason.REPOSITORY_NOT_READY, f"Upstream {upstream.name}: PythonRepository {upstream.target} {state}")
 

@@ -62,7 +62,7 @@ class Ledger:
         patient = self._world.elapsed() - since < OUTAGE_PATIENCE.total_seconds()
         if check is not None and check.truth is Truth.TRUE and patient:
             return check
-        return failed(error.reason, f"{error.message} The operator tries again.")
+        return failed(error.reason, f"{error.message} The operator retries.")
 
     def recovered(self, kind: Kind, key: ObjectKey, field: str) -> None:
         """The outage, if there was one, is over."""
@@ -168,7 +168,7 @@ class Ledger:
         if unchanged or in_progress(status):
             return
         good = ready.get("status") == Truth.TRUE
-        note = str(ready.get("message")) or ("Everything that was asked for is in place." if good else "")
+        note = str(ready.get("message")) or ("Everything that the spec requests is in place." if good else "")
         log = logger.info if good else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
         if not self._is_news((stored.uid, stored.generation, good, note)):

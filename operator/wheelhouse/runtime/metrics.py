@@ -12,10 +12,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._passes = Counter(
-            "wheelhouse_reconcile", "Passes by unit and result.", ["unit", "result"], registry=self.registry
+            "wheelhouse_reconcile", "Reconcile passes by unit and result.", ["unit", "result"], registry=self.registry
         )
         self._seconds = Histogram(
-            "wheelhouse_reconcile_duration_seconds", "Seconds a pass took.", ["unit"], registry=self.registry
+            "wheelhouse_reconcile_duration_seconds", "Duration of a pass in seconds.", ["unit"], registry=self.registry
         )
         self._kubernetes = Counter(
             "wheelhouse_kubernetes_requests",
@@ -26,7 +26,7 @@ class Metrics:
         self._google = Counter(
             "wheelhouse_google_requests", "Requests to Google.", ["method", "code"], registry=self.registry
         )
-        self._depth = Gauge("wheelhouse_queue_depth", "Keys that wait for a worker.", ["unit"], registry=self.registry)
+        self._depth = Gauge("wheelhouse_queue_depth", "Keys waiting for a worker.", ["unit"], registry=self.registry)
 
     def passed(self, unit: str, result: str, seconds: float) -> None:
         """A pass ended."""

@@ -66,7 +66,7 @@ class Situation:
         standing = check_of(row)
         if standing is not None and row.get("observedGeneration") == self.generation:
             return standing
-        return pending("Waiting for the first look.")
+        return pending("Waiting for the first check.")
 
 
 def build(
@@ -104,8 +104,8 @@ def suspended_note(generation: int, *, waits: bool) -> str:
         waits: whether its spec differs from what stands.
     """
     if waits:
-        return f"spec.suspend is true: generation {generation} is not carried out until it is removed."
-    return "spec.suspend is true: changes of the spec wait until it is removed."
+        return f"spec.suspend is true: generation {generation} is not applied until it is removed."
+    return "spec.suspend is true: changes of the spec are not applied until it is removed."
 
 
 def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -38,7 +38,7 @@ def synced(facts: RepositoryFacts) -> Check | None:
     """Whether Artifact Registry is as the spec says; a new generation is being carried out until a pass has ended."""
     new = facts.found.generation not in (None, facts.stored.generation)
     if new and facts.found.synced is not None and facts.found.synced.ok and not facts.stored.deleting:
-        return failed(Reason.UPDATING, "The new spec is being carried out.")
+        return failed(Reason.UPDATING, "The operator is applying the new spec.")
     return facts.found.synced
 
 

@@ -58,11 +58,11 @@ class GoogleHttp:
         except exceptions.GoogleAuthError:
             raise Unavailable("The operator's own Google credentials could not be obtained.") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"Google did not answer to {label}: {type(error).__name__}.") from None
+            raise Unavailable(f"Google did not answer {label}: {type(error).__name__}.") from None
         finally:
             self._observe(label, str(status), watch.seconds)
         if status == 429 or status >= 500:
-            outage = Unavailable(f"Google answered {status} to {label}.", wait)
+            outage = Unavailable(f"Google answered {label} with {status}.", wait)
             if status in BUSY:
                 self._floors.note(outage, *place)
             raise outage

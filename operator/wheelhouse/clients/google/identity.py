@@ -88,7 +88,7 @@ async def _value(session: aiohttp.ClientSession, url: str) -> str | None:
         if response.status == 404:
             return None
         if response.status != 200:
-            raise Unavailable(f"The metadata server answered {response.status}.")
+            raise Unavailable(f"The metadata server answered with status {response.status}.")
         text = (await read_bounded(response, 4096)).decode(errors="replace").strip()
         return text or None
 
@@ -111,7 +111,9 @@ async def operator_credentials(universe: str) -> Credentials:
         )
         raise Invalid(message + remedy) from None
     if found != universe:
-        raise Invalid(f"The operator's Google credentials are of the universe {found}, the settings say {universe}.")
+        raise Invalid(
+            f"The operator's Google credentials belong to the universe {found}, but the setting is {universe}."
+        )
     return credentials
 
 

@@ -78,5 +78,5 @@ class PackageIndex:
             Refused: it may not.
         """
         if not gets_token(page, self._template):
-            raise Refused("The repository's index URL is on a host that gets no token.", Reason.REFUSED)
+            raise Refused("The repository's index URL is on a host that must not receive a token.", Reason.REFUSED)
         return URL(page)

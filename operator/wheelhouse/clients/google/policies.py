@@ -59,7 +59,7 @@ class GooglePolicies:
         except exceptions.NotFound:
             return None
         if not message.etag:
-            raise Unavailable(f"Google answered with a policy of {name} that has no etag.")
+            raise Unavailable(f"Google answered with a policy of {name} without an etag.")
         return from_wire(message)
 
     async def set(self, name: RepositoryName, policy: Policy) -> None:
@@ -71,7 +71,7 @@ class GooglePolicies:
             Refused, Unavailable: as Google says; after Unavailable it may have been set or not.
         """
         if not policy.etag:
-            raise Unavailable("A policy is never set without the etag of the one that was read.")
+            raise Unavailable("A policy must be set with the etag of the one that was read.")
         request = iam_policy_pb2.SetIamPolicyRequest(resource=name.full, policy=to_wire(policy))
         try:
             await self._google.call("SetIamPolicy", self._google.client.set_iam_policy, request, name.project)

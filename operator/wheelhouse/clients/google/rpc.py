@@ -93,7 +93,7 @@ class Caller:
             raise found from None
         except (exceptions.GoogleAPIError, grpc.RpcError) as error:
             code = "UNKNOWN"
-            raise Unavailable(f"Google did not answer to {method}: {type(error).__name__}.") from None
+            raise Unavailable(f"Google did not answer {method}: {type(error).__name__}.") from None
         finally:
             self._observe(f"{self._service}.{method}", code, watch.seconds)
 
@@ -111,7 +111,7 @@ def code_name(error: exceptions.GoogleAPICallError) -> str:
 def translated(method: str, error: exceptions.GoogleAPICallError, project: str) -> WheelhouseError:
     """Google's error as ours, by what happens next; its text is reduced to one safe line."""
     words = reduced(error.message)
-    message = f"Google answered {code_name(error)} to {method}: {words}"
+    message = f"Google answered {method} with {code_name(error)}: {words}"
     match error.grpc_status_code:
         case grpc.StatusCode.ALREADY_EXISTS:
             return AlreadyExists(message)

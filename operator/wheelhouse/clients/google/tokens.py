@@ -118,7 +118,7 @@ class FederatedTokens:
             self._observe("Sts.Token", str(status), watch.seconds)
         if status in {400, 401, 403}:
             words = reduced(body.get("error_description") or body.get("error") or status)
-            message = f"Google refused a token for {identity}: {words.replace(subject.value, '***')}"
+            message = f"Google denied a token for {identity}: {words.replace(subject.value, '***')}"
             raise Refused(message, Reason.TOKEN_REFUSED)
         if status == 429:
             self._rate.slow(wait or PAUSE)
@@ -135,5 +135,5 @@ def _life(expires_in: object, identity: Identity) -> timedelta:
     """What the reply says, if it can be believed; True is an int to Python, and no number of seconds."""
     if isinstance(expires_in, int | float) and expires_in is not True and 0 < expires_in <= LONGEST_LIFE_S:
         return timedelta(seconds=expires_in)
-    logger.warning("The Security Token Service returned no plausible expiry: assuming five minutes", identity=str(identity))
+    logger.warning("The Security Token Service returned no valid expiry: assuming five minutes", identity=str(identity))
     return DOUBTED_LIFE

@@ -45,7 +45,7 @@ def migrate_from(settings: Settings, identity: WorkloadIdentity) -> Pool | None:
     old = Pool.parse(text) if text is not None else None
     if old == Pool.of(identity):
         raise Invalid(
-            f"{MIGRATE_FROM} is {old}, which is the pool in use: name the pool of before, or unset it when all grants "
+            f"{MIGRATE_FROM} is {old}, which is the current pool: name the previous pool, or unset it when all grants "
             "have moved."
         )
     return old
@@ -69,7 +69,7 @@ def _elsewhere(settings: Settings, provider: str, known: MetadataFacts | None) -
             raise Invalid(f"{name} is {said}, but {PROVIDER} is {provider}: correct one of them, or unset {name}.")
     if known is not None and not settings.workload_identity_override:
         raise Invalid(
-            f"{PROVIDER} is {provider}, but the metadata server says that this is the GKE cluster {known.cluster} with "
+            f"{PROVIDER} is {provider}, but the metadata server reports the GKE cluster {known.cluster} with "
             f"the pool {known.pool}: unset {PROVIDER}, or set {OVERRIDE}=true if it is meant."
         )
     return WorkloadIdentity(own.project_number, own.pool, gke=False), Federation.provider(provider)
@@ -88,8 +88,8 @@ def _on_gke(settings: Settings, known: MetadataFacts | None) -> tuple[WorkloadId
         _check_foreign(settings, pool, own, cluster)
     elif known is not None and number != known.project_number:
         raise Invalid(
-            f"{NUMBER} is {number}, but the metadata server says {known.project_number}: unset it. If the pool is that "
-            f"of another project, as in a fleet, set {POOL} too, and {OVERRIDE}=true."
+            f"{NUMBER} is {number}, but the metadata server reports {known.project_number}: unset it. If the pool "
+            f"belongs to another project, as in a fleet, set {POOL} too, and {OVERRIDE}=true."
         )
     return WorkloadIdentity(number, pool), Federation.gke(pool, cluster)
 
@@ -104,7 +104,7 @@ def _cluster(said: str | None, known: str | None) -> str:
         )
     if known not in (None, cluster):
         raise Invalid(
-            f"{CLUSTER} is {cluster}, but the metadata server says {known}: unset it, or run the operator in the "
+            f"{CLUSTER} is {cluster}, but the metadata server reports {known}: unset it, or run the operator in the "
             "cluster that it names."
         )
     return cluster

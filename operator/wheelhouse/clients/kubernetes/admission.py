@@ -42,7 +42,7 @@ async def enforcement(transport: Transport, namespace: str, service_account: str
             "spec": {"audiences": [], "expirationSeconds": 600},
         },
     )
-    for call, what in ((secret, "Secrets of foreign types"), (token, "tokens for the API server")):
+    for call, what in ((secret, "writing Secrets of other types"), (token, "requesting tokens for the API server")):
         complaint = _complaint(await transport.send(call), what)
         if complaint is not None:
             return complaint
@@ -55,4 +55,4 @@ def _complaint(reply: Reply, what: str) -> str | None:
     # RBAC answers 403 too. Only the policy's own words show that the policy refused.
     if reply.status == 403 and "ValidatingAdmissionPolicy" in reply.message:
         return None
-    return f"Could not see that an admission policy keeps the operator from {what}: {reply.message} {_REMEDY}"
+    return f"Could not verify that an admission policy keeps the operator from {what}: {reply.message} {_REMEDY}"

@@ -78,7 +78,7 @@ async def _binding(transport: Transport, name: str) -> str | None:
         actions = spec.get("validationActions")
         if isinstance(actions, list) and "Deny" in actions:
             return None
-    return f"{what} does not deny every request that the policy {name} refuses. {remedy}"
+    return f"{what} does not deny every request that the policy {name} rejects. {remedy}"
 
 
 def _get(api: str, plural: str, name: str, accept: str = "application/json") -> Call:
@@ -90,7 +90,7 @@ def _unread(reply: Reply, what: str, remedy: str) -> str | None:
         return None
     if reply.status == 404:
         return f"{what} does not exist. {remedy}"
-    return f"The operator cannot read {what}. Apply manifests/base, which grants this right. {reply.message}"
+    return f"The operator cannot read {what}. Apply manifests/base, which grants this permission. {reply.message}"
 
 
 def _older(reply: Reply, what: str, annotation: str, needed: int, remedy: str) -> str | None:
@@ -98,7 +98,7 @@ def _older(reply: Reply, what: str, annotation: str, needed: int, remedy: str) -
     if found >= needed:
         return None
     shown = found or "missing"
-    return f"{what} is older than this operator: its {annotation} is {shown}, and {needed} is needed. {remedy}"
+    return f"{what} is older than this operator: its {annotation} is {shown}, and must be {needed} or newer. {remedy}"
 
 
 def _version(metadata: Mapping[str, object], annotation: str) -> int:

@@ -69,12 +69,12 @@ class Listing:
         if reply.status == 404:
             raise Unavailable(f"Kubernetes does not know {self._kind}: apply crds/ first.")
         if reply.status == 410:
-            raise Unavailable(f"The list of {self._kind} took so long that it expired.")
+            raise Unavailable(f"The list of {self._kind} expired before it was complete.")
         if not reply.ok:
             raise failure(call, reply)
         version = reply.metadata.get("resourceVersion")
         if not isinstance(version, str) or not version or not _are_objects(reply.body.get("items", "absent")):
-            raise Unavailable(f"Kubernetes answered to list {self._kind} with something else.")
+            raise Unavailable(f"Kubernetes returned something other than a list of {self._kind}.")
         self._version = version
         return reply
 

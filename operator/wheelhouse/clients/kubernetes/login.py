@@ -43,10 +43,10 @@ def load_login() -> Login:
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # nor here
         except _BROKEN as not_in_cluster:
-            message = f"No way to log in to Kubernetes. Kubeconfig: {no_kubeconfig} In a pod: {not_in_cluster}"
+            message = f"Cannot log in to Kubernetes. Kubeconfig: {no_kubeconfig} In a pod: {not_in_cluster}"
             raise Invalid(message) from None
     if configuration.tls_server_name:
-        raise Invalid("The kubeconfig sets tls-server-name, which Wheelhouse cannot honor: use the server's own name.")
+        raise Invalid("Wheelhouse does not support tls-server-name in a kubeconfig: use the server's own name.")
     return Login(
         server=str(configuration.host).rstrip("/"),
         authorization=_header(configuration.api_key.get("BearerToken")),

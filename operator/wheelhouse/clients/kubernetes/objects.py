@@ -130,7 +130,7 @@ class KubernetesObjects:
         async for item in Listing(self._transport, path(API, None, plural), plural, METADATA_LIST):
             meta = item.get("metadata")
             if not isinstance(meta, Mapping) or not isinstance(meta.get("uid"), str):
-                raise Unavailable("Kubernetes answered to a list of accesses with something else.")
+                raise Unavailable("Kubernetes returned something other than a list of accesses.")
             found[meta["uid"]] = ObjectKey(str(meta.get("namespace")), str(meta.get("name")))
         return found
 
@@ -163,4 +163,4 @@ class KubernetesObjects:
         try:
             return CustomObject.parse(reply.body)
         except (KeyError, TypeError, AttributeError):
-            raise Unavailable(f"Kubernetes answered to {call.verb} {call.kind} with something else.") from None
+            raise Unavailable(f"Kubernetes returned an unexpected response to {call.verb} {call.kind}.") from None

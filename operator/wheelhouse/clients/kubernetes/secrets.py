@@ -122,7 +122,7 @@ def _read(call: Call, reply: Reply, manager: str) -> SecretReply:
         case 200 | 201:
             return _applied(reply, manager)
         case 404:
-            return Denied("The namespace is gone.", terminating=True)
+            return Denied("The namespace does not exist.", terminating=True)
         case 403:
             return _denied(call, reply)
         case 409:
@@ -135,7 +135,7 @@ def _read(call: Call, reply: Reply, manager: str) -> SecretReply:
 def _applied(reply: Reply, manager: str) -> Applied:
     uid = reply.metadata.get("uid")
     if not isinstance(uid, str):
-        raise Unavailable("Kubernetes answered to an apply without a uid.")
+        raise Unavailable("Kubernetes answered an apply without a uid.")
     if "deletionTimestamp" in reply.metadata:
         raise Conflict("The Secret is being deleted.")
     if not manager:
@@ -215,6 +215,6 @@ def _unprocessable(call: Call, reply: Reply) -> Clash:
 def _failure(call: Call, reply: Reply) -> Exception:
     """Validation messages may quote a value, and a value may be a token: only where and why is told."""
     if reply.status == 403:
-        return Refused(f"Kubernetes refused to {call.verb} a Secret: {reply.message}")
+        return Refused(f"Kubernetes denied the request to {call.verb} a Secret: {reply.message}")
     fields = ", ".join(sorted({f"{field} ({reason})" for reason, field, _ in reply.causes}))
     return failure(call, Reply(reply.status, {"message": fields}))

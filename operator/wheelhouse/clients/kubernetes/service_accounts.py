@@ -53,11 +53,11 @@ class ServiceAccountTokens:
             message = f"No token for {identity}: label namespace {identity.namespace} {OPT_IN_LABEL}={OPT_IN_VALUE}."
             raise Refused(message, Reason.NOT_OPTED_IN)
         if reply.status == 403:
-            raise Refused(f"Kubernetes refused a token for {identity}: {reply.message}", Reason.TOKEN_REFUSED)
+            raise Refused(f"Kubernetes denied a token for {identity}: {reply.message}", Reason.TOKEN_REFUSED)
         if not reply.ok:
             raise failure(call, reply)
         status = reply.body.get("status")
         token = status.get("token") if isinstance(status, dict) else None
         if not isinstance(token, str) or not token:
-            raise Unavailable("Kubernetes answered to a TokenRequest without a token.")
+            raise Unavailable("Kubernetes answered a TokenRequest without a token.")
         return Token(token)

@@ -156,7 +156,7 @@ class Transport:
                 status = response.status
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            message = f"Kubernetes did not answer to {call.verb} {call.kind}: {type(error).__name__}."
+            message = f"Kubernetes did not answer {call.verb} {call.kind}: {type(error).__name__}."
             raise Unavailable(message) from None
         finally:
             self._observe(call.verb, call.kind, status, watch.seconds)
@@ -170,7 +170,7 @@ class Transport:
         status = reply.status
         if status not in {401, 429} and status < 500 and not 300 <= status < 400 and (reply.body or not reply.ok):
             return reply
-        message = f"Kubernetes answered {status} to {call.verb} {call.kind}. {reply.message}"
+        message = f"Kubernetes answered {call.verb} {call.kind} with {status}. {reply.message}"
         outage = Unavailable(message, retry_after(response.headers))
         # What the server itself refuses (priority and fairness, a shutdown) is plain text. A Status is of one object:
         # its Retry-After may be that of anybody's webhook (apiserver, responsewriters and webhook/errors).
@@ -181,7 +181,7 @@ class Transport:
 
 def failure(call: Call, reply: Reply) -> WheelhouseError:
     """The error for an answer that the caller has no use for."""
-    message = f"Kubernetes answered {reply.status} to {call.verb} {call.kind}: {reply.message}"
+    message = f"Kubernetes answered {call.verb} {call.kind} with {reply.status}: {reply.message}"
     if reply.status == 403:
         return Refused(message)
     if reply.status in {404, 409, 410, 412}:

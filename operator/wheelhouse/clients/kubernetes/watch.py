@@ -131,7 +131,7 @@ class MetadataWatch(Generic[Found]):
             message = body.get("message", "") if isinstance(body, Mapping) else ""
             raise Unavailable(f"Kubernetes ended the watch of {self._kind}: {reduced(message)}")
         if kind not in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"} or not isinstance(body, Mapping):
-            raise Unavailable(f"Kubernetes sent something else than an event to watch {self._kind}.")
+            raise Unavailable(f"Kubernetes sent something other than an event for the watch of {self._kind}.")
         if kind != "BOOKMARK":
             self._sink.seen(self._read(body), gone=kind == "DELETED")
         meta = body.get("metadata")
@@ -142,7 +142,7 @@ class MetadataWatch(Generic[Found]):
         try:
             return self._parse(body)
         except (KeyError, TypeError, AttributeError):
-            raise Unavailable(f"Kubernetes sent {self._kind} without proper metadata.") from None
+            raise Unavailable(f"Kubernetes sent {self._kind} with invalid metadata.") from None
 
 
 def _pause(failures: int) -> float:

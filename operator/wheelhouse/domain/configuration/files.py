@@ -53,9 +53,9 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
         text = client.render(configuration)
         # A bare CR starts a new line for pip but not for configparser.read_string, so no control character may stand.
         if any((ord(character) < 0x20 and character != "\n") or ord(character) == 0x7F for character in text):
-            raise RenderError(f"{client.FILE}: a control character in the configuration")
+            raise RenderError(f"{client.FILE}: the configuration contains a control character")
         if not client.reads_back(text, configuration):
-            raise RenderError(f"{client.FILE} does not read back as it was meant")
+            raise RenderError(f"{client.FILE} does not parse to the intended values")
         texts[client.FILE] = text
     return texts
 
@@ -63,10 +63,10 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
 def _check(configuration: ClientConfiguration, template: str | None) -> None:
     """Nothing may hold what any format reads as more than text, so each value has what is allowed and no more."""
     if not is_repository_id(configuration.repository_id):
-        raise RenderError("repository_id: not a repository's id")
+        raise RenderError("repository_id: not a valid repository id")
     if not gets_token(configuration.index_url, template):
-        raise RenderError("index_url: a URL that gets no token")
+        raise RenderError("index_url: a URL that must not receive a token")
     if configuration.upload_url is not None and not gets_token(configuration.upload_url, template):
-        raise RenderError("upload_url: a URL that gets no token")
+        raise RenderError("upload_url: a URL that must not receive a token")
     if not is_access_token(configuration.token.value):
-        raise RenderError("token: a character that no access token has")
+        raise RenderError("token: a character that is not valid in an access token")

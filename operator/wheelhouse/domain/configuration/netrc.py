@@ -20,7 +20,7 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     # The standard library reads netrc from a file only, and a token never goes to disk: so the text may not use
     # what makes netrc more than words (quotes, escapes, comments), and then its words are what every reader sees.
     if any(character in text for character in "\"'\\#"):
-        raise RenderError("netrc: a quote, an escape or a comment sign in the configuration")
+        raise RenderError("netrc: the configuration contains a quote, an escape or a comment sign")
     return text.split() == [
         "machine", configuration.host, "login", USERNAME, "password", configuration.token.value
     ]  # fmt: skip

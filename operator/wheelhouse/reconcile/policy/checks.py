@@ -26,8 +26,8 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         return refused(outcome.refusal, name)
     for record in records:
         if record.state is GrantState.REJECTED:
-            words = f"{record.grant.member}: IAM says: {record.message}"
-            return failed(Reason.MEMBER_REJECTED, f"{words} Correct or remove the subject; it is tried again slowly.")
+            words = f"{record.grant.member}: IAM says: {record.message} Correct or remove the subject."
+            return failed(Reason.MEMBER_REJECTED, f"{words} The operator retries every 10 minutes.")
     if claimant.access in outcome.recorded.failed:
         return _unrecorded(outcome.recorded.failed[claimant.access])
     if missing & plan.full:
@@ -35,10 +35,10 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         message = f"The IAM policy of {name} is full (at most {limits}): grant groups, or remove accesses."
         return failed(Reason.POLICY_FULL, message)
     if not wanted:
-        waits = "Waiting until what was granted is withdrawn."
+        waits = "Waiting until existing grants are revoked."
         return pending(waits if leaving else "Nothing is granted: the condition ResolvedRefs says why.")
     if missing and not claimant.may_add:
-        return pending("Waiting until the repository can be used.")
+        return pending("Waiting until the repository is usable.")
     if missing or len(records) < len(wanted):
         return pending("Waiting for the repository's IAM policy.")
     return passed(Reason.GRANTED)
@@ -48,18 +48,18 @@ def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
     """Google does not let the policy be read or set."""
     if isinstance(error, Invalid):
         return failed(error.reason, error.message)
-    message = f"Google refuses the IAM policy of {name}: {error.message} The operator's identity lacks its role in the"
-    return failed(error.reason, f"{message} project (see the README), or the project does not exist.")
+    message = f"Google denies access to the IAM policy of {name}: {error.message} The operator's identity lacks its"
+    return failed(error.reason, f"{message} role in the project (see the README), or the project does not exist.")
 
 
 def _unrecorded(error: WheelhouseError) -> Check:
     match error:
         case Conflict():
-            return pending("This object changes too often for its grants to be recorded: the operator tries again.")
+            return pending("This object changes too often for its grants to be recorded. The operator retries.")
         case Unavailable():
-            return failed(error.reason, f"{error.message} The operator tries again.")
+            return failed(error.reason, f"{error.message} The operator retries.")
         case Refused() | Invalid():
-            message = "Kubernetes does not take the status of this object, and nothing is granted before its record"
-            remedy = "Ask the owner of the admission policy or webhook that refuses it."
+            message = "Kubernetes rejects the status of this object, and nothing is granted before its record"
+            remedy = "Ask the owner of the admission policy or webhook that rejects it."
             return failed(error.reason, f"{message}: {error.message} {remedy}")
     return pending("Its grants cannot be recorded yet.")

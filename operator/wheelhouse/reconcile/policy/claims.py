@@ -27,7 +27,7 @@ UNREADABLE = timedelta(hours=24)
 """How long an access that does not parse keeps what it has."""
 
 _ROLES = {role.iam: role for role in Role}
-_RESTS = failed(Reason.SUSPENDED, "spec.suspend is true: nothing is granted and no Secret is made until it is removed.")
+_RESTS = failed(Reason.SUSPENDED, "spec.suspend is true: no grant and no Secret is added until it is removed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def _why(declared: Declared[DesiredAccess], claim: Claim) -> str:
         return "the access is deleted"
     if claim.consent.permission is Permission.WITHDRAW and claim.consent.check is not None:
         return f"the access may not have it: {claim.consent.check.reason}"
-    return "the access no longer asks for it"
+    return "the access no longer requests it"
 
 
 def _roles(held: tuple[Grant, ...]) -> frozenset[Role]:

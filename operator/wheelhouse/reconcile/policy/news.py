@@ -30,7 +30,7 @@ class News:
             self._log(name, claimants, plan)
         for access, grant in plan.adopted:
             note = (
-                f"{grant.member} had {grant.role} on {name} already: the grant is this object's now (adoptionPolicy "
+                f"{grant.member} had {grant.role} on {name} already: this object now owns the grant (adoptionPolicy "
                 "Always), and goes when this object goes. Let only one cluster adopt grants on a repository."
             )
             logger.info("Adopted a grant", object=str(access), **_words(grant, name))
@@ -40,7 +40,7 @@ class News:
             members = [r.grant.member for r in claimant.ledger if r.grant.identity in plan.restored]
             if members:
                 note = (
-                    f"Another client removed {_listed(members)} from the IAM policy of {name}: put back. To withdraw a "
+                    f"Another client removed {_listed(members)} from the IAM policy of {name}: restored. To revoke a "
                     "grant, change or delete this object."
                 )
                 logger.warning("Restored a grant", object=str(claimant.access), repository=name.full, members=members)
@@ -54,7 +54,7 @@ class News:
             wanting |= {grant.identity: claimant for grant in claimant.wanted}
             owning |= {record.grant.identity: claimant for record in claimant.ledger if record.state.owned}
         for grant in plan.add:
-            why = "it was removed elsewhere" if grant.identity in plan.restored else "the access asks for it"
+            why = "it was removed elsewhere" if grant.identity in plan.restored else "the access requests it"
             logger.info("Granted", object=str(wanting[grant.identity].access), **_words(grant, name), why=why)
         for grant in plan.remove:
             owner = owning.get(grant.identity)

@@ -113,15 +113,15 @@ class Recorder:
         key = claimant.access
         declared = self._world.cache.access(key)
         if declared is None or declared.stored.uid != claimant.uid:
-            return Conflict("The access is gone.")
+            return Conflict("The access does not exist.")
         before = self._findings.grants(declared.stored)
         if before.grants != claimant.entries:
-            return Conflict("Another hand wrote the ledger.")
+            return Conflict("Another client changed the ledger.")
         self._findings.note_grants(declared.stored, repository=name, create_time=create_time, grants=records)
         try:
             if await self._ledger.record(Kind.ACCESS, key):
                 return None
-            error: WheelhouseError = Conflict("The access is gone.")
+            error: WheelhouseError = Conflict("The access does not exist.")
         except WheelhouseError as caught:
             error = caught
         declared = self._world.cache.access(key)

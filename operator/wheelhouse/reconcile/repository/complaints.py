@@ -69,10 +69,10 @@ class Complaints:
         if advised:
             return f" {' '.join(advised)}"
         if isinstance(error, Refused) and error.reason is Reason.PERMISSION_DENIED:
-            return " Google says the same of a project that does not exist: check spec.project too."
+            return " Google gives the same answer for a project that does not exist: check spec.project too."
         if _NO_DETAIL in error.message and declared.wish is not None:
             location = declared.wish.spec.location
-            return f" Check spec.location ({location}): gcloud artifacts locations list shows the locations there are."
+            return f" Check spec.location ({location}): gcloud artifacts locations list shows all locations."
         return ""
 
 

@@ -209,11 +209,11 @@ class Maker:
         why = "consent was withdrawn" if rests else "adopted" if plan.adopts else "drift" if drifted else "the spec"
         await self._patch(stored, observed, plan, why)
         if plan.adopts:
-            note = f"{desired.name} existed and was adopted (adoptionPolicy {desired.adoption})."
+            note = f"{desired.name} already existed and was adopted (adoptionPolicy {desired.adoption})."
             await self._world.objects.event(KIND, stored, "Adopted", note)
             return
         for field, was, sought in plan.differences if drifted else ():
-            note = f"{field} was changed elsewhere from {sought} to {was}: put back."
+            note = f"{field} was changed elsewhere from {sought} to {was}: restored."
             await self._world.objects.event(KIND, stored, "DriftCorrected", note)
 
     async def _patch(self, stored: CustomObject, observed: ObservedRepository, plan: Change, why: str) -> None:
@@ -228,7 +228,7 @@ class Maker:
         await self._world.repositories.patch(
             observed.name, parting(observed, self._upstreams.foreign(stored, observed))
         )
-        note = f"{observed.name} is only observed from now on: the operator's labels were removed, and what other"
+        note = f"{observed.name} is now only observed: the operator removed its labels, and what other"
         await self._world.objects.event(KIND, stored, "Released", f"{note} namespaces let it read.")
         logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="Observe")
 
@@ -240,7 +240,7 @@ class Maker:
         self._targets[stored.key] = (desired, resolution.upstreams(observed))
         advice = ""
         if desired.cleanup is not None and desired.cleanup.deletes_nothing:
-            advice = "All cleanup policies keep and none deletes, so nothing is ever cleaned up: add one with Delete."
+            advice = "All cleanup policies have the action Keep, so nothing is deleted: add one with Delete."
         managed = self._findings.repository(stored).managed if rests else managed_by(desired)
         self._findings.note_repository(
             stored,

@@ -62,7 +62,7 @@ class ProjectDesk:
             return
         await self._world.projects.enable(project_id)
         self._enabled[project_id] = now
-        note = f"The Artifact Registry API was off in project {project_id}: it was enabled (setting enable_apis)."
+        note = f"The operator enabled the Artifact Registry API in project {project_id} (setting enable_apis)."
         await self._world.objects.event(Kind.REPOSITORY, stored, "ApiEnabled", note)
 
     async def advise(self, stored: CustomObject, desired: DesiredRepository) -> tuple[str, ...]:

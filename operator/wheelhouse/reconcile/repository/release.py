@@ -89,7 +89,7 @@ class Releases:
             self._hold_up(stored, error, error.reason, error.message)
             wait = SLOW
         except Unavailable as error:
-            self._hold_up(stored, error, error.reason, f"{error.message} The operator tries again.")
+            self._hold_up(stored, error, error.reason, f"{error.message} The operator retries.")
             await self._ledger.report(KIND, stored.key)
             raise
         if wait is not None:
@@ -144,9 +144,9 @@ class Releases:
         if progress.refused is None:
             progress.refused = self._world.elapsed()
         if self._world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
-            note = f"{name} keeps this object's labels, since Google refuses to change it: {error.message}"
+            note = f"{name} keeps this object's labels, because Google denies the change: {error.message}"
             await self._world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
-            logger.warning("Released a repository without removing its labels", object=str(stored.key), because=error.message)
+            logger.warning("Released a repository that keeps its labels", object=str(stored.key), because=error.message)
             return True
         message = (
             f"{error.message} If project {name.project} no longer exists, a cluster administrator removes the "
@@ -176,8 +176,8 @@ class Releases:
         if empty_only and not await self._world.repositories.empty(name):
             raise Invalid(
                 f"{name} has packages, so deletionPolicy DeleteIfEmpty keeps it. Delete the packages, or set "
-                "spec.deletionPolicy to Orphan to leave the repository as it is, or to Delete to lose them. Accesses "
-                "keep working until then: to cut them off now, remove spec.accessFrom.",
+                "spec.deletionPolicy to Orphan to keep the repository, or to Delete to delete its packages too. "
+                "Accesses keep working until then: to cut them off now, remove spec.accessFrom.",
                 Reason.NOT_EMPTY,
             )
         return await self._delete(stored, name)

@@ -116,8 +116,8 @@ class RepositoryUnit:
             return desired
         if await self._still_ours(stored, recorded):
             message = (
-                f"This object stands for {recorded} and would now mean {desired.name}: the first project of the "
-                "namespace's annotation changed. Put the annotation back, or set spec.project in a new object."
+                f"This object manages {recorded} and would now refer to {desired.name}: the first project of the "
+                "namespace's annotation changed. Restore the annotation, or set spec.project in a new object."
             )
             self._complain(stored, Invalid(message, Reason.IDENTITY_CHANGED))
             return None

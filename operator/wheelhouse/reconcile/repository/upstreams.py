@@ -195,4 +195,4 @@ def unresolved(check: Check | None) -> bool:
 
 def waiting() -> Check:
     """What a create waits with while a reference is missing."""
-    return failed(Reason.PENDING, "Waiting for what the repository refers to.")
+    return failed(Reason.PENDING, "Waiting for the objects and resources that the repository refers to.")

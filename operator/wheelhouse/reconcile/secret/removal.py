@@ -62,7 +62,7 @@ class Removal:
                 await self._delete(manifest, why)
             except (Invalid, Refused, Unavailable) as error:
                 where = f"{key.namespace}/{found.name}"
-                message = f"Secret {where} cannot be removed: {error.message} The operator tries again."
+                message = f"Secret {where} cannot be removed: {error.message} The operator retries."
                 logger.warning(
                     "Could not remove a Secret", secret=where, access=str(key.access), because=error.message
                 )
@@ -94,7 +94,7 @@ class Removal:
                     self._debts.paid(debt)
                 continue
             try:
-                await self._delete(_manifest(debt), "its access is gone")
+                await self._delete(_manifest(debt), "its access was deleted")
             except (Invalid, Refused, Unavailable) as error:
                 logger.warning(
                     "Could not remove a Secret", secret=f"{debt.namespace}/{debt.name}", because=error.message

@@ -220,6 +220,6 @@ class Targets:
             del self._accesses[access]
 
     def forget(self, access: ObjectKey) -> None:
-        """The access is gone."""
+        """The access does not exist."""
         found = self._accesses.pop(access, None)
         self.total -= len(found.targets) if found is not None else 0

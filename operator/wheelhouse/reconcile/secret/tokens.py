@@ -129,7 +129,7 @@ class TokenUnit:
             self._exists(key)
             minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime))
             if minted.expires <= minted.issued:
-                raise Refused(f"Google gives {key.identity} tokens that have expired already.", Reason.TOKEN_REFUSED)
+                raise Refused(f"Google gives {key.identity} tokens that have already expired.", Reason.TOKEN_REFUSED)
         except WheelhouseError as error:
             self._failed(key, known, error, circumstances)
             return False

@@ -30,7 +30,7 @@ TICK = 0.01
 """Seconds."""
 
 _WHY = {
-    Absence.NOT_WANTED: "no Secret is wanted any more",
+    Absence.NOT_WANTED: "the spec no longer requests a Secret",
     Absence.NOT_OPTED_IN: "the namespace has not opted in",
 }
 
@@ -122,7 +122,7 @@ class SecretUnit:
         found = self._findings.distribution(stored)
         if isinstance(wanted, Content):
             if key.namespace in found.namespaces and found.name not in {"", wanted.name}:
-                wait = await self._removal.remove(key, stored, "another name is wanted")
+                wait = await self._removal.remove(key, stored, "the spec has another Secret name")
                 if wait is not None:
                     return wait
                 target.fell()
@@ -146,7 +146,7 @@ class SecretUnit:
         if key.namespace not in self.targets(declared, claim):
             self._targets.drop(key.access, key.namespace)
         if not declared.stored.deleting:
-            self._memory.note(declared.stored, all_of, pending("No Secret is wanted."))
+            self._memory.note(declared.stored, all_of, pending("The spec requests no Secret."))
 
     def _wait(
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target

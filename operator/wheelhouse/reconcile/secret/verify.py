@@ -106,7 +106,7 @@ class Verifier:
                 known.doubted, known.held = True, held
                 known.again = self._world.elapsed() + SLOW
                 if known.check is None or not known.check.ok:
-                    known.check = pending("The index did not know the token: another one is minted.")
+                    known.check = pending("The index did not accept the token: the operator mints another one.")
                 return Verdict(known.check, SLOW, mint_again=True)
             wait = self._answered(known, status)
         known.held, known.again = held, self._world.elapsed() + wait
@@ -126,7 +126,7 @@ class Verifier:
             known.check = failed(Reason.PROPAGATING, message)
             return probe_delay(now - known.refused)
         message = (
-            f"The index answers {status} to the ServiceAccount's token: check that its Workload Identity pool is the "
+            f"The index answers {status} for the ServiceAccount's token: check that its Workload Identity pool is the "
             "cluster's, and that no deny policy or VPC Service Controls perimeter stands in the way."
         )
         known.check = failed(Reason.REFUSED, message)
@@ -137,7 +137,7 @@ class Verifier:
         now = self._world.elapsed()
         known.silent = now if known.silent is None else known.silent
         if known.check is None or not known.check.ok or now - known.silent >= PROPAGATION:
-            known.check = failed(Reason.UNAVAILABLE, f"The index did not answer: {error.message} It is asked again.")
+            known.check = failed(Reason.UNAVAILABLE, f"The index did not answer: {error.message} The operator retries.")
         return max(probe_delay(now - known.silent), error.floor)
 
     def _tidy(self, now: float) -> None:

@@ -52,12 +52,12 @@ class SecretWriter:
         match verdict.step:
             case Step.DONE:
                 if edited:
-                    await self._tell(stored, "SecretEdited", f"{where} was edited: put back.")
+                    await self._tell(stored, "SecretEdited", f"{where} was edited: restored.")
                 return _uid(reply)
             case Step.FORCE:
                 uid = await self._force(stored, manifest)
                 who = ", ".join(verdict.others) or "an unknown client"
-                await self._tell(stored, "SecretEdited", f"{where} was edited by {who}: put back.")
+                await self._tell(stored, "SecretEdited", f"{where} was edited by {who}: restored.")
                 return uid
             case Step.TAKE_OVER:
                 uid = await self._force(stored, manifest)
@@ -81,7 +81,7 @@ class SecretWriter:
             await self.judged(reply, bare)
             reply = await self._world.secrets.apply(bare, force=True, dry_run=True)
         if isinstance(reply, Clash):
-            raise Conflict(f"Secret {manifest.namespace}/{manifest.name} changed while it was being looked at.")
+            raise Conflict(f"Secret {manifest.namespace}/{manifest.name} changed while it was being checked.")
         return reply
 
     async def remove(self, manifest: SecretManifest) -> bool:
@@ -134,7 +134,7 @@ class SecretWriter:
         reply = await self._world.secrets.apply(manifest, force=False)
         if not isinstance(reply, Applied):
             raise Conflict(f"{where} changed while it was being replaced.")
-        await self._tell(stored, "SecretReplaced", f"{where} was immutable: deleted and made again.")
+        await self._tell(stored, "SecretReplaced", f"{where} was immutable: deleted and created again.")
         return reply.uid
 
     async def _tell(self, stored: CustomObject, reason: str, note: str) -> None:
@@ -145,8 +145,8 @@ class SecretWriter:
 def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
     """SecretConflict: the access that has the Secret is named; only what is no access's may be deleted by hand."""
     if holder is None:
-        message = f"Secret {where} is not Wheelhouse's and is left as it is: delete it, or set another secret.name"
-        return NotReady(f"{message} in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+        message = f"Secret {where} does not belong to Wheelhouse and is not changed: delete it, or set another"
+        return NotReady(f"{message} secret.name in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
     message = f"Secret {where} belongs to RepositoryAccess {holder}: set another secret.name in a new object,"
     return NotReady(f"{message} or delete that one.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
 
@@ -154,7 +154,7 @@ def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
 def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
     if reply.terminating:
         return NotReady(f"Namespace {namespace} is being deleted.", Reason.PENDING, CONFLICT_DELAY)
-    message = f"Writing Secret {where} was refused: label the namespace {OPT_IN_LABEL}={OPT_IN_VALUE}."
+    message = f"Writing Secret {where} was denied: label the namespace {OPT_IN_LABEL}={OPT_IN_VALUE}."
     return NotReady(message, Reason.NOT_OPTED_IN, DENIED_DELAY)
 
 

@@ -25,7 +25,7 @@ class Agenda:
 
     @property
     def depth(self) -> int:
-        """Keys that wait for a worker."""
+        """Keys waiting for a worker."""
         return len(self._changes) + len(self._resyncs)
 
     @property

@@ -45,7 +45,7 @@ class Lane:
 
     @property
     def depth(self) -> int:
-        """Keys that wait for a worker."""
+        """Keys waiting for a worker."""
         return self._agenda.depth
 
     @property

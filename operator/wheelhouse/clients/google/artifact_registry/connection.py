@@ -47,7 +47,7 @@ class ArtifactRegistry(Caller):
 
 def gone(name: RepositoryName) -> Conflict:
     """What a write to a repository that is not there (any more) means: observe again."""
-    return Conflict(f"{name} is not there.")
+    return Conflict(f"{name} does not exist.")
 
 
 def _channel(*args: Any, **kwargs: Any) -> grpc.aio.Channel:
