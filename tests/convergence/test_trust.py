@@ -277,6 +277,37 @@ async def test_no_posture_skips_lost_consent(posture: dict[str, Any], restart: b
     assert upstreams(simulation, name) == set()
 
 
+@pytest.mark.parametrize("posture", [{}, {"suspend": True}, {"managementPolicy": "Observe"}, {"location": 7}])
+@pytest.mark.parametrize("deleted_first", [False, True])
+async def test_no_posture_outlives_the_consent_of_a_deleted_upstream(
+    posture: dict[str, Any], deleted_first: bool
+) -> None:
+    """Consent ends with the object that gave it, also where the repository stays and its project would be allowed."""
+    simulation, key, spec, name = await virtual()
+    simulation.fakes.cluster.put_namespace("evil", projects="acme-packages")
+    if deleted_first:
+        simulation.fakes.cluster.delete(Kind.REPOSITORY, FINANCE)
+        await simulation.run(5)
+    simulation.fakes.cluster.put(Kind.REPOSITORY, key, spec | posture)
+    await simulation.run(20)
+    if not deleted_first:
+        simulation.fakes.cluster.delete(Kind.REPOSITORY, FINANCE)
+    await simulation.run(60)
+    assert upstreams(simulation, name) == set()
+
+
+async def test_an_orphan_release_just_after_that_of_its_upstream_leaves_nothing_to_read() -> None:
+    """The upstream's object is gone when the Virtual is released, and what it consented to goes all the same."""
+    simulation, key, _, name = await virtual()
+    simulation.fakes.cluster.put_namespace("evil", projects="acme-packages")
+    simulation.fakes.cluster.delete(Kind.REPOSITORY, FINANCE)
+    await simulation.run(5)
+    simulation.fakes.cluster.delete(Kind.REPOSITORY, key)
+    await simulation.run(60)
+    assert (Kind.REPOSITORY, key) not in simulation.fakes.cluster.objects
+    assert upstreams(simulation, name) == set()
+
+
 async def test_an_orphan_release_takes_what_others_consented_to_along() -> None:
     """A Virtual that its object leaves behind reads no other team's repository any more."""
     simulation, key, _, name = await virtual()

@@ -1,5 +1,7 @@
 """Makes a repository as its object says: observe, plan, filter by posture, record, apply."""
 
+from dataclasses import replace
+
 import structlog
 
 from wheelhouse.desired.declared import Declared
@@ -81,7 +83,7 @@ class Maker:
             held = await hold(self._world, KIND, stored)
             if held is None:
                 return None
-            stored = held
+            declared, stored = replace(declared, stored=held), held
         if self._findings.repository(stored).resolved is None:
             first = self._upstreams.resolve(stored, namespace, desired, None)
             self._findings.note_repository(stored, resolved=first.check)
@@ -100,12 +102,12 @@ class Maker:
         self._findings.note_repository(stored, index_safe=resolution.index_safe)
         plan = self._plan(declared, resolution, observed)
         done = (
-            resting(plan, observed, self._upstreams.allowed(stored, namespace, observed, resolution))
+            resting(plan, observed, self._upstreams.allowed(declared, namespace, observed))
             if (rests and observed is not None)
             else plan
         )
         self._findings.note_repository(stored, waits=rests and waits(plan, done))
-        wait = await self._carry_out(stored, resolution, observed, done, rests=rests)
+        wait = await self._carry_out(declared, resolution, observed, done, rests=rests)
         return wait if wait is None or resolution.again is None else min(wait, resolution.again)
 
     async def withdraw(self, declared: Declared[DeclaredRepository], namespace: Namespace) -> float | None:
@@ -117,10 +119,11 @@ class Maker:
         observed = await self._world.repositories.get(name)
         if observed is None or not owns(Ownership.of(self._world.options.cluster, stored.key), observed):
             return delay
-        plan = resting(Keep(), observed, self._upstreams.allowed(stored, namespace, observed, None))
+        plan = resting(Keep(), observed, self._upstreams.allowed(declared, namespace, observed))
         if isinstance(plan, Change):
             await self._patch(stored, observed, plan, "consent was withdrawn")
-        return delay
+        again = self._upstreams.again(declared)
+        return delay if again is None else min(delay, again)
 
     def _plan(
         self, declared: Declared[DeclaredRepository], resolution: Resolution, observed: ObservedRepository | None
@@ -133,14 +136,14 @@ class Maker:
 
     async def _carry_out(
         self,
-        stored: CustomObject,
+        declared: Declared[DeclaredRepository],
         resolution: Resolution,
         observed: ObservedRepository | None,
         plan: RepositoryPlan,
         *,
         rests: bool,
     ) -> float | None:
-        desired = resolution.desired
+        stored, desired = declared.stored, resolution.desired
         if isinstance(plan, Refuse):
             self._turns.use(stored.key)
             ours = observed is not None and owns(desired.ownership, observed)
@@ -159,7 +162,7 @@ class Maker:
         if isinstance(plan, Change):
             await self._change(stored, resolution, observed, plan, rests=rests)
         elif desired.observe and owns(desired.ownership, observed):
-            await self._leave(stored, observed)
+            await self._leave(declared, observed)
         self._found(stored, resolution, observed, rests=rests)
         return drift_delay(self._world)
 
@@ -223,11 +226,12 @@ class Maker:
             "Changed a repository", object=str(stored.key), repository=observed.name.full, fields=fields, because=why
         )
 
-    async def _leave(self, stored: CustomObject, observed: ObservedRepository) -> None:
+    async def _leave(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
         """On the way to Observe: our labels go, and what other namespaces consented to for this object."""
         await self._world.repositories.patch(
-            observed.name, parting(observed, self._upstreams.foreign(stored, observed))
+            observed.name, parting(observed, self._upstreams.foreign(declared, observed))
         )
+        stored = declared.stored
         note = f"{observed.name} is now only observed: the operator removed its labels, and what other"
         await self._world.objects.event(KIND, stored, "Released", f"{note} namespaces let it read.")
         logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="Observe")

@@ -122,7 +122,7 @@ class Releases:
         """The seconds to come back after, None when nothing of ours is left."""
         for name in self._names(declared):
             try:
-                wait = await self._release(declared.stored, name)
+                wait = await self._release(declared, name)
             except Refused as error:
                 if await self._projects.gone(name.project):
                     continue
@@ -160,7 +160,8 @@ class Releases:
             return True
         return await self._world.objects.definition_deleting(KIND)
 
-    async def _release(self, stored: CustomObject, name: RepositoryName) -> float | None:
+    async def _release(self, declared: Declared[DeclaredRepository], name: RepositoryName) -> float | None:
+        stored = declared.stored
         waiting = await self._operations.wait(stored)
         if waiting is not None:
             return waiting
@@ -170,7 +171,7 @@ class Releases:
         if not owns(Ownership.of(self._world.options.cluster, stored.key), observed):
             return None
         if await self._orphans(stored):
-            await self._part(stored, observed)
+            await self._part(declared, observed)
             return None
         empty_only = deletion_policy(stored) is DeletionPolicy.DELETE_IF_EMPTY
         if empty_only and not await self._world.repositories.empty(name):
@@ -182,10 +183,11 @@ class Releases:
             )
         return await self._delete(stored, name)
 
-    async def _part(self, stored: CustomObject, observed: ObservedRepository) -> None:
+    async def _part(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
         await self._world.repositories.patch(
-            observed.name, parting(observed, self._upstreams.foreign(stored, observed))
+            observed.name, parting(observed, self._upstreams.foreign(declared, observed))
         )
+        stored = declared.stored
         self._past.release(stored.key, observed.name, observed.create_time)
         logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="deleted")
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.repository import DeclaredRepository
 from wheelhouse.domain.findings import Check, failed, passed
 from wheelhouse.domain.modes import PYPI, Upstream
 from wheelhouse.domain.names import ObjectKey, RepositoryName, is_registry_url
@@ -79,32 +81,52 @@ class Upstreams:
         safety = None
         if desired.upstreams is not None:
             safety = index_safety([(Upstream(u.name, str(j.name), u.priority), j.mode) for u, j in judgements])
-        gone = [self._gone(u.target) for u, j in judgements if isinstance(u.target, ObjectKey) and j.permitted]
-        again = min((ABSENCE - seconds for seconds in gone if 0.0 < seconds < ABSENCE), default=None)
+        again = self._until_gone(u.target for u, j in judgements if j.permitted)
         return Resolution(_first(judged.check for _, judged in judgements), desired, judgements, safety, again=again)
 
     def allowed(
-        self, stored: CustomObject, namespace: Namespace, observed: ObservedRepository, resolution: Resolution | None
+        self, declared: Declared[DeclaredRepository], namespace: Namespace, observed: ObservedRepository
     ) -> Allowed:
-        """What of that which stands on a repository consent still allows, whatever the spec says now."""
-        named = {} if resolution is None else {j.name.full: j for _, j in resolution.judgements if j.name}
-        reader = Reader(stored.key, namespace, observed.name.location, self._world.options.any_project)
+        """Find what consent still allows of the settings of a repository, whatever its object's posture is."""
+        reader = Reader(declared.stored.key, namespace, observed.name.location, self._world.options.any_project)
+        judged = {each.name: (each, self._judge(reader, each, observed)) for each in _references(declared)}
+        named = {judgement.name.full: judgement for _, judgement in judged.values() if judgement.name}
         upstreams = set()
         for upstream in observed.settings.upstreams:
-            judged = named.get(upstream.repository) or self._by_name(reader, upstream.repository)
-            if judged is None or judged.permitted:
+            verdict = named.get(upstream.repository) or self._by_name(reader, upstream.repository)
+            reference, judgement = judged.get(upstream.name, (None, None))
+            if self._orphaned(reader.key, upstream, reference) and judgement is not None:
+                verdict = judgement
+            if verdict is None or verdict.permitted:
                 upstreams.add(upstream.repository)
         remote = observed.settings.remote
         credentials = remote.credentials if remote is not None else None
         return Allowed(upstreams, credentials is None or judge_secret(namespace, credentials).ok)
 
-    def foreign(self, stored: CustomObject, observed: ObservedRepository) -> frozenset[str]:
-        """The upstreams that stand on a repository and belong to objects of other namespaces."""
+    def again(self, declared: Declared[DeclaredRepository]) -> float | None:
+        """Return the seconds until a missing upstream counts as gone; None when none is missing, or all are gone."""
+        return self._until_gone(reference.target for reference in _references(declared))
+
+    def foreign(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> frozenset[str]:
+        """Find the upstreams of a repository that belong to objects of other namespaces, or belonged to one."""
+        key = declared.stored.key
+        references = {each.name: each for each in _references(declared)}
         return frozenset(
             upstream.repository
             for upstream in observed.settings.upstreams
-            if any(m.key.namespace != stored.key.namespace for m in self._managers(_parsed(upstream.repository)))
+            if any(m.key.namespace != key.namespace for m in self._managers(_parsed(upstream.repository)))
+            or self._orphaned(key, upstream, references.get(upstream.name))
         )
+
+    def _orphaned(self, key: ObjectKey, upstream: Upstream, reference: UpstreamReference | None) -> bool:
+        """Whether an upstream came by an object of another namespace and no object manages its repository now.
+
+        The consent was that object's, so the full name alone, which a project of its own would allow, keeps nothing.
+        """
+        target = reference.target if reference is not None else None
+        if not isinstance(target, ObjectKey) or target.namespace == key.namespace:
+            return False
+        return not self._managers(_parsed(upstream.repository))
 
     def _observed(self, reader: Reader, desired: DesiredRepository, observed: ObservedRepository | None) -> Resolution:
         """An observed repository is kept by others; what it reads without consent only stops new grants."""
@@ -148,6 +170,10 @@ class Upstreams:
         there = view(self._world, self._findings, key) is not None
         return 0.0 if there else max(1e-3, self._world.absences.seconds(key))
 
+    def _until_gone(self, targets: Iterable[ObjectKey | RepositoryName]) -> float | None:
+        gone = [self._gone(target) for target in targets if isinstance(target, ObjectKey)]
+        return min((ABSENCE - seconds for seconds in gone if 0.0 < seconds < ABSENCE), default=None)
+
     def _by_name(self, reader: Reader, full: str) -> Judgement | None:
         name = _parsed(full)
         if name is None:
@@ -173,6 +199,12 @@ class Upstreams:
         keys = [each.stored.key for each in declared if self._findings.repository(each.stored).name == name]
         views = (view(self._world, self._findings, key) for key in keys)
         return [each for each in views if each is not None]
+
+
+def _references(declared: Declared[DeclaredRepository]) -> tuple[UpstreamReference, ...]:
+    """What the spec names as upstreams, or named when it was last valid."""
+    wish = declared.wish
+    return (wish.upstreams if wish is not None else None) or ()
 
 
 def _parsed(full: str) -> RepositoryName | None:

@@ -63,9 +63,7 @@ class Removal:
             except (Invalid, Refused, Unavailable) as error:
                 where = f"{key.namespace}/{found.name}"
                 message = f"Secret {where} cannot be removed: {error.message} The operator retries."
-                logger.warning(
-                    "Could not remove a Secret", secret=where, access=str(key.access), because=error.message
-                )
+                logger.warning("Could not remove a Secret", secret=where, access=str(key.access), because=error.message)
                 self._findings.note_distribution(stored, distributed=failed(error.reason, message))
                 self._world.queue.add(AccessKey(stored.key))
                 return self._later(error)
