@@ -1,6 +1,7 @@
 """Nothing that others can write decides: forged statuses, ledgers and finalizers give nothing and take nothing."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -336,6 +337,22 @@ async def test_a_suspended_remote_loses_a_password_that_is_no_longer_allowed() -
     found = fakes.google.repositories[name.full].settings.remote
     assert found is not None
     assert found.credentials is None
+
+
+@pytest.mark.parametrize("frozen", [{"suspend": True}, {"subjects": "everybody"}])
+async def test_a_restart_with_the_clock_set_back_keeps_refreshing_a_frozen_access(frozen: dict[str, Any]) -> None:
+    """The recorded expiry is not credible then, but it shows that the Secret was written."""
+    simulation = await owners()
+    spec: dict[str, Any] = {"subjects": PULL, "secret": {"name": "pip"}}
+    key = access(simulation, "team", "a", **spec)
+    await simulation.run(60)
+    access(simulation, "team", "a", **(spec | frozen))
+    await simulation.run(30)
+    simulation.fakes.clock.skew = timedelta(hours=-1)
+    simulation.boot()
+    await simulation.run(2 * 3600)
+    assert living_token(simulation, "team")
+    assert reason(simulation, key, "Distributed") == "Distributed"
 
 
 @pytest.mark.parametrize("restart", [False, True])

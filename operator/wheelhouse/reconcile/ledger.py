@@ -126,7 +126,8 @@ class Ledger:
     def _access(self, stored: CustomObject) -> dict[str, Any]:
         declared = self._world.cache.access(stored.key)
         wish = declared.wish if declared is not None else None
-        found = self._findings.access(stored)
+        found, distribution = self._findings.access(stored), self._findings.distribution(stored)
+        wants_secret = wish is not None and (wish.secret is not None or (wish.partial and bool(distribution.name)))
         rests = ""
         if wish is not None and wish.suspend and not stored.deleting:
             rests = suspended_note(stored.generation, waits=found.waits)
@@ -134,8 +135,8 @@ class Ledger:
             stored=stored,
             access=found,
             grants=self._findings.grants(stored),
-            distribution=self._findings.distribution(stored),
-            wants_secret=wish is not None and wish.secret is not None,
+            distribution=distribution,
+            wants_secret=wants_secret,
             suspended=rests,
         )
         return access_status(facts, self._world.now())

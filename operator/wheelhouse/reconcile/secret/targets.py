@@ -27,6 +27,7 @@ class Target:
         token: the token that stands there, when this process wrote it.
         lease: how long the token that stands there lives; None when none counts.
         uid: the Secret's, when this process wrote it.
+        written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
         amiss: why the Secret must be written again: it is missing, or it was edited.
         conflicted: whether the Secret was found to be another's.
         failure: what stood in the way of the last write.
@@ -45,6 +46,7 @@ class Target:
     token: HeldToken | None = None
     lease: Lease | None = None
     uid: str = ""
+    written: bool = False
     amiss: str = ""
     conflicted: bool = False
     failure: WheelhouseError | None = None

@@ -127,8 +127,8 @@ class SecretUnit:
                     return wait
                 target.fell()
                 found = self._findings.distribution(stored)
-            written = key.namespace in found.namespaces and found.expires is not None
-            if claim.may_add or written or target.lease is not None:
+            target.written |= key.namespace in found.namespaces and found.expires is not None
+            if claim.may_add or target.written or target.lease is not None:
                 return await self._keep(key, declared, wanted, distribution, target)
         elif wanted is not Absence.WAITING:
             wait = await self._removal.remove(key, stored, _WHY[wanted])
@@ -142,6 +142,7 @@ class SecretUnit:
     ) -> None:
         self._follow(key, target, ())
         target.fell()
+        target.written = False
         all_of.count(key.namespace, target, None)
         if key.namespace not in self.targets(declared, claim):
             self._targets.drop(key.access, key.namespace)
