@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, compact
@@ -79,6 +81,25 @@ def test_a_restored_store_loses_no_owned_entry() -> None:
     restored = stored(4, "user:c@x.y")
     assert findings.seen(Kind.ACCESS, restored)
     assert members(findings, restored) == ["user:c@x.y", "user:a@x.y", "user:b@x.y"]
+
+
+@pytest.mark.parametrize("status", ["{}", "null"])
+def test_an_emptied_status_loses_no_owned_entry(status: str) -> None:
+    """A status that another client emptied says nothing: what memory owns may not be recorded elsewhere."""
+    findings = Findings()
+    findings.note_grants(stored(1), grants=(record("user:a@x.y"),))
+    emptied = replace(stored(2), status_json=status)
+    assert findings.seen(Kind.ACCESS, emptied)
+    assert members(findings, emptied) == ["user:a@x.y"]
+
+
+def test_a_status_without_grants_ends_what_memory_owns() -> None:
+    """Another operator that withdrew everything writes conditions and no grants."""
+    findings = Findings()
+    findings.note_grants(stored(1), grants=(record("user:a@x.y"),))
+    other = stored(2, conditions=[{"type": "Ready", "status": "False"}])
+    assert findings.seen(Kind.ACCESS, other)
+    assert members(findings, other) == []
 
 
 def test_another_object_of_the_name_begins_anew() -> None:

@@ -125,7 +125,10 @@ class Findings:
         if isinstance(entry, _Repository):
             _retake_repository(entry, stored)
         else:
-            _retake_access(entry, stored, restored=int(stored.resource_version) < entry.version)
+            # A restored store, or a status that was emptied: no operator writes one without conditions.
+            emptied = not stored.status.get("conditions") and not stored.status.get("grants")
+            lost = emptied or int(stored.resource_version) < entry.version
+            _retake_access(entry, stored, lost=lost)
         return True
 
     def forget(self, kind: Kind, key: ObjectKey) -> None:
@@ -168,23 +171,23 @@ def _retake_repository(entry: _Repository, stored: CustomObject) -> None:
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
 
 
-def _retake_access(entry: _Access, stored: CustomObject, *, restored: bool) -> None:
-    """Another hand changed the status: its ledger counts; after a restore what memory owns counts too."""
+def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
+    """Take the ledger from a status that another client wrote; where it is incomplete, keep what memory owns too."""
     status = stored.status
     grants, distribution = read_grants(status), read_distribution(status)
-    if restored and (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time):
+    if lost and (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time):
         grants = replace(grants, grants=_union(grants.grants, entry.grants.grants))
-    elif restored and entry.grants.owns:
+    elif lost and entry.grants.owns:
         grants = entry.grants
     names = distribution.namespaces
-    if restored and distribution.name in {"", entry.distribution.name}:
+    if lost and distribution.name in {"", entry.distribution.name}:
         names = tuple(dict.fromkeys((*names, *entry.distribution.namespaces)))
     entry.grants = replace(
         entry.grants, repository=grants.repository, create_time=grants.create_time, grants=grants.grants
     )
     entry.distribution = replace(
         entry.distribution,
-        name=distribution.name or (entry.distribution.name if restored else ""),
+        name=distribution.name or (entry.distribution.name if lost else ""),
         namespaces=names,
     )
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
