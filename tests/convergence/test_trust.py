@@ -149,6 +149,19 @@ async def test_a_ledger_of_somebody_elses_grants_and_secrets_is_put_right(restar
     assert members(simulation, VICTIM) == {"finance/pull"}
 
 
+@pytest.mark.parametrize("secret", [{"name": "x"}, {"namespaces": ["team"]}, {"name": "x", "namespaces": ["evil", 7]}])
+async def test_a_forged_record_of_a_secret_holds_up_no_release(secret: dict[str, Any]) -> None:
+    """A name without namespaces, or namespaces without a name, is no Secret that a release could wait for."""
+    simulation = await owners()
+    key = access(simulation, "team", "a", subjects=PULL)
+    await simulation.run(60)
+    forge(simulation, Kind.ACCESS, key, secret=secret)
+    simulation.boot()
+    simulation.fakes.cluster.delete(Kind.ACCESS, key)
+    await simulation.run(60)
+    assert (Kind.ACCESS, key) not in simulation.fakes.cluster.objects
+
+
 @pytest.mark.parametrize("restart", [False, True])
 async def test_an_emptied_status_is_unknown_and_withdraws_nothing(restart: bool) -> None:
     """A lost status is written anew by the next pass; grants and Secrets stay throughout."""

@@ -171,7 +171,7 @@ class AccessUnit:
         claim = self._claims.of(declared)
         owned = any(record.state.owned for record in self._claims.ledger(declared))
         distribution = self._findings.distribution(stored)
-        if owned or distribution.name:
+        if owned or (distribution.name and distribution.namespaces):
             self._wake(declared, claim)
             return await self._ledger.report(KIND, key)
         self._debts.released(stored.uid)

@@ -30,7 +30,7 @@ TICK = 0.01
 """Seconds."""
 
 _WHY = {
-    Absence.NOT_WANTED: "the spec no longer requests a Secret",
+    Absence.NOT_WANTED: "the access no longer permits or requests it",
     Absence.NOT_OPTED_IN: "the namespace has not opted in",
 }
 
@@ -147,7 +147,7 @@ class SecretUnit:
         if key.namespace not in self.targets(declared, claim):
             self._targets.drop(key.access, key.namespace)
         if not declared.stored.deleting:
-            self._memory.note(declared.stored, all_of, pending("The spec requests no Secret."))
+            self._memory.note(declared.stored, all_of, pending("No Secret is distributed: see ResolvedRefs."))
 
     def _wait(
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
