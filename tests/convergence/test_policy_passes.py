@@ -56,6 +56,21 @@ def events(room: PolicyRoom, reason: str) -> list[ObjectKey]:
     return [event.key for event in room.fakes.cluster.events if event.reason == reason]
 
 
+def watched(room: PolicyRoom) -> None:
+    """Start the operator anew, with a watch that brings what changed before the reply of each write of a status."""
+
+    class Watched(FakeObjects):
+        @port_call
+        async def write_status(self, kind: Kind, stored: CustomObject, status: Any) -> CustomObject | None:
+            try:
+                return await FakeObjects.write_status.__wrapped__(self, kind, stored, status)  # type: ignore[attr-defined]  # functools.wraps
+            finally:
+                room.watch()
+
+    room.fakes.objects = Watched(room.fakes.cluster, room.fakes.calls)
+    room.boot()
+
+
 # What a pass asks.
 
 
@@ -442,18 +457,38 @@ async def test_a_conflict_is_tried_again_with_what_the_watch_brought() -> None:
 
     room.fakes.calls.before = once("objects.write_status", change)
 
-    class Watched(FakeObjects):
-        @port_call
-        async def write_status(self, kind: Kind, stored: CustomObject, status: Any) -> CustomObject | None:
-            try:
-                return await FakeObjects.write_status.__wrapped__(self, kind, stored, status)  # type: ignore[attr-defined]  # functools.wraps
-            finally:
-                room.watch()
-
-    room.fakes.objects = Watched(room.fakes.cluster, room.fakes.calls)
-    room.boot()
+    watched(room)
     await room.reconcile()
     assert room.members() == {"ann"}
+
+
+async def test_another_operators_record_is_its_own_grant() -> None:
+    """Another operator records and sets the same grant first: it stays ours, and goes with the access."""
+    room = PolicyRoom()
+    room.plant_members("zoe")
+    key = room.want("team", "ann")
+    watched(room)
+
+    def other(call: PortCall) -> None:
+        room.fakes.calls.before = failing("policies.set", Conflict("409"))
+        body = room.fakes.cluster.objects[Kind.ACCESS, key]
+        body["status"] = dict(call.args[2])
+        room.fakes.cluster.touch(body)
+        room.plant_members("zoe", "ann")
+
+    def first(call: PortCall) -> None:
+        if call.name == "objects.write_status":
+            other(call)
+
+    room.fakes.calls.before = first
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.states(key) == {"ann": "Granted"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == {"zoe"}
 
 
 async def test_nothing_is_set_while_kubernetes_takes_no_record() -> None:

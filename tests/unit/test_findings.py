@@ -74,6 +74,21 @@ def test_a_watch_that_is_faster_than_the_reply_takes_nothing_back() -> None:
     assert members(findings, before) == ["d"]
 
 
+@pytest.mark.parametrize("brought", [False, True])
+def test_a_status_like_the_own_one_that_conflicted_is_another_operators(brought: bool) -> None:
+    """Two operators write the same status: for the one whose write conflicts, the other's ledger counts."""
+    findings, before = Findings(), stored(1)
+    findings.note_grants(before, grants=(record("a"),))
+    same = stored(2, "a")
+    findings.writing(Kind.ACCESS, before, same.status)
+    if brought:
+        assert not findings.seen(Kind.ACCESS, same)
+    findings.conflicted(Kind.ACCESS, same if brought else before)
+    findings.note_grants(before, grants=findings.grants(before).grants if brought else ())
+    assert findings.seen(Kind.ACCESS, same) is not brought
+    assert members(findings, same) == ["a"]
+
+
 def test_a_restored_store_loses_no_owned_entry() -> None:
     """Where the resourceVersion went back, what memory owns and what status records both count."""
     findings = Findings()

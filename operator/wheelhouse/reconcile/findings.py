@@ -109,6 +109,21 @@ class Findings:
         if entry is not None:
             entry.status, entry.version, entry.sent = stored.status_json, int(stored.resource_version), ""
 
+    def conflicted(self, kind: Kind, stored: CustomObject) -> None:
+        """Note that this process wrote no status: if one like it came by the watch, another operator wrote that.
+
+        Args:
+            kind: its kind.
+            stored: the object as it is cached now.
+        """
+        entry = self._entry(kind, stored)
+        if entry is None:
+            return
+        if entry.sent:
+            entry.sent = ""
+        else:
+            self._retake(entry, stored)
+
     def seen(self, kind: Kind, stored: CustomObject) -> bool:
         """Take the ledger from an object whose status another hand wrote; whether one did.
 
@@ -122,6 +137,14 @@ class Findings:
         if entry.sent and entry.sent == stored.status_json:
             self.written(kind, stored)
             return False
+        self._retake(entry, stored)
+        return True
+
+    def forget(self, kind: Kind, key: ObjectKey) -> None:
+        """The object is gone."""
+        (self._repositories if kind is Kind.REPOSITORY else self._accesses).pop(key, None)
+
+    def _retake(self, entry: "_Repository | _Access", stored: CustomObject) -> None:
         if isinstance(entry, _Repository):
             _retake_repository(entry, stored)
         else:
@@ -129,11 +152,6 @@ class Findings:
             emptied = not stored.status.get("conditions") and not stored.status.get("grants")
             lost = emptied or int(stored.resource_version) < entry.version
             _retake_access(entry, stored, lost=lost)
-        return True
-
-    def forget(self, kind: Kind, key: ObjectKey) -> None:
-        """The object is gone."""
-        (self._repositories if kind is Kind.REPOSITORY else self._accesses).pop(key, None)
 
     def _entry(self, kind: Kind, stored: CustomObject) -> _Repository | _Access | None:
         """What is known of just this object."""

@@ -17,7 +17,7 @@ from wheelhouse.domain.findings import Check, Truth, failed
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
-from wheelhouse.errors import Unavailable
+from wheelhouse.errors import Conflict, Unavailable
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.access import AccessFacts, access_status
@@ -151,7 +151,11 @@ class Ledger:
             if same(status, before):
                 return True
             self._findings.writing(kind, stored, status)
-            written = await self._world.objects.write_status(kind, stored, status)
+            try:
+                written = await self._world.objects.write_status(kind, stored, status)
+            except Conflict:
+                self._findings.conflicted(kind, self._stored(kind, key) or stored)
+                raise
             if written is None:
                 return False
             # Memory first: the cache tells all units, and what they ask then must be what was written.

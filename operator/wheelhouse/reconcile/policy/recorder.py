@@ -70,14 +70,12 @@ class Recorder:
     ) -> Recorded:
         """Write the ledgers that the plan needs, the oldest access first."""
         needs = _Needs(plan)
-        wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self._written(name, c)]
+        wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self.written(name, c)]
         if not wanting:
             return Recorded()
         # After a refusal one access is tried first: recording all of them for nothing would cost two writes each.
         chosen = wanting[: 1 if memory.refused else MOST]
-        for claimant in chosen:
-            memory.unset |= {(claimant.uid, pair) for pair in needs.new(claimant)}
-        batch = _Batch(self, name, create_time, plan)
+        batch = _Batch(self, name, create_time, plan, memory)
         failed = await batch.write({claimant.access: claimant for claimant in chosen})
         for claimant in chosen:
             key = claimant.access
@@ -98,7 +96,7 @@ class Recorder:
             down=outages[0] if 1 < len(outages) == len(chosen) else None,
         )
 
-    def _written(self, name: RepositoryName, claimant: Claimant) -> frozenset[Pair]:
+    def written(self, name: RepositoryName, claimant: Claimant) -> frozenset[Pair]:
         """What the ledger owns as it stands in the object's status: what is remembered may not have been written."""
         declared = self._world.cache.access(claimant.access)
         found = recorded_grants(declared.stored) if declared is not None else None
@@ -173,12 +171,13 @@ class _Batch:
     """Records that are written together."""
 
     def __init__(
-        self, recorder: Recorder, name: RepositoryName, create_time: datetime | None, plan: PolicyPlan
+        self, recorder: Recorder, name: RepositoryName, create_time: datetime | None, plan: PolicyPlan, memory: Memory
     ) -> None:
         self._recorder = recorder
         self._name = name
         self._create_time = create_time
         self._plan = plan
+        self._memory = memory
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._outages = 0
         self._versions: dict[ObjectKey, str] = {}
@@ -208,7 +207,13 @@ class _Batch:
             if self._outages >= AT_ONCE:  # Nothing answers: the others need not wait for their time-outs too.
                 return Unavailable("Kubernetes does not answer.")
             self._versions[key] = self._recorder.version(key)
+            # Where status has the record already, another operator wrote it, and may have set the grant since.
+            new = _Needs(self._plan).new(claimant) - self._recorder.written(self._name, claimant)
+            unset = {(claimant.uid, pair) for pair in new}
+            self._memory.unset |= unset
             error = await self._recorder.one(self._name, self._create_time, claimant, self._plan.before[key])
+            if isinstance(error, Conflict):
+                self._memory.unset -= unset
             self._outages = self._outages + 1 if isinstance(error, Unavailable) else 0
             return error
 
