@@ -157,6 +157,27 @@ async def test_a_holder_is_not_displaced_by_age(restart: bool) -> None:
     assert secret(simulation).managers.keys() == {f"wheelhouse.{bodies[Kind.ACCESS, holder]['metadata']['uid']}"}
 
 
+async def test_a_holder_that_was_told_of_a_conflict_holds_on() -> None:
+    """Both accesses are recorded with a conflict, as two operators can leave them: the Secret says whose it is."""
+    simulation, holder = await distributed()
+    bodies = simulation.fakes.cluster.objects
+    bodies[Kind.ACCESS, holder]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:09Z"
+    late = access(simulation, "owners", "late", subjects=PULL, secret=SECRET)
+    bodies[Kind.ACCESS, late]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z"
+    await simulation.run(30)
+    assert reason(simulation, late, "Distributed") == "SecretConflict"
+    for row in bodies[Kind.ACCESS, holder]["status"]["conditions"]:
+        if row["type"] == "Distributed":
+            row |= {"status": "False", "reason": "SecretConflict"}
+    fail(simulation, "secrets.apply", Unavailable("503"), lambda call: call.args[0].access.key == holder)
+    simulation.boot()
+    await simulation.run(10)
+    heal(simulation)
+    await simulation.run(300)
+    assert reason(simulation, holder) == "Ready"
+    assert reason(simulation, late, "Distributed") == "SecretConflict"
+
+
 async def test_somebody_elses_secret_is_left_alone() -> None:
     """A Secret of another kind is not touched; the message says what may be done, and it heals when that is done."""
     simulation = await owners()

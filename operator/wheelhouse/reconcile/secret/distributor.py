@@ -75,8 +75,8 @@ class Distributor:
         if target.floor > now:
             return target.floor - now
         try:
-            await self._look(key, declared.stored, content, target)
-            await self._write(key, declared, content, target)
+            holds = await self._look(key, declared.stored, content, target)
+            await self._write(key, declared, content, target, holds=holds)
         except NotReady as error:
             target.failure = error
             if error.reason is Reason.SECRET_CONFLICT:
@@ -94,22 +94,29 @@ class Distributor:
         target.failure = None
         return None
 
-    async def _look(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> None:
-        """See whether another's Secret has gone, or whether ours still stands."""
+    async def _look(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
+        """See whether another's Secret has gone, or whether ours still stands.
+
+        Returns:
+            Whether a Secret that was another's before turned out to be this access's.
+        """
         bare = SecretManifest(key.namespace, content.name, AccessReference(stored.key, stored.uid))
+        holds = False
         if target.conflicted:
-            await self._writer.ask(bare)
+            reply = await self._writer.ask(bare)
+            holds = isinstance(reply, Applied) and not reply.created and bool(reply.owned)
             target.conflicted = False
         if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
-            return
+            return holds
         try:
             found = await self._sweep.look(bare, target, paths(bare.access, key.namespace, content))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
             logger.info("Could not check a Secret", secret=where, because=error.message)
-            return
+            return holds
         if found is not None and target.token is None:
             target.lease = self._corrected(target.lease, found, content.token.lifetime)
+        return holds
 
     def _corrected(self, lease: Lease, found: Applied, lifetime: int) -> Lease | None:
         """What the Secret itself says of its token, where status told of another, or a wrong clock wrote it."""
@@ -119,14 +126,16 @@ class Distributor:
             return None
         return lease if abs((ends - lease.expires).total_seconds()) <= 1 else told
 
-    async def _write(self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target) -> None:
+    async def _write(
+        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target, *, holds: bool
+    ) -> None:
         stored = declared.stored
         why = self._why(content, target)
         if not why and key.namespace not in self._findings.distribution(stored).namespaces:
             why = "unrecorded"  # By another hand: a release must know of it.
         if not why:
             return
-        if target.lease is None:
+        if target.lease is None and not holds:
             rival = self._holders.ahead(key, declared, SecretTopic(key.namespace, content.name))
             if rival is not None:
                 raise belongs_to(f"{key.namespace}/{content.name}", rival)
