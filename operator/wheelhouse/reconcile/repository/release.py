@@ -16,15 +16,8 @@ from wheelhouse.errors import Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.posture import parting
 from wheelhouse.plan.repository import owns
 from wheelhouse.reconcile.finalizer import let_go
-from wheelhouse.reconcile.findings import Findings
-from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.repository.operations import Operations
-from wheelhouse.reconcile.repository.past import Past
-from wheelhouse.reconcile.repository.projects import ProjectDesk
-from wheelhouse.reconcile.repository.turns import Turns
-from wheelhouse.reconcile.repository.upstreams import Upstreams
+from wheelhouse.reconcile.repository.desk import Desk
 from wheelhouse.reconcile.repository.views import computed_name
-from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import by_type
 
 logger = structlog.get_logger(__name__)
@@ -49,25 +42,8 @@ class _Progress:
 class Releases:
     """Releases repositories, one pass at a time."""
 
-    def __init__(
-        self,
-        world: World,
-        findings: Findings,
-        ledger: Ledger,
-        operations: Operations,
-        turns: Turns,
-        projects: ProjectDesk,
-        past: Past,
-        upstreams: Upstreams,
-    ) -> None:
-        self._world = world
-        self._findings = findings
-        self._ledger = ledger
-        self._operations = operations
-        self._turns = turns
-        self._projects = projects
-        self._past = past
-        self._upstreams = upstreams
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._progress: dict[ObjectKey, _Progress] = {}
 
     async def reconcile(self, declared: Declared[DeclaredRepository]) -> float | None:
@@ -90,26 +66,26 @@ class Releases:
             wait = SLOW
         except Unavailable as error:
             self._hold_up(stored, error, error.reason, f"{error.message} The operator retries.")
-            await self._ledger.report(KIND, stored.key)
+            await self._desk.ledger.report(KIND, stored.key)
             raise
         if wait is not None:
-            again = await self._ledger.report(KIND, stored.key)
+            again = await self._desk.ledger.report(KIND, stored.key)
             return wait if again is None else min(wait, again)
-        name = self._findings.repository(stored).name
-        await let_go(self._world, KIND, stored)
+        name = self._desk.findings.repository(stored).name
+        await let_go(self._desk.world, KIND, stored)
         self._forget(stored)
         if name is not None:
-            self._world.interests.publish(name)
+            self._desk.world.interests.publish(name)
         return None
 
     def _hold_up(self, stored: CustomObject, _error: WheelhouseError, reason: Reason, message: str) -> None:
-        self._findings.note_repository(
+        self._desk.findings.note_repository(
             stored, generation=stored.generation, synced=failed(reason, message), held_up=message
         )
 
     def _forget(self, stored: CustomObject) -> None:
-        self._turns.use(stored.key)
-        self._projects.forget(stored.uid)
+        self._desk.turns.use(stored.key)
+        self._desk.projects.forget(stored.uid)
         self._progress.pop(stored.key, None)
 
     def _stopwatch(self, stored: CustomObject) -> _Progress:
@@ -124,7 +100,7 @@ class Releases:
             try:
                 wait = await self._release(declared, name)
             except Refused as error:
-                if await self._projects.gone(name.project):
+                if await self._desk.projects.gone(name.project):
                     continue
                 if await self._given_up(declared.stored, name, error):
                     continue
@@ -135,17 +111,17 @@ class Releases:
 
     def _names(self, declared: Declared[DeclaredRepository]) -> Collection[RepositoryName]:
         """What this object may have made: the repository that it recorded, and the one that it means."""
-        found = (self._findings.repository(declared.stored).name, computed_name(self._world, declared))
+        found = (self._desk.findings.repository(declared.stored).name, computed_name(self._desk.world, declared))
         return list(dict.fromkeys(name for name in found if name is not None))
 
     async def _given_up(self, stored: CustomObject, name: RepositoryName, error: Refused) -> bool:
         """Whether a refusal has lasted so long that a release which only takes labels off ends without it."""
         progress = self._stopwatch(stored)
         if progress.refused is None:
-            progress.refused = self._world.elapsed()
-        if self._world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
+            progress.refused = self._desk.world.elapsed()
+        if self._desk.world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
             note = f"{name} keeps this object's labels, because Google denies the change: {error.message}"
-            await self._world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
+            await self._desk.world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
             logger.warning("Released a repository that keeps its labels", object=str(stored.key), because=error.message)
             return True
         message = (
@@ -158,23 +134,23 @@ class Releases:
         """Whether the repository is left to itself; deleting a CRD deletes its objects, and is no wish to lose any."""
         if observes(stored) or deletion_policy(stored) is DeletionPolicy.ORPHAN:
             return True
-        return await self._world.objects.definition_deleting(KIND)
+        return await self._desk.world.objects.definition_deleting(KIND)
 
     async def _release(self, declared: Declared[DeclaredRepository], name: RepositoryName) -> float | None:
         stored = declared.stored
-        waiting = await self._operations.wait(stored)
+        waiting = await self._desk.operations.wait(stored)
         if waiting is not None:
             return waiting
-        observed = await self._world.repositories.get(name)
+        observed = await self._desk.world.repositories.get(name)
         if observed is None:
             return self._still_coming(stored, name)
-        if not owns(Ownership.of(self._world.options.cluster, stored.key), observed):
+        if not owns(Ownership.of(self._desk.world.options.cluster, stored.key), observed):
             return None
         if await self._orphans(stored):
             await self._part(declared, observed)
             return None
         empty_only = deletion_policy(stored) is DeletionPolicy.DELETE_IF_EMPTY
-        if empty_only and not await self._world.repositories.empty(name):
+        if empty_only and not await self._desk.world.repositories.empty(name):
             raise Invalid(
                 f"{name} has packages, so deletionPolicy DeleteIfEmpty keeps it. Delete the packages, or set "
                 "spec.deletionPolicy to Orphan to keep the repository, or to Delete to delete its packages too. "
@@ -184,33 +160,33 @@ class Releases:
         return await self._delete(stored, name)
 
     async def _part(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
-        await self._world.repositories.patch(
-            observed.name, parting(observed, self._upstreams.foreign(declared, observed))
+        await self._desk.world.repositories.patch(
+            observed.name, parting(observed, self._desk.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
-        self._past.release(stored.key, observed.name, observed.create_time)
+        self._desk.past.release(stored.key, observed.name, observed.create_time)
         logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="deleted")
 
     async def _delete(self, stored: CustomObject, name: RepositoryName) -> float | None:
-        self._findings.note_repository(stored, synced=pending(f"{name} is being deleted."), held_up="")
-        wait = self._turns.draw(stored.key, name.parent)
+        self._desk.findings.note_repository(stored, synced=pending(f"{name} is being deleted."), held_up="")
+        wait = self._desk.turns.draw(stored.key, name.parent)
         if wait > 0:
             return wait
-        self._turns.use(stored.key)
-        operation = await self._world.repositories.delete(name)
+        self._desk.turns.use(stored.key)
+        operation = await self._desk.world.repositories.delete(name)
         if operation is None:
             return None
         logger.info("Deleting a repository", object=str(stored.key), repository=name.full)
-        return await self._operations.begin(stored, operation, OperationKind.DELETE)
+        return await self._desk.operations.begin(stored, operation, OperationKind.DELETE)
 
     def _still_coming(self, stored: CustomObject, name: RepositoryName) -> float | None:
         """A create whose reply was lost may still make the repository: it is waited for, for a while."""
-        found = self._findings.repository(stored)
+        found = self._desk.findings.repository(stored)
         row = by_type(stored.status).get(ConditionType.SYNCED, {})
         creating = found.create_time is None and found.name == name
         if not creating or row.get("reason") not in {Reason.CREATING, Reason.PENDING, Reason.UNAVAILABLE, None}:
             return None
         progress = self._stopwatch(stored)
         if progress.unseen is None:
-            progress.unseen = self._world.elapsed()
-        return 2.0 if self._world.elapsed() - progress.unseen < CREATION_GRACE else None
+            progress.unseen = self._desk.world.elapsed()
+        return 2.0 if self._desk.world.elapsed() - progress.unseen < CREATION_GRACE else None

@@ -16,13 +16,9 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import NamespaceTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.repository.complaints import Complaints
+from wheelhouse.reconcile.repository.desk import Desk
 from wheelhouse.reconcile.repository.maker import Maker
-from wheelhouse.reconcile.repository.operations import Operations
-from wheelhouse.reconcile.repository.past import Past
-from wheelhouse.reconcile.repository.projects import ProjectDesk
 from wheelhouse.reconcile.repository.release import Releases
-from wheelhouse.reconcile.repository.turns import Turns
-from wheelhouse.reconcile.repository.upstreams import Upstreams
 from wheelhouse.reconcile.repository.views import computed_name, view
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import by_type, check_of
@@ -37,16 +33,11 @@ class RepositoryUnit:
         self._world = world
         self._findings = findings
         self._ledger = ledger
-        self._turns = Turns(world)
-        self._projects = ProjectDesk(world)
-        self._past = Past(world)
-        self._complaints = Complaints(world, findings, self._projects)
-        operations = Operations(world, findings, ledger)
-        upstreams = Upstreams(world, findings)
-        self._releases = Releases(
-            world, findings, ledger, operations, self._turns, self._projects, self._past, upstreams
-        )
-        self._maker = Maker(world, findings, ledger, operations, self._turns, self._projects, self._past, upstreams)
+        desk = Desk.of(world, findings, ledger)
+        self._turns = desk.turns
+        self._complaints = Complaints(world, findings, desk.projects)
+        self._releases = Releases(desk)
+        self._maker = Maker(desk)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Make one repository as its object says.

@@ -1,0 +1,40 @@
+"""What making and releasing repositories share."""
+
+from dataclasses import dataclass
+
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.repository.operations import Operations
+from wheelhouse.reconcile.repository.past import Past
+from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.turns import Turns
+from wheelhouse.reconcile.repository.upstreams import Upstreams
+from wheelhouse.reconcile.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The ports, and what is remembered of all repositories."""
+
+    world: World
+    findings: Findings
+    ledger: Ledger
+    operations: Operations
+    turns: Turns
+    projects: ProjectDesk
+    past: Past
+    upstreams: Upstreams
+
+    @classmethod
+    def of(cls, world: World, findings: Findings, ledger: Ledger) -> "Desk":
+        """A desk on which nothing is remembered yet."""
+        return cls(
+            world=world,
+            findings=findings,
+            ledger=ledger,
+            operations=Operations(world, findings, ledger),
+            turns=Turns(world),
+            projects=ProjectDesk(world),
+            past=Past(world),
+            upstreams=Upstreams(world, findings),
+        )
