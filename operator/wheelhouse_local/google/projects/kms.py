@@ -4,17 +4,11 @@ https://cloud.google.com/kms/docs/reference/rest
 """
 
 import re
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
-from wheelhouse_local.google.iam.identities import Identities
-from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.iam.resources import CRYPTO_KEY
 from wheelhouse_local.google.iam.routes import PolicyRoutes
-from wheelhouse_local.google.projects.lifecycle import Projects
-from wheelhouse_local.google.store import Store
-from wheelhouse_local.google.transport.caller import Caller
+from wheelhouse_local.google.projects.service import Service
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 from wheelhouse_local.google.transport.route import Asked, Json, Route
 
@@ -27,22 +21,10 @@ _KEYS = f"{_RING}/cryptoKeys"
 _KEY = f"{_KEYS}/{{key:[^/:]+}}"
 
 
-class KeyManagement:
-    """Key rings and keys by full name with the project's id."""
+class KeyManagement(Service):
+    """Key rings and keys."""
 
-    def __init__(
-        self,
-        store: Store,
-        projects: Projects,
-        policies: Policies,
-        identities: Identities,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._projects = projects
-        self._policies = policies
-        self._identities = identities
-        self._clock = clock
+    DENIED = "Permission '{permission}' denied on resource '{name}' (or it may not exist)."
 
     def usable(self, key: str, member: str) -> bool:
         """Whether a key is there, and an IAM member may encrypt and decrypt with it."""
@@ -100,12 +82,6 @@ class KeyManagement:
                 name = f"{name}/{kind}/{parts[part]}"
         return self._projects.canonical(name)
 
-    def _require(self, caller: Caller, name: str, permission: str) -> None:
-        """The words are those that public threads quote."""
-        if not self._policies.allowed(caller, name, permission):
-            text = f"Permission '{permission}' denied on resource '{name}' (or it may not exist)."
-            raise ApiError("PERMISSION_DENIED", text)
-
     def _put(self, kind: str, name: str, row: Json) -> Json:
         if self._store.get(kind, name) is not None:
             raise ApiError("ALREADY_EXISTS", f"{_WORDS[kind]} {name} already exists.")
@@ -117,9 +93,6 @@ class KeyManagement:
         if found is None:
             raise ApiError("NOT_FOUND", f"{_WORDS[kind]} {name} not found.")
         return found
-
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 _WORDS = {KEY_RING: "KeyRing", CRYPTO_KEY.store: "CryptoKey"}

@@ -8,16 +8,11 @@ https://cloud.google.com/secret-manager/docs/reference/rest; replies name a proj
 import base64
 import binascii
 import re
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
-from wheelhouse_local.google.iam.identities import Identities
-from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.iam.resources import SECRET
 from wheelhouse_local.google.iam.routes import PolicyRoutes
-from wheelhouse_local.google.projects.lifecycle import Projects
-from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.projects.service import Service
 from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError
 from wheelhouse_local.google.transport.route import Asked, Json, Route
@@ -32,22 +27,10 @@ _SECRET = f"{_PARENT}/{{secret:[^/:]+}}"
 _VERSION = f"{_SECRET}/versions/{{version:[^/:]+}}"
 
 
-class SecretManager:
-    """Secrets by full name with the project's id; callers may write its number."""
+class SecretManager(Service):
+    """Secrets and their versions."""
 
-    def __init__(
-        self,
-        store: Store,
-        projects: Projects,
-        policies: Policies,
-        identities: Identities,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._projects = projects
-        self._policies = policies
-        self._identities = identities
-        self._clock = clock
+    DENIED = "Permission '{permission}' denied for resource '{name}' (or it may not exist)."
 
     def secret_value(self, version: str, as_member: str) -> bytes:
         """The payload of a version (`projects/P/secrets/S/versions/V`, V may be `latest`), as an IAM member reads it.
@@ -156,12 +139,6 @@ class SecretManager:
         name = self._projects.canonical(f"projects/{parts['project']}/secrets/{parts['secret']}")
         return f"{name}/versions/{parts['version']}" if parts.get("version") else name
 
-    def _require(self, caller: Caller, name: str, permission: str) -> None:
-        """The words are those that public threads quote."""
-        if not self._policies.allowed(caller, name, permission):
-            text = f"Permission '{permission}' denied for resource '{name}' (or it may not exist)."
-            raise ApiError("PERMISSION_DENIED", text)
-
     def _resolved(self, version: str) -> str:
         """The full name of the version that `latest` means; others as they are."""
         name, _, wanted = version.rpartition("/versions/")
@@ -196,6 +173,3 @@ class SecretManager:
         _, key, *below = name.split("/")
         found = self._projects.find(key)
         return "/".join(["projects", found.number if found else key, *below])
-
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
