@@ -29,6 +29,8 @@ from wheelhouse_local.google.transport.faults import Faults
 REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/team-wheels"
 READER = service_account_identity("team-a", "wheels-reader")
 WRITER = service_account_identity("team-a", "wheels-writer")
+READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+DENIED = 'Permission "artifactregistry.repositories.{}" denied on resource "{}" (or it may not exist)'
 CREDENTIAL = "a token of the API server"
 
 
@@ -170,6 +172,10 @@ class Emulated:
         response = await self.send("POST", self.index, self.token(WRITER), data=form)
         assert response.status == 200, response.text
         return hashlib.sha256(content).hexdigest()
+
+    def files(self) -> list[str]:
+        """The names of the package files on its disk."""
+        return [path.name for path in (self.data / "files").iterdir()]
 
     def trace(self) -> list[dict[str, Any]]:
         """What was recorded."""

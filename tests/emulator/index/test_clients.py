@@ -8,20 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from fakes.clients import Clients, Ran
 from fakes.emulated import READER, WRITER, Emulated, upload_form, wheel
-
-from wheelhouse_local.google.iam.identities import service_account_identity
-
-STRANGER = service_account_identity("team-b", "other")
-READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+from fakes.registry_clients import STRANGER
 
 
 @pytest.fixture
-async def wheels(google: Emulated) -> Emulated:
+async def wheels(wheels: Emulated) -> Emulated:
     """A repository with a reader and a writer, and demo 1.0 in it."""
-    google.create()
-    google.grant((READ, READER), (WRITE, WRITER))
-    await google.upload()
-    return google
+    await wheels.upload()
+    return wheels
 
 
 def netrc(google: Emulated, tools: Clients, identity: str) -> str:

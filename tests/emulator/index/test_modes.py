@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fakes.clients import Clients
-from fakes.emulated import READER, REPOSITORY, Emulated, asking, upload_form, wheel
+from fakes.emulated import READ, READER, REPOSITORY, WRITE, WRITER, Emulated, asking, upload_form, wheel
 from fakes.registry_clients import body
 
 from wheelhouse_local.constants import PROJECT
@@ -15,9 +15,6 @@ from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.index import library
 
 PARENT = REPOSITORY.rpartition("/repositories/")[0]
-READ = "roles/artifactregistry.reader"
-WRITE = "roles/artifactregistry.writer"
-WRITER = service_account_identity("team-a", "wheels-writer")
 PYPI = {"pythonRepository": {"publicRepository": "PYPI"}}
 
 
@@ -64,14 +61,12 @@ async def page(google: Emulated, url: str, name: str, identity: str = READER) ->
 
 
 @pytest.fixture
-async def wheels(google: Emulated) -> Emulated:
+async def wheels(wheels: Emulated) -> Emulated:
     """A Standard repository with demo 1.0, and a public index with demo 0.9 and lib 2.0."""
-    google.create()
-    google.grant((READ, READER), (WRITE, WRITER))
-    await google.upload()
-    await publish(google, "lib", "2.0")
-    await publish(google, "demo", "0.9")
-    return google
+    await wheels.upload()
+    await publish(wheels, "lib", "2.0")
+    await publish(wheels, "demo", "0.9")
+    return wheels
 
 
 async def test_a_remote_shows_and_serves_what_its_upstream_has(wheels: Emulated) -> None:

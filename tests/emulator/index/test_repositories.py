@@ -7,30 +7,27 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fakes.emulated import READER, REPOSITORY, WRITER, Cluster, Emulated, basic, emulated, upload_form, wheel
+from fakes.emulated import (
+    DENIED,
+    READ,
+    READER,
+    REPOSITORY,
+    WRITE,
+    WRITER,
+    Cluster,
+    Emulated,
+    basic,
+    emulated,
+    upload_form,
+    wheel,
+)
+from fakes.registry_clients import OPERATOR, STRANGER
 
-from wheelhouse_local.constants import LOCATION, NAMESPACE, OWNER, POOL, PROJECT, PROJECT_NUMBER, SERVICE_ACCOUNT
-from wheelhouse_local.google.iam.identities import service_account_identity
+from wheelhouse_local.constants import LOCATION, OWNER, POOL, PROJECT, PROJECT_NUMBER
 from wheelhouse_local.google.transport.faults import Rule
 
-OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
-STRANGER = service_account_identity("team-b", "other")
-READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
-DENIED = 'Permission "artifactregistry.repositories.{}" denied on resource "{}" (or it may not exist)'
 PAGE = "simple/demo/"
 ALL = f"//iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
-
-
-@pytest.fixture
-def wheels(google: Emulated) -> Emulated:
-    """A repository with a reader and a writer."""
-    google.create()
-    google.grant((READ, READER), (WRITE, WRITER))
-    return google
-
-
-def left(google: Emulated) -> list[str]:
-    return [path.name for path in (google.data / "files").iterdir()]
 
 
 async def test_the_root_is_404_to_everyone(wheels: Emulated) -> None:
@@ -61,7 +58,7 @@ async def test_no_usable_credentials_are_401(wheels: Emulated, headers: dict[str
         assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
     form = upload_form("demo", "1.0", *wheel())
     assert (await wheels.send("POST", wheels.index, headers=headers, data=form)).status == 401
-    assert left(wheels) == []
+    assert wheels.files() == []
 
 
 async def test_a_token_that_has_expired_is_401(wheels: Emulated) -> None:
@@ -215,7 +212,7 @@ async def test_packages_survive_a_restart_and_leftovers_do_not(tmp_path: Path, c
         token = google.token(READER)
         (google.data / "files" / ".upload-of-a-killed-process").write_bytes(b"x")
     async with emulated(tmp_path / "kept", cluster.triple) as google:
-        assert left(google) == [digest]
+        assert google.files() == [digest]
         response = await google.get(PAGE, token)
         assert (response.status, digest in response.text) == (200, True)
 

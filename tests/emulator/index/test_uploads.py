@@ -5,30 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from fakes.emulated import READER, REPOSITORY, WRITER, Emulated, upload_form, wheel
+from fakes.emulated import DENIED, READER, REPOSITORY, WRITER, Emulated, upload_form, wheel
+from fakes.registry_clients import OPERATOR
 
-from wheelhouse_local.constants import NAMESPACE, POOL, PROJECT_NUMBER, SERVICE_ACCOUNT
-from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.index import upload as uploads
 
-OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
-STRANGER = service_account_identity("team-b", "other")
-READ, WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
-DENIED = 'Permission "artifactregistry.repositories.{}" denied on resource "{}" (or it may not exist)'
 PAGE = "simple/demo/"
-ALL = f"//iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
-
-
-@pytest.fixture
-def wheels(google: Emulated) -> Emulated:
-    """A repository with a reader and a writer."""
-    google.create()
-    google.grant((READ, READER), (WRITE, WRITER))
-    return google
-
-
-def left(google: Emulated) -> list[str]:
-    return [path.name for path in (google.data / "files").iterdir()]
 
 
 async def test_a_reader_uploads_nothing(wheels: Emulated) -> None:
@@ -37,7 +19,7 @@ async def test_a_reader_uploads_nothing(wheels: Emulated) -> None:
         form = upload_form("demo", "1.0", *wheel())
         response = await wheels.send("POST", wheels.index, wheels.token(identity), data=form)
         assert (response.status, response.text) == (403, DENIED.format("uploadArtifacts", REPOSITORY))
-    assert left(wheels) == []
+    assert wheels.files() == []
 
 
 async def test_a_file_is_never_replaced(wheels: Emulated) -> None:
@@ -48,7 +30,7 @@ async def test_a_file_is_never_replaced(wheels: Emulated) -> None:
         form = upload_form("demo", "1.0", filename, again)
         response = await wheels.send("POST", wheels.index, wheels.token(WRITER), data=form)
         assert (response.status, response.text) == (400, "Requested entity already exists.")
-    assert left(wheels) == [digest]
+    assert wheels.files() == [digest]
 
 
 async def test_of_two_at_once_one_wins(wheels: Emulated) -> None:
@@ -58,7 +40,7 @@ async def test_of_two_at_once_one_wins(wheels: Emulated) -> None:
     forms = [upload_form("demo", "1.0", filename, content + bytes([number])) for number in range(8)]
     responses = await asyncio.gather(*(wheels.send("POST", wheels.index, token, data=form) for form in forms))
     assert sorted(response.status for response in responses) == [200] + [400] * 7
-    assert len(left(wheels)) == 1
+    assert len(wheels.files()) == 1
 
 
 @pytest.mark.parametrize(
@@ -77,7 +59,7 @@ async def test_an_upload_must_be_right(wheels: Emulated, changes: dict[str, str]
     response = await wheels.send("POST", wheels.index, wheels.token(WRITER), data=form)
     assert response.status == 400
     assert says in response.text
-    assert left(wheels) == []
+    assert wheels.files() == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +70,7 @@ async def test_a_filename_cannot_leave_its_folder(wheels: Emulated, filename: st
     form = upload_form("demo", "1.0", filename, b"content")
     response = await wheels.send("POST", wheels.index, wheels.token(WRITER), data=form)
     assert (response.status, response.text) == (400, "Invalid filename.")
-    assert left(wheels) == []
+    assert wheels.files() == []
 
 
 @pytest.mark.parametrize(
@@ -104,7 +86,7 @@ async def test_what_is_no_upload_is_400(wheels: Emulated, sent: dict[str, Any]) 
     """A body that is no multipart form, or a broken one, is refused and not our failure."""
     response = await wheels.send("POST", wheels.index, wheels.token(WRITER), **sent)
     assert response.status == 400
-    assert left(wheels) == []
+    assert wheels.files() == []
 
 
 async def test_an_upload_that_lacks_its_end_is_400(wheels: Emulated) -> None:
@@ -114,7 +96,7 @@ async def test_an_upload_that_lacks_its_end_is_400(wheels: Emulated) -> None:
     body = head + '--x\r\nContent-Disposition: form-data; name="content"; filename="demo-1.0.zip"\r\n\r\nhalf of it'
     headers, token = {"Content-Type": "multipart/form-data; boundary=x"}, wheels.token(WRITER)
     assert (await wheels.send("POST", wheels.index, token, data=body.encode(), headers=headers)).status == 400
-    assert left(wheels) == []
+    assert wheels.files() == []
     whole = f"{body}\r\n--x--\r\n".encode()
     assert (await wheels.send("POST", wheels.index, token, data=whole, headers=headers)).status == 200
 
@@ -128,7 +110,7 @@ async def test_uploads_are_bounded(wheels: Emulated, monkeypatch: pytest.MonkeyP
     assert (await wheels.send("POST", wheels.index, token, data=form)).status == 413
     form = upload_form("demo", "1.0", "demo-1.0.tar.gz", b"x", description="x" * 1001)
     assert (await wheels.send("POST", wheels.index, token, data=form)).status == 413
-    assert left(wheels) == []
+    assert wheels.files() == []
 
 
 async def until(condition: Any) -> None:
@@ -154,5 +136,5 @@ async def test_content_goes_to_disk_as_it_comes(wheels: Emulated) -> None:
     async with asyncio.timeout(20):
         await reached.wait()
     sending.cancel()
-    await until(lambda: left(wheels) == [])
+    await until(lambda: wheels.files() == [])
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 404
