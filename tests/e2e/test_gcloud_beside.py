@@ -1,28 +1,18 @@
 """Wheelhouse beside the real gcloud: the same repository from either, and what gcloud changes is put back."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import google
+from support.gcloud import artifacts
 from support.kube import PROJECT, REPOSITORIES, Kube, await_that, full_name
 
-from wheelhouse_local import environment
 from wheelhouse_local.state import Options
 from wheelhouse_local.world import World
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.gcloud,
-    pytest.mark.skipif(
-        shutil.which("gcloud") is None,
-        reason="gcloud is not installed (it is in no package registry): its tests did not run",
-    ),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.gcloud]
 
 DRIFT_INTERVAL = 3.0
 HERE = "--location=us-central1"
@@ -38,11 +28,7 @@ def watchful(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def gcloud(kube: Kube, *arguments: str) -> str:
-    env = {**os.environ, **environment.shell(kube.world.state)}
-    command = ["gcloud", "artifacts", "repositories", *arguments]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return artifacts(kube, "repositories", *arguments)
 
 
 def described(kube: Kube, name: str) -> dict[str, Any]:

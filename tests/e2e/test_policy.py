@@ -1,28 +1,12 @@
 """Other people's bindings in a repository's policy, with the real gcloud where it is there."""
 
-import os
-import shutil
-import subprocess
 from typing import Any
 
 import pytest
+from support.gcloud import artifacts
 from support.kube import ACCESSES, REPOSITORIES, Kube, full_name
 
-from wheelhouse_local import environment
-
 pytestmark = pytest.mark.e2e
-
-needs_gcloud = pytest.mark.skipif(
-    shutil.which("gcloud") is None,
-    reason="gcloud is not installed (it is in no package registry): its tests did not run",
-)
-
-
-def gcloud(kube: Kube, *arguments: str) -> str:
-    env = {**os.environ, **environment.shell(kube.world.state)}
-    done = subprocess.run(["gcloud", "artifacts", *arguments], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def bindings(kube: Kube, name: str) -> list[dict[str, Any]]:
@@ -31,14 +15,13 @@ def bindings(kube: Kube, name: str) -> list[dict[str, Any]]:
 
 
 def add(kube: Kube, name: str, role: str, member: str) -> None:
-    gcloud(
+    artifacts(
         kube,
         *("repositories", "add-iam-policy-binding", name, "--location=us-central1"),
         *(f"--role=roles/artifactregistry.{role}", f"--member={member}"),
     )
 
 
-@needs_gcloud
 @pytest.mark.gcloud
 def test_bindings_of_gcloud_survive_ours(kube: Kube) -> None:
     """Bindings that gcloud added before, between and after our grants are there, byte for byte, once ours are gone."""
@@ -62,7 +45,6 @@ def test_bindings_of_gcloud_survive_ours(kube: Kube) -> None:
     ]
 
 
-@needs_gcloud
 @pytest.mark.gcloud
 def test_gcloud_works_against_the_same_world(kube: Kube) -> None:
     """list, describe, create, update, get-iam-policy and print-settings see and change what the operator made."""
@@ -70,13 +52,13 @@ def test_gcloud_works_against_the_same_world(kube: Kube) -> None:
     kube.repository("gcloud", "shown", description="made by Wheelhouse")
     kube.await_ready(REPOSITORIES, "gcloud", "shown")
     where = "--location=us-central1"
-    assert "shown" in gcloud(kube, "repositories", "list", "--format=value(name)")
-    assert "made by Wheelhouse" in gcloud(kube, "repositories", "describe", "shown", where)
-    gcloud(kube, "repositories", "create", "byhand", where, "--repository-format=python", "--description=by hand")
-    gcloud(kube, "repositories", "update", "byhand", where, "--description=changed by hand")
-    assert "changed by hand" in gcloud(kube, "repositories", "describe", "byhand", where)
-    assert "etag" in gcloud(kube, "repositories", "get-iam-policy", "shown", where)
-    settings = gcloud(kube, "print-settings", "python", "--repository=shown", where)
+    assert "shown" in artifacts(kube, "repositories", "list", "--format=value(name)")
+    assert "made by Wheelhouse" in artifacts(kube, "repositories", "describe", "shown", where)
+    artifacts(kube, "repositories", "create", "byhand", where, "--repository-format=python", "--description=by hand")
+    artifacts(kube, "repositories", "update", "byhand", where, "--description=changed by hand")
+    assert "changed by hand" in artifacts(kube, "repositories", "describe", "byhand", where)
+    assert "etag" in artifacts(kube, "repositories", "get-iam-policy", "shown", where)
+    settings = artifacts(kube, "print-settings", "python", "--repository=shown", where)
     assert "us-central1-python.pkg.dev/acme-packages/shown/simple/" in settings
 
 

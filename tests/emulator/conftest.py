@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from fakes.clients import Clients, clients
 from fakes.emulated import Cluster, Emulated, emulated
+from fakes.gcloud import Gcloud
+from fakes.registry_clients import alone
+
+from wheelhouse_local.state import State
 
 
 @pytest.fixture
@@ -31,3 +35,12 @@ async def tools(tmp_path: Path) -> AsyncIterator[Clients]:
     home.mkdir()
     async with clients(home) as found:
         yield found
+
+
+@pytest.fixture
+async def gcloud(tmp_path: Path) -> AsyncIterator[Gcloud]:
+    """The real gcloud, with the variables of `wheelhouse local env`, and an emulated Google of its own."""
+    state = State(tmp_path / "world")
+    state.create()
+    async with alone(state.google) as google:
+        yield Gcloud(google, state)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,23 @@ class Ran:
 
     code: int
     output: str
+    errors: str = ""
+
+
+async def ran(
+    *argv: str | Path, env: Mapping[str, str], cwd: Path | None = None, stderr: int = asyncio.subprocess.PIPE
+) -> Ran:
+    """Run a command to its end, a minute at most; it reads no input."""
+    process = await asyncio.create_subprocess_exec(
+        *argv, env=env, cwd=cwd, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=stderr
+    )
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Ran(process.returncode or 0, output.decode(errors="replace"), (errors or b"").decode(errors="replace"))
 
 
 @dataclass(slots=True)
@@ -45,22 +62,8 @@ class Clients:
         return {**base, **proxies, **quiet, **extra}
 
     async def run(self, *argv: str | Path, **extra: str) -> Ran:
-        """Run to the end, with these variables besides."""
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            env=self.environment(**extra),
-            cwd=self.home,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), 60)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return Ran(process.returncode or 0, output.decode(errors="replace"))
+        """Run to the end, with these variables besides; errors are in the output."""
+        return await ran(*argv, env=self.environment(**extra), cwd=self.home, stderr=asyncio.subprocess.STDOUT)
 
     async def pip(self, *arguments: str | Path, **extra: str) -> Ran:
         """Run pip."""

@@ -1,70 +1,15 @@
 """The real gcloud, with the variables of `wheelhouse local env`, against the services beside Artifact Registry."""
 
-import asyncio
-import json
-import os
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fakes.emulated import Emulated
-from fakes.registry_clients import alone
+from fakes.gcloud import Gcloud
 
-from wheelhouse_local import environment
 from wheelhouse_local.constants import LOCATION, PROJECT, PROJECT_NUMBER
-from wheelhouse_local.state import State
 
-GCLOUD = shutil.which("gcloud")
 AGENT = f"serviceAccount:service-{PROJECT_NUMBER}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
 
-pytestmark = [
-    pytest.mark.gcloud,
-    pytest.mark.skipif(GCLOUD is None, reason="gcloud IS NOT INSTALLED: nothing here shows that gcloud works"),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Gcloud:
-    """Gcloud as a person runs it whose shell has the variables of the world; what leaves this machine fails."""
-
-    google: Emulated
-    state: State
-
-    async def __call__(self, *arguments: str) -> str:
-        """What it prints when it succeeds."""
-        nobody = "http://127.0.0.1:1"
-        own = {"PATH": os.environ["PATH"], "HOME": str(self.state.root)}
-        proxies = {"HTTP_PROXY": nobody, "HTTPS_PROXY": nobody, "NO_PROXY": "127.0.0.1"}
-        process = await asyncio.create_subprocess_exec(
-            *(GCLOUD or "gcloud", *arguments),
-            env={**own, **proxies, **environment.shell(self.state)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            printed, said = await asyncio.wait_for(process.communicate(), 60)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0, said.decode()
-        return printed.decode()
-
-    async def json(self, *arguments: str) -> Any:
-        """What it prints, as JSON."""
-        return json.loads(await self(*arguments, "--format=json"))
-
-
-@pytest.fixture
-async def gcloud(tmp_path: Path) -> AsyncIterator[Gcloud]:
-    state = State(tmp_path / "world")
-    state.create()
-    async with alone(state.google) as google:
-        yield Gcloud(google, state)
+pytestmark = pytest.mark.gcloud
 
 
 async def test_a_project_is_described_and_a_service_turned_on(gcloud: Gcloud) -> None:

@@ -1,96 +1,22 @@
 """The real gcloud against the emulated Google: administrators work with it beside the operator."""
 
-import asyncio
-import json
-import os
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
-from fakes.registry_clients import OWNER_MEMBER, alone
+from fakes.emulated import READ, READER, REPOSITORY, WRITER
+from fakes.gcloud import Gcloud
 
-from wheelhouse_local.constants import LOCATION, OWNER, PROJECT
+from wheelhouse_local.constants import LOCATION, PROJECT
 
-GCLOUD = shutil.which("gcloud")
-READ = "roles/artifactregistry.reader"
 HERE = f"--location={LOCATION}"
 
-pytestmark = [
-    pytest.mark.gcloud,
-    pytest.mark.skipif(GCLOUD is None, reason="gcloud IS NOT INSTALLED: nothing here shows that gcloud works"),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Gcloud:
-    """Gcloud as an administrator runs it, in a configuration of its own."""
-
-    google: Emulated
-    home: Path
-    identity: str = OWNER_MEMBER
-
-    async def fails(self, *arguments: str) -> str:
-        """What it says when it fails."""
-        code, _, said = await self._run(*arguments)
-        assert code != 0, said
-        return said
-
-    async def __call__(self, *arguments: str) -> str:
-        """What it prints when it succeeds."""
-        code, printed, said = await self._run(*arguments)
-        assert code == 0, said
-        return printed
-
-    async def json(self, *arguments: str) -> Any:
-        """What it prints, as JSON."""
-        return json.loads(await self(*arguments, "--format=json"))
-
-    async def _run(self, *arguments: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            GCLOUD or "gcloud",
-            "artifacts",
-            *arguments,
-            env=self._environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            printed, said = await asyncio.wait_for(process.communicate(), 60)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return process.returncode or 0, printed.decode(), said.decode()
-
-    def _environment(self) -> dict[str, str]:
-        """All of gcloud's traffic goes to the emulated Google, and what does not, to a port where nobody listens."""
-        nobody = "http://127.0.0.1:1"
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "HTTP_PROXY": nobody,
-            "HTTPS_PROXY": nobody,
-            "NO_PROXY": "127.0.0.1",
-            "CLOUDSDK_CONFIG": str(self.home / "gcloud"),
-            "CLOUDSDK_CORE_PROJECT": PROJECT,
-            "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-            "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-            "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
-            "CLOUDSDK_CORE_ACCOUNT": OWNER,
-            "CLOUDSDK_AUTH_ACCESS_TOKEN": self.google.token(self.identity),
-            "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY": self.google.endpoints["artifactRegistry"],
-        }
+pytestmark = pytest.mark.gcloud
 
 
 @pytest.fixture
-async def gcloud(tmp_path: Path) -> AsyncIterator[Gcloud]:
-    async with alone(tmp_path / "google") as google:
-        yield Gcloud(google, tmp_path)
+def gcloud(gcloud: Gcloud) -> Gcloud:
+    """`gcloud artifacts`."""
+    return replace(gcloud, group=("artifacts",))
 
 
 def called(gcloud: Gcloud) -> list[tuple[str, str]]:
@@ -198,6 +124,6 @@ async def test_refusals_are_shown(gcloud: Gcloud) -> None:
     condition = "--condition=title=soon,expression=request.time < timestamp('2030-01-01T00:00:00Z')"
     assert "INVALID_ARGUMENT" in await gcloud.fails(*add, f"--role={READ}", condition)
     assert 'must be in the form "roles/{role}"' in await gcloud.fails(*add, "--role=reader")
-    nobody = Gcloud(gcloud.google, gcloud.home, "user:nobody@acme.example")
-    assert "PERMISSION_DENIED" in await nobody.fails("repositories", "describe", "team-wheels", HERE)
-    assert gcloud.google.trace()[-1]["caller"] == nobody.identity
+    nobody = "user:nobody@acme.example"
+    assert "PERMISSION_DENIED" in await gcloud.by(nobody).fails("repositories", "describe", "team-wheels", HERE)
+    assert gcloud.google.trace()[-1]["caller"] == nobody

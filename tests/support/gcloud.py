@@ -1,0 +1,16 @@
+"""The real gcloud beside the operator of a world."""
+
+import os
+import subprocess
+
+from support.kube import Kube
+
+from wheelhouse_local import environment
+
+
+def artifacts(kube: Kube, *arguments: str) -> str:
+    """What `gcloud artifacts` prints when it succeeds."""
+    env = {**os.environ, **environment.shell(kube.world.state)}
+    done = subprocess.run(["gcloud", "artifacts", *arguments], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
