@@ -1,7 +1,6 @@
 """An operator whose clock was wrong: what it wrote down then must not keep a dead token in a Secret."""
 
 import configparser
-import os
 import threading
 import time
 import urllib.error
@@ -31,7 +30,7 @@ MOUNT_PATIENCE = 5.0
 def clock(tmp_path: Path) -> Clock:
     """The operator's; right as yet."""
     if why := problem():
-        (pytest.fail if "CI" in os.environ else pytest.skip)(f"THE CLOCK CANNOT BE CHANGED: {why}")
+        pytest.fail(f"The clock of the operator cannot be changed: {why}")
     return Clock(tmp_path / "offset")
 
 
