@@ -65,30 +65,18 @@ class Lists:
     objects: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     broken: Kind | str | None = None
 
-    version: int = 0
+    def list_all(self, kind: Kind) -> AsyncIterator[Mapping[str, Any]]:
+        return pages(self.objects.get(kind, []), broken=self.broken is kind)
 
-    def list_all(self, kind: Kind) -> "Pages":
-        return Pages(self.objects.get(kind, []), self.broken is kind, self.version)
-
-    def list_namespaces(self) -> "Pages":
-        return Pages(self.namespaces, self.broken == "namespaces", self.version)
+    def list_namespaces(self) -> AsyncIterator[Mapping[str, Any]]:
+        return pages(self.namespaces, broken=self.broken == "namespaces")
 
 
-@dataclass
-class Pages:
-    """One list; the version of the store is known once the first page is there."""
-
-    bodies: Sequence[Mapping[str, Any]]
-    broken: bool
-    version: int
-    resource_version: str = ""
-
-    async def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
-        self.resource_version = str(self.version or 1_000_000)
-        for body in self.bodies:
-            yield body
-            if self.broken:
-                raise Unavailable("page 2: 500")
+async def pages(bodies: Sequence[Mapping[str, Any]], *, broken: bool) -> AsyncIterator[Mapping[str, Any]]:
+    for body in bodies:
+        yield body
+        if broken:
+            raise Unavailable("page 2: 500")
 
 
 class Rig:
@@ -283,10 +271,10 @@ def test_a_resync_stands_behind_what_changed(seen: Rig) -> None:
 
 
 async def test_a_store_that_went_back_is_taken_as_it_is(seen: Rig) -> None:
-    """A list that is older than what was known before it began shows a restored store: its objects count."""
+    """An object that is older than it was known before the list began shows a restored store: the list counts."""
     old = seen.body(ACCESS, {"repository": NAME.full}, resourceVersion="1", generation=7)
     namespaces = [{"metadata": {"name": name}} for name in ("owners", "team-a")]
-    lists = Lists(namespaces, {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [old]}, version=1)
+    lists = Lists(namespaces, {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [old]})
     await seen.informer.sync(lists)
     found = seen.cache.access(ACCESS)
     assert found is not None
@@ -296,7 +284,7 @@ async def test_a_store_that_went_back_is_taken_as_it_is(seen: Rig) -> None:
 
 @pytest.mark.parametrize("same_version", [False, True])
 async def test_a_store_that_went_back_and_on_again_is_taken_as_it_is(seen: Rig, same_version: bool) -> None:
-    """The list as a whole is newer by now, and one object in it is older, or other, than it was known."""
+    """One object in the list is older, or other, than it was known."""
     known = seen.cache.access(ACCESS)
     assert known is not None
     version = known.stored.resource_version if same_version else "1"
@@ -307,6 +295,17 @@ async def test_a_store_that_went_back_and_on_again_is_taken_as_it_is(seen: Rig, 
     found = seen.cache.access(ACCESS)
     assert found is not None
     assert (found.stored.resource_version, found.stored.generation) == (version, 7)
+
+
+async def test_another_object_of_the_name_that_a_restore_brings_back_is_taken(seen: Rig) -> None:
+    """This process never saw it: it was replaced before the start, and the restored store has it again."""
+    other = seen.body(ACCESS, uid="another", resourceVersion="1")
+    namespaces = [{"metadata": {"name": name}} for name in ("owners", "team-a")]
+    lists = Lists(namespaces, {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [other]})
+    await seen.informer.sync(lists)
+    found = seen.cache.access(ACCESS)
+    assert found is not None
+    assert found.stored.uid == "another"
 
 
 async def test_an_object_that_a_restore_brings_back_is_taken(seen: Rig) -> None:

@@ -1,6 +1,6 @@
 """Events and lists → cache → topics: who follows a topic looks again when it changes."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -22,24 +22,13 @@ CORRECTION = (1.0, 5.0)
 Body = Mapping[str, Any]
 
 
-class Listing(Protocol):
-    """A paged list: its items, and the resourceVersion of the whole once the first item is there."""
-
-    @property
-    def resource_version(self) -> str:
-        """The version of the store that the list shows."""
-
-    def __aiter__(self) -> AsyncIterator[Body]:
-        """The items, page by page."""
-
-
 class Lister(Protocol):
     """Paged lists of everything that is watched."""
 
-    def list_all(self, kind: Kind) -> Listing:
+    def list_all(self, kind: Kind) -> AsyncIterable[Body]:
         """All objects of a kind, as JSON."""
 
-    def list_namespaces(self) -> Listing:
+    def list_namespaces(self) -> AsyncIterable[Body]:
         """All Namespaces, as JSON."""
 
 
@@ -115,42 +104,39 @@ class Informer:
     async def sync(self, lister: Lister) -> None:
         """Compare complete lists with the cache: what the watches missed is put right.
 
-        A list that is older than what the cache held before it began, as a whole or in one object, shows that the API
+        An object that a list shows older, or other, than the cache held it before the list began, shows that the API
         server's store went back (a restored etcd): then the list counts, whatever the cache holds.
 
         Raises:
             WheelhouseError: a list failed; nothing is taken from an incomplete one as gone.
         """
         namespaces = set(self._cache.namespaces())
-        listing = lister.list_namespaces()
         before = {found.name: found.resource_version for found in map(self._cache.namespace, namespaces) if found}
-        newest = max(before.values(), default=0)
-        async for body in listing:
+        async for body in lister.list_namespaces():
             name, version = body["metadata"]["name"], body["metadata"].get("resourceVersion", "")
             back = str(version).isdigit() and int(version) < before.get(name, 0)
-            self.seen_namespace(body, anew=back or _older(listing, newest))
+            self.seen_namespace(body, anew=back)
             namespaces.discard(name)
         for name in namespaces:
             self.seen_namespace({"metadata": {"name": name}}, gone=True)
         for kind in Kind:
             await self._sync(kind, lister.list_all(kind))
 
-    async def _sync(self, kind: Kind, listing: Listing) -> None:
+    async def _sync(self, kind: Kind, listing: AsyncIterable[Body]) -> None:
         before = {stored.key: stored for stored in self._cache.objects(kind)}
         removed = self._cache.removed()
-        newest = max((int(stored.resource_version) for stored in before.values()), default=0)
         known, back = {key: stored.uid for key, stored in before.items()}, False
         async for body in listing:
             known.pop(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]), None)
             stored = _parsed(kind, body)
             if stored is None:
                 continue
-            if _older(listing, newest) or stored.uid in removed or _contradicts(before.get(stored.key), stored):
+            if stored.uid in removed or _contradicts(before.get(stored.key), stored):
                 back = True
                 self._cache.take(kind, stored)
             else:
                 self._cache.store(kind, stored)
-        if back or _older(listing, newest):
+        if back:
             logger.warning("The API server returned older data, as after a restore: using it", kind=kind.kind)
         for key, uid in known.items():
             self._cache.remove(kind, key, uid)
@@ -232,16 +218,11 @@ def _parsed(kind: Kind, body: Body) -> CustomObject | None:
 
 
 def _contradicts(before: CustomObject | None, now: CustomObject) -> bool:
-    """Whether a list shows an object older, or other, than it was known before the list began."""
-    if before is None or before.uid != now.uid:
+    """Whether a list shows an object older, or other, than its name was known to have before the list began."""
+    if before is None:
         return False
     known, listed = int(before.resource_version), int(now.resource_version)
     return listed < known or (listed == known and before != now)
-
-
-def _older(listing: Listing, newest: int) -> bool:
-    version = listing.resource_version
-    return version.isdigit() and int(version) < newest
 
 
 def _own_part(declared: AnyDeclared | None) -> object:

@@ -77,29 +77,17 @@ class Lists:
         self._cluster = cluster
         self._line = line
 
-    def list_all(self, kind: Kind) -> "Pages":
+    def list_all(self, kind: Kind) -> AsyncIterator[Body]:
         """All objects of a kind."""
-        return Pages(self._cluster, self._line, kind)
+        return self._pages(kind)
 
-    def list_namespaces(self) -> "Pages":
+    def list_namespaces(self) -> AsyncIterator[Body]:
         """All Namespaces."""
-        return Pages(self._cluster, self._line, None)
+        return self._pages(None)
 
-
-class Pages:
-    """One list; the version of the store that it shows is known with its first object."""
-
-    def __init__(self, cluster: WatchedCluster, line: Line, topic: Topic) -> None:
-        self._cluster = cluster
-        self._line = line
-        self._topic = topic
-        self.resource_version = ""
-
-    async def __aiter__(self) -> AsyncIterator[Body]:
-        """The objects, page by page."""
-        bodies, version = self._cluster.bodies(self._topic), str(self._cluster.version() - 1)
+    async def _pages(self, topic: Topic) -> AsyncIterator[Body]:
+        bodies = self._cluster.bodies(topic)
         for first in range(0, max(1, len(bodies)), PAGE):
             await self._line.page()
-            self.resource_version = version
             for body in bodies[first : first + PAGE]:
                 yield body

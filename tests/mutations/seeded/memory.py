@@ -30,6 +30,13 @@ BUGS = (
         INFORMER,
     ),
     Bug(
+        "an object that a restore puts in the place of another is passed over",
+        "runtime/informer.py",
+        "    if before is None:\n",
+        "    if before is None or before.uid != now.uid:\n",
+        INFORMER,
+    ),
+    Bug(
         "the loop hears nothing of an object that disappeared",
         "runtime/informer.py",
         "        if old is not None and new is None:\n            self._memory.vanished(old)\n",
