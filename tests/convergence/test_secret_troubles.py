@@ -153,6 +153,29 @@ async def test_a_request_mints_and_writes_now_but_not_in_a_loop() -> None:
     assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "59"
 
 
+@pytest.mark.parametrize("before", ["", "earlier"], ids=["the first", "a later one"])
+async def test_a_request_while_no_operator_runs_is_heard(before: str) -> None:
+    """The start compares it with what status says was handled last: one token, and none at the start after that."""
+    simulation, key = await distributed()
+    spec = simulation.fakes.cluster.objects[Kind.ACCESS, key]["spec"]
+    if before:
+        simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: before})
+    await simulation.run(120)
+    old = token(simulation)
+    simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: "meanwhile"})
+    simulation.fakes.calls.clear()
+    simulation.boot()
+    await simulation.run(130)
+    assert mints(simulation) == 1
+    assert token(simulation) != old
+    assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "meanwhile"
+    simulation.fakes.calls.clear()
+    simulation.boot()
+    await simulation.run(130)
+    assert mints(simulation) == 0
+    assert simulation.fakes.calls.changes == []
+
+
 async def test_requests_are_heard_every_30_seconds_also_for_short_tokens() -> None:
     """Tokens of ten minutes may be minted every five seconds; a person gets one in thirty."""
     simulation = Simulation(Fakes(options=replace(OPTIONS, token_lifetime=timedelta(minutes=10))))

@@ -4,6 +4,7 @@ from mutations.bug import Bug
 
 SECRETS = ("tests/unit/test_plan_secrets.py",)
 LEASES = ("tests/unit/test_plan_leases.py",)
+ACCESS = ("tests/unit/test_access_unit.py",)
 
 BUGS = (
     Bug(
@@ -68,5 +69,19 @@ BUGS = (
         "if left > longest or due > longest * 0.55 or ahead:",
         "if ahead:",
         LEASES,
+    ),
+    Bug(
+        "a request that was made while no operator ran is not heard",
+        "reconcile/access/unit.py",
+        "if stored.requested != before.handled_request:",
+        "if stored.requested != before.handled_request and before.generation is not None:",
+        ACCESS,
+    ),
+    Bug(
+        "a start takes an unchanged request for a new one",
+        "reconcile/findings.py",
+        'AccessFindings(handled_request=str(status.get("lastHandledRequest") or ""))',
+        "AccessFindings()",
+        ACCESS,
     ),
 )

@@ -110,7 +110,7 @@ class AccessUnit:
             unreadable_since=unreadable,
             handled_request=stored.requested,
         )
-        if stored.requested != before.handled_request and before.generation is not None:
+        if stored.requested != before.handled_request:  # At a start, what status says was handled last.
             self._secrets.request(declared, claim)
 
     def _unreadable(self, stored: CustomObject) -> datetime:
