@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mutations.bug import Bug
-from mutations.seeded import consent, domain, memory, policies, queue, repositories, secrets, upstreams
+from mutations.seeded import consent, domain, ledger, memory, policies, queue, repositories, secrets, upstreams
 
 BUGS: tuple[Bug, ...] = (
     *policies.BUGS,
@@ -16,6 +16,7 @@ BUGS: tuple[Bug, ...] = (
     *domain.BUGS,
     *queue.BUGS,
     *memory.BUGS,
+    *ledger.BUGS,
 )
 SAMPLE = 5
 QUICK = "tests/unit/"

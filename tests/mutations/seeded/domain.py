@@ -5,6 +5,7 @@ from mutations.bug import Bug
 IAM = ("tests/unit/test_iam.py",)
 NAMES = ("tests/unit/test_names.py",)
 OBJECTS = ("tests/unit/test_objects.py",)
+URLS = ("tests/unit/test_plan_upstreams.py",)
 
 BUGS = (
     Bug(
@@ -55,6 +56,27 @@ BUGS = (
         "return len(text) <= length and re.fullmatch(pattern, text) is not None",
         'return len(text) <= length and re.match(f"(?:{pattern})$", text) is not None',
         NAMES,
+    ),
+    Bug(
+        "a host whose name ends like Google's counts as Google's",
+        "domain/names.py",
+        'host.endswith(f".{_REGISTRY_HOST}")',
+        "host.endswith(_REGISTRY_HOST)",
+        URLS,
+    ),
+    Bug(
+        "only the hosts of Python repositories count as Google's",
+        "domain/names.py",
+        'host.endswith(f".{_REGISTRY_HOST}")',
+        'host.endswith(f"-python.{_REGISTRY_HOST}")',
+        URLS,
+    ),
+    Bug(
+        "a host that cannot be told counts as public",
+        "domain/names.py",
+        "return not plain or host == _REGISTRY_HOST",
+        "return host == _REGISTRY_HOST",
+        ("tests/unit/test_hostile_strings.py",),
     ),
     Bug(
         "a namespace opts in with any value",

@@ -1,0 +1,152 @@
+"""How findings get into status, and which Events tell of it."""
+
+from typing import Any
+
+import pytest
+from fakes.calls import PortCall
+from fakes.world import Fakes
+
+from wheelhouse.domain.findings import failed
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.errors import Conflict
+from wheelhouse.reconcile import ledger
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.ledger import EVENT_PAUSE, Ledger
+
+KIND, KEY = Kind.ACCESS, ObjectKey("team", "one")
+SPEC = {"repositoryRef": {"name": "wheels"}, "subjects": [{"kind": "ServiceAccount", "name": "pull"}]}
+
+
+class Office:
+    """A ledger over an access that the cache has seen."""
+
+    def __init__(self) -> None:
+        self.fakes, self.findings = Fakes(), Findings()
+        self.ledger = Ledger(self.fakes.world, self.findings)
+        self.edit()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The access in the API server."""
+        return self.fakes.cluster.objects[KIND, KEY]
+
+    @property
+    def stored(self) -> CustomObject:
+        """The access as the cache has it."""
+        declared = self.fakes.cache.access(KEY)
+        assert declared is not None
+        return declared.stored
+
+    def edit(self, **spec: Any) -> None:
+        """Change the spec, and see it."""
+        self.fakes.cache.store(KIND, self.fakes.cluster.put(KIND, KEY, SPEC | spec))
+
+    def find(self, message: str) -> None:
+        """A finding that makes the access not Ready, with these words."""
+        check = failed(Reason.REF_NOT_PERMITTED, message)
+        self.findings.note_access(self.stored, generation=self.stored.generation, resolved=check)
+
+    async def tell(self, message: str) -> bool:
+        """Whether an Event says that the access is not Ready for this reason, after it was something else."""
+        check = failed(Reason.SUBJECT_NOT_PERMITTED, f"not {message}")
+        self.findings.note_access(self.stored, generation=self.stored.generation, resolved=check)
+        await self.ledger.record(KIND, KEY)
+        self.fakes.cluster.events.clear()
+        self.find(message)
+        await self.ledger.record(KIND, KEY)
+        return [event.note for event in self.fakes.cluster.events] == [message]
+
+
+async def test_a_record_writes_what_changed_and_only_that() -> None:
+    """Two findings are two writes, and a third record of the same is none."""
+    office = Office()
+    for message in ("one", "two", "two"):
+        office.find(message)
+        assert await office.ledger.record(KIND, KEY)
+    assert office.fakes.calls.count()["objects.write_status"] == 2
+    assert office.body["status"]["conditions"][0]["message"] == "two"
+
+
+async def test_a_record_over_the_change_of_another_client_is_a_conflict() -> None:
+    """Nothing is written or told until the cache has seen the change; then the record goes through."""
+    office = Office()
+    office.find("one")
+    office.fakes.cluster.put(KIND, KEY, SPEC | {"role": "Writer"})
+    with pytest.raises(Conflict):
+        await office.ledger.record(KIND, KEY)
+    assert "status" not in office.body
+    assert office.fakes.cluster.events == []
+    office.edit(role="Writer")
+    assert await office.ledger.record(KIND, KEY)
+    assert office.body["status"]["conditions"][0]["message"] == "one"
+
+
+async def test_an_object_that_is_gone_is_not_recorded() -> None:
+    """Neither one that the API server no longer has, nor one that the cache no longer has; there is no Event."""
+    office = Office()
+    office.find("one")
+    del office.fakes.cluster.objects[KIND, KEY]
+    assert not await office.ledger.record(KIND, KEY)
+    office.fakes.cache.remove(KIND, KEY, office.stored.uid)
+    assert not await office.ledger.record(KIND, KEY)
+    assert office.fakes.calls.count()["objects.write_status"] == 1
+    assert office.fakes.cluster.events == []
+
+
+async def test_the_own_write_is_not_that_of_another_hand() -> None:
+    """Neither while its reply is on the way, nor afterwards with a condition of others beside it."""
+    office = Office()
+    early: list[bool] = []
+
+    def after(call: PortCall) -> None:
+        standing = office.fakes.cluster.get(KIND, KEY)
+        if call.name == "objects.write_status" and standing is not None:
+            early.append(office.findings.seen(KIND, standing))
+
+    office.fakes.calls.after = after
+    office.find("one")
+    await office.ledger.record(KIND, KEY)
+    office.fakes.calls.after = None
+    assert early == [False]
+    office.body["status"]["conditions"].append({"type": "Theirs", "status": "True"})
+    office.fakes.cluster.touch(office.body)
+    office.edit()
+    office.find("two")
+    await office.ledger.record(KIND, KEY)
+    standing = office.fakes.cluster.get(KIND, KEY)
+    assert standing is not None
+    assert [row["type"] for row in standing.status["conditions"]][-1] == "Theirs"
+    assert not office.findings.seen(KIND, standing)
+
+
+async def test_an_event_is_said_once_in_ten_minutes() -> None:
+    """A finding that comes and goes is told once, and again after the pause."""
+    office = Office()
+    assert await office.tell("no consent")
+    for _ in range(5):
+        office.fakes.clock.advance(EVENT_PAUSE / 6)
+        assert not await office.tell("no consent")
+    office.fakes.clock.advance(EVENT_PAUSE / 6)
+    assert await office.tell("no consent")
+
+
+async def test_other_words_and_another_generation_are_news() -> None:
+    """Only the same words about the same generation of the same object wait."""
+    office = Office()
+    assert await office.tell("no consent")
+    assert await office.tell("no repository")
+    office.edit(role="Writer")
+    assert await office.tell("no consent")
+    assert not await office.tell("no consent")
+
+
+async def test_a_limited_number_of_events_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is forgotten first, and is said again."""
+    monkeypatch.setattr(ledger, "EVENTS_REMEMBERED", 4)  # Each telling here is two Events.
+    office = Office()
+    for number in range(3):
+        assert await office.tell(f"reason {number}")
+    assert not await office.tell("reason 2")
+    assert await office.tell("reason 0")
