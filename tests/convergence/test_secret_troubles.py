@@ -258,6 +258,15 @@ async def test_a_suspended_machine_wakes_up_to_a_new_token() -> None:
     assert reason(simulation, key) == "Ready"
 
 
+async def test_a_suspended_machine_whose_clock_is_set_back_wakes_up_to_a_new_token() -> None:
+    """The wall clock shows none of the sleep, and no timer is early: the next look at the Secret tells."""
+    simulation, key = await distributed()
+    simulation.fakes.clock.suspend(2 * HOUR, set_back=True)
+    await simulation.run(70)
+    assert living_token(simulation, "owners")
+    assert reason(simulation, key) == "Ready"
+
+
 async def test_the_secret_itself_tells_how_long_its_token_lives() -> None:
     """Status names times that could be true and are not: the next look at the Secret puts them right."""
     simulation, key = await distributed()

@@ -26,6 +26,10 @@ class Clock:
         """Seconds since the beginning, but for those that the operator's machine was suspended."""
         return (self.time - self.start).total_seconds() - self._slept
 
+    def uptime(self) -> float:
+        """Seconds since the beginning, with those that the operator's machine was suspended."""
+        return self.elapsed() + self._slept
+
     def timers(self) -> float:
         """The time of the operator's queue: it goes along with each jump ahead of the wall clock."""
         return self.elapsed() + self._ahead
@@ -34,11 +38,14 @@ class Clock:
         """Let time pass."""
         self.time += timedelta(seconds=seconds)
 
-    def suspend(self, seconds: float) -> None:
-        """Let time pass while the operator's machine is suspended."""
+    def suspend(self, seconds: float, *, set_back: bool = False) -> None:
+        """Let time pass while the operator's machine is suspended; its clock may show none of it afterwards."""
         self.advance(seconds)
         self._slept += seconds
-        self._ahead += seconds
+        if set_back:
+            self.skew -= timedelta(seconds=seconds)
+        else:
+            self._ahead += seconds
 
     def set_ahead(self, skew: timedelta) -> None:
         """Set the operator's clock."""

@@ -84,6 +84,6 @@ class Fakes:
             workload=self.workload,
             options=self.options,
             now=self.clock.local,
-            elapsed=self.clock.elapsed,
+            elapsed=self.clock.uptime,
             jitter=lambda: 0.0,
         )

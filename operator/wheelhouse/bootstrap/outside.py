@@ -31,6 +31,7 @@ from wheelhouse.reconcile.ports import Queue
 from wheelhouse.reconcile.world import World
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.metrics import Metrics
+from wheelhouse.runtime.uptime import uptime
 from wheelhouse.settings import ProjectPolicy, Settings
 
 TOKEN_LIFETIME = timedelta(hours=1)
@@ -97,11 +98,11 @@ async def outside(
         cache=inside.cache,
         queue=inside.queue,
         interests=Interests(inside.queue),
-        absences=Absences(time.monotonic),
+        absences=Absences(time.monotonic),  # Without the sleep of the machine, in which no watch tells of a return.
         workload=identity,
         options=options,
         now=lambda: datetime.now(UTC),
-        elapsed=time.monotonic,
+        elapsed=uptime,
         jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
     )
 

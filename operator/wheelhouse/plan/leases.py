@@ -27,7 +27,7 @@ SHORT_SPACING = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment by two clocks: `wall` (UTC) may jump, `elapsed` seconds may stand still while a machine sleeps."""
+    """A moment by two clocks: `wall` (UTC) may jump; on some platforms `elapsed` stands still during a sleep."""
 
     wall: datetime
     elapsed: float

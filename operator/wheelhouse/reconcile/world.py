@@ -29,7 +29,8 @@ class World:
         interests: who looks again when something changes.
         absences: since when PythonRepositories are gone.
         now: the clock (UTC); it may jump.
-        elapsed: seconds that only grow, for what must not depend on the clock.
+        elapsed: seconds that only grow, for what must not depend on the clock; where the platform can tell, also while
+            the machine sleeps.
         jitter: a random number in [-1, 1].
     """
 

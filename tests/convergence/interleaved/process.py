@@ -86,7 +86,7 @@ class Process:
             queue=self.queue,
             interests=Interests(self.queue),
             absences=Absences(lambda: site.seconds),
-            elapsed=lambda: site.seconds,
+            elapsed=lambda: site.uptime,
             probe=Slow(self._line, "index", fakes.index).probe,
             now=site.shown,
             jitter=lambda: self._random.uniform(-1.0, 1.0),

@@ -93,6 +93,11 @@ class Site:
         """The loop's time: monotonic, as it stands still while the machine sleeps."""
         return asyncio.get_running_loop().time()
 
+    @property
+    def uptime(self) -> float:
+        """The same, and on while the machine sleeps."""
+        return self.seconds + self.wall.slept.total_seconds()
+
     def shown(self) -> datetime:
         """What the operators' clock shows."""
         return self.wall.now() + self.skew
