@@ -1,20 +1,21 @@
 """Errors, named by what happens next.
 
     WheelhouseError
-    ├── Invalid        the user must edit the object: Stalled; looked at again every ten minutes, and when it changes
-    ├── Refused        403 or an organisation policy: Reconciling for 15 minutes, then Stalled; looked at slowly
-    ├── NotReady       something referred to is not there yet: retried after a known delay, at once when it appears
-    ├── Conflict       etag, 409, 412: observe again at once; never shown to the user
-    └── Unavailable    429, 5xx, network, timeout: backoff; nothing cuts a Retry-After short
+    ├── Invalid        the user must edit the object: Stalled; checked every ten minutes, and when it changes
+    ├── Refused        403 or an organization policy: Reconciling for 15 minutes, then Stalled; checked slowly
+    ├── NotReady       a referenced object does not exist yet: retried after a known delay, at once when it appears
+    ├── Conflict       etag, 409, 412: observed again at once; never shown to the user
+    └── Unavailable    429, 5xx, network, timeout: backoff, never shorter than a Retry-After
 
-Translated once at each edge: clients in, runtime out. A 404 is a value (None), not an error.
+Each edge translates errors once: clients create them, and the runtime handles them. A 404 is a value (None), not an
+error.
 """
 
 from wheelhouse.domain.reasons import Reason
 
 
 class WheelhouseError(Exception):
-    """The root: a message for the user that never holds anything from a credential."""
+    """The base class: its message is for the user and never contains any part of a credential."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -22,7 +23,7 @@ class WheelhouseError(Exception):
 
 
 class Invalid(WheelhouseError):
-    """The user must edit the object; `reason` says which condition reason tells so."""
+    """The user must edit the object; `reason` is the reason of the condition that reports it."""
 
     def __init__(self, message: str, reason: Reason = Reason.INVALID_ARGUMENT) -> None:
         super().__init__(message)
@@ -30,7 +31,7 @@ class Invalid(WheelhouseError):
 
 
 class Refused(WheelhouseError):
-    """Google or Kubernetes forbade it (403); may be propagation, may be a missing right."""
+    """Google or Kubernetes denied it (403): a new permission may still propagate, or a permission is missing."""
 
     def __init__(self, message: str, reason: Reason = Reason.PERMISSION_DENIED) -> None:
         super().__init__(message)
@@ -38,7 +39,7 @@ class Refused(WheelhouseError):
 
 
 class NotReady(WheelhouseError):
-    """Something referred to is not there yet; look again after `retry_after` seconds, or when it appears."""
+    """A referenced object does not exist yet: check again after `retry_after` seconds, or when it appears."""
 
     def __init__(self, message: str, reason: Reason, retry_after: float = 30.0) -> None:
         super().__init__(message)
@@ -51,11 +52,11 @@ class Conflict(WheelhouseError):
 
 
 class AlreadyExists(Conflict):
-    """A create found the name taken: observe again, the ownership labels decide."""
+    """The name of a create is taken: observe again, and the ownership labels decide."""
 
 
 class Unavailable(WheelhouseError):
-    """429, 5xx, network or timeout; `retry_after` seconds when the server said so, at most `retry_limit` of them."""
+    """429, 5xx, network or timeout; `retry_after` is the server's wait in seconds, at most `retry_limit` of them."""
 
     def __init__(
         self,
@@ -71,5 +72,5 @@ class Unavailable(WheelhouseError):
 
     @property
     def floor(self) -> float:
-        """Seconds for which nothing may ask again, 0 when the server named none."""
+        """Seconds during which no request may be sent; 0 if the server named none."""
         return min(max(0.0, self.retry_after or 0.0), self.retry_limit)

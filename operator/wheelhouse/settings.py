@@ -29,7 +29,7 @@ class ProjectPolicy(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How log lines look."""
+    """The format of log lines."""
 
     JSON = "json"
     CONSOLE = "console"
@@ -46,7 +46,7 @@ class LogLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a value must look like: the end of the sentence `WHEELHOUSE_X must be …`, and a column of the reference."""
+    """The required form of a value: the end of the sentence `WHEELHOUSE_X must be …`, and a column of the reference."""
 
     words: str
 
@@ -79,7 +79,7 @@ OBJECT_NAME = Form("the name of a Kubernetes object")
 
 
 class Settings(BaseSettings):
-    """All that can be set; every value has a default that is right on GKE."""
+    """All settings. Every default is correct on GKE."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, use_attribute_docstrings=True, frozen=True)
 
@@ -200,11 +200,11 @@ def variable(setting: str) -> str:
 
 
 def form(setting: str) -> str:
-    """What the value of a setting must be, as words."""
+    """The required form of the setting's value, in words."""
     return next(each.words for each in Settings.model_fields[setting].metadata if isinstance(each, Form))
 
 
 def complaints(error: ValidationError) -> list[str]:
-    """One sentence for each wrong setting: the variable and what it must be; never the value, it may hold a secret."""
+    """One sentence for each invalid setting: the variable and its form, never the value, which may be a secret."""
     wrong = dict.fromkeys(str(each["loc"][0]) for each in error.errors(include_input=False, include_context=False))
     return [f"{variable(name)} must be {form(name)}." for name in wrong]

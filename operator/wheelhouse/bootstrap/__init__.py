@@ -1,1 +1,1 @@
-"""The composition root: settings in, a running operator out."""
+"""The composition root: builds a running operator from the settings."""

@@ -1,4 +1,4 @@
-"""One process: probes first, then the loop once everything it needs is there."""
+"""One process: the probes start first, and the loop once everything that it needs is available."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ logger = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
 STUCK_AFTER = 300.0
-"""Seconds without a completed pass, while work waits, after which the operator calls itself dead."""
+"""Seconds without a completed pass, while work waits, after which the liveness probe fails."""
 RETRY_SECONDS = 2.0
 
 
@@ -49,7 +49,7 @@ class Operator:
     """The operator.
 
     Args:
-        settings: all that can be set.
+        settings: the operator's settings.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -112,7 +112,7 @@ class Operator:
             await self._until_in_pool(world, cache, lambda: informer.sync(objects))
             informer.start()
             watching = watches(informer, connection.server, connection.session())
-            self._queue = queue  # From here on it must move; before, its keys wait for the lists and the pool.
+            self._queue = queue  # From here on the queue must move. Before, its keys wait for the lists and the pool.
             works: dict[str, Work] = {
                 "queue": queue.run,
                 "resync": partial(self._resync, informer, objects),
@@ -121,11 +121,11 @@ class Operator:
             async with background(works):
                 self._complaint = None
                 logger.info("Ready", server=connection.server, pool=world.workload.pool)
-                # Kopf takes over the signals; a stop flag of ours would only be waited for, 5 s, at its end.
+                # Kopf handles the signals. With a stop flag of ours, Kopf would only wait 5 s for it at its end.
                 await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True)
 
     async def _enforced(self, transport: Transport) -> None:
-        """Wait until crds/ and manifests/base are installed and enforced: before that the operator does nothing."""
+        """Wait until crds/ and manifests/base are installed and enforced. Until then the operator does nothing."""
         while (complaint := await self._until_answered(lambda: self._missing(transport))) is not None:
             self._complain(complaint)
             await asyncio.sleep(RETRY_SECONDS)
@@ -137,7 +137,7 @@ class Operator:
         )
 
     async def _until_in_pool(self, world: World, cache: ObjectCache, sync: Callable[[], Awaitable[None]]) -> None:
-        """Wait while ledgers hold members of another pool: a pass would withdraw what living tokens need."""
+        """Wait while ledgers have members of another pool: a pass would revoke grants that valid tokens need."""
         while True:
             records = (record for stored in cache.objects(Kind.ACCESS) for record in read_grants(stored.status).grants)
             complaint = pool_complaint(records, world.workload, world.options.migrate_from)
@@ -158,7 +158,7 @@ class Operator:
             informer.resync()
 
     async def _until_answered(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Ask until Kubernetes or the metadata server answers; a missing CRD or right is told by the probe."""
+        """Retry until Kubernetes or the metadata server answers. The probe reports a missing CRD or permission."""
         while True:
             try:
                 return await ask()
@@ -172,7 +172,7 @@ class Operator:
         self._complaint = complaint
 
     def _dead(self) -> str | None:
-        """What the liveness probe tells: a queue that completes nothing is started again, one that is behind is not."""
+        """The liveness complaint. It restarts a queue that completes nothing, but not one that is only behind."""
         stuck = self._queue.stuck() if self._queue else 0.0
         return f"Work waits, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
 

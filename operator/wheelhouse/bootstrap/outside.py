@@ -1,4 +1,4 @@
-"""The world that the loop sees: clients of Kubernetes and Google, wired from the settings."""
+"""The world outside the loop: clients of Kubernetes and Google, configured from the settings."""
 
 import random
 import time
@@ -39,7 +39,7 @@ TOKEN_LIFETIME = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the process itself brings: its transport to Kubernetes, its cache and queue, and its metrics."""
+    """What the process itself provides: its transport to Kubernetes, its cache and queue, and its metrics."""
 
     transport: Transport
     objects: KubernetesObjects
@@ -55,14 +55,14 @@ async def outside(
     cluster: Callable[[], Awaitable[str]],
     inside: Inside,
 ) -> World:
-    """Connect to everything that the loop needs; `stack` closes it.
+    """Connect to everything that the loop needs. `stack` closes the connections.
 
     Args:
         stack: closes sessions and channels at the end.
-        settings: the operator's.
-        facts: what the metadata server says; None outside Google Cloud.
-        cluster: asks for the name of the cluster where no setting gives one.
-        inside: what the process brings.
+        settings: the operator's settings.
+        facts: what the metadata server reports; None outside Google Cloud.
+        cluster: reads the name of the cluster if no setting has one.
+        inside: what the process provides.
 
     Raises:
         Invalid: a setting is missing, or contradicts another or the metadata server.

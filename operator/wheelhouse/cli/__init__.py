@@ -1,1 +1,1 @@
-"""The command line; `wheelhouse local` and others join through the entry-point group `wheelhouse.commands`."""
+"""The command line. `wheelhouse local` and others are added by the entry-point group `wheelhouse.commands`."""

@@ -1,4 +1,4 @@
-"""`wheelhouse`: run the operator, print the CRDs, and whatever else is installed."""
+"""`wheelhouse`: runs the operator, prints the CRDs, and runs commands that other packages install."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ GROUP = "wheelhouse.commands"
 
 
 class Commands(click.Group):
-    """Our own commands, and those of the entry-point group, which are imported when they are called."""
+    """Our own commands, and those of the entry-point group, which are imported when they are run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
@@ -52,13 +52,13 @@ def main() -> None:
 
 @main.command()
 def run() -> None:
-    """Run the operator until it is told to stop.
+    """Run the operator until it receives SIGTERM or SIGINT.
 
-    All settings are environment variables with the prefix WHEELHOUSE_ (docs/reference/settings.md); on GKE none is
-    needed but WHEELHOUSE_WORKLOAD_IDENTITY_POOL. Kubernetes is found by KUBECONFIG or by the pod's ServiceAccount,
-    Google by Application Default Credentials. Probes and metrics: /healthz, /readyz, /metrics.
+    All settings are environment variables with the prefix WHEELHOUSE_ (docs/reference/settings.md). On GKE only
+    WHEELHOUSE_WORKLOAD_IDENTITY_POOL is required. The operator finds Kubernetes by KUBECONFIG or the pod's
+    ServiceAccount, and Google by Application Default Credentials. Probes and metrics: /healthz, /readyz, /metrics.
     """
-    # Imported here: --help and `wheelhouse crds` need none of it.
+    # Imported here because --help and `wheelhouse crds` do not need it.
     from pydantic import ValidationError
 
     from wheelhouse.bootstrap.operator import Operator

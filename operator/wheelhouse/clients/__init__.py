@@ -1,1 +1,1 @@
-"""The only modules that talk to the outside; errors are translated here, once, into wheelhouse.errors."""
+"""The only modules that make requests; they translate errors once, into wheelhouse.errors."""

@@ -1,4 +1,4 @@
-"""Servers that asked for patience: no further call until it is over."""
+"""Waits that servers requested: no further call until they are over."""
 
 import time
 from collections.abc import Callable
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from wheelhouse.errors import Unavailable
 
 BUSY = frozenset({429, 503})
-"""HTTP statuses whose Retry-After speaks for the whole server and not for one object (RFC 9110, RFC 6585)."""
+"""HTTP statuses whose Retry-After applies to the whole server and not to one object (RFC 9110, RFC 6585)."""
 
 Place = tuple[str, ...]
-"""What is asked not to be called: a host, and a project or method there."""
+"""What must not be called during a wait: a host, and a project or method there."""
 
 
 class Floors:
-    """Until when which place takes no call; the places of one client hold up no other's.
+    """How long each place accepts no call. The wait of one place does not delay the others of the client.
 
     Args:
-        clock: seconds that only grow.
+        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -24,7 +24,7 @@ class Floors:
         self._asked: dict[Place, tuple[float, Unavailable]] = {}
 
     def note(self, outage: Unavailable, *place: str) -> None:
-        """Keep the wait that a server asked for, if it did."""
+        """Record the wait that a server requested, if it did."""
         if outage.floor <= 0:
             return
         now = self._clock()
@@ -33,10 +33,10 @@ class Floors:
         self._asked[place] = max(until, now + outage.floor), outage
 
     def check(self, *place: str) -> None:
-        """Let a call through, or not.
+        """Check that a call is allowed.
 
         Raises:
-            Unavailable: the server's last words, with the time that is left.
+            Unavailable: the server's last message, with the remaining time.
         """
         until, outage = self._asked.get(place, (0.0, None))
         left = until - self._clock()

@@ -1,4 +1,4 @@
-"""What every HTTP client here needs: bounded bodies, Retry-After, and texts that are safe to show."""
+"""What every HTTP client here needs: bounded bodies, Retry-After, and text that is safe to show."""
 
 import json
 import re
@@ -15,17 +15,17 @@ from wheelhouse.errors import Unavailable
 MEBIBYTE = 1024 * 1024
 TEXT_LIMIT = 400
 _TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w.-]*|ya29\.[\w.-]*|(?i:bearer|basic)\s+[\w.~+/=-]{16,}")
-"""What tokens look like: JWTs, Google's access tokens, Authorization headers."""
+"""The form of tokens: JWTs, Google's access tokens, Authorization headers."""
 LONGEST_WAIT = 300.0
-"""Seconds that a server may ask us to wait; more is taken as this."""
+"""Maximum seconds of a wait that a server requests; a longer one counts as this."""
 
 
 class TooLong(Unavailable):
-    """An answer beyond its bound: asking for less may help."""
+    """An answer beyond its limit: a smaller request may help."""
 
 
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, if it is not longer than `limit` bytes.
+    """The body, if it is at most `limit` bytes long.
 
     Raises:
         TooLong: it is longer; nothing beyond the limit was read.
@@ -41,7 +41,7 @@ async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
-    """The lines of a stream without their ends; a last line that has no end was cut off, and is left out.
+    """The lines of a stream without line ends. An unfinished last line was cut off, and is omitted.
 
     Raises:
         TooLong: a line is longer than `limit` bytes.
@@ -58,7 +58,7 @@ async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object, or an empty one when the body is none."""
+    """A JSON object, or an empty one if the body is not one."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -67,7 +67,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, as a number or a date (RFC 9110), at most 300; None without a usable one."""
+    """Seconds of a Retry-After header, as a number or a date (RFC 9110), at most 300; None without a valid one."""
     text = headers.get("Retry-After", "")
     if text.isascii() and text.isdigit():
         seconds = float(text[:9])
@@ -81,18 +81,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def reduced(text: object) -> str:
-    """A server's text, fit for a condition: one printable line of at most 400 characters, and no token."""
+    """A server's text for a condition: one printable line of at most 400 characters, without tokens."""
     line = " ".join("".join(c if c.isprintable() else " " for c in _TOKEN.sub("***", str(text)[:65536])).split())
     return line if len(line) <= TEXT_LIMIT else f"{line[: TEXT_LIMIT - 1]}…"
 
 
 class Stopwatch:
-    """Seconds since it was made."""
+    """Measures the seconds since it was created."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Seconds passed."""
+        """Seconds since then."""
         return time.monotonic() - self._begun

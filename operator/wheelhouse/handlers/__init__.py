@@ -1,1 +1,1 @@
-"""The only modules that know Kopf: they turn events into keys."""
+"""The only modules that use Kopf: they turn events into keys."""

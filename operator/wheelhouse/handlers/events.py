@@ -1,4 +1,4 @@
-"""Kopf as the informer: three watches, handlers that only pass on what they saw, and settings for a large cluster."""
+"""Kopf as the informer: three watches, handlers that only forward events, and settings for a large cluster."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ KOPF_FINALIZER = "wheelhouse.dev/kopf-sets-none"
 
 
 class EndlessBackoff:
-    """Kopf ends the process when its backoffs run out; an outage of the API server must not."""
+    """Kopf ends the process when its backoffs run out. An outage of the API server must not end it."""
 
     def __iter__(self) -> Iterator[float]:
         bound = 0.2
@@ -29,9 +29,9 @@ def watches(informer: Informer, server: str, session: aiohttp.ClientSession) -> 
     """The registry of all handlers: they return nothing and decide nothing.
 
     Args:
-        informer: hears what was seen.
+        informer: receives the events.
         server: the API server's URL.
-        session: puts the current token on each request; Kopf closes it at the end.
+        session: adds the current token to each request; Kopf closes it at the end.
     """
     registry = kopf.OperatorRegistry()
 
@@ -64,7 +64,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 290
     settings.watching.chunk_size = 500
-    # Kopf takes its finalizer off objects that no handler of its own must release: it must not be ours.
+    # Kopf removes its finalizer from objects that none of its handlers must release, so ours must be a different one.
     settings.persistence.finalizer = KOPF_FINALIZER
     settings.peering.standalone = True
     settings.process.ultimate_exiting_timeout = 20

@@ -1,4 +1,4 @@
-"""Google's JSON APIs for which a whole client library is too much: one request, bounded, as the operator."""
+"""Google's JSON APIs that do not justify a whole client library: one bounded request, as the operator."""
 
 import asyncio
 from typing import Any
@@ -20,9 +20,9 @@ class GoogleHttp:
     """Sends requests with the operator's own credentials.
 
     Args:
-        session: sends them; its user closes it.
+        session: sends them; the caller closes it.
         credentials: the operator's own; they are refreshed in a thread.
-        observe: told of each request: method, HTTP status as text, seconds.
+        observe: called after each request with the method, HTTP status as text, and seconds.
     """
 
     def __init__(self, session: aiohttp.ClientSession, credentials: Credentials, observe: Observe = unobserved) -> None:
@@ -32,17 +32,17 @@ class GoogleHttp:
         self._floors = Floors()
 
     async def send(self, label: str, method: str, url: str, project: str) -> tuple[int, dict[str, Any]]:
-        """One request without a body; its status and JSON object (empty when it is none).
+        """One request without a body; returns the status and the JSON object (empty if the body is not one).
 
         Args:
             label: Service.Method, for metrics and messages.
             method: the HTTP method.
-            url: where; its parts have been checked by their grammars.
-            project: whose quota it is.
+            url: the URL; its parts match their grammars.
+            project: the project whose quota it uses.
 
         Raises:
-            Unavailable: no answer, or 429 or 5xx. After a Retry-After the host is not asked for this project until it
-                is over.
+            Unavailable: no answer, or 429 or 5xx. After a Retry-After, the host gets no request for this project until
+                it is over.
         """
         place = url.partition("/v1/")[0], project
         self._floors.check(*place)

@@ -1,4 +1,4 @@
-"""Where the operator runs and who it is: the GKE metadata server, and Application Default Credentials."""
+"""Where the operator runs and its identity: the GKE metadata server, and Application Default Credentials."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from wheelhouse.errors import Invalid, Unavailable
 GOOGLE_UNIVERSE = "googleapis.com"
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 ATTEMPTS = 3
-"""GKE's metadata server comes up a moment after a pod does."""
+"""GKE's metadata server starts a moment after a pod does."""
 PAUSE = 0.3
 _TIMEOUT = aiohttp.ClientTimeout(total=3.0, connect=1.0)
 _FLAVOR = {"Metadata-Flavor": "Google"}
@@ -23,7 +23,7 @@ _FLAVOR = {"Metadata-Flavor": "Google"}
 
 @dataclass(frozen=True, slots=True)
 class MetadataFacts:
-    """What the metadata server says; the cluster is None on a machine that is no GKE node."""
+    """What the metadata server reports; the cluster is None on a machine that is not a GKE node."""
 
     project: str
     project_number: str
@@ -45,16 +45,16 @@ class MetadataFacts:
 
 
 async def metadata_facts(host: str | None = None) -> MetadataFacts | None:
-    """Ask the metadata server.
+    """Read the facts from the metadata server.
 
     Args:
-        host: `host` or `host:port`; by default GCE_METADATA_HOST as google-auth reads it, else Google's name.
+        host: `host` or `host:port`; by default GCE_METADATA_HOST as google-auth reads it, or Google's name.
 
     Returns:
-        The facts, or None when there is no metadata server (not on Google Cloud): within a few seconds.
+        The facts, or None if there is no metadata server (not on Google Cloud): within a few seconds.
 
     Raises:
-        Unavailable: there is one, but it does not answer as it should.
+        Unavailable: there is one, but its answer is not valid.
     """
     base = f"http://{host or os.environ.get('GCE_METADATA_HOST', 'metadata.google.internal')}/computeMetadata/v1/"
     async with aiohttp.ClientSession(headers=_FLAVOR, timeout=_TIMEOUT) as session:
@@ -81,7 +81,7 @@ async def _read(session: aiohttp.ClientSession, base: str) -> MetadataFacts | No
 
 
 async def _value(session: aiohttp.ClientSession, url: str) -> str | None:
-    """One value, or None where there is none; whoever answers without the flavor is no metadata server."""
+    """One value, or None if it does not exist; a server that answers without the flavor is not a metadata server."""
     async with session.get(url, allow_redirects=False) as response:
         if response.headers.get("Metadata-Flavor") != "Google":
             return None
@@ -96,11 +96,11 @@ async def _value(session: aiohttp.ClientSession, url: str) -> str | None:
 async def operator_credentials(universe: str) -> Credentials:
     """The operator's own credentials (Application Default Credentials), for Artifact Registry and IAM only.
 
-    They must belong to the universe: in google's own, google-auth calls iamcredentials.googleapis.com by itself with
-    the token, and an emulated Google must never lead there.
+    They must belong to the universe: in googleapis.com, google-auth itself calls iamcredentials.googleapis.com with the
+    token, and an emulated Google must never cause that.
 
     Raises:
-        Invalid: there are none, or they are of another universe.
+        Invalid: there are none, or they belong to another universe.
     """
     try:
         credentials, found = await asyncio.to_thread(_default)
@@ -119,5 +119,5 @@ async def operator_credentials(universe: str) -> Credentials:
 
 def _default() -> tuple[Credentials, str]:
     credentials, _ = google.auth.default(scopes=[CLOUD_PLATFORM])
-    # Asked for here, in a thread: the first look may be a request to the metadata server.
+    # Read here, in a thread: the first access may be a request to the metadata server.
     return credentials, str(credentials.universe_domain)

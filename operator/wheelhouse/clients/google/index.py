@@ -1,4 +1,4 @@
-"""The Index port: a package page, asked for as a tenant; the token goes to no other host."""
+"""The Index port: requests a package page as a tenant, and sends the token to no other host."""
 
 import base64
 from collections.abc import Callable
@@ -19,12 +19,12 @@ _ANSWERS = frozenset({200, 401, 403, 404})
 
 
 class PackageIndex:
-    """Asks the package index over HTTPS, or an emulator that is configured.
+    """Requests pages of the package index over HTTPS, or of a configured emulator.
 
     Args:
-        session: sends the requests; its user closes it.
-        template: the setting `index_url_template`; its scheme, host and port are allowed besides `*-python.pkg.dev`.
-        observe: told of each request: method, HTTP status as text, seconds.
+        session: sends the requests; the caller closes it.
+        template: the setting `index_url_template`; its scheme, host and port are allowed as well as `*-python.pkg.dev`.
+        observe: called after each request with the method, HTTP status as text, and seconds.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class PackageIndex:
         self._template = template
 
     async def probe(self, page: str, token: Token) -> int:
-        """GET a page with the token; at most 64 KiB of it are read, and no redirect is followed.
+        """GET a page with the token; read at most 64 KiB of it, and follow no redirect.
 
         Returns:
             200, 401, 403 or 404.
 
         Raises:
-            Refused: the page is on a host that never gets a token.
-            Unavailable: anything else was answered, or nothing within 10 seconds. After a Retry-After the host is not
-                asked for this project until it is over.
+            Refused: the page is on a host that must not receive a token.
+            Unavailable: any other answer, or none within 10 seconds. After a Retry-After, the host gets no request for
+                this project until it is over.
         """
         url = self._checked(page)
-        place = str(url.origin()), "/".join(url.parts[:-4])  # What is left of …/PROJECT/REPOSITORY/simple/NAME/.
+        place = str(url.origin()), "/".join(url.parts[:-4])  # The path without PROJECT/REPOSITORY/simple/NAME/.
         self._floors.check(*place)
         watch, status = Stopwatch(), 0
         credentials = base64.b64encode(f"{USERNAME}:{token.value}".encode()).decode()
@@ -72,7 +72,7 @@ class PackageIndex:
         return status
 
     def _checked(self, page: str) -> URL:
-        """The URL, if a token may go there.
+        """The URL, if it may receive a token.
 
         Raises:
             Refused: it may not.

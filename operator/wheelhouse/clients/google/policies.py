@@ -1,4 +1,4 @@
-"""The Policies port: IAM policies, byte for byte as they were but for what the plan changed."""
+"""The Policies port: IAM policies, unchanged byte for byte except for the plan's changes."""
 
 import re
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid, Unavailable
 
 REQUESTED_VERSION = 3
-"""Asked for always: with less, conditional bindings come without their conditions, and a write would drop these."""
+"""Always requested: with a lower version, bindings come without their conditions, and a write would delete these."""
 
 _TOO_LARGE = re.compile(r"too (large|many|big)|larger than|exceed|maximum", re.IGNORECASE)
-"""How IAM is taken to say that a policy is full [inferred: no recording of it exists]."""
+"""How IAM probably reports that a policy is full [inferred: no recording of it exists]."""
 
 
 @dataclass(frozen=True, slots=True)
 class WholeBinding(Binding):
-    """A binding with fields that this client has no name for; `dataclasses.replace` keeps them."""
+    """A binding with fields that this client does not know; `dataclasses.replace` keeps them."""
 
     rest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class WholePolicy(Policy):
-    """A policy with audit configurations, or with fields that this client has no name for."""
+    """A policy with audit configurations, or with fields that this client does not know."""
 
     rest: bytes = b""
 
 
 class GooglePolicies:
-    """IAM policies of repositories over Artifact Registry; every method is one request.
+    """IAM policies of repositories in Artifact Registry; every method is one request.
 
     Args:
         google: the connection.
@@ -46,10 +46,10 @@ class GooglePolicies:
         self._google = google
 
     async def get(self, name: RepositoryName) -> Policy | None:
-        """The whole policy, or None when the repository is gone.
+        """The whole policy, or None if the repository does not exist.
 
         Raises:
-            Invalid, Refused, Unavailable: as Google says.
+            Invalid, Refused, Unavailable: for Google's errors.
         """
         request = iam_policy_pb2.GetIamPolicyRequest(
             resource=name.full, options=options_pb2.GetPolicyOptions(requested_policy_version=REQUESTED_VERSION)
@@ -63,12 +63,12 @@ class GooglePolicies:
         return from_wire(message)
 
     async def set(self, name: RepositoryName, policy: Policy) -> None:
-        """Replace the whole policy; its etag says which one was read.
+        """Replace the whole policy; its etag identifies the one that was read.
 
         Raises:
-            Conflict: the etag is stale, or the repository is gone.
+            Conflict: the etag is stale, or the repository does not exist.
             Invalid: IAM rejects a member (MemberRejected), or the policy is too large (PolicyFull).
-            Refused, Unavailable: as Google says; after Unavailable it may have been set or not.
+            Refused, Unavailable: for Google's errors; after Unavailable the policy may or may not have been set.
         """
         if not policy.etag:
             raise Unavailable("A policy must be set with the etag of the one that was read.")
@@ -98,7 +98,7 @@ def from_wire(message: policy_pb2.Policy) -> Policy:
 
 
 def to_wire(policy: Policy) -> policy_pb2.Policy:
-    """Our value as IAM's message: version 3 when any binding has a condition, else what was read and at least 1."""
+    """Our value as IAM's message: version 3 if any binding has a condition, otherwise the read one and at least 1."""
     message = policy_pb2.Policy()
     if isinstance(policy, WholePolicy):
         message.MergeFromString(policy.rest)

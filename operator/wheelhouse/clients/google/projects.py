@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class ResourceManager(Caller):
-    """One channel to Resource Manager, made when it is first needed: most operators never ask.
+    """One channel to Resource Manager, created on first use: most operators never need it.
 
     Args:
         credentials: the operator's own; they are refreshed in gRPC's threads.
         universe: the universe domain of endpoint and credentials.
         endpoint: `host:port` (TLS), for emulators and private endpoints; None for the universe's own.
-        observe: told of each call.
+        observe: called after each request.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ResourceManager(Caller):
         self._client: ProjectsAsyncClient | None = None
 
     async def project(self, project_id: str) -> tuple[str, bool]:
-        """The name that the project's number stands in, and whether it is active.
+        """The name that contains the project's number, and whether the project is active.
 
         Raises:
             NotFound: of google.api_core.
@@ -75,12 +75,12 @@ class Endpoints:
 
 
 class GoogleProjects:
-    """Projects over Google's APIs; every method is one request.
+    """Projects in Google's APIs; every method is one request.
 
     Args:
         manager: the connection to Resource Manager.
         http: sends requests to the others.
-        endpoints: where those are.
+        endpoints: the base URLs of the others.
     """
 
     def __init__(self, manager: ResourceManager, http: GoogleHttp, endpoints: Endpoints) -> None:
@@ -89,10 +89,11 @@ class GoogleProjects:
         self._endpoints = endpoints
 
     async def get(self, project_id: str) -> Project | None:
-        """The project with its number and state, or None when there is none.
+        """The project with its number and state, or None if it does not exist.
 
         Raises:
-            Refused: it may not be looked at, or does not exist: Resource Manager says the same of both.
+            Refused: the operator may not read it, or it does not exist: Resource Manager gives the same answer for
+                both.
             Unavailable: it does not answer.
         """
         try:
@@ -105,10 +106,10 @@ class GoogleProjects:
         return Project(project_id, number, active=active)
 
     async def enable(self, project_id: str) -> None:
-        """Enable the Artifact Registry API; the operation that this starts is not waited for.
+        """Enable the Artifact Registry API, without waiting for the operation that this starts.
 
         Raises:
-            Refused: the operator may not, with Google's words.
+            Refused: the operator may not, with Google's message.
             Unavailable: Service Usage does not answer.
         """
         url = f"{self._endpoints.usage}v1/projects/{quote(project_id)}/services/{API}:enable"
@@ -122,7 +123,7 @@ class GoogleProjects:
     async def permits(self, resource: str, role: str, member: str) -> bool | None:
         """Whether the policy of a key (`…/cryptoKeys/K`) or secret (`…/secrets/S`) binds the role to the member.
 
-        Only what stands in that policy is seen: no inherited role, no group. None when it cannot be read.
+        Only that policy is read: no inherited role, no group. None if it cannot be read.
 
         Raises:
             Unavailable: the service does not answer.

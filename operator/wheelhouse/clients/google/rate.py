@@ -1,16 +1,16 @@
-"""How fast requests may follow each other, so that quotas of Google are not met."""
+"""The rate of requests, which keeps them below Google's quotas."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 SLOWEST = 1.0
-"""Seconds between two requests, at most, however often Google says that they come too fast."""
+"""Maximum seconds between two requests, however often Google reports that they are too frequent."""
 LONGEST_PAUSE = 60.0
 
 
 class Rate:
-    """Lets `rate` a second through, `burst` of them at once; the others wait their turn, first come, first served."""
+    """Allows `rate` requests a second, `burst` of them at once; the others wait, first come, first served."""
 
     def __init__(self, rate: float, burst: int = 10, clock: Callable[[], float] = time.monotonic) -> None:
         self._shortest = self._gap = 1.0 / rate
@@ -25,10 +25,10 @@ class Rate:
             wait = self.take()
             while wait > 0:
                 await asyncio.sleep(wait)
-                wait = self.take()  # Google may have said 429 meanwhile.
+                wait = self.take()  # Google may have answered 429 meanwhile.
 
     def take(self) -> float:
-        """Take a turn and return 0, or return the seconds until there may be one."""
+        """Take a turn and return 0, or return the seconds until the next one."""
         now = self._clock()
         turn = max(self._next, now - (self._burst - 1) * self._gap)
         if turn > now:
@@ -37,10 +37,10 @@ class Rate:
         return 0.0
 
     def slow(self, pause: float) -> None:
-        """Google says that it is too much: nothing for `pause` seconds, then half as fast as before."""
+        """Slow down after a 429: nothing for `pause` seconds, then half as fast as before."""
         self._gap = max(self._gap, min(2 * self._gap, SLOWEST))
         self._next = max(self._next, self._clock() + min(pause, LONGEST_PAUSE))
 
     def quicken(self) -> None:
-        """Google has answered: a tenth faster again, up to the full rate."""
+        """Speed up after a success: a tenth faster, up to the full rate."""
         self._gap = max(self._shortest, 0.9 * self._gap)

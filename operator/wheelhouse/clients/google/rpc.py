@@ -1,4 +1,4 @@
-"""Calls of Google's gRPC clients: how long they wait, how fast they follow each other, what their errors mean."""
+"""Calls of Google's gRPC clients: their timeout, their rate, and the meaning of their errors."""
 
 import re
 from collections import defaultdict
@@ -18,32 +18,32 @@ from wheelhouse.errors import AlreadyExists, Conflict, Invalid, Refused, Unavail
 Answer = TypeVar("Answer")
 
 Observe = Callable[[str, str, float], None]
-"""Told of each call: method (`ArtifactRegistry.GetRepository`), gRPC code name, seconds."""
+"""Called after each request with the method (`ArtifactRegistry.GetRepository`), gRPC code name, and seconds."""
 
 TIMEOUT = 20.0
 """Seconds for one call: the clients themselves have no default timeout and no retry (gcp-facts 4.3)."""
 REQUESTS_PER_SECOND, BURST = 100.0, 200
-"""To one project: a tenth of the 60,000 requests a minute that Google documents for a project and region."""
+"""For one project: a tenth of the 60,000 requests a minute that Google documents for a project and region."""
 API = "artifactregistry.googleapis.com"
 CREATE = "CreateRepository"
-"""Has a quota of its own, so that its refusal is that of no other method (gcp-facts 6)."""
+"""Has its own quota, so its refusal applies to no other method (gcp-facts 6)."""
 WAIT, CREATE_WAIT = 60.0, 300.0
-"""Seconds that Google may ask us to wait before another call, and before another create."""
+"""Maximum seconds of a wait that Google requests before another call, and before another create."""
 BUSY = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE})
-"""Codes whose RetryInfo speaks for the whole project."""
+"""Codes whose RetryInfo applies to the whole project."""
 
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", 4 * MEBIBYTE),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.max_reconnect_backoff_ms", 10_000),
 ]
-"""Answers are bounded, and a connection that died is noticed."""
+"""Answers are bounded, and a dead connection is detected."""
 
 _PLUGIN_FAILED = re.compile(r"metadata from plugin failed", re.IGNORECASE)
 
 
 def unobserved(_method: str, _code: str, _seconds: float) -> None:
-    """Tell nobody."""
+    """Ignore the request."""
 
 
 class Caller:
@@ -51,7 +51,7 @@ class Caller:
 
     Args:
         service: its name, for metrics.
-        observe: told of each call.
+        observe: called after each request.
         timeout: seconds for one call.
     """
 
@@ -63,18 +63,18 @@ class Caller:
         self._rates: defaultdict[str, Rate] = defaultdict(lambda: Rate(REQUESTS_PER_SECOND, BURST))
 
     async def call(self, method: str, run: Callable[..., Awaitable[Answer]], request: object, project: str) -> Answer:
-        """One call with a timeout and without retries, as fast as the project's pace allows.
+        """One call with a timeout and without retries, at the project's rate.
 
         Args:
             method: its name, for metrics and messages.
             run: the client's method.
             request: its request.
-            project: whose quota and rights it is about.
+            project: the project whose quota and permissions apply.
 
         Raises:
-            NotFound: of google.api_core; the caller makes a value of it.
-            WheelhouseError: everything else, translated. After a RetryInfo the project is not asked about until it is
-                over; after that of a create, only no create is asked for.
+            NotFound: of google.api_core; the caller turns it into a value.
+            WheelhouseError: everything else, translated. After a RetryInfo, the project gets no call until it is over.
+                After the RetryInfo of a create, only creates wait.
         """
         self._check(method, project)
         await self._rates[project].turn()
@@ -109,7 +109,7 @@ def code_name(error: exceptions.GoogleAPICallError) -> str:
 
 
 def translated(method: str, error: exceptions.GoogleAPICallError, project: str) -> WheelhouseError:
-    """Google's error as ours, by what happens next; its text is reduced to one safe line."""
+    """Google's error as ours, by what happens next; its text becomes one safe line."""
     words = reduced(error.message)
     message = f"Google answered {method} with {code_name(error)}: {words}"
     match error.grpc_status_code:
@@ -122,7 +122,7 @@ def translated(method: str, error: exceptions.GoogleAPICallError, project: str) 
         case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.OUT_OF_RANGE:
             return Invalid(message)
         case grpc.StatusCode.UNAUTHENTICATED:
-            # The operator's own credentials: a refresh or their propagation mends it, no user can.
+            # The operator's own credentials: a refresh or their propagation fixes it, but no user can.
             return Unavailable(f"Google did not accept the operator's own credentials: {words}")
     if _PLUGIN_FAILED.search(words):
         return Unavailable("The operator's own Google credentials could not be obtained.")

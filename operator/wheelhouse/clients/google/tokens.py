@@ -21,16 +21,16 @@ logger = structlog.get_logger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 DOUBTED_LIFE = timedelta(minutes=5)
-"""The life of a token whose reply says none that can be believed; never "never"."""
+"""The assumed lifetime of a token if the reply has no valid one; it is never unlimited."""
 LONGEST_LIFE_S = 12 * 3600
 LONGEST_TOKEN = 16 * 1024
 PAUSE = 1.0
-"""Seconds without an exchange after a 429 that says no time."""
+"""Seconds without an exchange after a 429 without a Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
 class Federation:
-    """How this cluster is known to Google: `audience` of the ServiceAccount's token, `exchange` of the STS."""
+    """How Google identifies this cluster: `audience` of the ServiceAccount's token, `exchange` of the STS."""
 
     audience: str
     exchange: str
@@ -50,12 +50,12 @@ class FederatedTokens:
     """Mints tokens: one TokenRequest and one exchange each.
 
     Args:
-        service_accounts: asks the API server.
-        session: sends the exchange; its user closes it.
-        rate: how fast exchanges may follow each other; a 429 slows it.
+        service_accounts: requests tokens from the API server.
+        session: sends the exchange; the caller closes it.
+        rate: the rate of exchanges; a 429 slows it.
         endpoint: the Security Token Service's base URL with a trailing slash.
-        federation: how this cluster is known to Google.
-        observe: told of each exchange: method, HTTP status as text, seconds.
+        federation: how Google identifies this cluster.
+        observe: called after each exchange with the method, HTTP status as text, and seconds.
         now: the clock (UTC).
     """
 
@@ -79,12 +79,12 @@ class FederatedTokens:
         self._floors = Floors()
 
     async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
-        """A federated token of a ServiceAccount; it ends with the token that it was exchanged for.
+        """A federated token of a ServiceAccount; it expires with the token that it was exchanged for.
 
         Raises:
             NotReady: ServiceAccountNotFound.
-            Refused: NotOptedIn, or TokenRefused with the words of Kubernetes or Google.
-            Unavailable: neither a token nor a refusal came. After a Retry-After nothing is asked until it is over.
+            Refused: NotOptedIn, or TokenRefused with the message of Kubernetes or Google.
+            Unavailable: no token and no refusal. After a Retry-After, nothing is requested until it is over.
         """
         self._floors.check(self._url)
         await self._rate.turn()
@@ -132,7 +132,7 @@ class FederatedTokens:
 
 
 def _life(expires_in: object, identity: Identity) -> timedelta:
-    """What the reply says, if it can be believed; True is an int to Python, and no number of seconds."""
+    """The reply's lifetime, if it is valid. True is an int in Python, but not a number of seconds."""
     if isinstance(expires_in, int | float) and expires_in is not True and 0 < expires_in <= LONGEST_LIFE_S:
         return timedelta(seconds=expires_in)
     logger.warning("The Security Token Service returned no valid expiry: assuming five minutes", identity=str(identity))

@@ -1,7 +1,7 @@
-"""Whose pool: how this cluster's ServiceAccounts are known to Google, from the settings and the metadata server.
+"""The pool of this cluster's ServiceAccounts, from the settings and the metadata server.
 
-Members of IAM policies and audiences of tokens are made of the answer, so a wrong one would rewrite every policy. What
-the settings leave open comes from the metadata server, and what they say must not contradict it, or themselves.
+Members of IAM policies and audiences of tokens depend on it, so a wrong pool would rewrite every policy. The metadata
+server supplies what the settings omit. The settings must not contradict it, or each other.
 """
 
 from wheelhouse.clients.google.identity import MetadataFacts
@@ -20,14 +20,14 @@ MIGRATE_FROM = variable("workload_identity_migrate_from")
 
 
 def workload(settings: Settings, facts: MetadataFacts | None) -> tuple[WorkloadIdentity, Federation]:
-    """How this cluster's ServiceAccounts are known to Google.
+    """How Google identifies this cluster's ServiceAccounts.
 
     Args:
-        settings: what they say is taken.
-        facts: what the metadata server says; that of a machine outside GKE says nothing about the cluster.
+        settings: they take precedence.
+        facts: what the metadata server reports; outside GKE it reports nothing about the cluster.
 
     Raises:
-        Invalid: too little is known, or two of them contradict each other.
+        Invalid: too little is known, or two values contradict each other.
     """
     known = facts if facts is not None and facts.cluster is not None else None
     if settings.workload_identity_provider is not None:
@@ -36,10 +36,10 @@ def workload(settings: Settings, facts: MetadataFacts | None) -> tuple[WorkloadI
 
 
 def migrate_from(settings: Settings, identity: WorkloadIdentity) -> Pool | None:
-    """The pool that grants are moved from, None when there is none.
+    """The pool that grants are moved from, or None.
 
     Raises:
-        Invalid: it is the pool that they would be moved to.
+        Invalid: it is the pool that they would move to.
     """
     text = settings.workload_identity_migrate_from
     old = Pool.parse(text) if text is not None else None
@@ -52,7 +52,7 @@ def migrate_from(settings: Settings, identity: WorkloadIdentity) -> Pool | None:
 
 
 def _elsewhere(settings: Settings, provider: str, known: MetadataFacts | None) -> tuple[WorkloadIdentity, Federation]:
-    """Outside GKE: the provider's name holds the pool and its project's number."""
+    """Outside GKE: the provider's name contains the pool and its project's number."""
     own = Pool.parse(provider)
     if own is None:
         raise Invalid(f"{PROVIDER} does not name a provider of a workload identity pool: correct it.")
@@ -76,7 +76,7 @@ def _elsewhere(settings: Settings, provider: str, known: MetadataFacts | None) -
 
 
 def _on_gke(settings: Settings, known: MetadataFacts | None) -> tuple[WorkloadIdentity, Federation]:
-    """On GKE: the pool of the cluster's own project, unless another one is meant and said with its number."""
+    """On GKE: the pool of the cluster's own project, unless the settings name another one with its number."""
     cluster = _cluster(settings.gke_cluster, known.cluster if known else None)
     own = gke_pool(cluster.split("/")[1])
     pool = settings.workload_identity_pool or (known.pool if known else None)
@@ -95,7 +95,7 @@ def _on_gke(settings: Settings, known: MetadataFacts | None) -> tuple[WorkloadId
 
 
 def _cluster(said: str | None, known: str | None) -> str:
-    """The GKE cluster: a token of one is never exchanged as another's, so no override makes a difference right."""
+    """The GKE cluster. A token of one cluster is never exchanged as another's, so no override allows a difference."""
     cluster = said or known
     if cluster is None:
         raise Invalid(
@@ -111,7 +111,7 @@ def _cluster(said: str | None, known: str | None) -> str:
 
 
 def _check_foreign(settings: Settings, pool: str, own: str, cluster: str) -> None:
-    """A pool that is not the one of the cluster's project must be one of GKE, meant, and said with its number."""
+    """A pool of another project must be a GKE pool, set on purpose, and set together with its number."""
     difference = f"{POOL} is {pool}, but the pool of {cluster} is {own}"
     if not is_gke_pool(pool):
         raise Invalid(

@@ -1,6 +1,6 @@
-"""The start-up test that the admission policies are enforced, by requests that they must refuse.
+"""The start-up test that the admission policies are enforced, with requests that they must deny.
 
-installed.py reads which policies are there. Only an attempt shows that the API server enforces them.
+installed.py checks which policies exist. Only a request shows that the API server enforces them.
 """
 
 from wheelhouse.clients.kubernetes.transport import Call, Reply, Transport, path
@@ -9,15 +9,15 @@ _REMEDY = "Apply the admission policies of manifests/base (they take a second to
 
 
 async def enforcement(transport: Transport, namespace: str, service_account: str) -> str | None:
-    """Try what must be refused: a Secret of a foreign type (dry run), and a token for the API server.
+    """Try what must be denied: a Secret of another type (dry run), and a token for the API server.
 
     Args:
         transport: sends the requests as the operator.
         namespace: the operator's own namespace.
-        service_account: the operator's own ServiceAccount; a token that it should not get is thrown away.
+        service_account: the operator's own ServiceAccount; a token that it should not get is discarded.
 
     Returns:
-        None when both are refused by admission, else a sentence that says what is not and what to apply.
+        None if admission denies both, otherwise a sentence that names what it allows and what to apply.
 
     Raises:
         Unavailable: the API server did not answer.
@@ -35,7 +35,7 @@ async def enforcement(transport: Transport, namespace: str, service_account: str
         "serviceaccounts/token",
         "POST",
         path("/api/v1", namespace, "serviceaccounts", service_account, "token"),
-        # No audience means the API server's own.
+        # Without an audience, the token is for the API server.
         body={
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -52,7 +52,7 @@ async def enforcement(transport: Transport, namespace: str, service_account: str
 def _complaint(reply: Reply, what: str) -> str | None:
     if reply.ok:
         return f"No admission policy keeps the operator from {what}. {_REMEDY}"
-    # RBAC answers 403 too. Only the policy's own words show that the policy refused.
+    # RBAC answers 403 too. Only the policy's own message shows that the policy denied the request.
     if reply.status == 403 and "ValidatingAdmissionPolicy" in reply.message:
         return None
     return f"Could not verify that an admission policy keeps the operator from {what}: {reply.message} {_REMEDY}"

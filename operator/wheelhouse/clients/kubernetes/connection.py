@@ -1,4 +1,4 @@
-"""The connection to the API server: one login, kept fresh while tokens rotate."""
+"""The connection to the API server: one login, reloaded when tokens rotate."""
 
 import asyncio
 import ssl
@@ -17,17 +17,17 @@ from wheelhouse.errors import Invalid
 logger = structlog.get_logger(__name__)
 
 RELOAD_EVERY = 60.0
-"""Seconds that a login is used before it is loaded again: kubelet replaces tokens at 80 % of their life."""
+"""Seconds until a login is loaded again: kubelet replaces tokens at 80 % of their lifetime."""
 RELOAD_PAUSE = 1.0
-"""Seconds between two reloads at least, however many requests met a 401."""
+"""Minimum seconds between two reloads, even if many requests get a 401."""
 
 
 class Connection:
-    """Knows the server and puts the current token on every request of its sessions.
+    """Knows the server and adds the current token to every request of its sessions.
 
     Args:
-        load: loads the login; it may block, and runs in a thread.
-        clock: seconds that only grow.
+        load: loads the login; it may block, so it runs in a thread.
+        clock: monotonic seconds.
     """
 
     def __init__(self, load: Callable[[], Login] = load_login, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class Connection:
 
     @property
     def login(self) -> Login:
-        """The login as last loaded.
+        """The login that was last loaded.
 
         Raises:
             Invalid: `open` has not been called.
@@ -68,11 +68,11 @@ class Connection:
 
     @property
     def ssl_context(self) -> ssl.SSLContext | None:
-        """What the server is verified with; None for plain HTTP."""
+        """The context that verifies the server; None for plain HTTP."""
         return self._context
 
     def session(self) -> aiohttp.ClientSession:
-        """A new session that authorizes each request, and once more after a 401; its user closes it."""
+        """A new session that authorizes each request, and once more after a 401; the caller closes it."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._context if self._context is not None else True, limit=0),
             headers={"User-Agent": f"wheelhouse/{__version__}", "Accept": "application/json"},
@@ -84,7 +84,7 @@ class Connection:
         """The current Authorization header value.
 
         Args:
-            refused: the value that the server answered with 401, if it did: another one is looked for.
+            refused: the value that the server answered with 401, if it did; then the login is loaded again.
         """
         async with self._lock:
             age = self._clock() - self._loaded
@@ -97,7 +97,7 @@ class Connection:
         try:
             await self._reload()
         except (Invalid, OSError) as error:
-            # The token in hand may still be good, and the files may be in the middle of a rotation.
+            # The current token may still be valid, and the files may be in the middle of a rotation.
             self._loaded = self._clock()
             logger.warning("Could not reload the Kubernetes login", error=type(error).__name__)
 
@@ -107,7 +107,7 @@ class Connection:
         self._login, self._loaded = login, self._clock()
 
     def _trust(self, login: Login) -> None:
-        """Load certificates that are new into the one context, so that open connections stay in use."""
+        """Load new certificates into the existing context, so that open connections stay in use."""
         if not login.server.startswith("https:"):
             return
         paths = [login.ca_path, login.certificate_path, login.key_path]

@@ -1,4 +1,4 @@
-"""Events (events.k8s.io/v1): news for people, never worth failing for."""
+"""Events (events.k8s.io/v1): news for people. No failure to publish one matters."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -34,9 +34,9 @@ class Events:
         self._now = now
 
     async def publish(self, regarding: Mapping[str, str], reason: str, note: str, *, warning: bool = False) -> None:
-        """Publish an Event in the namespace of what it regards; a failure is logged and swallowed.
+        """Publish an Event in the namespace of its object. A failure is only logged.
 
-        In a namespace that is being deleted none can be created any more: that is not even logged.
+        A namespace that is being deleted accepts none: that is not even logged.
         """
         namespace, name = regarding["namespace"], regarding["name"]
         body = {

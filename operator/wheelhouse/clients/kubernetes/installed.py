@@ -1,7 +1,7 @@
 """The start-up check of what is installed: both definitions and all admission policies, none older than this operator.
 
-The operator is exempt from the policies that protect status and finalizers, so it cannot try them as admission.py
-tries the others. It reads all of them by name instead.
+The operator is exempt from the policies that protect status and finalizers, so it cannot test them with requests as
+admission.py tests the others. It reads all of them by name instead.
 """
 
 import re
@@ -21,7 +21,7 @@ POLICIES = (
 )
 POLICY_ANNOTATION = "wheelhouse.dev/policy-version"
 POLICY_VERSION = 2
-"""The version of manifests/base/policies.yaml: raise it with every change there (tests/test_versions.py)."""
+"""The version of manifests/base/policies.yaml: increase it with every change there (tests/test_versions.py)."""
 
 _EXTENSIONS = "/apis/apiextensions.k8s.io/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -37,7 +37,7 @@ async def not_installed(transport: Transport) -> str | None:
         transport: sends the requests as the operator.
 
     Returns:
-        None when all of it is there; else what is missing, older or ineffective, and what to apply.
+        None if all of them are installed, otherwise what is missing, older or ineffective, and what to apply.
 
     Raises:
         Unavailable: the API server did not answer.
@@ -102,7 +102,7 @@ def _older(reply: Reply, what: str, annotation: str, needed: int, remedy: str) -
 
 
 def _version(metadata: Mapping[str, object], annotation: str) -> int:
-    """The version in an annotation; 0 without one, as before there were versions."""
+    """The version in an annotation; 0 without one, as in releases before versions existed."""
     annotations = metadata.get("annotations")
     text = str(annotations.get(annotation, "")) if isinstance(annotations, Mapping) else ""
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0

@@ -1,4 +1,4 @@
-"""Paged lists: all objects of a kind, and the state of the cluster that they show."""
+"""Paged lists: all objects of a kind, and the resourceVersion of the state that they show."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,18 +10,19 @@ from wheelhouse.errors import Unavailable
 PAGE = 500
 """Objects in one page."""
 LARGEST = 16 * MEBIBYTE
-"""Bytes of one page, and of one object. A user can make 1.5 MiB in etcd 7.5 MiB of JSON (tried: names and annotations
-full of `<`, which the API server writes as six characters), so a full page of such objects could be gigabytes."""
+"""Maximum bytes of one page, and of one object. 1.5 MiB in etcd can become 7.5 MiB of JSON (tried: names and
+annotations full of `<`, which the API server writes as six characters), so a full page of such objects could be
+gigabytes."""
 
 
 class Listing:
-    """One list of a kind, in pages that get smaller when their objects are large. Iterate it once.
+    """One list of a kind, in pages that get smaller if their objects are large. Iterate it once.
 
     Args:
         transport: sends the requests.
         where: the path of the list.
-        kind: what metrics and messages call it.
-        accept: which form of the objects is asked for.
+        kind: its name in metrics and messages.
+        accept: the requested form of the objects.
     """
 
     def __init__(self, transport: Transport, where: str, kind: str, accept: str = JSON) -> None:
@@ -33,7 +34,7 @@ class Listing:
 
     @property
     def resource_version(self) -> str:
-        """The list's own resourceVersion; empty until the first object, or the end, has come.
+        """The list's own resourceVersion; empty until the first object, or the end, arrives.
 
         All pages show the state of this version, and a watch can begin at it
         (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
@@ -44,7 +45,7 @@ class Listing:
         """Yield the objects as JSON.
 
         Raises:
-            WheelhouseError: the list broke off; what was yielded is incomplete then.
+            WheelhouseError: the list failed; the objects so far are incomplete.
         """
         size, token = PAGE, ""
         while True:
@@ -80,5 +81,5 @@ class Listing:
 
 
 def _are_objects(items: object) -> bool:
-    """Whether these are the items of a list; `null` stands for none in a list of metadata (seen on 1.37)."""
+    """Whether these are the items of a list; in a list of metadata, `null` means no items (seen on 1.37)."""
     return items is None or (isinstance(items, list) and all(isinstance(item, Mapping) for item in items))

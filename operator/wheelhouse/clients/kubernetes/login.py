@@ -1,6 +1,6 @@
-"""How to log in to the API server, by the `kubernetes` library's own loading of configuration.
+"""How to log in to the API server, with the configuration loader of the `kubernetes` library.
 
-Kopf imports that library anyway, so its loader costs no memory here; its clients are not used.
+Kopf imports that library anyway, so its loader costs no memory here. Its clients are not used.
 """
 
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from kubernetes.client import Configuration
 from wheelhouse.errors import Invalid
 
 _BROKEN = (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError)
-"""What the loader raises for an absent or malformed configuration."""
+"""What the loader raises for a missing or malformed configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One way in: `authorization` is the whole header value, None with a client certificate."""
+    """One login: `authorization` is the whole header value, None with a client certificate."""
 
     server: str
     authorization: str | None = field(default=None, repr=False)
@@ -29,12 +29,12 @@ class Login:
 
 
 def load_login() -> Login:
-    """Load the configuration: KUBECONFIG or ~/.kube/config (tokenFile, exec plugins, …), else the pod's own.
+    """Load the configuration: KUBECONFIG or ~/.kube/config (tokenFile, exec plugins, …), or the pod's own.
 
     Reads files and may run an exec plugin: call it in a thread.
 
     Raises:
-        Invalid: there is no usable configuration; the message says what was missing.
+        Invalid: there is no usable configuration; the message names what is missing.
     """
     configuration = Configuration()
     try:
@@ -59,6 +59,6 @@ def load_login() -> Login:
 
 
 def _header(value: str | None) -> str | None:
-    """The library gives `bearer TOKEN` with whatever newline the file has: make it a proper header value."""
+    """A valid header value: the library returns `bearer TOKEN` with any newline of the file."""
     scheme, _, credentials = (value or "").strip().partition(" ")
     return f"{scheme.capitalize()} {credentials.strip()}" if credentials.strip() else None

@@ -1,4 +1,4 @@
-"""The Objects port, and the lists that the runtime compares with what its watches saw."""
+"""The Objects port, and the lists that the runtime compares with what its watches delivered."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ MANAGER = "wheelhouse-operator"
 
 
 class KubernetesObjects:
-    """Our own kinds over the API server; two requests at most write anything of them.
+    """Our own kinds in the API server. Only two of the requests write them.
 
     Args:
         transport: sends the requests.
@@ -39,15 +39,15 @@ class KubernetesObjects:
         self._events = events
 
     async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
-        """Apply the whole status as `wheelhouse-operator`, forced; what others wrote into it stays.
+        """Apply the whole status as `wheelhouse-operator`, with force; fields of other managers stay.
 
         Returns:
-            The object as it is now, None when it is gone.
+            The object as it is now, or None if it does not exist.
 
         Raises:
-            Conflict: it changed since it was read, or it is another one of the same name (a wrong resourceVersion is
-                what the API server refuses; a wrong uid alone it ignores here).
-            Invalid, Refused, Unavailable: as the API server says.
+            Conflict: it changed since it was read, or it is another object of the same name (the API server rejects a
+                wrong resourceVersion; a wrong uid alone it ignores here).
+            Invalid, Refused, Unavailable: for the API server's errors.
         """
         meta = {"namespace": stored.key.namespace, "name": stored.key.name}
         call = Call(
@@ -67,14 +67,15 @@ class KubernetesObjects:
         return self._object(call, await self._transport.send(call))
 
     async def set_finalizers(self, kind: Kind, stored: CustomObject, names: Collection[str]) -> CustomObject | None:
-        """Replace the finalizers by a merge patch that carries the resourceVersion.
+        """Replace the finalizers with a merge patch that contains the resourceVersion.
 
         Returns:
-            The object as it is now; without finalizers and deleting, it is gone with this. None when it was gone.
+            The object as it is now; if it is being deleted and has no finalizers left, this deletes it. None if it did
+            not exist.
 
         Raises:
             Conflict: it changed since it was read.
-            Invalid, Refused, Unavailable: as the API server says.
+            Invalid, Refused, Unavailable: for the API server's errors.
         """
         call = Call(
             "patch",
@@ -105,10 +106,10 @@ class KubernetesObjects:
         await self._events.publish(regarding, reason, note, warning=warning)
 
     async def definition_deleting(self, kind: Kind) -> bool:
-        """Whether the kind's CustomResourceDefinition is being deleted, or gone: only its metadata is asked for.
+        """Whether the kind's CustomResourceDefinition is being deleted or missing; only its metadata is requested.
 
         Raises:
-            Refused, Unavailable: as the API server says.
+            Refused, Unavailable: for the API server's errors.
         """
         where = path("/apis/apiextensions.k8s.io/v1", None, "customresourcedefinitions", f"{kind.value}.{GROUP}")
         call = Call("get", "customresourcedefinitions", "GET", where, accept=METADATA)
@@ -123,7 +124,7 @@ class KubernetesObjects:
         """All RepositoryAccesses by their uids: a fresh list of their metadata.
 
         Raises:
-            Refused, Unavailable: the list could not be had as a whole.
+            Refused, Unavailable: the complete list is not available.
         """
         plural = Kind.ACCESS.value
         found: dict[str, ObjectKey] = {}
@@ -143,10 +144,10 @@ class KubernetesObjects:
         return Listing(self._transport, path("/api/v1", None, "namespaces"), "namespaces", METADATA_LIST)
 
     async def kube_system_uid(self) -> str:
-        """The UID of the Namespace kube-system, which names a cluster as long as it lives.
+        """The UID of the Namespace kube-system, which identifies the cluster for its lifetime.
 
         Raises:
-            Refused, Unavailable: as the API server says.
+            Refused, Unavailable: for the API server's errors.
         """
         call = Call("get", "namespaces", "GET", path("/api/v1", None, "namespaces", "kube-system"), accept=METADATA)
         reply = await self._transport.send(call)

@@ -1,7 +1,7 @@
-"""The Secrets port: server-side apply as `wheelhouse.<access uid>`, never a read.
+"""The Secrets port: server-side apply as `wheelhouse.<access uid>`, and never a read.
 
-Replies carry the metadata alone (PartialObjectMetadata), so no byte of any Secret's data ever comes back. What the
-API server's refusals look like was measured on 1.37 and stands in the contract tests.
+Replies contain only the metadata (PartialObjectMetadata), so no byte of any Secret's data ever comes back. The form of
+the API server's refusals was measured on 1.37, and the contract tests record it.
 """
 
 import base64
@@ -26,10 +26,10 @@ from wheelhouse.errors import Conflict, Refused, Unavailable
 
 _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 _OPT_IN = re.compile(r"denied request:.*(wheelhouse\.dev/credentials|opted in)")
-"""What our admission policy says to a namespace that has not opted in; other policies are an administrator's word."""
+"""What our admission policy answers for a namespace that has not opted in. Other policies have other messages."""
 ASKING = "wheelhouse-release"
-"""The manager of a release's dry run. Not the access's own: dropping the data that this one holds would be an edit,
-and the API server refuses that (422) for a Secret that somebody froze."""
+"""The manager of a release's dry run. It is not the access's own manager: to drop the data that this one holds would be
+an edit, and the API server rejects that (422) for an immutable Secret."""
 
 
 class KubernetesSecrets:
@@ -46,14 +46,15 @@ class KubernetesSecrets:
         """Apply a Secret as its access.
 
         Args:
-            secret: what to apply; without data it is the bare {type, labels} that asks whose it is and how it stands.
-            force: take the fields that others hold.
+            secret: what to apply; without data it is only {type, labels}, which shows the owner and the state of the
+                Secret.
+            force: take over the fields that others hold.
             dry_run: change nothing.
 
-        Raises:
+        Conflict: the Secret is being deleted, or changed meanwhile.
             Conflict: the Secret is being deleted, or changed meanwhile.
-            Refused: RBAC forbids it.
-            Invalid, Unavailable: as the API server says.
+            Refused: RBAC denies it.
+            Invalid, Unavailable: for the API server's errors.
         """
         asking = dry_run and not secret.data
         manager = ASKING if asking else secret.access.manager
@@ -62,12 +63,12 @@ class KubernetesSecrets:
         return _read(call, await self._transport.send(call), secret.access.manager if asking else "")
 
     async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
-        """Apply nothing but the uid as `manager`: fields that only this manager held go.
+        """Apply only the uid as `manager`, which removes the fields that only this manager holds.
 
-        With the uid, an absent name is a 409 and never a new Secret, and another Secret of that name a 422.
+        With the uid, an absent name is a 409 and not a new Secret, and another Secret of that name is a 422.
 
         Raises:
-            Refused, Unavailable: as the API server says.
+            Refused, Unavailable: for the API server's errors.
         """
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name, "uid": uid}}
         call = self._patch(namespace, name, body, {"fieldManager": manager, "force": "false"}, verb="disown")
@@ -77,10 +78,10 @@ class KubernetesSecrets:
             raise _failure(call, reply)
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
-        """Delete the Secret with this uid; 404 and 409 (another uid) mean that it is gone.
+        """Delete the Secret with this uid; 404 and 409 (another uid) mean that it does not exist.
 
         Raises:
-            Refused, Unavailable: as the API server says.
+            Refused, Unavailable: for the API server's errors.
         """
         call = Call(
             "delete",
@@ -117,7 +118,7 @@ def _owner(secret: SecretManifest) -> dict[str, Any]:
 
 
 def _read(call: Call, reply: Reply, manager: str) -> SecretReply:
-    """The answer as a value; with a manager, what it holds is told."""
+    """Return the reply as a value, with the fields that `manager` owns."""
     match reply.status:
         case 200 | 201:
             return _applied(reply, manager)
@@ -153,7 +154,7 @@ def _applied(reply: Reply, manager: str) -> Applied:
 
 
 def _entry(reply: Reply, manager: str) -> Mapping[str, Any]:
-    """What a manager holds by applies: an Update under its name is a person's edit."""
+    """What a manager owns by apply; an Update under its name is a person's edit."""
     entries = reply.metadata.get("managedFields")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, Mapping) and (entry.get("manager"), entry.get("operation")) == (manager, "Apply"):
@@ -178,7 +179,7 @@ def _leaves(fields: object, above: tuple[str, ...]) -> Iterator[str]:
 
 
 def _item(keys: str) -> str:
-    """An item of a list by the value of its key: an owner's uid."""
+    """An item of a list by the value of its key: the uid of an owner."""
     try:
         found = json.loads(keys)
     except ValueError:
@@ -195,7 +196,8 @@ def _denied(call: Call, reply: Reply) -> Denied:
 
 
 def _clash(reply: Reply) -> Clash:
-    """A 409 with causes `FieldManagerConflict` names managers and fields; without any, somebody was just faster."""
+    """A 409 whose causes are `FieldManagerConflict` names managers and fields; without any, another client was
+    faster."""
     causes = [cause for cause in reply.causes if cause[0] == "FieldManagerConflict"]
     if not causes:
         raise Conflict("The Secret changed while it was being written.")
@@ -213,7 +215,7 @@ def _unprocessable(call: Call, reply: Reply) -> Clash:
 
 
 def _failure(call: Call, reply: Reply) -> Exception:
-    """Validation messages may quote a value, and a value may be a token: only where and why is told."""
+    """Validation messages may quote a value, which may be a token, so the error has only the field and the reason."""
     if reply.status == 403:
         return Refused(f"Kubernetes denied the request to {call.verb} a Secret: {reply.message}")
     fields = ", ".join(sorted({f"{field} ({reason})" for reason, field, _ in reply.causes}))

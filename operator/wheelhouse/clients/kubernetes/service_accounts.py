@@ -10,16 +10,16 @@ from wheelhouse.domain.token import Token
 from wheelhouse.errors import NotReady, Refused, Unavailable
 
 SHORTEST, LONGEST = 600, 3600
-"""Seconds: the API server gives no token for less, and the admission policy wheelhouse-tokens lets none live longer."""
+"""Seconds: the API server issues no shorter token, and the admission policy wheelhouse-tokens allows no longer one."""
 _OPT_IN = re.compile(r"denied request:.*(wheelhouse\.dev/credentials|opted in)")
 
 
 class ServiceAccountTokens:
-    """Asks the API server for tokens.
+    """Requests tokens from the API server.
 
     Args:
         transport: sends the requests.
-        audience: the only audience that is ever asked for; the admission policy knows the same one.
+        audience: the only audience of the requests; the admission policy has the same one.
     """
 
     def __init__(self, transport: Transport, audience: str) -> None:
@@ -30,9 +30,9 @@ class ServiceAccountTokens:
         """A token of a ServiceAccount for `seconds`, at least 600 and at most 3600.
 
         Raises:
-            NotReady: ServiceAccountNotFound, also in a namespace that is going.
+            NotReady: ServiceAccountNotFound, also in a namespace that is being deleted.
             Refused: NotOptedIn by our admission policy, TokenRefused by anything else.
-            Unavailable: as the API server says.
+            Unavailable: for the API server's errors.
         """
         call = Call(
             "create",

@@ -1,4 +1,4 @@
-"""JSON requests to the API server, with bounds on time and size, and replies as values."""
+"""JSON requests to the API server, with limits on time and size, and replies as values."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -17,21 +17,21 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-"""Asks for the metadata alone: what a Secret or a definition holds is not even sent."""
+"""Requests only the metadata: the data of a Secret or the schema of a definition is not even sent."""
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONNECT_TIMEOUT = 10.0
 
 Observe = Callable[[str, str, int, float], None]
-"""Told of each request: verb, kind, HTTP status (0: no answer), seconds."""
+"""Called after each request with the verb, kind, HTTP status (0: no answer), and seconds."""
 
 
 def unobserved(_verb: str, _kind: str, _status: int, _seconds: float) -> None:
-    """Tell nobody."""
+    """Ignore the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `verb` and `kind` are what metrics and messages call it."""
+    """One request; `verb` and `kind` are its names in metrics and messages."""
 
     verb: str
     kind: str
@@ -46,7 +46,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer below 500 that is not 429; the body shows in no repr."""
+    """An answer below 500 that is not 429; the body is in no repr."""
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
@@ -64,12 +64,12 @@ class Reply:
 
     @property
     def message(self) -> str:
-        """The Status' message, reduced to one safe line."""
+        """The message of the Status, reduced to one safe line."""
         return reduced(self.body.get("message", ""))
 
     @property
     def causes(self) -> tuple[tuple[str, str, str], ...]:
-        """The Status' causes: reason, field, message."""
+        """The causes of the Status: reason, field, message."""
         details = self.body.get("details")
         listed = details.get("causes") if isinstance(details, Mapping) else None
         return tuple(
@@ -80,7 +80,7 @@ class Reply:
 
     @property
     def terminating(self) -> bool:
-        """Whether it is the refusal to create anything in a namespace that is being deleted."""
+        """Whether the API server refuses to create it because its namespace is being deleted."""
         return self.status == 403 and any(reason == "NamespaceTerminating" for reason, _, _ in self.causes)
 
 
@@ -88,10 +88,10 @@ class Transport:
     """Sends calls over a session that authorizes them.
 
     Args:
-        session: from Connection.session; its user closes it.
+        session: from Connection.session; the caller closes it.
         server: the API server's URL without a trailing slash.
-        observe: told of each request.
-        timeout: seconds that a request may take in all.
+        observe: called after each request.
+        timeout: seconds for the whole request.
     """
 
     def __init__(
@@ -108,24 +108,24 @@ class Transport:
 
         Raises:
             Unavailable: 429, 5xx, the network, the time, or a body that is too long. After a Retry-After of the server
-                itself nothing is asked until it is over.
+                itself, nothing is sent until it is over.
         """
         async with self._open(call, self._timeout) as response:
             reply = Reply(response.status, json_object(await read_bounded(response, call.limit)))
         return self._answer(call, reply, response)
 
     async def stream(self, call: Call, idle: float) -> AsyncGenerator[bytes, None]:
-        """One request whose answer goes on: its lines, until the server ends it or falls silent.
+        """One request with a streamed answer: its lines, until the server ends it or sends nothing more.
 
         Close it after use (`contextlib.aclosing`).
 
         Args:
-            call: what is asked; its limit is that of a line.
-            idle: seconds without a byte that end it.
+            call: the request; its limit applies to each line.
+            idle: seconds without a byte after which the stream ends.
 
         Raises:
             Unavailable: 429, 5xx, the network, or a line that is too long.
-            Conflict, Invalid, Refused: as the API server says.
+            Conflict, Invalid, Refused: for the API server's errors.
         """
         bounds = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, sock_read=idle)
         async with self._open(call, bounds) as response:
@@ -162,25 +162,26 @@ class Transport:
             self._observe(call.verb, call.kind, status, watch.seconds)
 
     def _answer(self, call: Call, reply: Reply, response: aiohttp.ClientResponse) -> Reply:
-        """The reply, if it is one that a caller can judge.
+        """The reply, if the caller can handle it.
 
         Raises:
-            Unavailable: it is not.
+            Unavailable: it cannot.
         """
         status = reply.status
         if status not in {401, 429} and status < 500 and not 300 <= status < 400 and (reply.body or not reply.ok):
             return reply
         message = f"Kubernetes answered {call.verb} {call.kind} with {status}. {reply.message}"
         outage = Unavailable(message, retry_after(response.headers))
-        # What the server itself refuses (priority and fairness, a shutdown) is plain text. A Status is of one object:
-        # its Retry-After may be that of anybody's webhook (apiserver, responsewriters and webhook/errors).
+        # What the server itself rejects (priority and fairness, a shutdown) is plain text. A Status is about one
+        # object:
+        # its Retry-After may come from any webhook (apiserver, responsewriters and webhook/errors).
         if status in BUSY and not reply.body:
             self._floors.note(outage, self._server)
         raise outage
 
 
 def failure(call: Call, reply: Reply) -> WheelhouseError:
-    """The error for an answer that the caller has no use for."""
+    """The error for an answer that the caller cannot use."""
     message = f"Kubernetes answered {call.verb} {call.kind} with {reply.status}: {reply.message}"
     if reply.status == 403:
         return Refused(message)
@@ -190,6 +191,6 @@ def failure(call: Call, reply: Reply) -> WheelhouseError:
 
 
 def path(prefix: str, namespace: str | None, plural: str, *rest: str) -> str:
-    """A URL path; each part is quoted, so that no name can change where it leads."""
+    """A URL path; each part is quoted, so that no name can change the path."""
     scope = ("namespaces", namespace) if namespace is not None else ()
     return "/".join([prefix, *(quote(part, safe="") for part in (*scope, plural, *rest))])

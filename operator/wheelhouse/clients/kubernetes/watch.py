@@ -1,4 +1,4 @@
-"""A list and a watch of metadata alone, for a kind of which Wheelhouse reads nothing else.
+"""A list and a watch of metadata only, for a kind of which Wheelhouse reads nothing else.
 
     list ─▶ watch from the list's version ─▶ the stream ends or breaks ─▶ watch from the last version heard ─▶ …
      ▲                                                                                 │
@@ -31,31 +31,31 @@ IDLE_SECONDS = 120.0
 """Seconds without a line after which a stream counts as dead: the API server sends a bookmark about once a minute
 (defaultBookmarkFrequency in k8s.io/apiserver/pkg/storage/cacher), though it promises none."""
 STEADY_SECONDS = 10.0
-"""Seconds that a stream must live for the next one to begin at once."""
+"""Minimum seconds of a stream after which the next one starts at once."""
 LIST_SECONDS = 600.0
-"""Seconds after which a list is made anew when a stream ends, so that whatever a watch missed heals."""
+"""Seconds after which the list is read again when a stream ends, to correct what a watch missed."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 
 
 class Sink(Protocol[Taken]):
-    """What hears of the objects."""
+    """Receives the objects."""
 
     def listed(self, found: Sequence[Taken]) -> None:
         """These are all that exist."""
 
     def seen(self, found: Taken, *, gone: bool) -> None:
-        """This one came, changed, or is gone."""
+        """This object was added, changed or deleted."""
 
 
 class MetadataWatch(Generic[Found]):
-    """Keeps a sink true to the API server.
+    """Keeps a sink up to date with the API server.
 
     Args:
         transport: sends the requests.
         where: the path of the kind's list.
-        kind: what metrics and messages call it.
+        kind: its name in metrics and messages.
         parse: reads an object's metadata; may raise KeyError, TypeError and AttributeError.
-        sink: hears of the objects.
+        sink: receives the objects.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class MetadataWatch(Generic[Found]):
         self._listed = Stopwatch()
 
     async def list(self) -> None:
-        """Tell the sink of everything that exists; the watch goes on from there.
+        """Report all existing objects to the sink; the watch continues from there.
 
         Raises:
-            Unavailable, Refused: the list failed; the sink has heard nothing.
+            Unavailable, Refused: the list failed, and the sink received nothing.
         """
         listing = Listing(self._transport, self._where, self._kind, METADATA_LIST)
         found = [self._read(item) async for item in listing]
@@ -86,7 +86,7 @@ class MetadataWatch(Generic[Found]):
         self._version, self._listed = listing.resource_version, Stopwatch()
 
     async def run(self) -> None:
-        """Watch until canceled: no answer, and no silence, of the API server ends this."""
+        """Watch until canceled. No answer of the API server ends this, and neither does silence."""
         failures = 0
         while True:
             following, floor = None, 0.0
@@ -119,12 +119,13 @@ class MetadataWatch(Generic[Found]):
                 self._take(line)
                 heard = True
         if not heard:
-            # Silence does not say that nothing happened: to a version of its future, which is what a restored etcd
-            # makes of ours, the API server sends not even a bookmark (seen on 1.37).
+            # Silence does not mean that nothing happened: for a version of its future, which a restored etcd makes of
+            # ours,
+            # the API server does not even send a bookmark (seen on 1.37).
             self._version = ""
 
     def _take(self, line: bytes) -> None:
-        """One event; until it is understood there is no version to go on from."""
+        """Read one event; until it is parsed there is no version to continue from."""
         self._version, event = "", json_object(line)
         kind, body = event.get("type"), event.get("object")
         if kind == "ERROR":
@@ -146,6 +147,6 @@ class MetadataWatch(Generic[Found]):
 
 
 def _pause(failures: int) -> float:
-    """Seconds: none after a steady stream, then a random time up to twice as long each time."""
+    """Seconds: 0 after a steady stream, otherwise a random time that may double with each failure."""
     bound = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 16)) if failures else 0.0
     return random.uniform(bound / 2, bound)  # noqa: S311 - spreads load, guards nothing

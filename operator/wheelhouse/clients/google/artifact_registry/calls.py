@@ -11,9 +11,9 @@ from wheelhouse.domain.repository import ObservedRepository, OperationResult, Re
 
 
 class GoogleRepositories:
-    """Repositories over Artifact Registry; every method is one request.
+    """Repositories in Artifact Registry; every method is one request.
 
-    All raise Invalid, Refused, Conflict or Unavailable as Google says; a switched-off API is Invalid(ApiDisabled).
+    All raise Invalid, Refused, Conflict or Unavailable for Google's errors. A disabled API is Invalid(ApiDisabled).
 
     Args:
         google: the connection.
@@ -23,7 +23,7 @@ class GoogleRepositories:
         self._google = google
 
     async def get(self, name: RepositoryName) -> ObservedRepository | None:
-        """The repository, or None when there is none."""
+        """The repository, or None if it does not exist."""
         request = registry.GetRepositoryRequest(name=name.full)
         try:
             message = await self._google.call(
@@ -34,10 +34,10 @@ class GoogleRepositories:
         return wire.observed(name, message)
 
     async def create(self, name: RepositoryName, settings: RepositorySettings) -> str:
-        """Start a creation; returns the operation's name.
+        """Start to create a repository, and return the name of the operation.
 
         Raises:
-            AlreadyExists: the name is taken; it may be by us, when an earlier reply was lost.
+            AlreadyExists: the name is taken, perhaps by this operator if it lost an earlier reply.
         """
         request = wire.creation(name, settings)
         try:
@@ -49,10 +49,10 @@ class GoogleRepositories:
         return str(operation.operation.name)
 
     async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
-        """Change what the patch names; the reply lacks registry URI and times, so it is not used.
+        """Change the fields that the patch names. The reply lacks registry URI and times, so it is not used.
 
         Raises:
-            Conflict: the repository is gone.
+            Conflict: the repository does not exist.
         """
         request = wire.update(name, patch)
         try:
@@ -61,7 +61,7 @@ class GoogleRepositories:
             raise gone(name) from None
 
     async def delete(self, name: RepositoryName) -> str | None:
-        """Start a deletion with all content; the operation's name, None when the repository is gone already."""
+        """Start to delete a repository with its content: the operation's name, or None if it does not exist."""
         request = registry.DeleteRepositoryRequest(name=name.full)
         try:
             operation = await self._google.call(
@@ -72,7 +72,7 @@ class GoogleRepositories:
         return str(operation.operation.name)
 
     async def empty(self, name: RepositoryName) -> bool:
-        """Whether it holds no package: a list of one. A repository that is gone holds none."""
+        """Whether it has no package: a list of one. A repository that does not exist has none."""
         request = registry.ListPackagesRequest(parent=name.full, page_size=1)
         try:
             page = await self._google.call("ListPackages", self._google.client.list_packages, request, name.project)
@@ -81,7 +81,7 @@ class GoogleRepositories:
         return not page.packages
 
     async def poll(self, operation: str) -> OperationResult | None:
-        """Look at an operation once, by its name; None when it is not known (any more)."""
+        """Check an operation once, by its name; None if it is not known (any more)."""
         request = operations_pb2.GetOperationRequest(name=operation)
         project = operation.split("/")[1] if "/" in operation else ""
         try:

@@ -1,4 +1,4 @@
-"""Cleanup policies on the wire: durations are compared in seconds, lists as sets."""
+"""Cleanup policies in Google's messages: durations are compared in seconds, lists as sets."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ _ACTIONS = {
 
 
 def observed(message: registry.Repository) -> Cleanup:
-    """The policies of a repository as it was answered."""
+    """The cleanup policies of a repository that Google returned."""
     policies = frozenset(_observed(name, policy) for name, policy in message.cleanup_policies.items())
     return Cleanup(policies, message.cleanup_policy_dry_run)
 
@@ -39,7 +39,7 @@ def _observed(name: str, policy: registry.CleanupPolicy) -> CleanupPolicy:
         package_name_prefixes=frozenset(found.package_name_prefixes),
         version_name_prefixes=frozenset(found.version_name_prefixes),
     )
-    # What only other formats use, and a PythonRepository cannot ask for: it makes a difference all the same.
+    # Only other formats use this, and a PythonRepository cannot request it, but it still counts as a difference.
     tagged = [*(sorted(found.tag_prefixes)), *([str(int(found.tag_state))] if "tag_state" in found else ())]
     return CleanupPolicy(name, action, condition, other=",".join(tagged))
 

@@ -1,4 +1,4 @@
-"""The gRPC client: where it connects."""
+"""The gRPC client and its endpoint."""
 
 from functools import partial
 from typing import Any
@@ -15,13 +15,13 @@ from wheelhouse.errors import Conflict
 
 
 class ArtifactRegistry(Caller):
-    """One channel to Artifact Registry; made in the event loop that uses it.
+    """One channel to Artifact Registry; create it in the event loop that uses it.
 
     Args:
         credentials: the operator's own; they are refreshed in gRPC's threads.
         universe: the universe domain of endpoint and credentials.
         endpoint: `host:port` (TLS), for emulators and private endpoints; None for the universe's own.
-        observe: told of each call.
+        observe: called after each request.
         timeout: seconds for one call.
     """
 
@@ -46,7 +46,7 @@ class ArtifactRegistry(Caller):
 
 
 def gone(name: RepositoryName) -> Conflict:
-    """What a write to a repository that is not there (any more) means: observe again."""
+    """The error for a write to a repository that does not exist (any more): observe again."""
     return Conflict(f"{name} does not exist.")
 
 

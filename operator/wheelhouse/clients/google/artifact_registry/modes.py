@@ -1,4 +1,4 @@
-"""The configuration of Remote and Virtual repositories on the wire."""
+"""The configuration of Remote and Virtual repositories in Google's messages."""
 
 from google.cloud import artifactregistry_v1 as registry
 
@@ -13,7 +13,7 @@ _PYPI = _Python.PublicRepository.PYPI
 
 
 def observed_remote(message: registry.Repository) -> Remote | None:
-    """Where a Remote repository fetches; a source of another kind is shown by the name of its field.
+    """The source of a Remote repository; a source of another kind is shown by the name of its field.
 
     A custom URL is sent as `common_repository.uri`, as gcloud does (run), and read in both forms.
     """
@@ -29,15 +29,15 @@ def observed_remote(message: registry.Repository) -> Remote | None:
 
 
 def observed_upstreams(message: registry.Repository) -> frozenset[Upstream]:
-    """The upstreams of a Virtual repository, in no order: the reply's is not stable (Terraform compares a set)."""
+    """The upstreams of a Virtual repository, as a set: the reply's order is not stable (Terraform compares a set)."""
     policies = message.virtual_repository_config.upstream_policies
     return frozenset(Upstream(policy.id, policy.repository, policy.priority) for policy in policies)
 
 
 def configure(repository: registry.Repository, settings: RepositorySettings) -> None:
-    """Put the mode's configuration into a message; that of a Virtual also when it has no upstream.
+    """Put the mode's configuration into a message, also that of a Virtual repository without upstreams.
 
-    Without the message a Virtual is refused: `Virtual repository config is not specified` (recorded).
+    Google rejects a Virtual repository without it: `Virtual repository config is not specified` (recorded).
     """
     if settings.mode == Mode.VIRTUAL.wire:
         policies = [

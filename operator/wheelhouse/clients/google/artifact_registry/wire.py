@@ -27,7 +27,7 @@ _CONFIGURED = {
 
 
 def observed(name: RepositoryName, message: registry.Repository) -> ObservedRepository:
-    """A repository as it was answered; an enum value that this client does not know is shown as its number."""
+    """A repository that Google returned; an enum value that this client does not know is shown as its number."""
     configured = message.vulnerability_scanning_config.enablement_config
     settings = RepositorySettings(
         mode=enum(message.mode),
@@ -61,7 +61,7 @@ def creation(name: RepositoryName, settings: RepositorySettings) -> registry.Cre
 
 
 def update(name: RepositoryName, patch: RepositoryPatch) -> registry.UpdateRepositoryRequest:
-    """The request that changes what the patch's mask names; what it does not name is passed over (recorded)."""
+    """The request that changes the fields in the patch's mask; Google ignores the others (recorded)."""
     repository = _repository(patch.settings)
     repository.name = name.full
     paths = list(patch.mask)
@@ -72,7 +72,7 @@ def update(name: RepositoryName, patch: RepositoryPatch) -> registry.UpdateRepos
 
 
 def result(operation: operations_pb2.Operation) -> OperationResult:
-    """An operation's state; of an error its code's name and its words."""
+    """An operation's state; for an error, the name of its code and its message."""
     if not operation.HasField("error") or not operation.error.code:
         return OperationResult(done=operation.done)
     try:
@@ -83,12 +83,12 @@ def result(operation: operations_pb2.Operation) -> OperationResult:
 
 
 def enum(value: object) -> str:
-    """An enum's name; the number of one that this client does not know."""
+    """An enum's name, or its number if this client does not know it."""
     return str(getattr(value, "name", value))
 
 
 def _repository(settings: RepositorySettings, **fixed: Any) -> registry.Repository:
-    """What can be changed, and for a create what is `fixed` from then on."""
+    """The fields that can change and, for a create, the `fixed` ones too."""
     repository = registry.Repository(
         description=settings.description,
         labels=dict(settings.labels),
@@ -103,7 +103,7 @@ def _repository(settings: RepositorySettings, **fixed: Any) -> registry.Reposito
 
 
 def _moment(value: datetime | None) -> datetime | None:
-    """proto-plus gives a datetime that some of the standard library's methods do not take: make it a plain one."""
+    """A plain datetime: some methods of the standard library do not accept proto-plus's own."""
     if value is None:
         return None
     return datetime.fromtimestamp(value.timestamp(), UTC)
