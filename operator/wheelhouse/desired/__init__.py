@@ -1,1 +1,1 @@
-"""Spec → desired state (pure): the only place where a spec meets the domain."""
+"""Spec → desired state (pure): the only place that converts a spec into the domain's values."""

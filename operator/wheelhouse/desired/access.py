@@ -1,4 +1,4 @@
-"""RepositoryAccess: what its spec asks for."""
+"""RepositoryAccess: the desired state in its spec."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ _WHOSE_IDENTITY = "spec.secret.serviceAccountName: set the ServiceAccount whose 
 
 
 def declared_access(stored: CustomObject, before: Declared[DesiredAccess] | None = None) -> Declared[DesiredAccess]:
-    """Parse a RepositoryAccess, unless it was parsed in this generation before."""
+    """Parse a RepositoryAccess, unless this generation was parsed before."""
     return declare(stored, before, desired_access, salvaged_access)
 
 
 def desired_access(stored: CustomObject) -> DesiredAccess:
-    """Read a RepositoryAccess; fields of a newer version are passed over.
+    """Read a RepositoryAccess; fields of a newer version are ignored.
 
     Raises:
         Invalid: the spec does not parse.
@@ -45,9 +45,9 @@ def desired_access(stored: CustomObject) -> DesiredAccess:
 
 
 def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
-    """What can be read of a spec that does not parse: where it points, and its Secret where that part alone parses.
+    """The readable part of a spec that does not parse: its repository, and its Secret if that part alone parses.
 
-    An access must not lose what it has because a field was mistyped, or is newer than this operator.
+    An access must not lose what it has because a field has a typo, or is newer than this operator.
     """
     spec = stored.spec
     reference = referred(spec.get("repositoryRef"), stored.key.namespace)
@@ -65,7 +65,7 @@ def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
 
 
 def referred(reference: object, namespace: str) -> ObjectKey | None:
-    """The PythonRepository that a raw reference names; None when it is malformed."""
+    """The PythonRepository that a raw reference names; None if it is malformed."""
     if not isinstance(reference, Mapping):
         return None
     where, name = reference.get("namespace") or namespace, reference.get("name")
@@ -75,7 +75,7 @@ def referred(reference: object, namespace: str) -> ObjectKey | None:
 
 
 def desired_grants(access: DesiredAccess, workload: WorkloadIdentity) -> tuple[tuple[Grant, ...], Invalid | None]:
-    """The grants that an access asks for, and the first subject that cannot be had (the others go on)."""
+    """The grants that an access requests, and the error of its first invalid subject (the others are still granted)."""
     invalid: Invalid | None = None
     members: dict[str, None] = {}
     identities = [

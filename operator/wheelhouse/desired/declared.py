@@ -1,4 +1,4 @@
-"""What an object declares: parsed once for each uid and generation, with the last valid wish beside a broken one."""
+"""What an object declares: parsed once per uid and generation, and kept with the last valid spec if it is invalid."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ class Declared(Generic[D]):
 
     Attributes:
         stored: the object as last seen.
-        current: what its spec asks for; None when the spec does not parse.
+        current: its desired state; None if the spec does not parse.
         invalid: why it does not parse.
-        last: what the same object asked for when its spec was last valid.
-        salvaged: what can be read of a broken spec, where no valid one is known.
+        last: the desired state of the same object when its spec was last valid.
+        salvaged: the readable part of an invalid spec, if no valid one is known.
     """
 
     stored: CustomObject
@@ -32,7 +32,7 @@ class Declared(Generic[D]):
 
     @property
     def wish(self) -> D | None:
-        """What the spec asks for, or asked for when it was last valid, or as much as can be read of it."""
+        """The desired state: of the current spec, or of the last valid one, or the readable part of the current one."""
         known = (self.current, self.last, self.salvaged)
         return next((each for each in known if each is not None), None)
 
@@ -43,13 +43,13 @@ def declare(
     parse: Callable[[CustomObject], D],
     salvage: Callable[[CustomObject], D | None],
 ) -> Declared[D]:
-    """Parse an object, unless it was parsed in this generation before.
+    """Parse an object, unless this generation was parsed before.
 
     Args:
-        stored: the object as seen now.
-        before: what was declared before under this name; another uid does not count.
+        stored: the object as it is now.
+        before: the earlier result for this name; one with another uid is ignored.
         parse: reads the spec; raises Invalid.
-        salvage: reads what can be read of a spec that does not parse, when no valid one is known.
+        salvage: reads the readable part of an invalid spec, if no valid one is known.
     """
     if before is not None and before.stored.uid != stored.uid:
         before = None
@@ -67,7 +67,7 @@ def declare(
 
 
 def complaint(error: ValidationError) -> Invalid:
-    """The first thing that is wrong with a spec, for its user."""
+    """The first error in a spec, for the user."""
     details: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
     first = details[0]
     place = ".".join(str(part) for part in ("spec", *first["loc"]))

@@ -1,4 +1,4 @@
-"""PythonRepository: what its spec asks for."""
+"""PythonRepository: the desired state in its spec."""
 
 from dataclasses import dataclass
 
@@ -37,11 +37,11 @@ from wheelhouse.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class DeclaredRepository:
-    """A parsed PythonRepository; what it stands for in Google depends on its Namespace (`named`).
+    """A parsed PythonRepository; the Google repository that it manages depends on its Namespace (`name`).
 
     Attributes:
-        upstreams: what a Virtual repository reads from; None for other modes.
-        reads: the repository that a Remote one reads, where its URL names one of Artifact Registry.
+        upstreams: the upstreams of a Virtual repository; None for other modes.
+        reads: the repository that a Remote one reads, if its URL names one of Artifact Registry.
     """
 
     key: ObjectKey
@@ -51,14 +51,14 @@ class DeclaredRepository:
     reads: RepositoryName | None
 
     def name(self, namespace: Namespace | None, *, any_project: bool) -> RepositoryName:
-        """The repository that this object stands for.
+        """The repository that this object manages.
 
         Args:
-            namespace: the object's Namespace, whose annotation names the projects that it may use.
+            namespace: the object's Namespace, whose annotation lists the projects that it may use.
             any_project: whether every project is allowed (setting `project_policy: Any`).
 
         Raises:
-            Invalid: the project is not allowed for the namespace, or the name is no repository id.
+            Invalid: the project is not allowed for the namespace, or the name is not a repository id.
         """
         project = _project(self.spec.project, namespace, any_project=any_project)
         name = RepositoryName(project, self.spec.location, self.spec.repository_id or self.key.name)
@@ -67,15 +67,15 @@ class DeclaredRepository:
         return name
 
     def desired(self, namespace: Namespace | None, cluster: str, *, any_project: bool) -> DesiredRepository:
-        """All that the object asks for, under the name that it stands for.
+        """The object's whole desired state, under the name of the repository that it manages.
 
         Args:
-            namespace: as for `name`.
+            namespace: see `name`.
             cluster: the value of the cluster label.
-            any_project: as for `name`.
+            any_project: see `name`.
 
         Raises:
-            Invalid: as `name`, or the key's project is not allowed for the namespace.
+            Invalid: see `name`; or the key's project is not allowed for the namespace.
         """
         spec = self.spec
         name = self.name(namespace, any_project=any_project)
@@ -99,12 +99,12 @@ class DeclaredRepository:
 def declared_repository(
     stored: CustomObject, before: Declared[DeclaredRepository] | None = None
 ) -> Declared[DeclaredRepository]:
-    """Parse a PythonRepository, unless it was parsed in this generation before."""
+    """Parse a PythonRepository, unless this generation was parsed before."""
     return declare(stored, before, parsed_repository, lambda _stored: None)
 
 
 def parsed_repository(stored: CustomObject) -> DeclaredRepository:
-    """Read a PythonRepository; fields of a newer version are passed over.
+    """Read a PythonRepository; fields of a newer version are ignored.
 
     Raises:
         Invalid: the spec does not parse.
@@ -123,10 +123,10 @@ def parsed_repository(stored: CustomObject) -> DeclaredRepository:
 
 
 def access_from_of(declared: Declared[DeclaredRepository]) -> AccessFrom | None:
-    """Whom a PythonRepository lets in as it stands now, also when the rest of its spec does not parse.
+    """The namespaces that a PythonRepository allows now, even if the rest of its spec does not parse.
 
     Returns:
-        None when nothing can be read of it, now or before.
+        None if it was never readable.
     """
     if declared.current is not None:
         return declared.current.access_from
@@ -149,18 +149,18 @@ def _access_from(access_from: api_repository.AccessFrom | None) -> AccessFrom:
 
 
 def deletion_policy(stored: CustomObject) -> DeletionPolicy:
-    """The deletion policy even of an object that no longer parses: what is no policy is Orphan."""
+    """The deletion policy, even of an object that no longer parses: an invalid policy counts as Orphan."""
     wanted = stored.spec.get("deletionPolicy")
     return next((policy for policy in DeletionPolicy if policy == wanted), DeletionPolicy.ORPHAN)
 
 
 def observes(stored: CustomObject) -> bool:
-    """Whether the repository must not be touched, even by an object that no longer parses."""
+    """Whether the repository must not be changed, even by an object that no longer parses."""
     return bool(stored.spec.get("managementPolicy") == ManagementPolicy.OBSERVE)
 
 
 def suspended(stored: CustomObject) -> bool:
-    """Whether no spec change is carried out and no drift put back, even of an object that does not parse."""
+    """Whether spec changes and drift are left alone, even for an object that does not parse."""
     return stored.spec.get("suspend") is True
 
 

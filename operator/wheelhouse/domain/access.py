@@ -1,4 +1,4 @@
-"""What a RepositoryAccess asks for."""
+"""The desired state of a RepositoryAccess."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from wheelhouse.domain.names import ObjectKey
 
 
 class SubjectKind(StrEnum):
-    """Who can be given a role."""
+    """The kinds of principals that can get a role."""
 
     SERVICE_ACCOUNT = "ServiceAccount"
     GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
@@ -35,7 +35,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """The Secret that is asked for: its name, and whose identity its token carries."""
+    """The requested Secret: its name, and the identity of its token."""
 
     name: str
     identity: Identity
@@ -43,12 +43,12 @@ class DesiredSecret:
 
 @dataclass(frozen=True, slots=True)
 class DesiredAccess:
-    """What one RepositoryAccess asks for.
+    """The desired state of one RepositoryAccess.
 
     Attributes:
-        adopts: whether identical grants that were there before become its own.
+        adopts: whether it takes over identical grants that existed before.
         suspend: whether new grants, new Secrets and changes of the spec wait.
-        partial: whether only this much could be read of a spec that does not parse; the ledger says the rest.
+        partial: whether the spec does not parse, so that only this much is known of it; the ledger has the rest.
     """
 
     key: ObjectKey

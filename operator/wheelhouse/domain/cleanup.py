@@ -1,4 +1,4 @@
-"""Cleanup policies: which versions Artifact Registry deletes by itself."""
+"""Cleanup policies: which versions Artifact Registry itself deletes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,8 +12,8 @@ def duration(text: str) -> int:
     """Seconds of a duration such as `30d`; the units are s, m, h and d.
 
     Raises:
-        ValueError: it is none. The models let none through, and no number could stand for it: an age of nothing would
-            choose every version.
+        ValueError: it is not a duration. The models accept none of these, and no number could replace it: an age of 0
+            would select every version.
     """
     if not matches(AGE, text, AGE_LENGTH):
         raise ValueError("not a duration")
@@ -39,7 +39,7 @@ class CleanupCondition:
 
 @dataclass(frozen=True, slots=True)
 class MostRecentVersions:
-    """The newest versions of each package: how many, of packages with these prefixes (empty: all)."""
+    """The newest versions of each package: how many, and of which packages by prefix (empty: all)."""
 
     keep_count: int
     package_name_prefixes: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class MostRecentVersions:
 
 @dataclass(frozen=True, slots=True)
 class CleanupPolicy:
-    """One policy; `other` is what an observed one says besides, which no PythonRepository can ask for."""
+    """One policy; `other` has the fields of an observed policy that no PythonRepository can request."""
 
     name: str
     action: CleanupAction | None
@@ -58,12 +58,12 @@ class CleanupPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """All policies of a repository, in no order, and whether they only pretend."""
+    """All policies of a repository, as a set, and whether they are a dry run."""
 
     policies: frozenset[CleanupPolicy] = frozenset()
     dry_run: bool = False
 
     @property
     def deletes_nothing(self) -> bool:
-        """Whether there are policies and none of them deletes: Keep alone has no effect."""
+        """Whether there are policies and none deletes: Keep alone has no effect."""
         return bool(self.policies) and all(policy.action is CleanupAction.KEEP for policy in self.policies)

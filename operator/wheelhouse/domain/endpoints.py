@@ -1,7 +1,7 @@
-"""Where a setting may send requests: grammars of hosts and URLs, and the template of index URLs.
+"""Which URLs a setting may contain: grammars of hosts and URLs, and the template of index URLs.
 
-Requests carry tokens, so http is for this machine only, and no URL has user information, a query or an escape. The host
-of a template is literal: tenants write locations, and none may decide which host gets a token.
+Requests contain tokens, so http is allowed for this machine only, and no URL has user information, a query or an
+escape. The host of a template is literal: tenants write locations, and none may choose which host receives a token.
 """
 
 import re
@@ -24,7 +24,7 @@ _PARTS = ["location", "project", "repository"]
 
 
 def is_index_url_template(text: str) -> bool:
-    """Whether this is a base URL whose path holds each of the three placeholders once, and not `simple/` at its end."""
+    """Whether this is a base URL whose path has each of the three placeholders once, and no `simple/` at its end."""
     found = _TEMPLATE.fullmatch(text)
     if len(text) > URL_LENGTH or found is None:
         return False
@@ -32,6 +32,6 @@ def is_index_url_template(text: str) -> bool:
 
 
 def expanded(template: str, location: str, project: str, repository: str) -> str:
-    """The template with its placeholders replaced, and nothing else read into it."""
+    """The template with its placeholders replaced, and no other syntax."""
     values = {"location": location, "project": project, "repository": repository}
     return re.sub(_PLACEHOLDER, lambda found: values[found[1]], template)

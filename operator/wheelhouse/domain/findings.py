@@ -1,4 +1,4 @@
-"""What the units found, as values: each kind of finding has one writer, and the status package derives conditions."""
+"""What the units found, as values: each kind of finding has one writer. The status package derives conditions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class Truth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding: it becomes one condition. Messages are stable, name the remedy and hold no credential."""
+    """One finding: it becomes one condition. Messages are stable, name the remedy and contain no credential."""
 
     truth: Truth
     reason: Reason
@@ -29,12 +29,12 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether this allows Ready: Unknown forbids it only while it is Pending."""
+        """Whether this allows Ready: Unknown prevents it only while it is Pending."""
         return self.truth is Truth.TRUE or (self.truth is Truth.UNKNOWN and self.reason is not Reason.PENDING)
 
 
 def passed(reason: Reason, message: str = "") -> Check:
-    """A finding that is as it should be."""
+    """A finding without a problem."""
     return Check(Truth.TRUE, reason, message)
 
 
@@ -44,13 +44,13 @@ def failed(reason: Reason, message: str) -> Check:
 
 
 def pending(message: str) -> Check:
-    """A finding that is still to come."""
+    """A finding that is not available yet."""
     return Check(Truth.FALSE, Reason.PENDING, message)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessSummary:
-    """How many accesses and principals a repository's policy serves."""
+    """How many accesses and principals a repository's policy has."""
 
     accesses: int
     members: int
@@ -63,15 +63,15 @@ class RepositoryFindings:
 
     Attributes:
         generation: of the last pass that finished in this process; None before the first one.
-        name: the repository that the object stands for, recorded in status before anything is made.
-        usable: this process saw that the repository exists, and that it is ours or only observed. Status never says
-            so: what others could write gives nothing.
-        create_time: when Google made the repository that was found last.
-        mode: the one that was found.
-        managed: what this object has set on the repository, so that it is taken back when the spec drops it.
-        held_up: why the release cannot go on, while it cannot.
-        waits: whether suspend keeps a change of the spec from being carried out.
-        index_safe: advice; None where there is nothing to advise.
+        name: the repository that the object manages; it is recorded in status before anything is created.
+        usable: this process saw that the repository exists, and that it is ours or only observed. It is never read from
+            status, which others could write.
+        create_time: when Google created the repository that was found last.
+        mode: the mode of the repository that was found.
+        managed: what this object has set on the repository, so that it is removed when the spec drops it.
+        held_up: why the release cannot continue, while it cannot.
+        waits: whether suspend keeps a change of the spec from being applied.
+        index_safe: advice; None if there is none.
     """
 
     generation: int | None = None
@@ -92,18 +92,18 @@ class RepositoryFindings:
 
 @dataclass(frozen=True, slots=True)
 class AccessFindings:
-    """What the access unit found: how the repository and the spec stand to each other.
+    """What the access unit found: whether the repository and the spec allow the access.
 
     Attributes:
         generation: of the last pass that finished in this process; None before the first one.
-        resolved: the judgement of consent and spec.
-        granted: what keeps a grant from being asked for at all (a subject that cannot be had); None without such.
-        advice: what a user should know of grants that are made, like a ServiceAccount that does not exist yet.
-        granting: the digest of what the access asks the policy for now (`Claimant.digest`).
-        distributing: the digest of the Secrets that it asks for now; 0 while it asks for none.
-        secret: what keeps a Secret from being asked for (no opt-in …); None without such.
-        waits: whether suspend keeps a change of the spec from being carried out.
-        unreadable_since: since when the spec does not parse; None while it does.
+        resolved: the decision about consent and spec.
+        granted: what prevents the request for a grant (an invalid subject); None if nothing does.
+        advice: what a user should know about existing grants, such as a ServiceAccount that does not exist yet.
+        granting: the digest of the access's current claim on the policy (`Claimant.digest`).
+        distributing: the digest of the Secrets that it requests now; 0 if it requests none.
+        secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
+        waits: whether suspend keeps a change of the spec from being applied.
+        unreadable_since: since when the spec does not parse; None if it does.
     """
 
     generation: int | None = None
@@ -125,8 +125,8 @@ class GrantFindings:
     Attributes:
         made_for: the digest of the claim that the check is about; None before the first pass of this process.
         repository: the repository that the grants are on.
-        create_time: when Google made that repository; None when it is not known.
-        restored: how often a grant of this access was put back; the index is asked again after that.
+        create_time: when Google created that repository; None if it is not known.
+        restored: how often a grant of this access was restored; after that the index is checked again.
     """
 
     made_for: int | None = None
@@ -138,7 +138,7 @@ class GrantFindings:
 
     @property
     def owns(self) -> bool:
-        """Whether any grant is ours to withdraw."""
+        """Whether any grant is ours to revoke."""
         return any(record.state.owned for record in self.grants)
 
 
@@ -148,13 +148,13 @@ class DistributionFindings:
 
     Attributes:
         made_for: the digest of the Secrets that the checks are about; None before the first pass of this process.
-        name: the Secret's name; empty when no Secret of this access can exist.
+        name: the Secret's name; empty if no Secret of this access can exist.
         namespaces: where a Secret is, or may be.
-        current: how many hold a living token and what is wanted.
+        current: how many have a valid token and the desired content.
         failed: the first namespaces where it failed, with the reason.
         expires: the earliest expiry of all targets.
         refresh: the earliest refresh of all targets.
-        identity: whose token it is.
+        identity: the identity of the token.
     """
 
     made_for: int | None = None

@@ -1,4 +1,4 @@
-"""IAM policies of repositories, and the ledger of what is ours in them."""
+"""IAM policies of repositories, and the ledger of our grants in them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 MEMBER_LIMIT = 1500
-"""Principals in one policy, each occurrence counted (google.iam.v1.Policy)."""
+"""Principals in one policy, counting each occurrence (google.iam.v1.Policy)."""
 
 GROUP_LIMIT = 250
 """How many of them may be Google groups (google.iam.v1.Policy)."""
@@ -19,7 +19,7 @@ SUBJECT_LIMIT = 127
 
 
 class Role(StrEnum):
-    """What a RepositoryAccess may ask for."""
+    """The roles that a RepositoryAccess may request."""
 
     READER = "Reader"
     WRITER = "Writer"
@@ -41,11 +41,11 @@ class Role(StrEnum):
 
 
 Pair = tuple[str, str]
-"""A grant's identity: its role, and its member as it compares."""
+"""A grant's identity: its role, and its member in the form for comparison."""
 
 
 def identity(role: str, member: str) -> Pair:
-    """What makes two grants the same: e-mails are case-folded, `principal://` and type prefixes are exact."""
+    """The key by which grants compare: e-mails are case-folded, `principal://` and type prefixes are exact."""
     if member.startswith(("principal:", "principalSet:")):
         return role, member
     prefix, colon, value = member.partition(":")
@@ -59,19 +59,19 @@ def is_group(pair: Pair) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One (role, member) pair; the role by its IAM name, the member as IAM writes it."""
+    """One (role, member) pair; the role by its IAM name, the member in IAM's notation."""
 
     role: str
     member: str
 
     @property
     def identity(self) -> Pair:
-        """What makes two grants the same."""
+        """The key by which grants compare."""
         return identity(self.role, self.member)
 
 
 class GrantState(StrEnum):
-    """A ledger entry's state: Recorded (will be ours), Granted (ours), Existing (was there), Rejected (by IAM)."""
+    """The state of an entry: Recorded (will be ours), Granted (ours), Existing (not ours), Rejected (by IAM)."""
 
     RECORDED = "Recorded"
     GRANTED = "Granted"
@@ -99,7 +99,7 @@ class GrantRecord:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One binding as it is on the wire; `condition` stays raw and makes the binding untouchable."""
+    """One binding as Google sends it; `condition` stays raw, and the operator never edits a binding with one."""
 
     role: str
     members: tuple[str, ...]
@@ -108,7 +108,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole IAM policy with its etag; order and foreign content are kept as they were read."""
+    """A whole IAM policy with its etag; the order and the content of others stay as they were read."""
 
     etag: bytes
     version: int
@@ -147,9 +147,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadIdentity:
-    """The pool that the cluster's ServiceAccounts are known in; `gke` decides how subjects are written.
+    """The pool of the cluster's ServiceAccounts; `gke` decides the form of subjects.
 
-    `project_number` is that of the pool's project, never of the repository's.
+    `project_number` is the number of the pool's project, not of the repository's.
     """
 
     project_number: str
@@ -164,7 +164,7 @@ class WorkloadIdentity:
 
     @property
     def principals(self) -> str:
-        """What the members of this pool's ServiceAccounts start with."""
+        """The common prefix of the members of this pool's ServiceAccounts."""
         return (
             f"principal://iam.googleapis.com/projects/{self.project_number}/locations/global/"
             f"workloadIdentityPools/{self.pool}/subject/"

@@ -1,4 +1,4 @@
-"""Keys of the units of work; each kind has its own type, so that none is taken for another."""
+"""Keys of the units of work; each kind has its own type, so that they cannot be confused."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class RepositoryKey:
 
 @dataclass(frozen=True, slots=True)
 class PolicyKey:
-    """One repository's IAM policy, by the repository's Google name: all accesses together."""
+    """One repository's IAM policy, by the repository's Google name: shared by all its accesses."""
 
     repository: RepositoryName
 
@@ -37,7 +37,7 @@ class SecretKey:
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """The tokens of one identity: a ServiceAccount, the lifetime asked for in seconds, and whom it impersonates."""
+    """The tokens of one identity: a ServiceAccount, the requested lifetime in seconds, and whom it impersonates."""
 
     identity: Identity
     lifetime: int

@@ -1,10 +1,10 @@
-"""The three modes of a repository, and where Remote and Virtual ones get their packages from."""
+"""The three modes of a repository, and the sources of Remote and Virtual ones."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 PYPI = "PyPI"
-"""The public index as Artifact Registry knows it by name (`PublicRepository.PYPI`); all other sources are URLs."""
+"""The public index by Artifact Registry's name for it (`PublicRepository.PYPI`); all other sources are URLs."""
 
 CREDENTIAL_MASK = "remote_repository_config.upstream_credentials"
 USERNAME_MASK = f"{CREDENTIAL_MASK}.username_password_credentials.username"
@@ -12,7 +12,7 @@ PASSWORD_MASK = f"{CREDENTIAL_MASK}.username_password_credentials.password_secre
 
 
 class Mode(StrEnum):
-    """How a repository comes by its packages."""
+    """How a repository gets its packages."""
 
     STANDARD = "Standard"
     REMOTE = "Remote"
@@ -25,13 +25,13 @@ class Mode(StrEnum):
 
     @classmethod
     def of(cls, wire: str) -> "Mode | None":
-        """The mode of a name on the wire; None for one that is not known."""
+        """The mode with this name in Google's API; None for an unknown one."""
         return next((mode for mode in cls if mode.wire == wire), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What Google's service agent shows to an upstream: a user name, and which secret version holds the password."""
+    """What Google's service agent uses for an upstream: a user name, and the secret version of the password."""
 
     username: str
     password_secret_version: str
@@ -44,20 +44,20 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where a Remote repository fetches: `PyPI` or a URL; `validate` is input only and never compared."""
+    """The source of a Remote repository: `PyPI` or a URL; `validate` is input only and never compared."""
 
     source: str
     credentials: Credentials | None = None
     validate: bool = True
 
     def same_source(self, other: "Remote") -> bool:
-        """Whether both fetch from the same place; a slash at the end makes no difference."""
+        """Whether both have the same source; a slash at the end makes no difference."""
         return self.source.rstrip("/") == other.source.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Upstream:
-    """One upstream of a Virtual repository: its id there, the full name, and the priority (the larger wins)."""
+    """One upstream of a Virtual repository: its id there, the full name, and the priority (the larger one wins)."""
 
     name: str
     repository: str

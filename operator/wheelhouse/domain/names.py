@@ -1,7 +1,7 @@
 """Names and their grammars.
 
-Strings from a spec end in URLs that carry a token, so each grammar names what is allowed and is applied with
-`re.fullmatch` (Python's `$` would accept a trailing newline). The same grammars stand in the CRDs.
+Strings from a spec become parts of URLs with a token, so each grammar lists what is allowed and is applied with
+`re.fullmatch` (Python's `$` would accept a trailing newline). The CRDs contain the same grammars.
 """
 
 import re
@@ -30,9 +30,9 @@ REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/{REPOSITORY_
 KMS_KEY = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/{_ID}/cryptoKeys/{_ID}"
 SECRET_VERSION = f"projects/{PROJECT}/secrets/{_ID}/versions/([1-9][0-9]{{0,18}}|latest)"
 
-# The last label starts with a letter, as every top-level domain does: nothing that a resolver would read as an IP
-# address (127.0.0.1, 2130706433, 0x7f000001) is a host. A segment of the path is neither `.` nor `..`; RE2 cannot look
-# ahead, so the forms that begin with dots are told apart.
+# The last label starts with a letter, as every top-level domain does, so nothing that a resolver would read as an IP
+# address (127.0.0.1, 2130706433, 0x7f000001) is a host. A segment of the path is neither `.` nor `..`. RE2 has no
+# lookahead, so the grammar lists the allowed forms that begin with dots.
 HOST = rf"({_DNS_LABEL}\.)*[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
 PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _SEGMENT = r"(\.?\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\.\.\.[A-Za-z0-9._~-]*)?"
@@ -44,19 +44,19 @@ VERSION_PREFIX = "[A-Za-z0-9._+!-]{1,128}"
 AGE = "[0-9]{1,6}(s|m|h|d)"
 
 # Labels of Artifact Registry: google.devtools.artifactregistry.v1.Repository.labels, international letters included.
-# These two are for the API server alone: Python's `re` knows no categories, so is_label_key and is_label_value ask
+# Only the API server uses these two: Python's `re` knows no categories, so is_label_key and is_label_value use
 # `unicodedata`.
 LABEL_KEY = r"[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}"
 LABEL_VALUE = r"[\p{Ll}\p{Lo}\p{N}_-]{0,63}"
 OUR_LABELS = "wheelhouse"
-"""What the keys of the operator's own labels start with."""
+"""The prefix of the keys of the operator's own labels."""
 
 PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
 DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
-# The longest full names in which the project cannot exceed its own length, whatever the other parts are.
+# The longest full names in which the project cannot exceed its own length, whatever the length of the other parts.
 REPOSITORY_LENGTH, KMS_KEY_LENGTH, SECRET_VERSION_LENGTH = 290, 299, 283
 URL_LENGTH, USERNAME_LENGTH, ITEM_NAME_LENGTH, VERSION_PREFIX_LENGTH = 1024, 128, 63, 128
-# Longer than any age, so that the API server says what an age looks like instead of how long it may be.
+# Longer than any age, so that the API server's error describes the form of an age and not its length.
 AGE_LENGTH = 32
 LABEL_LENGTH = 63
 
@@ -86,12 +86,12 @@ def is_repository_id(text: str) -> bool:
 
 
 def is_dns_label(text: str) -> bool:
-    """Whether this is a DNS-1123 label as Kubernetes asks for namespaces."""
+    """Whether this is a DNS-1123 label as Kubernetes requires for namespaces."""
     return matches(DNS_LABEL, text, DNS_LABEL_LENGTH)
 
 
 def is_dns_subdomain(text: str) -> bool:
-    """Whether this is a DNS-1123 subdomain as Kubernetes asks for most object names."""
+    """Whether this is a DNS-1123 subdomain as Kubernetes requires for most object names."""
     return matches(DNS_SUBDOMAIN, text, DNS_SUBDOMAIN_LENGTH)
 
 
@@ -101,24 +101,24 @@ def is_email(text: str) -> bool:
 
 
 def is_google_service_account(text: str) -> bool:
-    """Whether this is the e-mail of a Google service account, and nothing after it."""
+    """Whether this is exactly the e-mail of a Google service account."""
     return matches(SERVICE_ACCOUNT_EMAIL, text, EMAIL_LENGTH)
 
 
 def is_label_key(text: str) -> bool:
-    """Whether this is a label key as Artifact Registry takes it: a lower-case or caseless letter first."""
+    """Whether Artifact Registry accepts this as a label key: a lower-case or caseless letter first."""
     return bool(text) and _is_letter(text[0]) and is_label_value(text)
 
 
 def is_label_value(text: str) -> bool:
-    """Whether this is a label value as Artifact Registry takes it: nothing, or letters without case, digits, `_-`."""
+    """Whether Artifact Registry accepts this label value: empty, or lower-case or caseless letters, digits, `_-`."""
     return len(text) <= LABEL_LENGTH and all(
         _is_letter(each) or each in "_-" or unicodedata.category(each).startswith("N") for each in text
     )
 
 
 def is_our_label(key: str) -> bool:
-    """Whether the key is one of those that the operator writes, which no user may set."""
+    """Whether the key is one of the operator's own, which no user may set."""
     return key.startswith(OUR_LABELS)
 
 
@@ -160,7 +160,7 @@ class RepositoryName:
 
     @classmethod
     def parse(cls, full: str) -> Self | None:
-        """Read a full resource name; None when any part breaks its grammar."""
+        """Read a full resource name; None if any part breaks its grammar."""
         parts = full.split("/")
         if len(parts) != 6 or parts[0::2] != ["projects", "locations", "repositories"]:
             return None
@@ -171,7 +171,7 @@ class RepositoryName:
 
     @classmethod
     def of_url(cls, url: str) -> Self | None:
-        """The repository that a URL `https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY[/simple]/` names, else None."""
+        """The repository that a URL `https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY[/simple]/` names, or None."""
         found = _REGISTRY_URL.fullmatch(url)
         if found is None:
             return None
@@ -179,13 +179,13 @@ class RepositoryName:
 
 
 def is_registry_url(url: str) -> bool:
-    """Whether a URL leads to Artifact Registry, be it to a repository that we can name or not.
+    """Whether a URL leads to Artifact Registry, even if it does not name a repository that we can parse.
 
-    So does a URL whose host cannot be told: what is unknown may not be used without consent.
+    A URL with an unreadable host counts too: it must not be used without consent.
     """
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:  # Such as https://[x/
+    except ValueError:  # For example https://[x/
         return True
     plain = re.fullmatch("[a-z0-9.-]+", host) is not None
     return not plain or host == _REGISTRY_HOST or host.endswith(f".{_REGISTRY_HOST}")

@@ -1,4 +1,4 @@
-"""What the cache holds: our custom resources and namespaces, as plain values."""
+"""The objects in the cache: our custom resources and namespaces, as plain values."""
 
 import json
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ UPSTREAMS_ANNOTATION = "wheelhouse.dev/upstreams"
 UPSTREAM_SECRETS_ANNOTATION = "wheelhouse.dev/upstream-secrets"
 REQUESTED_ANNOTATION = "wheelhouse.dev/requested-at"
 REQUEST_LENGTH = 256
-"""Characters of a request that are echoed."""
+"""Maximum characters of a request that are echoed."""
 GOOGLE_ACCOUNT_ANNOTATION = "iam.gke.io/gcp-service-account"
-"""GKE's own: the Google service account that pods with this Kubernetes ServiceAccount act as
+"""GKE's own annotation: the Google service account that pods with this Kubernetes ServiceAccount act as
 (https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity)."""
 
 
 class Kind(StrEnum):
-    """Our two kinds, by the plural name that stands in URLs."""
+    """Our two kinds, by their plural names in URLs."""
 
     REPOSITORY = "pythonrepositories"
     ACCESS = "repositoryaccesses"
@@ -42,7 +42,7 @@ class CustomObject:
 
     Attributes:
         recorded: the repository's full name in its status, unchecked; empty without one.
-        requested: the annotation by which a person asks for a look now; empty without one.
+        requested: the annotation by which a person requests a reconcile pass now; empty without one.
         created: the creationTimestamp as the API server writes it, in UTC, so that text order is time order.
     """
 
@@ -60,25 +60,25 @@ class CustomObject:
 
     @property
     def finalized(self) -> bool:
-        """Whether our finalizer holds the object."""
+        """Whether the object has our finalizer."""
         return FINALIZER in self.finalizers
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The spec, parsed anew at each call."""
+        """The spec, parsed at each call."""
         return _loaded(self.spec_json)
 
     @property
     def status(self) -> dict[str, Any]:
-        """The status, parsed anew at each call."""
+        """The status, parsed at each call."""
         return _loaded(self.status_json)
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Read an object from the API server's JSON; tolerant, since the spec is parsed apart.
+        """Read an object from the API server's JSON, without checking the spec, which is parsed separately.
 
         Raises:
-            KeyError, TypeError, AttributeError: the metadata are not those of an object.
+            KeyError, TypeError, AttributeError: the metadata is not an object's.
         """
         meta = body["metadata"]
         annotations = meta.get("annotations")
@@ -117,7 +117,7 @@ def _loaded(text: str) -> dict[str, Any]:
 class Namespace:
     """What Wheelhouse reads of a Namespace.
 
-    What its administrator allows its repositories: projects, and besides those full names of upstreams
+    The administrator's annotations list what its repositories may use: projects, full names of upstreams
     (`projects/P/locations/L/repositories/R`) and of secrets (`projects/P/secrets/S`).
     """
 
@@ -154,8 +154,8 @@ class Namespace:
 class ServiceAccount:
     """What Wheelhouse reads of a Kubernetes ServiceAccount: that it exists, and which Google account it acts as.
 
-    `google_account` is the text of the annotation, which its tenant writes and nothing has checked; empty without one.
-    The uid is left out: a ServiceAccount that is deleted and created again is the same principal to Google.
+    `google_account` is the text of the annotation, which its tenant writes and nothing checks; empty without one.
+    The uid is omitted: for Google, a ServiceAccount that is deleted and created again is the same principal.
     """
 
     namespace: str
@@ -167,11 +167,11 @@ class ServiceAccount:
         """Read the metadata of a ServiceAccount from the API server's JSON.
 
         Raises:
-            KeyError, TypeError, AttributeError: it is no object's metadata.
+            KeyError, TypeError, AttributeError: it is not an object's metadata.
         """
         meta = body["metadata"]
         annotation = str((meta.get("annotations") or {}).get(GOOGLE_ACCOUNT_ANNOTATION, ""))
-        # One character more than an e-mail address may have, so that a longer text stays too long to be one.
+        # One character more than an e-mail address may have, so that a longer text stays too long to be valid.
         return cls(str(meta["namespace"]), str(meta["name"]), annotation[: EMAIL_LENGTH + 1])
 
 
@@ -188,7 +188,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Kubernetes' rules: NotIn and DoesNotExist hold for an absent key; an unknown operator never matches."""
+        """Kubernetes' rules: NotIn and DoesNotExist match an absent key; an unknown operator never matches."""
         match self.operator:
             case "In":
                 return labels.get(self.key) in self.values
@@ -208,5 +208,5 @@ class Selector:
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether all requirements hold."""
+        """Whether the labels meet all requirements."""
         return all(requirement.matches(labels) for requirement in self.requirements)

@@ -1,4 +1,4 @@
-"""Workload identity pools: their grammar, and which pool a member of an IAM policy was made for."""
+"""Workload Identity pools: their grammar, and the pool of a member of an IAM policy."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ GKE_POOL = rf"{PROJECT}(\.{DNS_LABEL})?\.svc\.id\.goog"
 
 _POOLS = f"projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools"
 POOL = f"{_POOLS}/({GKE_POOL}|{POOL_ID})"
-# Only a pool that somebody made has providers.
+# Only a pool that a person created has providers.
 PROVIDER = f"{_POOLS}/{POOL_ID}/providers/{POOL_ID}"
 
 # A cluster is regional, or in one zone of a region; names:
@@ -27,7 +27,7 @@ PROVIDER = f"{_POOLS}/{POOL_ID}/providers/{POOL_ID}"
 CLUSTER = f"projects/{PROJECT}/locations/{LOCATION}(-[a-z])?/clusters/[a-z]([a-z0-9-]{{0,38}}[a-z0-9])?"
 
 POOL_LENGTH = 400
-"""More than the longest name of a pool, a provider or a cluster has."""
+"""More than the longest name of a pool, a provider or a cluster."""
 
 _SUBJECT = (
     rf"(ns/(?P<gke_namespace>{DNS_LABEL})/sa/(?P<gke_name>{DNS_SUBDOMAIN})"
@@ -53,12 +53,12 @@ class Pool:
 
     @classmethod
     def of(cls, workload: WorkloadIdentity) -> Self:
-        """The pool that the cluster's ServiceAccounts are known in."""
+        """The pool of the cluster's ServiceAccounts."""
         return cls(workload.project_number, workload.pool)
 
     @classmethod
     def parse(cls, full: str) -> Self | None:
-        """Read the full resource name of a pool, or of one of its providers; None when a part breaks its grammar."""
+        """Read the full resource name of a pool, or of one of its providers; None if a part breaks its grammar."""
         if not matches(f"({POOL}|{PROVIDER})", full, POOL_LENGTH):
             return None
         parts = full.split("/")
@@ -71,7 +71,7 @@ def gke_pool(project: str) -> str:
 
 
 def is_gke_pool(pool: str) -> bool:
-    """Whether GKE made this pool: then subjects are written `ns/NAMESPACE/sa/NAME`."""
+    """Whether GKE created this pool: then subjects have the form `ns/NAMESPACE/sa/NAME`."""
     return matches(GKE_POOL, pool, POOL_LENGTH)
 
 

@@ -1,4 +1,4 @@
-"""Google Cloud projects, as far as repositories depend on them."""
+"""The parts of Google Cloud projects that repositories depend on."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ AGENT_DOMAIN = "gcp-sa-artifactregistry.iam.gserviceaccount.com"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project by its id, with its number; `active` is false once its deletion was requested."""
+    """A project by its id, with its number; `active` is false once its deletion is requested."""
 
     project_id: str
     number: str
@@ -16,5 +16,5 @@ class Project:
 
     @property
     def agent(self) -> str:
-        """The e-mail of Artifact Registry's service agent, who reads keys, secrets and upstreams for the project."""
+        """The e-mail of Artifact Registry's service agent, which reads keys, secrets and upstreams for the project."""
         return f"service-{self.number}@{AGENT_DOMAIN}"

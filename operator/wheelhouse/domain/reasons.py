@@ -1,4 +1,4 @@
-"""Every condition and reason that a user can meet; docs/reference/conditions.md explains each."""
+"""Every condition type and reason that a user can see; docs/reference/conditions.md explains each."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ class ConditionType(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a condition is what it is."""
+    """Why a condition has its status."""
 
     READY = "Ready"
     DELETING = "Deleting"
@@ -89,7 +89,7 @@ STALLED_AT_ONCE = frozenset(
         Reason.SUSPENDED,
     }
 )
-"""What only the user can mend: Flux fails at once on Stalled, so nothing that heals by itself is here."""
+"""What only the user can fix: Flux fails at once on Stalled, so nothing here resolves by itself."""
 
 STALLED_LATER = frozenset({Reason.PERMISSION_DENIED, Reason.TOKEN_REFUSED, Reason.REFUSED})
 """Stalled once they have lasted 15 minutes: IAM takes 2 to 7 minutes and more to propagate."""

@@ -1,4 +1,4 @@
-"""Repositories as wanted and as found."""
+"""Repositories: desired and observed."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PYTHON_FORMAT = "PYTHON"
 
 
 class DeletionPolicy(StrEnum):
-    """What becomes of the repository when its object is deleted."""
+    """What happens to the repository when its object is deleted."""
 
     ORPHAN = "Orphan"
     DELETE_IF_EMPTY = "DeleteIfEmpty"
@@ -26,7 +26,7 @@ class DeletionPolicy(StrEnum):
 
 
 class AdoptionPolicy(StrEnum):
-    """What happens when the repository exists already and is not ours."""
+    """What happens if the repository already exists and is not ours."""
 
     NEVER = "Never"
     IF_UNMANAGED = "IfUnmanaged"
@@ -42,14 +42,14 @@ class Scanning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Who owns a repository, as two labels on it: the cluster and a digest of the object's namespace/name."""
+    """The owner of a repository, as two labels on it: the cluster and a digest of the object's namespace/name."""
 
     cluster: str
     digest: str
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels as they stand on the repository."""
+        """The labels on the repository."""
         return {CLUSTER_LABEL: self.cluster, OBJECT_LABEL: self.digest}
 
     @classmethod
@@ -59,15 +59,15 @@ class Ownership:
 
 
 def digest_of(key: ObjectKey) -> str:
-    """What a label says of an object: 160 bits of SHA-256 of its namespace/name, since a value holds 63 characters."""
+    """The label value for an object: 160 bits of SHA-256 of its namespace/name, to fit in 63 characters."""
     return hashlib.sha256(str(key).encode(errors="backslashreplace")).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessFrom:
-    """Who may point an access at a repository, besides its own namespace: the union of names and selector.
+    """Which other namespaces may have an access to a repository: the union of names and selector.
 
-    `roles` are those that the others may ask for.
+    `roles` are those that they may request.
     """
 
     namespaces: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class AccessFrom:
     roles: frozenset[Role] = frozenset({Role.READER})
 
     def admits(self, namespace: Namespace) -> bool:
-        """Whether this namespace is named or selected."""
+        """Whether this namespace is listed or selected."""
         selected = self.selector is not None and self.selector.matches(namespace.labels)
         return namespace.name in self.namespaces or selected
 
@@ -91,9 +91,9 @@ class UpstreamReference:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRepository:
-    """What one PythonRepository asks for; a field that is None is neither set nor compared.
+    """The desired state of one PythonRepository; a field that is None is neither set nor compared.
 
-    `upstreams` are what the spec names, before consent is asked; None but for Virtual repositories.
+    `upstreams` are those of the spec, before the consent check; None except for Virtual repositories.
     """
 
     name: RepositoryName
@@ -112,7 +112,7 @@ class DesiredRepository:
 
 @dataclass(frozen=True, slots=True)
 class RepositorySettings:
-    """What can be asked of a repository on the wire: all of it for a create, and what a found one has."""
+    """The settings in a repository's message: all of them for a create, or those of an observed repository."""
 
     mode: str
     description: str = ""
@@ -126,7 +126,7 @@ class RepositorySettings:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPatch:
-    """A PATCH: the settings that shall stand afterwards, and the mask of what of them is sent.
+    """A PATCH: the settings after it, and the mask of those that are sent.
 
     An update without a mask would replace everything (proto of UpdateRepositoryRequest), so there always is one.
     """
@@ -137,7 +137,7 @@ class RepositoryPatch:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRepository:
-    """A repository as Artifact Registry answered; times are UTC, `registry_uri` is empty in replies that lack it."""
+    """A repository that Artifact Registry returned; times are UTC, `registry_uri` is empty in replies that lack it."""
 
     name: RepositoryName
     format: str
@@ -148,7 +148,7 @@ class ObservedRepository:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Its labels, everybody's."""
+        """All its labels, including those of others."""
         return self.settings.labels
 
 
@@ -161,7 +161,7 @@ class OperationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long-running operation as recorded in status: it is attached to again after a restart."""
+    """A long-running operation as recorded in status; the operator polls it again after a restart."""
 
     name: str
     kind: OperationKind

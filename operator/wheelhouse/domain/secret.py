@@ -1,4 +1,4 @@
-"""Secrets as they are written, and what the API server said of it: Wheelhouse never reads one."""
+"""Secrets as they are written, and the API server's reply: Wheelhouse never reads a Secret."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class AccessReference:
 
 @dataclass(frozen=True, slots=True)
 class SecretManifest:
-    """One Secret to apply; `data` are texts by key, hidden from every repr since they hold a token."""
+    """One Secret to apply; `data` are texts by key, hidden from every repr because they contain a token."""
 
     namespace: str
     name: str
@@ -46,20 +46,20 @@ class SecretManifest:
 
     @property
     def owned_by_access(self) -> bool:
-        """Whether the Secret carries an owner reference: only beside data, and only in the access's own namespace.
+        """Whether the Secret has an owner reference: only with data, and only in the access's own namespace.
 
-        In a release's dry run an access that is gone would make the reference a lie.
+        In a release's dry run the access may no longer exist, and the reference would be wrong.
         """
         return bool(self.data) and self.namespace == self.access.key.namespace
 
     @property
     def bare(self) -> "SecretManifest":
-        """Only {type, labels}: what a dry run asks with."""
+        """Only {type, labels}: the manifest of a dry run."""
         return SecretManifest(self.namespace, self.name, self.access)
 
     @property
     def paths(self) -> frozenset[str]:
-        """What the access's field manager holds once this is applied, as `Applied.owned` tells it."""
+        """The paths that the access's field manager owns once this is applied, in the form of `Applied.owned`."""
         paths = {"type", *(f"data.{key}" for key in self.data)}
         paths |= {f"metadata.labels.{key}" for key in self.labels}
         paths |= {f"metadata.annotations.{key}" for key in self.annotations}
@@ -70,15 +70,15 @@ class SecretManifest:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The apply went through, or would have in a dry run; only metadata come back.
+    """The apply succeeded, or would have in a dry run; the reply has only metadata.
 
     Attributes:
-        uid: the Secret's.
+        uid: the uid of the Secret.
         created: whether it was absent (HTTP 201).
-        owned: the paths that the access's own field manager holds, like `data.netrc`; None when they were not asked
-            for, as only a dry run of the bare manifest does.
-        expires_at: the Secret's annotation `wheelhouse.dev/expires-at`, told with `owned`; empty without one.
-        written_at: when that manager last changed it, by the API server's clock, told with `owned`.
+        owned: the paths that the access's own field manager owns, such as `data.netrc`; None unless requested, which
+            only a dry run of the bare manifest does.
+        expires_at: the Secret's annotation `wheelhouse.dev/expires-at`, returned with `owned`; empty without one.
+        written_at: when that manager last changed it, by the API server's clock, returned with `owned`.
     """
 
     uid: str
@@ -90,7 +90,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """409 or 422: other field managers hold what we want, or the Secret is of another type or immutable."""
+    """409 or 422: other field managers own the fields, or the Secret has another type or is immutable."""
 
     managers: tuple[str, ...] = ()
     foreign_type: bool = False
@@ -99,7 +99,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """403 of an admission policy (the namespace has not opted in), or the namespace is terminating or gone."""
+    """403 of an admission policy (no opt-in), or the namespace is terminating or does not exist."""
 
     message: str
     terminating: bool = False

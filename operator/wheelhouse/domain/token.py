@@ -1,24 +1,24 @@
-"""Access tokens; their text shows nowhere but where it is asked for."""
+"""Access tokens; their text appears only where it is explicitly read."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
 USERNAME = "oauth2accesstoken"
-"""The user name that Artifact Registry asks for beside an access token."""
+"""The user name that Artifact Registry requires with an access token."""
 
-# What a bearer token consists of (RFC 6750, 2.1). Nothing of it is more than text in any client's file.
+# The characters of a bearer token (RFC 6750, 2.1). None of them is special in any client's file.
 _ALPHABET = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 def is_access_token(text: str) -> bool:
-    """Whether this can be sent as a bearer token, and stand in every client's file."""
+    """Whether this can be sent as a bearer token, and be part of every client's file."""
     return _ALPHABET.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token; its text shows in no repr, log or traceback."""
+    """An access token; its text is in no repr, log or traceback."""
 
     value: str = field(repr=False)
 
@@ -28,7 +28,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A token with the moments it was issued and expires (UTC)."""
+    """A token with the times when it was issued and expires (UTC)."""
 
     token: Token
     issued: datetime

@@ -1,4 +1,4 @@
-"""An IAM policy with some grants more and some fewer, and everything else as it was read."""
+"""An IAM policy with some grants added and some removed, and everything else as it was read."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -12,8 +12,8 @@ def changed(observed: Policy, add: Sequence[Grant], removed: AbstractSet[Pair]) 
 
     Args:
         observed: the policy as it was read.
-        add: what joins the first unconditional binding of its role.
-        removed: what leaves every unconditional binding of its role.
+        add: the grants to add to the first unconditional binding of their role.
+        removed: the grants to remove from every unconditional binding of their role.
     """
     gone = {role for role, _ in removed}
     new: dict[str, list[str]] = {}

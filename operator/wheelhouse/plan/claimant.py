@@ -1,4 +1,4 @@
-"""One access as the IAM policy of a repository sees it."""
+"""One access from the view of the IAM policy of a repository."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -10,22 +10,22 @@ from wheelhouse.domain.names import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """What one access asks of a policy, and what it has recorded there.
+    """What one access requests of a policy, and what it has recorded there.
 
     Attributes:
         access: its key.
-        wanted: the grants that it is permitted to have.
-        may_add: whether new ones may be made.
+        wanted: the grants that it may have.
+        may_add: whether new grants may be added.
         ledger: what it has recorded on this repository.
-        create_time: when Google made the repository that the ledger is about, in whole seconds; None when it does not
-            say.
-        created: when the access was created; the oldest is served first.
-        adopts: whether identical grants that no ledger owns become its own.
-        repository: the PythonRepository that it points at.
-        uid: of the access: a name is not an identity.
-        entries: all of the ledger in memory, as it was when this was computed; `ledger` leaves out what the access
-            cannot have made.
-        why: what the log says when a grant is withdrawn.
+        create_time: when Google created the repository that the ledger is about, in whole seconds; None if the ledger
+            does not have it.
+        created: when the access was created; the oldest has priority.
+        adopts: whether it takes over identical grants that are in no ledger.
+        repository: the PythonRepository that it refers to.
+        uid: the uid of the access: the same name may be another access.
+        entries: the whole ledger in memory, as it was when this was computed; `ledger` omits what the access cannot
+            have granted.
+        why: the reason that the log has when a grant is revoked.
     """
 
     access: ObjectKey
@@ -42,40 +42,41 @@ class Claimant:
 
     @property
     def digest(self) -> int:
-        """What the access asks of the policy now, for comparing: findings are stamped with it."""
+        """What the access requests of the policy now, for comparison; findings are stamped with it."""
         return hash(self.wanted)
 
     @property
     def rank(self) -> tuple[str, str, str]:
-        """The smaller is served first."""
+        """The smaller rank has priority."""
         return self.created, self.access.namespace, self.access.name
 
     @property
     def concerned(self) -> bool:
-        """Whether it has anything to add, keep or withdraw: others cost no request."""
+        """Whether it has anything to add, keep or revoke: others cost no request."""
         return bool(self.ledger or (self.may_add and self.wanted))
 
     def mark(self, *, settled: bool) -> int:
-        """All that a pass depends on, for comparing.
+        """All that a pass depends on, for comparison.
 
         Args:
-            settled: whether it has all that it wants, so that it does not matter whether more may be added.
+            settled: whether it has all its grants, so that `may_add` does not matter.
         """
         return hash(replace(self, may_add=True) if settled else self)
 
     def asks_as(self, other: "Claimant | None") -> bool:
-        """Whether it asks for the same, whatever is recorded."""
+        """Whether it requests the same, whatever is recorded."""
         return other is not None and replace(self, ledger=other.ledger, create_time=other.create_time) == other
 
     def found_on(self, create_time: datetime | None, standing: AbstractSet[ObjectKey] | None) -> "Claimant":
-        """The claimant on the repository that was found: a name is not an identity.
+        """The claimant for the repository that was found, which may be another one with the same name.
 
         Args:
-            create_time: when Google made the repository, in whole seconds; None when that is not known.
-            standing: the PythonRepositories that it belongs to now; None when nothing casts doubt on what is known.
+            create_time: when Google created the repository, in whole seconds; None if that is not known.
+            standing: the PythonRepositories that manage it now; None if there is no doubt about what is known.
 
         Returns:
-            A claimant that has lost a ledger of another repository, and may add only where its own one stands.
+            A claimant without a ledger of another repository. It may add only if its own PythonRepository is among
+            them.
         """
         other = create_time is not None and self.create_time not in (None, create_time)
         may_add = self.may_add and (standing is None or self.repository in standing)

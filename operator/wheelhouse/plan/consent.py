@@ -1,4 +1,4 @@
-"""Who may use a repository: both sides must agree, and absent looks the same as forbidden."""
+"""Who may use a repository: both sides must agree, and a missing repository looks the same as a forbidden one."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -14,14 +14,15 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import AccessFrom
 
 ABSENCE = 30.0
-"""Seconds that a repository's object may be gone before its accesses lose what they have: a replacement is quicker."""
+"""Seconds that a repository's object may be missing before its accesses lose what they have: a replacement is
+quicker."""
 
 
 class Standing(Enum):
-    """How a PythonRepository stands.
+    """The state of a PythonRepository.
 
-    Not looked at by this process yet, usable, suspended (what is there stays, nothing new is given), not usable, or
-    being released.
+    Not checked by this process yet, usable, suspended (existing grants stay, and none are added), not usable, or being
+    released.
     """
 
     UNSEEN = auto()
@@ -33,12 +34,12 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RepositoryView:
-    """A PythonRepository as its accesses and its readers see it.
+    """A PythonRepository from the view of its accesses and its readers.
 
     Attributes:
-        access_from: whom it lets in; None while that cannot be read.
-        name: what it stands for; None while that is not known.
-        held_up: why its release cannot go on; empty while it can.
+        access_from: whom it allows; None while that cannot be read.
+        name: the repository that it manages; None while that is not known.
+        held_up: why its release cannot continue; empty while it can.
     """
 
     key: ObjectKey
@@ -50,12 +51,12 @@ class RepositoryView:
 
     @property
     def usable(self) -> bool:
-        """Whether new grants may be made on it."""
+        """Whether it may get new grants."""
         return self.standing is Standing.USABLE and self.name is not None
 
 
 class Permission(Enum):
-    """What an access may do: gain and keep, only keep what it has, or lose it."""
+    """What an access may do: gain and keep grants, only keep them, or lose them."""
 
     GIVE = auto()
     KEEP = auto()
@@ -64,7 +65,7 @@ class Permission(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What an access may do now; without a check the finding before stays as it is."""
+    """What an access may do now; without a check the previous finding stays."""
 
     permission: Permission
     check: Check | None = None
@@ -72,7 +73,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the access, its Namespace, the roles that it wants or has, and whether it has anything yet."""
+    """The requester: the access, its Namespace, the roles that it wants or has, and whether it has anything yet."""
 
     access: DesiredAccess
     namespace: Namespace | None
@@ -86,15 +87,15 @@ class Asker:
 
 
 def consent(asker: Asker, repository: RepositoryView | None, gone: float) -> Consent:
-    """Judge an access against its repository.
+    """Check an access against its repository.
 
-    Only lost consent, or an object that is gone, withdraws. A repository that cannot be used, that is being released,
-    or that this process has not looked at yet stops new grants and withdraws none.
+    Only lost consent or a missing object revokes grants. A repository that is not usable, that is being released, or
+    that this process has not checked yet prevents new grants and revokes none.
 
     Args:
-        asker: who asks.
-        repository: the PythonRepository, None while there is none.
-        gone: seconds since there is none.
+        asker: the requester.
+        repository: the PythonRepository, or None if it does not exist.
+        gone: seconds since it is missing.
     """
     if repository is None:
         if asker.holds and gone < ABSENCE:
@@ -122,7 +123,7 @@ def consent(asker: Asker, repository: RepositoryView | None, gone: float) -> Con
 
 
 def _permits(access_from: AccessFrom | None, asker: Asker) -> bool:
-    if access_from is None:  # Nothing can be read of what the owner wants: what is there stays, nothing is added.
+    if access_from is None:  # The owner's intent is unreadable: existing grants stay, and none are added.
         return asker.holds
     namespace = asker.namespace
     return asker.roles <= access_from.roles and namespace is not None and access_from.admits(namespace)
@@ -137,7 +138,7 @@ def _absent(access: DesiredAccess) -> Check:
 
 
 def _not_permitted(access: DesiredAccess) -> Check:
-    # One word and one message for absent, forbidden and role not permitted: a difference would tell.
+    # The same reason and message for absent, forbidden and role not permitted: a difference would reveal which it is.
     message = (
         f"PythonRepository {access.repository} does not exist or does not allow this namespace the role "
         f"{access.role}: its owner can add the namespace, and the role, to spec.accessFrom."

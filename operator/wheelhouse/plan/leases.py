@@ -1,4 +1,4 @@
-"""How long tokens live, when they are minted, and which one may go into which Secret."""
+"""How long tokens live, when they are minted, and which token may go into which Secret."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from wheelhouse.domain.token import MintedToken, Token
 
 REUSABLE_LIFE = 0.75
-"""A token goes into another Secret only with at least this part of its life left."""
+"""A token goes into another Secret only with at least this part of its lifetime left."""
 
 FLOOR_TOLERANCE = 60.0
-"""Seconds that a token may end before the one of the same identity and lifetime that it replaces."""
+"""Seconds by which a token may expire before the one of the same identity and lifetime that it replaces."""
 
 SHORTEST_LIFE = 600
-"""Seconds that Kubernetes gives a ServiceAccount's token at least, whatever was asked for (TokenRequest)."""
+"""Minimum lifetime in seconds of a ServiceAccount's token, whatever was requested (TokenRequest)."""
 
 CLOCKS_APART = 300.0
 """Seconds that the clocks of the operator and of the API server may differ."""
@@ -22,12 +22,12 @@ APART = 60.0
 
 LEAST_SPACING = 0.5
 SHORT_SPACING = 30.0
-"""Seconds between mints whose tokens live less than a quarter of what was asked for."""
+"""Seconds between mints if the tokens live less than a quarter of the requested lifetime."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment by two clocks: `wall` (UTC) may jump; on some platforms `elapsed` stands still during a sleep."""
+    """A time by two clocks: `wall` (UTC) may jump, and on some platforms `elapsed` stops while a machine sleeps."""
 
     wall: datetime
     elapsed: float
@@ -35,13 +35,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A token's life in seconds after `start`, by both clocks: the one that says that more has passed counts.
+    """A token's lifetime in seconds from `start`, by both clocks: the clock with the longer elapsed time counts.
 
     Attributes:
         start: when the token was issued, or when its recorded times were read.
-        life: until it ends.
-        refresh: until it is replaced.
-        alarm: seconds before its end from which an outage is told.
+        life: seconds until it expires.
+        refresh: seconds until it is replaced.
+        alarm: seconds before expiry when an outage starts to be reported.
     """
 
     start: Moment
@@ -51,7 +51,7 @@ class Lease:
 
     @property
     def expires(self) -> datetime:
-        """When the token ends, by the wall clock."""
+        """When the token expires, by the wall clock."""
         return self.start.wall + timedelta(seconds=self.life)
 
     @property
@@ -73,11 +73,11 @@ class Lease:
         return replace(self, start=Moment(start, self.start.elapsed))
 
     def age(self, now: Moment) -> float:
-        """Seconds since the start, by the clock that is further."""
+        """Seconds since the start, by the clock with the longer elapsed time."""
         return max((now.wall - self.start.wall).total_seconds(), now.elapsed - self.start.elapsed)
 
     def left(self, now: Moment) -> float:
-        """Seconds until the token ends; not more than 0 when it is dead."""
+        """Seconds until the token expires; 0 or less if it has expired."""
         return self.life - self.age(now)
 
     def due(self, now: Moment) -> float:
@@ -93,17 +93,17 @@ class HeldToken:
     lease: Lease
 
     def fresh(self, now: Moment) -> bool:
-        """Whether it may go into another Secret: most of its life is left."""
+        """Whether it may go into another Secret: most of its lifetime is left."""
         left = self.lease.left(now)
         return left > 0 and left >= self.lease.life * REUSABLE_LIFE
 
 
 def held(minted: MintedToken, asked: Moment, jitter: float) -> HeldToken:
-    """A minted token with its timer: replaced at half its life, ± 10 % of that time.
+    """A minted token with its timer: it is replaced at half its lifetime, ± 10 % of that time.
 
     Args:
         minted: the reply.
-        asked: the moment before it was asked for.
+        asked: the time before the request.
         jitter: in [-1, 1].
     """
     life = max(0.0, (minted.expires - minted.issued).total_seconds())
@@ -114,15 +114,15 @@ def held(minted: MintedToken, asked: Moment, jitter: float) -> HeldToken:
 def recorded(
     expires: datetime | None, refresh: datetime | None, lifetime: int, now: Moment, written: datetime | None = None
 ) -> Lease | None:
-    """What status, or an annotation, says of a token; None when that cannot be true, so that it binds nothing.
+    """The token's times in status, or in an annotation; None if they cannot be true, so that they have no effect.
 
-    Nothing that a process before this one wrote may lie further away than a new token could end: a clock that was
-    ahead must not leave a dead token behind.
+    No time that an earlier process wrote may be later than a new token could expire: a clock that was ahead must not
+    leave an expired token in place.
 
     Args:
-        expires: when it ends.
-        refresh: when it is replaced; without it, half a lifetime before the end.
-        lifetime: seconds that are asked for.
+        expires: when it expires.
+        refresh: when it is replaced; without it, half a lifetime before it expires.
+        lifetime: the requested lifetime in seconds.
         now: when this is read.
         written: when it was written, by another clock, if that is known.
     """
@@ -138,7 +138,7 @@ def recorded(
 
 
 def replaces(new: HeldToken, standing: Lease | None, now: Moment) -> bool:
-    """Whether a token may replace another one of the same identity and lifetime: it does not end much earlier."""
+    """Whether a token may replace another one of the same identity and lifetime: it does not expire much earlier."""
     return standing is None or new.lease.left(now) >= standing.left(now) - FLOOR_TOLERANCE
 
 
@@ -146,20 +146,20 @@ def spacing(lifetime: int, life: float) -> float:
     """Seconds between two mints.
 
     Args:
-        lifetime: seconds that are asked for.
-        life: seconds that the last token was given.
+        lifetime: the requested lifetime in seconds.
+        life: the lifetime of the last token in seconds.
     """
     least = max(LEAST_SPACING, lifetime / 120)
     return max(least, SHORT_SPACING) if life < lifetime / 4 else least
 
 
 def retry(life: float, jitter: float, floor: float) -> float:
-    """Seconds until something is tried again after an outage: from 1/720 to 1/60 of a token's life.
+    """Seconds until a retry after an outage: from 1/720 to 1/60 of a token's lifetime.
 
     Args:
-        life: seconds that the token lives.
+        life: the token's lifetime in seconds.
         jitter: in [-1, 1].
-        floor: seconds that the server asked for.
+        floor: the wait that the server requested, in seconds.
     """
     share = (jitter + 1) / 2
     wanted = life / 720 + share * (life / 60 - life / 720)

@@ -1,6 +1,6 @@
 """All accesses of a repository × its IAM policy → one read-modify-write.
 
-Adds what is wanted and absent, removes what is ours and no longer wanted, and never anything else.
+Adds grants that are wanted and missing, removes our grants that are no longer wanted, and changes nothing else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,14 +23,14 @@ class Circumstances:
     """What a pass knows besides claims and policy.
 
     Attributes:
-        rejected: grants that IAM refused lately, with its words: they are left out.
-        withheld: grants that are not asked for since a set with them was refused: for the policy's size, or altogether.
-        unset: what this process recorded and surely never set, by the access's uid: when it is found, another client
-            made it.
+        rejected: grants that IAM recently rejected, with its message: they are left out.
+        withheld: grants left out because a set with them was refused: for the policy's size, or altogether.
+        unset: what this process recorded and certainly never set, by the access's uid: if such a grant is in the
+            policy, another client added it.
         debts: grants of accesses that disappeared without a release.
-        recorded: whether only what a ledger owns may be added or shared, as it is once the ledgers are written.
-        only: the grants that this attempt may add, while those that IAM rejects are searched for; None for all.
-        still: whether nothing is removed, since the policy cannot be set in this pass.
+        recorded: whether only grants in a ledger may be added or shared, as it is once the ledgers are written.
+        only: the grants that this attempt may add, during the search for those that IAM rejects; None for all.
+        still: whether nothing is removed, because the policy cannot be set in this pass.
     """
 
     rejected: Mapping[Pair, str] = field(default_factory=dict)
@@ -47,11 +47,11 @@ class PolicyPlan:
     """What to do: record `before`, set `policy` (None: unchanged), then the ledgers are `after`.
 
     Attributes:
-        full: the grants that the policy has no room for.
+        full: the grants for which the policy has no room.
         missing: the wanted grants that are not in the policy afterwards.
-        adopted: grants that an access takes into its own, with that access.
-        restored: those of `add` that had been granted and drifted away.
-        unpaid: the debts that stand afterwards, since a living access wants them and has not recorded them.
+        adopted: grants that an access takes over, with that access.
+        restored: those of `add` that had been granted and were removed by another client.
+        unpaid: the debts that remain, because an existing access wants them and has not recorded them.
         size: principals in the policy afterwards.
     """
 
@@ -74,8 +74,8 @@ def plan_policy(
     """Plan one pass.
 
     Args:
-        claimants: every access that points here or whose ledger does.
-        observed: the policy as just read.
+        claimants: every access that refers to this repository, or whose ledger does.
+        observed: the policy that was just read.
         circumstances: what else is known.
 
     Returns:
@@ -90,7 +90,7 @@ class _Side:
     Attributes:
         held: what it has recorded.
         wanted: all that it wants.
-        claims: what counts of it now: what it has already while nothing may be added.
+        claims: the grants that count now: only those that it already has, if none may be added.
     """
 
     __slots__ = ("claimant", "claims", "held", "wanted")
@@ -131,7 +131,7 @@ class _Planner:
         self.fits = self.allotted()
 
     def foreign(self, side: _Side, pair: Pair, record: GrantRecord) -> bool:
-        """Whether a recorded grant that is found was made by another client."""
+        """Whether another client added a recorded grant that is in the policy."""
         return (
             record.state is GrantState.RECORDED
             and pair in self.present
@@ -139,7 +139,7 @@ class _Planner:
         )
 
     def adoptions(self) -> tuple[tuple[ObjectKey, Grant], ...]:
-        """What is there, in no ledger, and wanted by an access that takes it over."""
+        """Grants in the policy and in no ledger that an access takes over."""
         found: dict[Pair, tuple[ObjectKey, Grant]] = {}
         for side in self.sides:
             if side.claimant.adopts and side.claimant.may_add and not self.known.still:
@@ -149,7 +149,7 @@ class _Planner:
         return tuple(found.values())
 
     def additions(self) -> dict[Pair, Grant]:
-        """What may be added, the oldest access first: a grant that drifted away needs a usable repository too."""
+        """Grants that may be added, the oldest access first; to restore a grant also requires a usable repository."""
         out = {*self.known.rejected, *self.known.withheld}
         found: dict[Pair, Grant] = {}
         for side in self.sides:
@@ -161,7 +161,7 @@ class _Planner:
         return found
 
     def swaps(self) -> list[tuple[_Side, Swap]]:
-        """The claimants that lack something, with what they give up."""
+        """The claimants that lack a grant, with those that they give up."""
         found = []
         for side in self.sides:
             news = tuple(pair for pair in side.wanted if pair not in self.present)
@@ -171,7 +171,7 @@ class _Planner:
         return found
 
     def replaced(self) -> set[Pair]:
-        """What stays since the same member's next role cannot be had now, or since the policy is too large."""
+        """Grants that stay: the same member's next role cannot be added now, or the policy is too large."""
         kept: set[Pair] = set()
         for _, swap in self.swaps() if self.leaving else ():
             for new in swap.news:
@@ -186,7 +186,7 @@ class _Planner:
         return kept
 
     def allotted(self) -> frozenset[Pair]:
-        """What of the additions finds room; what they would have replaced stays otherwise."""
+        """The additions that the policy has room for; the grants that the others would replace stay."""
         going = self.leaving - self.kept
         if fits_all(self.addable, len(going), self.observed):
             return frozenset(self.addable)
@@ -224,7 +224,7 @@ class _Planner:
         )
 
     def drifted(self, added: AbstractSet[Pair]) -> frozenset[Pair]:
-        """What is put back."""
+        """Grants that are restored."""
         return frozenset(
             pair
             for side in (self.sides if added else ())
@@ -233,23 +233,23 @@ class _Planner:
         )
 
     def unpaid(self, removed: AbstractSet[Pair]) -> frozenset[Pair]:
-        """Debts that neither this plan pays nor a living access has taken over."""
+        """Debts that this plan does not pay and that no existing access has taken over."""
         standing = {grant.identity for grant in self.known.debts} & self.present
         return frozenset(pair for pair in standing if pair not in removed and pair not in self.shared)
 
     @cached_property
     def shared(self) -> frozenset[Pair]:
-        """What is owned by a claimant that wants it: others may drop it from their ledgers."""
+        """Grants that a claimant owns and wants: others may drop them from their ledgers."""
         if self.known.recorded:
             return frozenset(pair for side in self.sides for pair in side.claims if side.owns(pair))
         return frozenset(pair for pair in self.wanted if pair in self.owned)
 
     def ledgers(self, side: _Side, added: AbstractSet[Pair], removed: AbstractSet[Pair]) -> tuple[Records, Records]:
-        """A ledger as it must stand before the policy is set, and afterwards."""
+        """A ledger before and after the policy is set."""
         if side.claims.keys() == side.held.keys() and all(
             record.state is GrantState.GRANTED and pair in self.present for pair, record in side.held.items()
         ):
-            return side.claimant.ledger, side.claimant.ledger  # Nothing to do, as for most.
+            return side.claimant.ledger, side.claimant.ledger  # Nothing to do, as for most accesses.
         before, after = [], []
         for pair, grant in side.claims.items():
             record = self.record(side, pair, grant)
@@ -265,13 +265,13 @@ class _Planner:
         return tuple(before), tuple(after)
 
     def record(self, side: _Side, pair: Pair, grant: Grant) -> GrantRecord | None:
-        """The entry of a grant that this access claims; None while there is nothing to record."""
+        """The entry of a grant that this access claims; None if there is nothing to record."""
         held = side.held.get(pair)
         if pair in self.present:
             if pair not in self.owned:
                 return GrantRecord(grant, GrantState.EXISTING)
             if self.known.recorded and not side.owns(pair) and (side.claimant.access, grant) not in self.adopted:
-                return held  # What another ledger owns is shared once that is recorded.
+                return held  # A grant in another ledger is shared once that is recorded.
             return GrantRecord(grant, GrantState.GRANTED)
         if pair in self.known.rejected:
             return GrantRecord(grant, GrantState.REJECTED, self.known.rejected[pair])

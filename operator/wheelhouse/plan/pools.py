@@ -1,4 +1,4 @@
-"""A change of the workload identity pool: no grant that was made for the pool of before is rewritten by accident."""
+"""A change of the Workload Identity pool: no grant for the previous pool is rewritten by accident."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from wheelhouse.domain.pools import Pool, principal
 
 
 def pool_complaint(records: Iterable[GrantRecord], workload: WorkloadIdentity, migrate_from: Pool | None) -> str | None:
-    """Why nothing may be granted, withdrawn or minted now: grants of ours are for a pool that is not configured.
+    """Why nothing may be granted, revoked or minted now: some of our grants are for a pool that is not configured.
 
     Args:
         records: the ledgers of all accesses.
         workload: the configured pool.
-        migrate_from: the pool of before, when the settings say that grants move.
+        migrate_from: the previous pool, if the settings move its grants.
 
     Returns:
         A sentence with the remedies, or None.
@@ -39,15 +39,15 @@ def pool_complaint(records: Iterable[GrantRecord], workload: WorkloadIdentity, m
 def outgoing_grants(
     ledger: Iterable[GrantRecord], wanted: Iterable[Grant], migrate_from: Pool | None
 ) -> tuple[Grant, ...]:
-    """The grants of the pool of before that an access keeps until the token of the new pool is verified.
+    """The grants of the previous pool that an access keeps until the token of the new pool is verified.
 
     Args:
-        ledger: what the access has.
-        wanted: what it may have now, in the configured pool.
-        migrate_from: the pool of before, when the settings say that grants move.
+        ledger: the grants that the access has.
+        wanted: the grants that it may have now, in the configured pool.
+        migrate_from: the previous pool, if the settings move its grants.
 
     Returns:
-        Those of the same role and ServiceAccount as a wanted one; what is no longer wanted is kept by no migration.
+        Those with the same role and ServiceAccount as a wanted one. A migration does not keep any other grant.
     """
     successors = {(grant.role, found[1]) for grant in wanted if (found := principal(grant.member)) is not None}
     return tuple(

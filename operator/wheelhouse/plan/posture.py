@@ -1,4 +1,4 @@
-"""What suspend, Observe and a release let through: filters on what would be done. Lost consent always withdraws."""
+"""What suspend, Observe and a release permit: filters on a plan. Lost consent always removes."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class Allowed:
 
 
 def resting(plan: RepositoryPlan, observed: ObservedRepository | None, allowed: Allowed) -> RepositoryPlan:
-    """The plan of a suspended object, or of one that does not parse: nothing but withdrawals."""
+    """The plan of a suspended object, or of one that does not parse: only removals."""
     if observed is None or isinstance(plan, Create):
         return Keep()
     if not isinstance(plan, Change | Keep):
@@ -32,14 +32,14 @@ def resting(plan: RepositoryPlan, observed: ObservedRepository | None, allowed: 
 
 
 def waits(plan: RepositoryPlan, filtered: RepositoryPlan) -> bool:
-    """Whether a filter kept something from being done."""
+    """Whether a filter removed something from the plan."""
     return plan != filtered and not isinstance(plan, Keep)
 
 
 def withdrawn(found: RepositorySettings, allowed: Allowed) -> RepositorySettings:
-    """The settings as found, without what consent no longer allows.
+    """The settings as found, without those for which there is no consent any more.
 
-    The upstream is not validated: one that asks for a password would refuse that it is taken away.
+    The upstream is not validated: one that requires a password would reject the removal of it.
     """
     remote = found.remote
     if remote is not None and remote.credentials is not None and not allowed.credentials:
@@ -49,7 +49,7 @@ def withdrawn(found: RepositorySettings, allowed: Allowed) -> RepositorySettings
 
 
 def parting(observed: ObservedRepository, foreign: AbstractSet[str]) -> RepositoryPatch:
-    """The patch that leaves a repository to itself: our labels go, and what other namespaces consented to.
+    """The patch for a repository that is no longer managed: it removes our labels, and upstreams of other namespaces.
 
     Args:
         observed: the repository.

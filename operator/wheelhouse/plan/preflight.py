@@ -1,6 +1,6 @@
-"""What a create will ask of Artifact Registry's service agent, so that a grant that lacks is told before it fails.
+"""The permissions that Artifact Registry's service agent needs for a create, to report a missing one before it fails.
 
-Inherited grants and those of groups cannot be seen in the policy of a key or secret: this advises and never blocks.
+Inherited grants and those of groups are not in the policy of a key or secret, so this advises and never blocks.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SECRET_ROLE = "roles/secretmanager.secretAccessor"  # noqa: S105 - a role, not a
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One right that the service agent needs: the reason of the Event that tells, the role, and on what."""
+    """One permission that the service agent needs: the reason of its Event, the role, and the resource."""
 
     event: str
     role: str
@@ -24,7 +24,7 @@ class Need:
 
 
 def needs(desired: DesiredRepository) -> tuple[Need, ...]:
-    """The rights that this repository needs."""
+    """The permissions that this repository needs."""
     found = []
     if desired.kms_key_name is not None:
         found.append(Need("KeyNotGranted", KEY_ROLE, desired.kms_key_name))
@@ -34,7 +34,7 @@ def needs(desired: DesiredRepository) -> tuple[Need, ...]:
 
 
 def advice(need: Need, project: Project) -> str:
-    """What seems to lack, with the command that grants it."""
+    """The permission that seems to be missing, with the command that grants it."""
     member = f"serviceAccount:{project.agent}"
     return (
         f"{need.resource} does not itself grant {need.role} to Artifact Registry's service agent. Unless it has the "

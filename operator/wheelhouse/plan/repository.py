@@ -1,4 +1,4 @@
-"""One repository, desired × observed → what to do about it."""
+"""One repository, desired × observed → the plan for it."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _OTHER_TOOLS = {
     "crossplane-kind": "Crossplane",
     "crossplane-name": "Crossplane",
 }
-"""Labels that other tools put on what they manage: Config Connector, the Google provider of Terraform, Crossplane."""
+"""Labels that other tools put on their repositories: Config Connector, the Google provider of Terraform, Crossplane."""
 
 _NEW_ID = "choose another repositoryId in a new object"
 _TO_OBSERVE = "spec.managementPolicy to Observe to use it unchanged"
@@ -34,19 +34,19 @@ _TO_OBSERVE = "spec.managementPolicy to Observe to use it unchanged"
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """There is none: create it with these settings."""
+    """It does not exist: create it with these settings."""
 
     settings: RepositorySettings
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """It is as it should be."""
+    """It is as desired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """It differs: patch it. `adopts` when it was not ours until now."""
+    """It differs: patch it. `adopts` if it was not ours before."""
 
     patch: RepositoryPatch
     differences: tuple[Difference, ...]
@@ -55,7 +55,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """It is not ours to touch."""
+    """It is not ours to change."""
 
     reason: Reason
     message: str
@@ -66,12 +66,12 @@ RepositoryPlan = Create | Keep | Change | Refuse
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """What is known of a repository's past under the same object name.
+    """What is known about an earlier repository under the same object name.
 
     Attributes:
-        create_time: of the repository that was released, or that this object had.
-        released: whether an object of this name released it; else the labels were removed by another hand.
-        lately: whether that was a moment ago, so that the object is a replacement and takes it up again.
+        create_time: when the repository that was released, or that this object had, was created.
+        released: whether an object of this name released it; otherwise another client removed the labels.
+        lately: whether that was a moment ago, so that the object is a replacement and continues to manage it.
     """
 
     create_time: datetime | None
@@ -90,12 +90,12 @@ def plan_repository(
     """Plan one pass; only fields that the spec sets, or that this object has set before, are compared.
 
     Args:
-        desired: what the object asks for.
-        upstreams: those of a Virtual repository that may be there now.
-        observed: what Artifact Registry has, None when there is none.
-        rival: another living object of this cluster whose labels the repository carries or that recorded it.
+        desired: the object's desired state.
+        upstreams: those of a Virtual repository that are permitted now.
+        observed: what Artifact Registry has; None if it does not exist.
+        rival: another existing object of this cluster whose labels the repository has or that recorded it.
         managed: the ledger of what this object has set on the repository.
-        before: what is known of an object of the same name that released the repository, or of this one's past.
+        before: what is known about an object of the same name that released the repository, or about this one's past.
     """
     if desired.observe:
         return _observe(desired, observed, rival)
@@ -129,7 +129,7 @@ def _observe(
 def _stranger(
     desired: DesiredRepository, observed: ObservedRepository, rival: ObjectKey | None, before: Predecessor | None
 ) -> Refuse | None:
-    """Why a repository that does not carry our labels is left alone; None when it may be adopted."""
+    """Why a repository without our labels is not changed; None if it may be adopted."""
     if rival is not None:
         return _elsewhere(desired)
     keeper = _keeper(observed, desired.ownership.cluster)
@@ -158,7 +158,7 @@ def _elsewhere(desired: DesiredRepository) -> Refuse:
 
 
 def _keeper(observed: ObservedRepository, cluster: str) -> str | None:
-    """Who else manages a repository, by its labels; a deleted owner of this cluster does not count."""
+    """The other owner of a repository, by its labels; a deleted owner of this cluster does not count."""
     labels = observed.labels
     if OBJECT_LABEL in labels and labels.get(CLUSTER_LABEL) != cluster:
         return f"Wheelhouse in another cluster ({labels.get(CLUSTER_LABEL, 'unnamed')})"
@@ -188,13 +188,13 @@ def _differs(desired: DesiredRepository, field: str, found: str, wanted: str) ->
 
 
 def owns(ownership: Ownership, observed: ObservedRepository) -> bool:
-    """Whether the repository carries exactly our labels; nothing else may ever be changed or deleted."""
+    """Whether the repository has exactly our labels; nothing else may ever be changed or deleted."""
     labels = observed.labels
     return labels.get(CLUSTER_LABEL) == ownership.cluster and labels.get(OBJECT_LABEL) == ownership.digest
 
 
 def poll_delay(elapsed: timedelta) -> float:
-    """Seconds until the next look at an operation: a quarter of its age, from 0.2 s to 10 s.
+    """Seconds until the next poll of an operation: a quarter of its age, from 0.2 s to 10 s.
 
     In every recording of the real service an operation on a repository was done at the first poll.
     """

@@ -1,4 +1,4 @@
-"""Two objects for one repository: which of them it belongs to."""
+"""Two objects for one repository: which of them owns it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from wheelhouse.plan.repository import owns
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A living PythonRepository that stands for a repository.
+    """An existing PythonRepository for a repository.
 
     Attributes:
         created: its creationTimestamp.
-        recorded: whether its status names the repository, and its spec means the same one: a status alone is no proof.
+        recorded: whether its status names the repository, and its spec refers to the same one: a status alone is no
+            proof.
     """
 
     key: ObjectKey
@@ -24,19 +25,19 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[str, ObjectKey]:
-        """The smaller comes first."""
+        """The smaller rank has priority."""
         return self.created, self.key
 
 
 def rival_of(own: Candidate, others: Collection[Candidate], observed: ObservedRepository | None) -> ObjectKey | None:
-    """The other object that a repository belongs to; None when none stands against this one.
+    """The other object that owns a repository; None if there is none.
 
-    The labels on the repository decide. Where there are none (Observe), the object that recorded it first keeps it.
+    The labels on the repository decide. Without labels (Observe), the object that recorded it first keeps it.
 
     Args:
         own: this object.
-        others: the other living objects that stand for the repository.
-        observed: the repository as it was found; None when there is none.
+        others: the other existing objects for the repository.
+        observed: the repository that was found; None if it does not exist.
     """
     if observed is None:
         return None

@@ -1,4 +1,4 @@
-"""Who gets the room that IAM's limits leave in a policy, so that no replacement loses what it replaces."""
+"""Which grants fit into a policy within IAM's limits, so that no replacement loses the grant that it replaces."""
 
 from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,21 +17,21 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What finds room, and what stays in the policy since its successor finds none."""
+    """The grants that fit, and those that stay because their successor does not fit."""
 
     fits: frozenset[Pair]
     kept: frozenset[Pair]
 
 
 def fit(swaps: Sequence[Swap], leaving: AbstractSet[Pair], observed: Policy) -> Fit:
-    """Allot the room of a policy.
+    """Allot the room in a policy.
 
-    Each claimant gets the room that it frees itself first; what is left goes to the first that ask. A grant whose
-    successor finds no room stays.
+    Each claimant first gets the room that it frees itself. The rest goes to the claimants in order. A grant whose
+    successor does not fit stays.
 
     Args:
-        swaps: one for each claimant that adds anything, the first to be served first.
-        leaving: what the policy loses.
+        swaps: one for each claimant that adds anything, in order of priority.
+        leaving: the grants that leave the policy.
         observed: the policy as it was read.
     """
     kept: set[Pair] = set()
@@ -45,11 +45,11 @@ def fit(swaps: Sequence[Swap], leaving: AbstractSet[Pair], observed: Policy) -> 
 
 
 def fits_all(news: Collection[Pair], going: int, observed: Policy) -> bool:
-    """Whether there is room for all, however it is allotted.
+    """Whether all of them fit, however the room is allotted.
 
     Args:
-        news: what is to be added.
-        going: how many grants the policy loses.
+        news: the grants to add.
+        going: how many grants leave the policy.
         observed: the policy as it was read.
     """
     if len(news) > MEMBER_LIMIT - observed.size + going:
@@ -59,12 +59,12 @@ def fits_all(news: Collection[Pair], going: int, observed: Policy) -> bool:
 
 
 def partner(new: Pair, olds: Collection[Pair]) -> Pair | None:
-    """The grant of the same member that a new one takes the place of: a change of role."""
+    """The grant of the same member that a new one replaces: a change of role."""
     return next((old for old in olds if old[1] == new[1]), None)
 
 
 class _Round:
-    """One try to allot; `going` are the grants that leave in it."""
+    """One attempt to allot; `going` are the grants that leave in it."""
 
     def __init__(self, going: AbstractSet[Pair], observed: Policy) -> None:
         self.taken: set[Pair] = set()
@@ -84,7 +84,7 @@ class _Round:
                 self._take(new)
 
     def orphaned(self, swap: Swap) -> set[Pair]:
-        """What this claimant would lose for nothing: as many as it has new grants without room."""
+        """What this claimant would lose without a gain: as many grants as it has new ones that do not fit."""
         own = [old for old in swap.olds if old in self._going]
         orphaned = set()
         for new in _successors_first(sorted(swap.news, key=lambda new: new not in self.taken), own):
@@ -111,7 +111,7 @@ def _successors_first(news: Sequence[Pair], olds: Collection[Pair]) -> list[Pair
 
 
 def _pop(new: Pair, olds: list[Pair]) -> Pair:
-    """Take what a new grant replaces: one of the same member, else any."""
+    """Remove the grant that a new one replaces: one of the same member, otherwise any."""
     old = partner(new, olds) or olds[0]
     olds.remove(old)
     return old

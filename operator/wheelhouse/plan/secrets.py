@@ -1,4 +1,4 @@
-"""What an answer about a Secret means, and what is told of a Secret's token."""
+"""The meaning of a reply about a Secret, and the report on a Secret's token."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wheelhouse.plan.leases import Lease, Moment
 
 
 class Step(Enum):
-    """What to do after an apply was answered."""
+    """The next step after the reply to an apply."""
 
     DONE = auto()
     FORCE = auto()
@@ -24,28 +24,28 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A step; `others` are the managers that it is about (people for FORCE, accesses for the rest)."""
+    """A step; `others` are the managers that it concerns (people for FORCE, accesses for the rest)."""
 
     step: Step
     others: tuple[str, ...] = ()
 
 
 def accesses(reply: SecretReply, own: str) -> tuple[str, ...]:
-    """The managers of other accesses that an answer names."""
+    """The managers of other accesses that a reply names."""
     managers = reply.managers if isinstance(reply, Clash) else ()
     return tuple(name for name in managers if name.startswith(MANAGER_PREFIX) and name != own)
 
 
 def judge(reply: SecretReply, own: str, living: Collection[str]) -> Verdict:
-    """Read the answer to an apply as manager `own`.
+    """Interpret the reply to an apply as manager `own`.
 
-    A Secret of another kind is never forced, nor is that of a living access. What a deleted access left is taken over,
-    and a person's edit is put back.
+    Neither a Secret of another kind nor that of an existing access is ever forced. The Secret of a deleted access is
+    taken over, and a person's edit is reverted.
 
     Args:
-        reply: the answer.
+        reply: the reply.
         own: the manager that applied.
-        living: the managers of the accesses whose Secret this may be.
+        living: the managers of the existing accesses that may own this Secret.
     """
     if isinstance(reply, Applied):
         return Verdict(Step.DONE)
@@ -61,21 +61,21 @@ def judge(reply: SecretReply, own: str, living: Collection[str]) -> Verdict:
         return Verdict(Step.REPLACE, reply.managers)
     if others:
         return Verdict(Step.TAKE_OVER, others)
-    # Our own name stands there as an Update when a person edited with it: that is a person's edit.
+    # Our own name with an Update means that a person edited under that name.
     return Verdict(Step.FORCE, reply.managers)
 
 
 def told(lease: Lease | None, failure: WheelhouseError | None, secret: str, now: Moment) -> Check | None:
-    """What is to be said of one Secret's token; None when it is not written yet and nothing stands in the way.
+    """The report on one Secret's token; None if it is not written yet and there is no failure.
 
-    A refusal is told at once. An outage is told when a quarter of the token's life is left, since refresh has time
-    until then.
+    A refusal is reported at once. An outage is reported when a quarter of the token's lifetime is left, because a
+    refresh has time until then.
 
     Args:
-        lease: of the token in the Secret; None when there is no token that counts.
-        failure: what stood in the way of the last mint or write.
+        lease: the lease of the token in the Secret; None if there is no valid token.
+        failure: the error of the last mint or write.
         secret: namespace and name of the Secret.
-        now: when this is said.
+        now: the time of the report.
     """
     left = 0.0 if lease is None else lease.left(now)
     if lease is not None and left <= 0:
@@ -89,7 +89,7 @@ def told(lease: Lease | None, failure: WheelhouseError | None, secret: str, now:
 
 
 def news(lease: Lease | None, failure: WheelhouseError | None, now: Moment) -> float | None:
-    """Seconds until time alone changes what `told` says; None when it does not."""
+    """Seconds until time alone changes the result of `told`; None if it does not."""
     if lease is None:
         return None
     left = lease.left(now)

@@ -1,4 +1,4 @@
-"""What a repository shall be like, where that differs from what it is, and how a PATCH says so."""
+"""The desired settings of a repository, their differences from the observed ones, and the mask of a PATCH."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -9,14 +9,14 @@ from wheelhouse.domain.modes import CREDENTIAL_MASK, PASSWORD_MASK, USERNAME_MAS
 from wheelhouse.domain.repository import CLUSTER_LABEL, OBJECT_LABEL, DesiredRepository, RepositorySettings
 
 Difference = tuple[str, str, str]
-"""A field as the spec names it, what was found, what is wanted."""
+"""A field as the spec names it, the observed value, the desired value."""
 
 DESCRIPTION, LABELS, CLEANUP, CREDENTIALS = "description", "labels/", "cleanup", "remote.credentials"
-"""Entries of the ledger `managed`: what is taken back when the spec drops it. Labels have one entry each."""
+"""Entries of the ledger `managed`: settings that are removed when the spec drops them. Each label has its own entry."""
 
 
 def managed_by(desired: DesiredRepository) -> frozenset[str]:
-    """The ledger of what this object sets: all of it that can be taken back."""
+    """The ledger of what this object sets: every setting that can be removed later."""
     found = {f"{LABELS}{key}" for key in desired.labels}
     if desired.description is not None:
         found.add(DESCRIPTION)
@@ -30,7 +30,7 @@ def managed_by(desired: DesiredRepository) -> frozenset[str]:
 def target(
     desired: DesiredRepository, upstreams: frozenset[Upstream], found: RepositorySettings, managed: AbstractSet[str]
 ) -> RepositorySettings:
-    """The settings that shall stand: what was found, under what the spec sets, without what it no longer sets."""
+    """The desired settings: the observed ones, with those of the spec, without those that the spec no longer sets."""
     dropped = managed - managed_by(desired)
     description = desired.description
     if description is None:
@@ -62,7 +62,7 @@ def _remote(desired: DesiredRepository, found: Remote | None, *, forget: bool) -
 
 
 def differences(found: RepositorySettings, wanted: RepositorySettings) -> tuple[Difference, ...]:
-    """Each field that is not as it should be, in words for an Event; ownership labels have none of their own."""
+    """Each field that differs, in words for an Event; ownership labels are not among them."""
     return tuple(_differences(found, wanted))
 
 
@@ -83,7 +83,7 @@ def _differences(found: RepositorySettings, wanted: RepositorySettings) -> Itera
 
 
 def mask(found: RepositorySettings, wanted: RepositorySettings) -> tuple[str, ...]:
-    """The paths of the update mask that make `wanted` of `found`; credentials by nested paths."""
+    """The paths of the update mask that turn `found` into `wanted`; credentials by nested paths."""
     return tuple(_mask(found, wanted))
 
 
@@ -135,7 +135,7 @@ def _credentials(settings: RepositorySettings) -> Credentials | None:
 
 
 def _shown(credentials: Credentials | None) -> str:
-    """User name and secret version are no secrets; the password is not known here at all."""
+    """User name and secret version are not secret; the password is not known here."""
     return f"{credentials.username} with {credentials.password_secret_version}" if credentials else "none"
 
 

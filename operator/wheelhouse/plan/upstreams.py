@@ -1,8 +1,8 @@
-"""Who may read whom: Google reads upstreams as the project's service agent, so consent is ours to enforce.
+"""Who may read which repository: Google reads upstreams as the project's service agent, so we must enforce consent.
 
-A Virtual repository's reader needs no right on its upstreams, so a user who may create one in a project could name any
-repository that the project's service agent reads. The same goes for a Remote whose URL is a repository of Artifact
-Registry, and for the secret with an upstream's password.
+A Virtual repository's reader needs no permission on its upstreams, so a user who may create one in a project could name
+any repository that the project's service agent can read. The same applies to a Remote whose URL is a repository of
+Artifact Registry, and to the secret with an upstream's password.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ from wheelhouse.plan.consent import ABSENCE, RepositoryView, Standing
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who wants to read: the object, its namespace, the location, and whether every project is allowed to all."""
+    """The reading side: the object, its namespace, the location, and whether all may use every project."""
 
     key: ObjectKey
     namespace: Namespace
@@ -30,9 +30,9 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One upstream judged: what it is called in Google, and its mode where that is known.
+    """The decision about one upstream: its name in Google, and its mode if that is known.
 
-    `permitted` lets it stay where it stands, `addable` lets it be added. Without a check the finding before stays.
+    With `permitted` it may stay, and with `addable` it may be added. Without a check the previous finding stays.
     """
 
     check: Check | None
@@ -49,14 +49,14 @@ def judge_reference(
     gone: float,
     standing: RepositoryName | None,
 ) -> Judgement:
-    """Judge an upstream that names a PythonRepository.
+    """Decide about an upstream that names a PythonRepository.
 
     Args:
-        reader: who wants to read.
+        reader: the reading side.
         upstream: the upstream as the spec names it.
-        view: the PythonRepository; None while there is none.
-        gone: seconds since there is none: a replacement comes within 30 s.
-        standing: what the upstream of this name is in the Virtual repository now; None when it is not there.
+        view: the PythonRepository; None if it does not exist.
+        gone: seconds since it is missing: a replacement comes within 30 s.
+        standing: what the upstream of this name is in the Virtual repository now; None if it is not there.
     """
     target = upstream.target
     own = isinstance(target, ObjectKey) and target.namespace == reader.key.namespace
@@ -68,10 +68,10 @@ def judge_reference(
         message = f"Upstream {upstream.name}: there is no PythonRepository {target} in this namespace: create it"
         return Judgement(failed(Reason.REPOSITORY_NOT_FOUND, f"{message}, or correct spec.virtual.upstreams."))
     if view is None or not (own or _admits(view, reader.namespace)):
-        # One message for absent and forbidden: a difference would tell.
+        # The same message for absent and forbidden: a difference would reveal which it is.
         message = f"Upstream {upstream.name}: PythonRepository {target} does not exist or does not let this namespace"
         check = failed(Reason.REF_NOT_PERMITTED, f"{message} read it: its owner can add it to spec.accessFrom.")
-        # One whose accessFrom cannot be read withdraws nothing: what its owner wants is unknown.
+        # If accessFrom cannot be read, nothing is removed: the owner's intent is unknown.
         unread = view is not None and view.access_from is None
         return Judgement(check, (view.name or standing) if view and unread else None, permitted=unread)
     if view.name is not None and view.name.location != reader.location:
@@ -84,14 +84,14 @@ def judge_reference(
 def judge_name(
     reader: Reader, what: str, name: RepositoryName, managers: Collection[RepositoryView], *, sure: bool = True
 ) -> Judgement:
-    """Judge an upstream that is named in full.
+    """Decide about an upstream with a full name.
 
     Args:
-        reader: who wants to read.
+        reader: the reading side.
         what: the upstream, for the message.
         name: its full name.
-        managers: the living PythonRepositories that stand for it.
-        sure: whether all that may stand for it have been looked at; until then nothing is added or taken away.
+        managers: the existing PythonRepositories that manage it.
+        sure: whether all objects that may manage it have been checked; until then nothing is added or removed.
     """
     if name.full not in reader.namespace.upstreams:
         allowed = reader.any_project or name.project in reader.namespace.projects
@@ -105,13 +105,13 @@ def judge_name(
 
 
 def judge_unnamed(reader: Reader, url: str) -> Judgement:
-    """Refuse a URL of Artifact Registry that names no repository by the form that can be checked."""
+    """Reject a URL of Artifact Registry that does not name a repository in a form that can be checked."""
     message = f"{_forbidden('The upstream', url, reader.namespace)} Write it as https://LOCATION-python.pkg.dev/PROJECT"
     return Judgement(failed(Reason.REF_NOT_PERMITTED, f"{message}/REPOSITORY/."))
 
 
 def judge_secret(namespace: Namespace, credentials: Credentials) -> Check:
-    """Judge the secret of an upstream's password: Google sends it to the upstream's URL, no matter who asked."""
+    """Decide about the secret of an upstream's password, which Google sends to the URL whoever requested it."""
     if credentials.secret in namespace.upstream_secrets:
         return passed(Reason.RESOLVED_REFS)
     message = (

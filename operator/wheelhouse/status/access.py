@@ -24,11 +24,11 @@ SUMMARY_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class AccessFacts:
-    """All that is known of one access.
+    """All that is known about one access.
 
     Attributes:
-        wants_secret: whether its spec asks for a Secret.
-        suspended: what Ready says while changes of the spec wait; empty while they do not.
+        wants_secret: whether its spec requests a Secret.
+        suspended: the message of Ready while changes of the spec wait; empty if none wait.
     """
 
     stored: CustomObject
@@ -40,12 +40,12 @@ class AccessFacts:
 
 
 def resolved(facts: AccessFacts) -> Check | None:
-    """The access unit's judgement of consent and spec."""
+    """The access unit's decision about consent and spec."""
     return facts.access.resolved
 
 
 def granted(facts: AccessFacts) -> Check | None:
-    """What keeps a grant from being asked for, else what the policy unit found for just this claim."""
+    """What prevents the request for a grant, otherwise what the policy unit found for exactly this claim."""
     if facts.access.granted is not None:
         return facts.access.granted
     if facts.grants.made_for is None:
@@ -59,7 +59,7 @@ def granted(facts: AccessFacts) -> Check | None:
 
 
 def distributed(facts: AccessFacts) -> Check | None:
-    """What keeps a Secret from being asked for, else what the secret unit found for just this one."""
+    """What prevents the request for a Secret, otherwise what the secret unit found for exactly this one."""
     if not facts.wants_secret:
         return passed(Reason.NOT_REQUESTED)
     if facts.access.secret is not None:
@@ -70,7 +70,7 @@ def distributed(facts: AccessFacts) -> Check | None:
 
 
 def verified(facts: AccessFacts) -> Check | None:
-    """What the index said to the token that stands in the Secret."""
+    """What the index answered for the token in the Secret."""
     if not facts.wants_secret:
         return Check(Truth.UNKNOWN, Reason.NOT_APPLICABLE)
     if facts.access.secret is not None or _of_another_secret(facts):
@@ -84,11 +84,11 @@ CHECKS: Sequence[tuple[ConditionType, Callable[[AccessFacts], Check | None]]] = 
     (ConditionType.DISTRIBUTED, distributed),
     (ConditionType.VERIFIED, verified),
 )
-"""In the order of the work; the first that is not as it should be is the reason of Ready."""
+"""In the order of the work; Ready has the reason of the first one that is not passed."""
 
 
 def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
-    """The whole status that is ours, for an object as it stands."""
+    """Our whole status for an object in its current state."""
     stored, grants = facts.stored, facts.grants
     status = stored.status
     situation = Situation(
@@ -122,7 +122,7 @@ def _grant(record: GrantRecord) -> dict[str, str]:
 
 
 def _grant_summary(grants: Iterable[GrantRecord]) -> str:
-    """Who, as what: for the wide column."""
+    """Members and roles, for the wide column."""
     parts = [
         f"{_short(r.grant.member)} {r.grant.role.rpartition('.')[2]}"
         for r in grants

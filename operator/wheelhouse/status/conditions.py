@@ -20,7 +20,7 @@ Found = tuple[ConditionType, Check]
 
 
 def timestamp(moment: datetime) -> str:
-    """RFC 3339 in seconds, as Kubernetes writes times."""
+    """RFC 3339 in seconds, the form of times in Kubernetes."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -36,13 +36,13 @@ def moment(text: object) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Which generation of an object its findings are about.
+    """The generation of an object that its findings are about.
 
     Attributes:
-        generation: of the object now.
+        generation: the object's current generation.
         passed: of the last pass that finished in this process; None before the first one.
         deleting: whether the object is being released.
-        suspended: what Ready says while changes of the spec wait; empty while they do not.
+        suspended: the message of Ready while changes of the spec wait; empty if none wait.
     """
 
     generation: int
@@ -51,15 +51,15 @@ class Situation:
     suspended: str = ""
 
     def observed(self, status: Mapping[str, Any]) -> int:
-        """The generation that a pass has finished, by this process or by one before it.
+        """The generation for which a pass finished, in this process or an earlier one.
 
-        A later one than the object's comes from a restored store, or from another hand: it counts for nothing.
+        A generation later than the object's comes from a restored store or another client, so it is ignored.
         """
         found = status.get("observedGeneration") if self.passed is None else self.passed
         return found if isinstance(found, int) and found <= self.generation else -1
 
     def known(self, kind: ConditionType, check: Check | None, status: Mapping[str, Any]) -> Check:
-        """A finding; until a unit has looked in this process, what status says of this generation."""
+        """A finding; until a unit has checked in this process, the one in the status of this generation."""
         if check is not None:
             return check
         row = by_type(status).get(kind, {})
@@ -80,10 +80,10 @@ def build(
 
     Args:
         found: the kind's checks in order of work.
-        status: the status as it stands, for the transition times.
+        status: the current status, for the transition times.
         situation: what the checks are about.
         now: UTC.
-        advice: findings that never touch Ready.
+        advice: findings that never affect Ready.
     """
     previous = by_type(status)
     ready, cause = _ready(found, situation)
@@ -97,11 +97,11 @@ def build(
 
 
 def suspended_note(generation: int, *, waits: bool) -> str:
-    """What Ready says of a suspended object.
+    """The message of Ready for a suspended object.
 
     Args:
-        generation: of the object now.
-        waits: whether its spec differs from what stands.
+        generation: the object's current generation.
+        waits: whether its spec differs from what is in place.
     """
     if waits:
         return f"spec.suspend is true: generation {generation} is not applied until it is removed."
@@ -109,14 +109,14 @@ def suspended_note(generation: int, *, waits: bool) -> str:
 
 
 def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The conditions of a status by their type; malformed ones are passed over."""
+    """The conditions of a status by their type; malformed ones are ignored."""
     conditions = status.get("conditions")
     rows = conditions if isinstance(conditions, list) else []
     return {row["type"]: row for row in rows if isinstance(row, Mapping) and isinstance(row.get("type"), str)}
 
 
 def same(wanted: Mapping[str, Any], standing: Mapping[str, Any]) -> bool:
-    """Whether a status that stands says what is wanted; others' conditions and the order of them do not count."""
+    """Whether a status already equals the wanted one; others' conditions and the order do not count."""
     return _ours(wanted) == _ours(standing)
 
 
@@ -126,7 +126,7 @@ def _ours(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_of(row: Mapping[str, Any]) -> Check | None:
-    """A condition read back; None when it holds a word that is not ours."""
+    """A condition as a check; None if it has a value that is not ours."""
     try:
         return Check(Truth(str(row.get("status"))), Reason(str(row.get("reason"))), str(row.get("message", "")))
     except ValueError:
@@ -135,7 +135,7 @@ def check_of(row: Mapping[str, Any]) -> Check | None:
 
 def _ready(found: Iterable[Found], situation: Situation) -> tuple[Check, Found | None]:
     wrong = [(kind, check) for kind, check in found if not check.ok]
-    if situation.deleting:  # Only what holds the release up is worth a word.
+    if situation.deleting:  # Only the reason for a delayed release is reported.
         wrong = [(kind, check) for kind, check in wrong if check.reason is not Reason.PENDING]
         if not wrong:
             return failed(Reason.DELETING, "The object is being deleted."), None

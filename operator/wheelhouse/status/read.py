@@ -1,4 +1,4 @@
-"""Status → findings, so that a restart forgets nothing. Whatever shape it has, reading it raises nothing."""
+"""Status → findings, so that a restart loses nothing. Reading never raises, whatever the status contains."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from wheelhouse.status.conditions import moment
 
 
 def read_repository(status: Mapping[str, Any]) -> tuple[RepositoryFindings, AccessSummary | None]:
-    """What a PythonRepository's status tells; that it is usable only a look at Google can tell."""
+    """The findings in a PythonRepository's status, except `usable`, which only a check at Google can set."""
     findings = RepositoryFindings(
         name=RepositoryName.parse(_text(status, "repository")),
         create_time=moment(status.get("createTime")),
@@ -36,7 +36,7 @@ def read_grants(status: Mapping[str, Any]) -> GrantFindings:
 
 
 def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
-    """The ledger of an access's Secrets, and what was last seen of them."""
+    """The ledger of an access's Secrets, and their last known state."""
     raw = status.get("secret")
     name = raw.get("name") if isinstance(raw, Mapping) else None
     if not isinstance(raw, Mapping) or not isinstance(name, str) or not is_dns_subdomain(name):
@@ -54,12 +54,12 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
 
 
 def recorded_grants(stored: CustomObject) -> GrantFindings:
-    """The ledger as it is written in an object, whatever is in memory."""
+    """The ledger in the object itself, whatever is in memory."""
     return read_grants(stored.status)
 
 
 def recorded_distribution(stored: CustomObject) -> DistributionFindings:
-    """The ledger of Secrets as it is written in an object, whatever is in memory."""
+    """The ledger of Secrets in the object itself, whatever is in memory."""
     return read_distribution(stored.status)
 
 

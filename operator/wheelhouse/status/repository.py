@@ -15,10 +15,10 @@ from wheelhouse.status.conditions import Situation, build, by_type, check_of, ti
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFacts:
-    """All that is known of one repository.
+    """All that is known about one repository.
 
     Attributes:
-        suspended: what Ready says while changes of the spec wait; empty while they do not.
+        suspended: the message of Ready while changes of the spec wait; empty if none wait.
         template: the operator's setting `index_url_template`.
     """
 
@@ -30,12 +30,12 @@ class RepositoryFacts:
 
 
 def resolved(facts: RepositoryFacts) -> Check | None:
-    """Whether what the spec refers to was found and may be used."""
+    """Whether the references in the spec were found and may be used."""
     return facts.found.resolved
 
 
 def synced(facts: RepositoryFacts) -> Check | None:
-    """Whether Artifact Registry is as the spec says; a new generation is being carried out until a pass has ended."""
+    """Whether Artifact Registry matches the spec; a new generation counts as updating until a pass has completed."""
     new = facts.found.generation not in (None, facts.stored.generation)
     if new and facts.found.synced is not None and facts.found.synced.ok and not facts.stored.deleting:
         return failed(Reason.UPDATING, "The operator is applying the new spec.")
@@ -46,11 +46,11 @@ CHECKS: Sequence[tuple[ConditionType, Callable[[RepositoryFacts], Check | None]]
     (ConditionType.RESOLVED_REFS, resolved),
     (ConditionType.SYNCED, synced),
 )
-"""In the order of the work; the first that is not as it should be is the reason of Ready."""
+"""In the order of the work; Ready has the reason of the first one that is not passed."""
 
 
 def repository_status(facts: RepositoryFacts, now: datetime) -> dict[str, Any]:
-    """The whole status that is ours, for an object as it stands."""
+    """Our whole status for an object in its current state."""
     stored, found = facts.stored, facts.found
     status = stored.status
     situation = Situation(stored.generation, found.generation, stored.deleting, facts.suspended)

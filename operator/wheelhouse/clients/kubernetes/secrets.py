@@ -196,8 +196,7 @@ def _denied(call: Call, reply: Reply) -> Denied:
 
 
 def _clash(reply: Reply) -> Clash:
-    """A 409 whose causes are `FieldManagerConflict` names managers and fields; without any, another client was
-    faster."""
+    """Managers and fields from causes `FieldManagerConflict` of a 409; without any, another client was faster."""
     causes = [cause for cause in reply.causes if cause[0] == "FieldManagerConflict"]
     if not causes:
         raise Conflict("The Secret changed while it was being written.")

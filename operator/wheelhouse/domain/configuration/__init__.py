@@ -1,1 +1,1 @@
-"""What clients are given to read: pip.conf, uv.toml, netrc and .pypirc, one module each."""
+"""The files that clients read: pip.conf, uv.toml, netrc and .pypirc, one module each."""

@@ -1,7 +1,7 @@
-"""Client configuration files: rendered from a model, and read back before they are used.
+"""Client configuration files: rendered from a model, and parsed again before they are used.
 
-Tokens end up in pip.conf, uv.toml, netrc and .pypirc. A rendered file is read back the way its client reads it and
-must equal the model, so that no value can smuggle in a line, a section or another host.
+pip.conf, uv.toml, netrc and .pypirc contain tokens. Each rendered file is parsed the way its client parses it and must
+equal the model, so that no value can inject a line, a section or another host.
 """
 
 from typing import Protocol
@@ -13,7 +13,7 @@ from wheelhouse.domain.token import is_access_token
 from wheelhouse.domain.urls import gets_token
 
 INDEX_URL = "index-url"
-"""The key under which the index's URL stands alone, without credentials."""
+"""The key with only the index's URL, without credentials."""
 
 
 class _Client(Protocol):
@@ -25,7 +25,7 @@ class _Client(Protocol):
         """The text."""
 
     def reads_back(self, text: str, configuration: ClientConfiguration) -> bool:
-        """Whether the client reads from the text what the model says."""
+        """Whether the client parses the model's values from the text."""
 
 
 _READERS: tuple[_Client, ...] = (pip, uv, netrc)
@@ -33,7 +33,7 @@ _WRITERS: tuple[_Client, ...] = (*_READERS, pypirc)
 
 
 def keys(*, uploads: bool) -> frozenset[str]:
-    """The keys of a Secret for those who upload, or who only install."""
+    """The keys of a Secret, for users who upload or who only install."""
     return frozenset({INDEX_URL, *(client.FILE for client in (_WRITERS if uploads else _READERS))})
 
 
@@ -41,17 +41,17 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
     """The Secret's keys and texts.
 
     Args:
-        configuration: what clients shall use.
-        template: the setting `index_url_template`, whose server gets tokens besides Artifact Registry's.
+        configuration: the values for the clients.
+        template: the setting `index_url_template`, whose server may receive tokens besides Artifact Registry's.
 
     Raises:
-        RenderError: a URL is one that gets no token, or a text does not read back as the model.
+        RenderError: a URL must not receive a token, or a text does not parse to the model's values.
     """
     _check(configuration, template)
     texts = {INDEX_URL: configuration.index_url}
     for client in _READERS if configuration.upload_url is None else _WRITERS:
         text = client.render(configuration)
-        # A bare CR starts a new line for pip but not for configparser.read_string, so no control character may stand.
+        # A bare CR starts a new line for pip but not for configparser.read_string, so no control character is allowed.
         if any((ord(character) < 0x20 and character != "\n") or ord(character) == 0x7F for character in text):
             raise RenderError(f"{client.FILE}: the configuration contains a control character")
         if not client.reads_back(text, configuration):
@@ -61,7 +61,7 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
 
 
 def _check(configuration: ClientConfiguration, template: str | None) -> None:
-    """Nothing may hold what any format reads as more than text, so each value has what is allowed and no more."""
+    """Allow only safe characters in each value, so that every format reads it as plain text."""
     if not is_repository_id(configuration.repository_id):
         raise RenderError("repository_id: not a valid repository id")
     if not gets_token(configuration.index_url, template):

@@ -12,13 +12,14 @@ def render(configuration: ClientConfiguration) -> str:
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
-    """Whether every reader of netrc finds in the text what the model says.
+    """Whether every reader of netrc finds the model's values in the text.
 
     Raises:
-        RenderError: the text has what makes netrc more than words.
+        RenderError: the text has a quote, an escape or a comment sign.
     """
-    # The standard library reads netrc from a file only, and a token never goes to disk: so the text may not use
-    # what makes netrc more than words (quotes, escapes, comments), and then its words are what every reader sees.
+    # The standard library reads netrc only from a file, and a token is never written to disk. So the text has only
+    # plain
+    # words: without quotes, escapes and comments, every reader splits it in the same way.
     if any(character in text for character in "\"'\\#"):
         raise RenderError("netrc: the configuration contains a quote, an escape or a comment sign")
     return text.split() == [

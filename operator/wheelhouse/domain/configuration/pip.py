@@ -12,7 +12,7 @@ def render(configuration: ClientConfiguration) -> str:
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
-    """Whether pip reads from the text what the model says.
+    """Whether pip parses the model's values from the text.
 
     Raises:
         RenderError: the text does not parse.

@@ -1,4 +1,4 @@
-""".pypirc, for those who upload."""
+""".pypirc, for users who upload."""
 
 from wheelhouse.domain.configuration import ini
 from wheelhouse.domain.configuration.model import ClientConfiguration
@@ -17,7 +17,7 @@ def render(configuration: ClientConfiguration) -> str:
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
-    """Whether twine reads from the text what the model says.
+    """Whether twine parses the model's values from the text.
 
     Raises:
         RenderError: the text does not parse.

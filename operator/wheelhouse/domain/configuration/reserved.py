@@ -1,6 +1,6 @@
-"""Names that mean something to a client before we say anything: no section and no index may be called so.
+"""Names with a built-in meaning in a client: no section and no index may have such a name.
 
-A client that knows a name by itself sends our token to the server that it has in mind, or ours a token of that server.
+A client that knows a name sends our token to the server that it associates with it, or that server's token to ours.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ RESERVED: Mapping[str, str] = {
     "main": "PyPI whatever URL stands there, and the default: hatch.publish.index.IndexPublisher.get_repos.",
     "test": "TestPyPI whatever URL stands there: hatch.publish.index.IndexPublisher.get_repos.",
 }
-"""The names, and whose source says so: twine 7.0, flit 4.2, hatch 1.18, pdm 2.29, poetry 2.5, maturin 1.
+"""The names, from the sources of twine 7.0, flit 4.2, hatch 1.18, pdm 2.29, poetry 2.5, maturin 1.
 
-pip.conf names no index, and uv has no name of its own (uv-distribution-types/src/index_name.rs); uv takes a user's
-variable UV_INDEX_PYPI_PASSWORD for an index that is called `pypi`, so the same names are avoided there.
+pip.conf names no index, and uv has no built-in name (uv-distribution-types/src/index_name.rs). But uv uses a user's
+variable UV_INDEX_PYPI_PASSWORD for an index named `pypi`, so its file avoids the same names.
 """
 
 
 def index_name(repository_id: str) -> str:
-    """What clients call a repository: its id, or `ID-repository` where the id is reserved."""
+    """The name of a repository in clients' files: its id, or `ID-repository` if the id is reserved."""
     return f"{repository_id}-repository" if repository_id in RESERVED else repository_id

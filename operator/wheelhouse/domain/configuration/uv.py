@@ -21,7 +21,7 @@ def render(configuration: ClientConfiguration) -> str:
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
-    """Whether uv reads from the text what the model says.
+    """Whether uv parses the model's values from the text.
 
     Raises:
         RenderError: the text does not parse.
