@@ -1,4 +1,4 @@
-"""What objects left behind that disappeared without a release, because our finalizer was taken off."""
+"""What objects left behind that disappeared without a release, because another client removed our finalizer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True)
 class GrantDebt:
-    """Grants of an access that is gone, on the repository that Google made at `create_time` (None: not known)."""
+    """Grants of a deleted access, on the repository that was created at `create_time` (None: not known)."""
 
     access: ObjectKey
     uid: str
@@ -24,7 +24,7 @@ class GrantDebt:
 
 @dataclass(frozen=True, slots=True)
 class SecretDebt:
-    """A Secret of an access that is gone."""
+    """A Secret of a deleted access."""
 
     access: ObjectKey
     uid: str
@@ -33,7 +33,7 @@ class SecretDebt:
 
 
 class Debts:
-    """Debts until they are paid; a restart forgets them."""
+    """Debts until they are paid; a restart loses them."""
 
     def __init__(self) -> None:
         self._grants: dict[RepositoryName, list[GrantDebt]] = {}
@@ -41,13 +41,13 @@ class Debts:
         self._released: dict[str, None] = {}
 
     def released(self, uid: str) -> None:
-        """The object with this uid is released properly: its end leaves no debt."""
+        """The object with this uid is released properly, so it leaves no debt."""
         self._released[uid] = None
         if len(self._released) > 10_000:
             del self._released[next(iter(self._released))]
 
     def owe(self, debt: GrantDebt | SecretDebt) -> None:
-        """Note a debt, unless the object was released."""
+        """Record a debt, unless the object was released."""
         if debt.uid in self._released:
             return
         if isinstance(debt, GrantDebt):
@@ -56,15 +56,15 @@ class Debts:
             self._secrets.setdefault((debt.access, debt.namespace), []).append(debt)
 
     def grants(self, repository: RepositoryName) -> tuple[GrantDebt, ...]:
-        """The grants that are owed on a repository."""
+        """The grants to revoke on a repository."""
         return tuple(self._grants.get(repository, ()))
 
     def secrets(self, access: ObjectKey, namespace: str) -> tuple[SecretDebt, ...]:
-        """The Secrets that are owed in one place."""
+        """The Secrets to remove in one place."""
         return tuple(self._secrets.get((access, namespace), ()))
 
     def paid(self, debt: GrantDebt | SecretDebt) -> None:
-        """A debt is paid."""
+        """Delete a debt that is paid."""
         if isinstance(debt, GrantDebt):
             _drop(self._grants, debt.repository, debt)
         else:

@@ -1,11 +1,11 @@
-"""The finalizer: on before the first effect, off after the last."""
+"""The finalizer: added before the first effect, removed after the last."""
 
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.reconcile.world import World
 
 
 async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:
-    """Put the finalizer on, if it is not there; None when the object is gone.
+    """Add the finalizer, if it is missing; None if the object does not exist.
 
     Raises:
         Conflict: the object changed since it was read.
@@ -16,7 +16,7 @@ async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject |
 
 
 async def let_go(world: World, kind: Kind, stored: CustomObject) -> None:
-    """Take the finalizer off: nothing of ours is left.
+    """Remove the finalizer: nothing of ours is left.
 
     Raises:
         Conflict: the object changed since it was read.

@@ -1,7 +1,7 @@
-"""What the units found, in memory: it starts from status, and each kind of finding has one writer.
+"""What the units found, in memory: it is initialized from status, and each kind of finding has one writer.
 
-Status is our record, and others may change it: a person, a restored backup, an operator that runs beside this one.
-When an object's status is not the one that this process wrote or read last, the ledger in it is taken again.
+Status is our record, and others may change it: a person, a restored backup, another instance of the operator. If an
+object's status is not the one that this process last wrote or read, its ledger is read again.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class _Access:
 
 
 class Findings:
-    """Findings by object; those of another uid under the same name are forgotten."""
+    """Findings by object; those of another uid with the same name are deleted."""
 
     def __init__(self) -> None:
         self._repositories: dict[ObjectKey, _Repository] = {}
@@ -70,41 +70,41 @@ class Findings:
         return self._access(stored).distribution
 
     def note_repository(self, stored: CustomObject, **changes: Any) -> RepositoryFindings:
-        """The repository unit's word; the next record or report writes it."""
+        """Change the repository unit's findings; the next record or report writes them."""
         entry = self._repository(stored)
         entry.found = replace(entry.found, **changes)
         return entry.found
 
     def note_summary(self, stored: CustomObject, summary: AccessSummary) -> None:
-        """The policy unit's count."""
+        """Set the policy unit's count."""
         self._repository(stored).summary = summary
 
     def note_access(self, stored: CustomObject, **changes: Any) -> AccessFindings:
-        """The access unit's word."""
+        """Change the access unit's findings."""
         entry = self._access(stored)
         entry.access = replace(entry.access, **changes)
         return entry.access
 
     def note_grants(self, stored: CustomObject, **changes: Any) -> GrantFindings:
-        """The policy unit's word."""
+        """Change the policy unit's findings."""
         entry = self._access(stored)
         entry.grants = replace(entry.grants, **changes)
         return entry.grants
 
     def note_distribution(self, stored: CustomObject, **changes: Any) -> DistributionFindings:
-        """The secret unit's word."""
+        """Change the secret unit's findings."""
         entry = self._access(stored)
         entry.distribution = replace(entry.distribution, **changes)
         return entry.distribution
 
     def writing(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> None:
-        """This process is about to write a status: a watch may bring it before the reply does, or without one."""
+        """This process is about to write a status: a watch may deliver it before the reply arrives, or without one."""
         entry = self._entry(kind, stored)
         if entry is not None:
             entry.sent = compact(status)
 
     def written(self, kind: Kind, stored: CustomObject) -> None:
-        """This process wrote the status that stands: memory need not be taken from it again."""
+        """This process wrote the current status: memory need not be read from it again."""
         entry = self._entry(kind, stored)
         if entry is not None:
             entry.status, entry.version, entry.sent = stored.status_json, int(stored.resource_version), ""
@@ -125,11 +125,11 @@ class Findings:
             self._retake(entry, stored)
 
     def seen(self, kind: Kind, stored: CustomObject) -> bool:
-        """Take the ledger from an object whose status another hand wrote; whether one did.
+        """Read the ledger of an object whose status another client wrote; return whether one did.
 
         Args:
             kind: its kind.
-            stored: the object as a watch or a list brought it.
+            stored: the object from a watch or a list.
         """
         entry = self._entry(kind, stored)
         if entry is None or entry.status == stored.status_json:
@@ -141,7 +141,7 @@ class Findings:
         return True
 
     def forget(self, kind: Kind, key: ObjectKey) -> None:
-        """The object is gone."""
+        """The object does not exist."""
         (self._repositories if kind is Kind.REPOSITORY else self._accesses).pop(key, None)
 
     def _retake(self, entry: "_Repository | _Access", stored: CustomObject) -> None:
@@ -154,7 +154,7 @@ class Findings:
             _retake_access(entry, stored, lost=lost)
 
     def _entry(self, kind: Kind, stored: CustomObject) -> _Repository | _Access | None:
-        """What is known of just this object."""
+        """The findings of exactly this object."""
         entry = (self._repositories if kind is Kind.REPOSITORY else self._accesses).get(stored.key)
         return entry if entry is not None and entry.uid == stored.uid else None
 

@@ -1,4 +1,4 @@
-"""Who looks again when something changes: a unit declares what its key depends on, and nothing scans all objects."""
+"""Which keys depend on which topics: a unit declares them for its key, and nothing scans all objects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from wheelhouse.reconcile.ports import Queue
 
 @dataclass(frozen=True, slots=True)
 class NamespaceTopic:
-    """A Namespace: its labels, annotations and end."""
+    """A Namespace: its labels, its annotations and its deletion."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SecretTopic:
-    """The place of a Secret, for an access that waits until the name is free."""
+    """The place of a Secret, for an access that waits until the name is available."""
 
     namespace: str
     name: str
@@ -32,7 +32,7 @@ class Interests:
     """Topics and the keys that follow them.
 
     Args:
-        queue: where the followers of a changed topic are put.
+        queue: receives the followers of a changed topic.
     """
 
     def __init__(self, queue: Queue) -> None:
@@ -41,7 +41,7 @@ class Interests:
         self._followers: dict[Topic, Key | set[Key]] = {}
 
     def follow(self, key: Key, topics: Iterable[Topic]) -> None:
-        """Declare all that a key depends on; what it declared before and no longer names is dropped."""
+        """Declare all topics of a key; earlier ones that are not among them are dropped."""
         wanted = tuple(dict.fromkeys(topics))
         before = self._topics.get(key, ())
         if wanted == before:
@@ -56,11 +56,11 @@ class Interests:
             self._topics.pop(key, None)
 
     def drop(self, key: Key) -> None:
-        """The key depends on nothing any more."""
+        """Delete all topics of the key."""
         self.follow(key, ())
 
     def publish(self, topic: Topic, besides: Key | None = None) -> None:
-        """Let all that follow a topic look again, but for the one that changed it."""
+        """Reconcile all followers of a topic, except the one that changed it."""
         for key in self.followers(topic):
             if key != besides:
                 self._queue.add(key)

@@ -1,6 +1,6 @@
 """The one writer of status: it records before effects and reports after them.
 
-A write is always the whole of what is ours, with the resourceVersion it was computed from; what has not changed is not
+A write always contains our whole status, with the resourceVersion that it was computed from. An unchanged status is not
 written.
 """
 
@@ -27,21 +27,21 @@ from wheelhouse.status.repository import RepositoryFacts, repository_status
 logger = structlog.get_logger(__name__)
 
 PROGRESS_PACE = 5.0
-"""Seconds that mere progress waits before it is written."""
+"""Seconds that progress alone waits before it is written."""
 
 EVENT_PAUSE = 600.0
-"""Seconds after which an Event about the same generation of an object, in the same words, is sent again."""
+"""Seconds before an Event with the same text about the same generation of an object is sent again."""
 EVENTS_REMEMBERED = 1000
 
 _GRAIN = 0.01
 """Seconds that timers may be early."""
 
 OUTAGE_PATIENCE = timedelta(minutes=15)
-"""How long a 5xx leaves a finding that was good as it is."""
+"""How long a 5xx does not change a passed finding."""
 
 
 class Ledger:
-    """Findings on their way into status.
+    """Writes findings into status.
 
     Args:
         world: the ports.
@@ -57,7 +57,7 @@ class Ledger:
         self._events: dict[tuple[str, int, bool, str], float] = {}
 
     def outage(self, kind: Kind, key: ObjectKey, field: str, check: Check | None, error: Unavailable) -> Check:
-        """The finding after an outage: a good one stays for 15 minutes, since Ready must not flap on a 5xx."""
+        """The finding after an outage: a passed one stays for 15 minutes, since Ready must not flap on a 5xx."""
         since = self._outages.setdefault((kind, key, field), self._world.elapsed())
         patient = self._world.elapsed() - since < OUTAGE_PATIENCE.total_seconds()
         if check is not None and check.truth is Truth.TRUE and patient:
@@ -69,7 +69,7 @@ class Ledger:
         self._outages.pop((kind, key, field), None)
 
     def forget(self, kind: Kind, key: ObjectKey) -> None:
-        """The object is gone."""
+        """The object does not exist."""
         self._findings.forget(kind, key)
         self._locks.pop((kind, key), None)
         self._progress.pop((kind, key), None)
@@ -77,20 +77,20 @@ class Ledger:
             del self._outages[outage]
 
     async def record(self, kind: Kind, key: ObjectKey) -> bool:
-        """Write now what is known: the intent stands before the effect. False when the object is gone.
+        """Write the findings now: the intent is recorded before the effect. False if the object does not exist.
 
         Raises:
             Conflict: the object changed since it was read; nothing was written.
-            Invalid, Refused, Unavailable: as the API server says.
+            Invalid, Refused, Unavailable: for the API server's errors.
         """
         return await self._write(kind, key)
 
     async def report(self, kind: Kind, key: ObjectKey) -> float | None:
-        """Write what changed; mere progress waits. Returns the seconds to come back after, if it waits.
+        """Write what changed; progress alone waits. Returns the seconds to wait, if it does.
 
         Raises:
             Conflict: the object changed since it was read; nothing was written.
-            Invalid, Refused, Unavailable: as the API server says.
+            Invalid, Refused, Unavailable: for the API server's errors.
         """
         stored = self._stored(kind, key)
         if stored is None:
@@ -158,14 +158,14 @@ class Ledger:
                 raise
             if written is None:
                 return False
-            # Memory first: the cache tells all units, and what they ask then must be what was written.
+            # Memory first: the cache notifies all units, and they must then find what was written.
             self._findings.written(kind, written)
             self._world.cache.store(kind, written)
         await self._tell(kind, written, before)
         return True
 
     async def _tell(self, kind: Kind, stored: CustomObject, before: Mapping[str, Any]) -> None:
-        """One Event and one line in the log when Ready changed: only transitions are news."""
+        """Publish one Event and one log line when Ready changed: only transitions are news."""
         status = stored.status
         ready = by_type(status).get(ConditionType.READY, {})
         old = by_type(before).get(ConditionType.READY, {})
@@ -181,7 +181,7 @@ class Ledger:
         await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not good)
 
     def _is_news(self, words: tuple[str, int, bool, str]) -> bool:
-        """Whether no Event said this of the object lately: a finding that comes and goes must not fill the list."""
+        """Whether no recent Event had this text: a finding that comes and goes must not fill the list."""
         now = self._world.elapsed()
         last = self._events.get(words)
         if last is not None and now - last < EVENT_PAUSE:
@@ -194,10 +194,10 @@ class Ledger:
 
 
 _PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})
-"""What passes by itself: a repository that cannot be used tells its own news."""
+"""States that pass by themselves: an unusable repository reports its own problem."""
 
 
 def in_progress(status: Mapping[str, Any]) -> bool:
-    """Whether a status tells of progress alone, which may wait for a while."""
+    """Whether a status reports only progress, which may wait for a while."""
     ready = by_type(status).get(ConditionType.READY, {})
     return ready.get("status") != Truth.TRUE and ready.get("reason") in _PROGRESS

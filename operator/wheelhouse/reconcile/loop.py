@@ -1,4 +1,4 @@
-"""The five units of work behind one door: a key goes in, the seconds until the next look come out."""
+"""The five units of work behind one interface: it takes a key and returns the seconds until the next pass."""
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.desired.repository import DeclaredRepository
@@ -18,7 +18,7 @@ from wheelhouse.reconcile.world import World
 
 
 class Loop:
-    """Wires the units over one world; its caller guarantees that a key is never run twice at once."""
+    """Connects the units to one world; its caller guarantees that a key never runs twice at once."""
 
     def __init__(self, world: World) -> None:
         self._findings = findings = Findings()
@@ -32,13 +32,13 @@ class Loop:
         self._accesses = AccessUnit(world, findings, ledger, claims, self._policies, self._secrets, debts)
 
     async def reconcile(self, key: Key) -> float | None:
-        """One pass for one key: create, update, resume, resync and a neighbor's change are all the same.
+        """One pass for one key: the same for create, update, resume, resync and a change of a related object.
 
         Returns:
-            Seconds until the next look, None when only a change can matter.
+            Seconds until the next pass, None if only a change can matter.
 
         Raises:
-            WheelhouseError: what the queue must come back for.
+            WheelhouseError: for the queue to retry.
         """
         match key:
             case RepositoryKey(name):
@@ -53,7 +53,7 @@ class Loop:
                 return await self._tokens.reconcile(key)
 
     def vanished(self, declared: Declared[DeclaredRepository] | Declared[DesiredAccess]) -> None:
-        """An object is gone, or another one has its name: what it left behind without a release is a debt.
+        """An object disappeared, or another one has its name: what it left behind without a release is a debt.
 
         Args:
             declared: the object as it was last seen.
@@ -61,9 +61,9 @@ class Loop:
         self._accesses.vanished(declared)
 
     def seen(self, kind: Kind, stored: CustomObject) -> bool:
-        """Take the ledger from a status that another hand wrote: a person, a restore, an operator beside this one.
+        """Read the ledger of a status that another client wrote: a person, a restore, another instance of the operator.
 
         Returns:
-            Whether one did, so that the object is worth a look.
+            Whether one did, so that the object needs a pass.
         """
         return self._findings.seen(kind, stored)

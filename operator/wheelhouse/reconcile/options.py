@@ -1,4 +1,4 @@
-"""Settings that decide."""
+"""Settings that affect decisions."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,7 @@ from wheelhouse.domain.pools import Pool
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Settings that decide: see wheelhouse.settings for their meaning."""
+    """Settings that affect decisions; wheelhouse.settings describes them."""
 
     cluster: str
     any_project: bool

@@ -1,6 +1,6 @@
-"""What the loop needs of the world: at most eight Protocols of at most eight methods.
+"""What the loop needs from the outside: at most eight Protocols with at most eight methods.
 
-All methods raise only errors of wheelhouse.errors; an absent thing is None.
+All methods raise only errors of wheelhouse.errors; None means that something does not exist.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -26,52 +26,52 @@ class Repositories(Protocol):
     """Artifact Registry's repositories."""
 
     async def get(self, name: RepositoryName) -> ObservedRepository | None:
-        """The repository, or None when there is none (one request)."""
+        """The repository, or None if it does not exist (one request)."""
 
     async def create(self, name: RepositoryName, settings: RepositorySettings) -> str:
-        """Start a creation; returns the operation's name. Raises AlreadyExists when the name is taken."""
+        """Start to create it, and return the operation's name. Raises AlreadyExists if the name is taken."""
 
     async def patch(self, name: RepositoryName, patch: RepositoryPatch) -> None:
-        """Change what the patch names, with its explicit mask."""
+        """Change the fields that the patch names, with its explicit mask."""
 
     async def delete(self, name: RepositoryName) -> str | None:
-        """Start a deletion; the operation's name, or None when the repository is gone already."""
+        """Start to delete it; the operation's name, or None if the repository does not exist."""
 
     async def empty(self, name: RepositoryName) -> bool:
-        """Whether it holds no package (a list of one)."""
+        """Whether it has no package (a list of one)."""
 
     async def poll(self, operation: str) -> OperationResult | None:
-        """Look at an operation once; None when it is not known (any more)."""
+        """Check an operation once; None if it is not known (any more)."""
 
 
 class Projects(Protocol):
     """Google Cloud projects, and who may use keys and secrets in them."""
 
     async def get(self, project_id: str) -> Project | None:
-        """The project, or None when there is none. Raises Refused when it may not be looked at, or may not exist."""
+        """The project, or None if it does not exist. Raises Refused if it may not be read, or may not exist."""
 
     async def enable(self, project_id: str) -> None:
         """Enable the Artifact Registry API (Service Usage)."""
 
     async def permits(self, resource: str, role: str, member: str) -> bool | None:
-        """Whether the IAM policy of a key or secret itself has this binding; None when it cannot be seen."""
+        """Whether the IAM policy of a key or secret itself has this binding; None if it cannot be read."""
 
 
 class Policies(Protocol):
     """IAM policies of repositories."""
 
     async def get(self, name: RepositoryName) -> Policy | None:
-        """The whole policy (requestedPolicyVersion 3), or None when the repository is gone."""
+        """The whole policy (requestedPolicyVersion 3), or None if the repository does not exist."""
 
     async def set(self, name: RepositoryName, policy: Policy) -> None:
-        """Replace the whole policy. Raises Conflict when `policy.etag` is stale, Invalid when IAM rejects it."""
+        """Replace the whole policy. Raises Conflict if `policy.etag` is stale, Invalid if IAM rejects it."""
 
 
 class Tokens(Protocol):
     """Tokens of tenants, through Workload Identity."""
 
     async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
-        """One TokenRequest and one exchange. Raises NotReady when the ServiceAccount is not there, Refused."""
+        """One TokenRequest and one exchange. Raises NotReady if the ServiceAccount does not exist, and Refused."""
 
 
 class Secrets(Protocol):
@@ -81,33 +81,33 @@ class Secrets(Protocol):
         """Apply the manifest."""
 
     async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
-        """Apply nothing but the uid as `manager`: what only that manager held goes."""
+        """Apply only the uid as `manager`, which removes the fields that only that manager held."""
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
-        """Delete the Secret that has this uid; absent or another uid counts as done."""
+        """Delete the Secret with this uid; no Secret, or another uid, counts as done."""
 
 
 class Objects(Protocol):
     """Our own kinds, as far as the operator may write them."""
 
     async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
-        """Apply the whole status; None when the object is gone. Raises Conflict when it changed since it was read."""
+        """Apply the whole status; None if the object does not exist. Raises Conflict if it changed meanwhile."""
 
     async def set_finalizers(self, kind: Kind, stored: CustomObject, names: Collection[str]) -> CustomObject | None:
-        """Replace the finalizers; None when the object is gone. Raises Conflict when it changed since it was read."""
+        """Replace the finalizers; None if the object does not exist. Raises Conflict if it changed meanwhile."""
 
     async def event(self, kind: Kind, stored: CustomObject, reason: str, note: str, *, warning: bool = False) -> None:
         """Publish an Event; a refusal or an outage is logged, never raised."""
 
     async def definition_deleting(self, kind: Kind) -> bool:
-        """Whether the kind's CustomResourceDefinition is being deleted (or is gone)."""
+        """Whether the kind's CustomResourceDefinition is being deleted or does not exist."""
 
     async def access_uids(self) -> Mapping[str, ObjectKey]:
         """All RepositoryAccesses by their uids, from a fresh list."""
 
 
 class Cache(Protocol):
-    """What the watches have seen; answers without a request."""
+    """What the watches delivered; answers without a request."""
 
     def repository(self, key: ObjectKey) -> Declared[DeclaredRepository] | None:
         """A PythonRepository."""
@@ -128,23 +128,23 @@ class Cache(Protocol):
         """The accesses whose status names this Google repository."""
 
     def repositories_on(self, name: RepositoryName, digest: str = "") -> Collection[Declared[DeclaredRepository]]:
-        """The PythonRepositories that mean or record this Google repository, or whose digest its labels have."""
+        """The PythonRepositories that refer to or record this Google repository, or whose digest its labels have."""
 
     def store(self, kind: Kind, stored: CustomObject) -> None:
-        """Take the reply of an own write, unless something newer is known."""
+        """Store the reply of an own write, unless something newer is known."""
 
 
 class Queue(Protocol):
     """The work queue: no duplicates, serial per key."""
 
     def add(self, key: Key) -> None:
-        """Look at this now."""
+        """Reconcile this now."""
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Look at this after that time, or earlier when something asks for it."""
+        """Reconcile this after that time, or earlier if it is added otherwise."""
 
     def add_soon(self, key: Key, least: float, most: float) -> None:
-        """Look at this once no more company came for `least` seconds, after `most` seconds in any case."""
+        """Reconcile this once nothing was added for `least` seconds, but after `most` seconds in any case."""
 
     def add_resync(self, key: Key) -> None:
-        """Look at this when nothing that changed waits."""
+        """Reconcile this after all changes that wait."""

@@ -1,4 +1,4 @@
-"""The ports bundled, with what the units share."""
+"""All ports together, with what the units share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from wheelhouse.reconcile.ports import (
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that the loop sees.
+    """Everything outside the loop.
 
     Attributes:
-        interests: who looks again when something changes.
-        absences: since when PythonRepositories are gone.
+        interests: which keys to reconcile when something changes.
+        absences: since when PythonRepositories are missing.
         now: the clock (UTC); it may jump.
         elapsed: seconds that only grow, for what must not depend on the clock; where the platform can tell, also while
             the machine sleeps.

@@ -1,1 +1,1 @@
-"""Queue, cache, resync and HTTP: what keeps the loop turning."""
+"""Queue, cache, resync and HTTP: what runs the loop."""

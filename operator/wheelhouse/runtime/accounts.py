@@ -1,4 +1,4 @@
-"""Which Kubernetes ServiceAccounts exist, and which Google account each acts as: 10,000 of them in two megabytes."""
+"""Which Kubernetes ServiceAccounts exist, and their Google accounts: 10,000 of them in two megabytes."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,7 +8,7 @@ Changed = Callable[[str, str], None]
 
 
 class ServiceAccounts:
-    """ServiceAccounts of all namespaces; `changed` hears the namespace and name of each that comes, changes or goes.
+    """ServiceAccounts of all namespaces; `changed` is called with each one that is added, changed or deleted.
 
     Nothing is reported for the first complete list: before it all answers are None, and nothing may be decided.
     """
@@ -19,15 +19,15 @@ class ServiceAccounts:
         self._google_accounts: dict[str, str] | None = None
 
     def exists(self, namespace: str, name: str) -> bool | None:
-        """Whether there is such a ServiceAccount; None until the first complete list."""
+        """Whether such a ServiceAccount exists; None until the first complete list."""
         return None if self._google_accounts is None else _key(namespace, name) in self._google_accounts
 
     def google_account(self, namespace: str, name: str) -> str | None:
-        """Its annotation `iam.gke.io/gcp-service-account`, empty without one; None when it is not known to exist."""
+        """Its annotation `iam.gke.io/gcp-service-account`, empty without one; None if it is not known to exist."""
         return None if self._google_accounts is None else self._google_accounts.get(_key(namespace, name))
 
     def listed(self, found: Iterable[ServiceAccount]) -> None:
-        """A complete list: what it lacks is gone."""
+        """Store a complete list: ServiceAccounts that it lacks do not exist."""
         old, new = self._google_accounts, {_key(each.namespace, each.name): each.google_account for each in found}
         self._google_accounts = new
         if old is None:
@@ -38,7 +38,7 @@ class ServiceAccounts:
                 self.changed(namespace, name)
 
     def seen(self, found: ServiceAccount, *, gone: bool) -> None:
-        """One came, changed or went, after the first complete list."""
+        """Store one that was added, changed or deleted, after the first complete list."""
         if self._google_accounts is None:
             return
         key = _key(found.namespace, found.name)
@@ -50,5 +50,5 @@ class ServiceAccounts:
 
 
 def _key(namespace: str, name: str) -> str:
-    """Neither holds a slash: they are names in Kubernetes."""
+    """Neither contains a slash: they are names in Kubernetes."""
     return f"{namespace}/{name}"

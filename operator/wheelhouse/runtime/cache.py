@@ -1,4 +1,4 @@
-"""What the watches have seen, parsed once, with the reverse look-ups that the loop needs; answers without a request."""
+"""What the watches delivered, parsed once, with the reverse lookups that the loop needs; answers without a request."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
@@ -20,18 +20,18 @@ AnyDeclared = Declared[DeclaredRepository] | Declared[DesiredAccess]
 Changed = Callable[[Kind, AnyDeclared | None, AnyDeclared | None], None]
 
 REMEMBERED = 10_000
-"""Uids of removed objects that are remembered."""
+"""How many uids of removed objects are remembered."""
 
 
 class ObjectCache:
     """Our objects and the namespaces.
 
     Args:
-        any_project: whether every project is allowed to all namespaces (setting `project_policy: Any`).
+        any_project: whether all namespaces may use every project (setting `project_policy: Any`).
         account: whether a ServiceAccount exists; None before that is known.
 
     Attributes:
-        changed: hears of every change to an object with what was declared before and now.
+        changed: called for every change to an object, with the old and the new declaration.
     """
 
     def __init__(self, any_project: bool, account: Callable[[Identity], bool | None]) -> None:
@@ -75,9 +75,9 @@ class ObjectCache:
         return [self._accesses[key] for key in self._by_ledger.get(name.full, ())]
 
     def repositories_on(self, name: RepositoryName, digest: str = "") -> Collection[Declared[DeclaredRepository]]:
-        """The PythonRepositories that mean or record this Google repository, or whose digest its labels have.
+        """The PythonRepositories that refer to or record this Google repository, or whose digest its labels have.
 
-        An owner's status may be lost (a restored backup): its labels on the repository still say whose that is.
+        An owner may lose its status (a restored backup): its labels on the repository still show the owner.
         """
         keys = {*self._by_meaning.get(name, ()), *self._by_recorded.get(name.full, ())}
         if digest in self._by_digest:
@@ -85,23 +85,25 @@ class ObjectCache:
         return [self._repositories[key] for key in sorted(keys)]
 
     def store(self, kind: Kind, stored: CustomObject) -> None:
-        """Take an object as it was seen or written, unless something newer is known."""
+        """Store an object that was seen or written, unless something newer is known."""
         old = self._declared(kind, stored.key)
         if stored.uid in self._gone:
-            return  # A late list page or reply: an object that is gone does not come back.
+            return  # A late list page or reply: a deleted object does not come back.
         if old is not None and int(old.stored.resource_version) >= int(stored.resource_version):
             return
         self.take(kind, stored)
 
     def take(self, kind: Kind, stored: CustomObject) -> None:
-        """Take an object whatever was known of it, as after a restore of the API server's store."""
+        """Store an object regardless of what was known, as after a restore of the API server's data."""
         old = self._declared(kind, stored.key)
         self._gone.pop(stored.uid, None)
         if old is not None and old.stored.uid != stored.uid:
-            self.remove(kind, stored.key, old.stored.uid)  # Deleted and created again between two looks.
+            self.remove(kind, stored.key, old.stored.uid)  # Deleted and created again between two lists.
             old = None
         if stored.deleting and not stored.finalizers:
-            self.remove(kind, stored.key, stored.uid)  # The reply to the last finalizer's removal: it is gone.
+            self.remove(
+                kind, stored.key, stored.uid
+            )  # The reply to the removal of the last finalizer: the object is deleted.
             return
         new: AnyDeclared
         if kind is Kind.REPOSITORY:
@@ -113,7 +115,7 @@ class ObjectCache:
         self.changed(kind, old, new)
 
     def remove(self, kind: Kind, key: ObjectKey, uid: str) -> None:
-        """The object is gone; another one of the same name stays."""
+        """Remove a deleted object; another one of the same name stays."""
         old = self._declared(kind, key)
         if old is None or old.stored.uid != uid:
             return
@@ -128,7 +130,7 @@ class ObjectCache:
         self.changed(kind, old, None)
 
     def removed(self) -> Collection[str]:
-        """The uids of objects that are gone, as far as they are remembered."""
+        """The uids of deleted objects, as far as they are remembered."""
         return frozenset(self._gone)
 
     def objects(self, kind: Kind) -> Collection[CustomObject]:
@@ -139,11 +141,11 @@ class ObjectCache:
         return [declared.stored for declared in found]
 
     def store_namespace(self, namespace: Namespace, *, anew: bool = False) -> bool:
-        """Take a Namespace; whether it changed in what Wheelhouse reads of it.
+        """Store a Namespace; return whether it changed in what Wheelhouse reads of it.
 
         Args:
-            namespace: as it was seen.
-            anew: take it whatever was known, as after a restore.
+            namespace: the Namespace.
+            anew: store it regardless of what was known, as after a restore.
         """
         old = self._namespaces.get(namespace.name)
         if old is not None and old.resource_version > namespace.resource_version and not anew:
@@ -155,7 +157,7 @@ class ObjectCache:
         return True
 
     def remove_namespace(self, name: str) -> bool:
-        """The Namespace is gone; whether it was known."""
+        """Remove a Namespace; return whether it was known."""
         known = self._namespaces.pop(name, None) is not None
         if known:
             self._mean_again(name)
@@ -208,7 +210,7 @@ class ObjectCache:
                 self._mean(key)
 
     def _mean(self, key: ObjectKey) -> None:
-        """Index what a PythonRepository stands for by its spec and its Namespace."""
+        """Index the repository of a PythonRepository by its spec and its Namespace."""
         before = self._meanings.pop(key, None)
         if before is not None:
             _discard(self._by_meaning, before, key)

@@ -10,7 +10,7 @@ Complaint = Callable[[], str | None]
 
 
 class HttpServer:
-    """`/healthz`, `/readyz` and `/metrics`; a probe answers 503 with a sentence while it has a complaint."""
+    """`/healthz`, `/readyz` and `/metrics`; a probe answers 503 with the complaint while there is one."""
 
     def __init__(self, registry: CollectorRegistry, healthy: Complaint, ready: Complaint) -> None:
         app = web.Application()
@@ -35,7 +35,7 @@ class HttpServer:
 
 
 async def _close(_request: web.Request, response: web.StreamResponse) -> None:
-    """One request a connection: an idle one would be waited for, 5 s, when Kopf ends."""
+    """One request per connection: Kopf would wait 5 s for an idle one at its end."""
     response.force_close()
 
 

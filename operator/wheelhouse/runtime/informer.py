@@ -1,4 +1,4 @@
-"""Events and lists → cache → topics: who follows a topic looks again when it changes."""
+"""Events and lists → cache → topics: when a topic changes, its followers are reconciled."""
 
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, Protocol
@@ -17,13 +17,13 @@ from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
 logger = structlog.get_logger(__name__)
 
 CORRECTION = (1.0, 5.0)
-"""Seconds after which a status that another hand wrote is put right, at least and at most."""
+"""Seconds after which a status that another client wrote is corrected, minimum and maximum."""
 
 Body = Mapping[str, Any]
 
 
 class Lister(Protocol):
-    """Paged lists of everything that is watched."""
+    """Paged lists of all watched objects."""
 
     def list_all(self, kind: Kind) -> AsyncIterable[Body]:
         """All objects of a kind, as JSON."""
@@ -36,21 +36,21 @@ class Memory(Protocol):
     """What the loop remembers of objects."""
 
     def vanished(self, declared: AnyDeclared) -> None:
-        """An object is gone; `declared` is what was last seen of it."""
+        """An object disappeared; `declared` is its last known state."""
 
     def seen(self, kind: Kind, stored: CustomObject) -> bool:
-        """Take the ledger from a status that another hand wrote; whether one did."""
+        """Read the ledger of a status that another client wrote; return whether one did."""
 
 
 class Informer:
     """Feeds the cache, and turns what changed into keys.
 
     Args:
-        cache: what was seen.
-        queue: where keys go.
-        interests: who follows what.
-        absences: since when repositories are gone.
-        memory: the loop, which hears of objects that disappeared.
+        cache: stores the objects.
+        queue: receives the keys.
+        interests: which key follows which topic.
+        absences: since when repositories are missing.
+        memory: the loop, which is notified of objects that disappeared.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Informer:
         cache.changed = self._changed
 
     def seen(self, kind: Kind, body: Body, *, gone: bool = False) -> None:
-        """An object of ours, by a watch; a malformed one is logged and passed over.
+        """Store one of our objects from a watch; a malformed one is logged and ignored.
 
         Args:
             kind: its kind.
@@ -81,7 +81,7 @@ class Informer:
             self._cache.store(kind, stored)
 
     def seen_namespace(self, body: Body, *, gone: bool = False, anew: bool = False) -> None:
-        """A Namespace, by a watch or a list: consent, projects and opt-in may have changed with it."""
+        """Store a Namespace from a watch or a list: consent, projects and opt-in may have changed with it."""
         try:
             namespace = Namespace.parse(body)
         except (KeyError, TypeError, AttributeError, ValueError):
@@ -98,17 +98,17 @@ class Informer:
             self._wake(RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key))
 
     def seen_account(self, identity: Identity) -> None:
-        """A ServiceAccount came, went or changed."""
+        """A ServiceAccount was added, deleted or changed."""
         self._interests.publish(identity)
 
     async def sync(self, lister: Lister) -> None:
-        """Compare complete lists with the cache: what the watches missed is put right.
+        """Compare complete lists with the cache, to correct what the watches missed.
 
         An object that a list shows older, or other, than the cache held it before the list began, shows that the API
         server's store went back (a restored etcd): then the list counts, whatever the cache holds.
 
         Raises:
-            WheelhouseError: a list failed; nothing is taken from an incomplete one as gone.
+            WheelhouseError: a list failed; nothing that it lacks counts as deleted.
         """
         namespaces = set(self._cache.namespaces())
         before = {found.name: found.resource_version for found in map(self._cache.namespace, namespaces) if found}
@@ -142,13 +142,13 @@ class Informer:
             self._cache.remove(kind, key, uid)
 
     def start(self) -> None:
-        """The first look at everything that is listed: behind whatever changes meanwhile."""
+        """Reconcile everything in the lists for the first time: after all changes that happen meanwhile."""
         self._started = True
         self._absences.listed()
         self.resync()
 
     def resync(self) -> None:
-        """Let everything be looked at again, behind what changed: no request is made where nothing differs."""
+        """Reconcile everything again, after all changes: without a difference there is no request."""
         names: dict[RepositoryName, None] = {}
         for stored in self._cache.objects(Kind.REPOSITORY):
             self._queue.add_resync(RepositoryKey(stored.key))
@@ -161,12 +161,12 @@ class Informer:
             self._queue.add_resync(PolicyKey(name))
 
     def _wake(self, key: Key) -> None:
-        """A change goes ahead of resyncs; before the start all is new, and the start looks at everything."""
+        """A change has priority over resyncs; before the start all is new, and the start reconciles everything."""
         if self._started:
             self._queue.add(key)
 
     def _correct(self, key: Key) -> None:
-        """Another hand wrote the status: it is put right soon, and no fight over it is faster than that."""
+        """Another client wrote the status: correct it soon, but not faster than this interval if they fight over it."""
         if self._started:
             self._queue.add_soon(key, *CORRECTION)
 
@@ -195,7 +195,7 @@ class Informer:
             self._absences.back(key)
 
     def _publish(self, key: ObjectKey, old: AnyDeclared | None, new: AnyDeclared | None) -> None:
-        """Wake what follows a PythonRepository, or a name in Google that it had or has."""
+        """Wake the followers of a PythonRepository, and of its names in Google, before and now."""
         self._interests.publish(key)
         for each in (old, new):
             for name in _named(each.stored) if each is not None else ():
@@ -226,7 +226,7 @@ def _contradicts(before: CustomObject | None, now: CustomObject) -> bool:
 
 
 def _own_part(declared: AnyDeclared | None) -> object:
-    """What of an object makes its own pass worthwhile; its status does only where another hand wrote it."""
+    """The parts of an object that justify a pass of its own; its status only if another client wrote it."""
     if declared is None:
         return None
     stored = declared.stored

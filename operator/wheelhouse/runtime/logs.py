@@ -1,4 +1,4 @@
-"""Logs: structlog for all, as JSON for machines or as lines for people."""
+"""Logs: structlog for everything, as JSON for machines or as lines for people."""
 
 import logging
 import sys
@@ -6,7 +6,7 @@ import sys
 import structlog
 
 QUIET = ("google", "grpc", "kopf", "aiohttp", "urllib3", "asyncio")
-"""Loggers of libraries that would log whole requests, and with them tokens, at DEBUG."""
+"""Loggers of libraries that would log whole requests, including tokens, at DEBUG."""
 
 
 def configure(level: str, *, json: bool) -> None:
@@ -22,7 +22,7 @@ def configure(level: str, *, json: bool) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    # Tracebacks without local variables: they could hold a token.
+    # Tracebacks without local variables, which could contain a token.
     renderer: structlog.typing.Processor
     if json:
         renderer = structlog.processors.JSONRenderer()

@@ -1,4 +1,4 @@
-"""What Prometheus reads; no label ever holds a name that a tenant chose, or anything of a credential."""
+"""The metrics for Prometheus; no label ever contains a name that a tenant chose, or a part of a credential."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
-    """All metrics of the operator, in a registry of its own."""
+    """All metrics of the operator, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,20 +29,20 @@ class Metrics:
         self._depth = Gauge("wheelhouse_queue_depth", "Keys waiting for a worker.", ["unit"], registry=self.registry)
 
     def passed(self, unit: str, result: str, seconds: float) -> None:
-        """A pass ended."""
+        """A pass completed."""
         self._passes.labels(unit, result).inc()
         self._seconds.labels(unit).observe(seconds)
 
     def kubernetes(self, verb: str, kind: str, code: int, _seconds: float) -> None:
-        """A request to Kubernetes ended; code 0 for none."""
+        """A request to Kubernetes completed; code 0 without an answer."""
         self._kubernetes.labels(verb, kind, str(code)).inc()
 
     def google(self, method: str, code: str, _seconds: float) -> None:
-        """A request to Google ended."""
+        """A request to Google completed."""
         self._google.labels(method, code).inc()
 
     def watch_depths(self, units: list[str], depths: Callable[[], dict[str, int]]) -> None:
-        """Ask for the queue's depth at each scrape."""
+        """Read the queue's depth at each scrape."""
         for unit in units:
             self._depth.labels(unit).set_function(partial(_depth, depths, unit))
 

@@ -1,4 +1,4 @@
-"""Background tasks: one that ends is started again, and ends the process, visibly, when that does not help."""
+"""Background tasks: one that ends is restarted, and ends the process, visibly, if that does not help."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,25 +12,25 @@ Work = Callable[[], Awaitable[None]]
 
 RESTARTS = 3
 PAUSE = 1.0
-"""Seconds before a task is started again."""
+"""Seconds before a task is restarted."""
 
 
 class TaskFailed(Exception):
-    """A background task ended more often than it is started again; the message says which."""
+    """A background task ended more often than it may be restarted; the message names it."""
 
 
 def asked_to_end() -> bool:
-    """Whether the current task was canceled; a CancelledError without that comes from what it awaited."""
+    """Whether the current task was canceled; otherwise a CancelledError comes from what it awaited."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 @asynccontextmanager
 async def background(works: Mapping[str, Work]) -> AsyncIterator[None]:
-    """Run tasks beside the body and end them with it; one that keeps failing ends the body.
+    """Run tasks in parallel with the body and end them with it; one that keeps failing ends the body.
 
     Args:
-        works: by their names for logs; each runs until it is canceled.
+        works: by their names in logs; each runs until it is canceled.
 
     Raises:
         TaskFailed: one of them ended four times.
@@ -38,7 +38,7 @@ async def background(works: Mapping[str, Work]) -> AsyncIterator[None]:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_supervised(name, work), name=name) for name, work in works.items()]
-            await asyncio.sleep(0)  # They begin before the body does: Kopf waits for, and ends, what begins after it.
+            await asyncio.sleep(0)  # They start before the body: Kopf waits for, and ends, what starts after it.
             yield
             for task in tasks:
                 task.cancel()
@@ -47,10 +47,10 @@ async def background(works: Mapping[str, Work]) -> AsyncIterator[None]:
 
 
 async def _supervised(name: str, work: Work) -> None:
-    """Run one task, and start it again when it ends.
+    """Run one task, and restart it when it ends.
 
     Raises:
-        TaskFailed: it ended once more than it is started again, or a task of its own did.
+        TaskFailed: it ended once more than it may be restarted, or a task of its own did.
     """
     for attempt in range(RESTARTS + 1):
         if attempt:

@@ -1,1 +1,1 @@
-"""A RepositoryAccess: decides, wakes, reports."""
+"""A RepositoryAccess: decides what it may have, wakes the other units, and reports."""

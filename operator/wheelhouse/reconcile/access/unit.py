@@ -1,4 +1,4 @@
-"""An access: decides what is wanted, wakes the policy and secret units, and reports what they found."""
+"""An access: decides what it may have, wakes the policy and secret units, and reports what they found."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -52,10 +52,10 @@ class AccessUnit:
         """Decide, wake the units that have work, report.
 
         Returns:
-            Seconds until time alone changes something; None when only a change can matter.
+            Seconds until time alone changes something; None if only a change can matter.
 
         Raises:
-            WheelhouseError: for the queue to come back.
+            WheelhouseError: for the queue to retry.
         """
         declared = self._world.cache.access(key)
         if declared is None:
@@ -78,7 +78,7 @@ class AccessUnit:
         return min((seconds for seconds in (progress, claim.again) if seconds is not None), default=None)
 
     def vanished(self, declared: Declared[Any]) -> None:
-        """An object is gone without a release: what its ledger holds is a debt, which the units pay."""
+        """An object disappeared without a release: its ledger becomes debts, which the units pay."""
         stored, access = declared.stored, declared.wish
         if not (access is None or isinstance(access, DesiredAccess)):
             return
@@ -114,13 +114,13 @@ class AccessUnit:
             self._secrets.request(declared, claim)
 
     def _unreadable(self, stored: CustomObject) -> datetime:
-        """Since when the spec does not parse: what status says, so that a restart does not start the time anew."""
+        """Since when the spec does not parse: from status, so that a restart does not reset the time."""
         now, row = self._world.now(), by_type(stored.status).get(ConditionType.RESOLVED_REFS, {})
         since = moment(row.get("lastTransitionTime")) if row.get("reason") == Reason.INVALID_ARGUMENT else None
         return min(since, now) if since is not None else now
 
     def _waits(self, declared: Declared[DesiredAccess]) -> bool:
-        """Whether suspend keeps the spec from being carried out."""
+        """Whether suspend keeps the spec from being applied."""
         access = declared.current
         if access is None or not access.suspend:
             return False
@@ -131,14 +131,14 @@ class AccessUnit:
         return not same or secret != self._findings.distribution(declared.stored).name
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
-        """The ServiceAccounts that do not exist: their grants are made all the same, and wait for them."""
+        """The ServiceAccounts that do not exist: they get their grants anyway."""
         missing = sorted({str(each) for each in _accounts(declared) if self._world.cache.account(each) is False})
         if not missing:
             return ""
         return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet: create it, or correct the name."
 
     def _secret(self, declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
-        """What keeps a Secret from being asked for."""
+        """What prevents the request for a Secret."""
         access = claim.access
         if access is None or access.secret is None:
             return None
@@ -157,13 +157,13 @@ class AccessUnit:
                 self._world.queue.add(SecretKey(declared.stored.key, namespace))
 
     def _names(self, stored: CustomObject, claim: Claim | None) -> set[RepositoryName]:
-        """The policies that this access concerns: what it points at now, and what its ledger names."""
+        """The policies that this access concerns: of its current repository, and of those in its ledger."""
         found = self._findings.grants(stored)
         names = {found.repository if found.grants else None, claim.name if claim is not None else None}
         return {name for name in names if name is not None}
 
     async def _release(self, declared: Declared[DesiredAccess]) -> float | None:
-        """Let go once no grant and no Secret of it is left."""
+        """Remove the finalizer once no grant and no Secret of it is left."""
         stored = declared.stored
         key = stored.key
         if not stored.finalized:
@@ -180,7 +180,7 @@ class AccessUnit:
 
 
 def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
-    """What keeps a grant from being had, whatever the policy is."""
+    """What prevents a grant, independent of the policy."""
     if claim.invalid is None or declared.invalid is not None:
         return None
     return failed(claim.invalid.reason, claim.invalid.message)

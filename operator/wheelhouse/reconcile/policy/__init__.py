@@ -1,1 +1,1 @@
-"""A repository's IAM policy: all accesses together."""
+"""A repository's IAM policy: shared by all its accesses."""

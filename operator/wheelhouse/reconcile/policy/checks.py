@@ -1,4 +1,4 @@
-"""What a pass means for each access: the finding that becomes its condition Granted."""
+"""The result of a pass for each access: the finding that becomes its condition Granted."""
 
 from wheelhouse.domain.findings import Check, failed, passed, pending
 from wheelhouse.domain.iam import GROUP_LIMIT, MEMBER_LIMIT, GrantState
@@ -12,9 +12,9 @@ from wheelhouse.reconcile.policy.transaction import Outcome
 def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check:
     """The finding of one access after a pass.
 
-    Args:
+    claimant: one of the claimants in the outcome.
         claimant: one of the outcome's.
-        outcome: what the pass came to.
+        outcome: the outcome of the pass.
         name: the repository.
     """
     plan = outcome.plan
@@ -45,7 +45,7 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
 
 
 def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
-    """Google does not let the policy be read or set."""
+    """Google does not allow the policy to be read or set."""
     if isinstance(error, Invalid):
         return failed(error.reason, error.message)
     message = f"Google denies access to the IAM policy of {name}: {error.message} The operator's identity lacks its"

@@ -1,4 +1,4 @@
-"""What each access may want now, computed from what is known without a request: every unit asks here."""
+"""What each access may have now, computed without a request: every unit uses it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ READ_ONLY = frozenset({Mode.REMOTE, Mode.VIRTUAL})
 """Nothing can be uploaded to these (https://cloud.google.com/artifact-registry/docs/repositories#mode)."""
 
 UNREADABLE = timedelta(hours=24)
-"""How long an access that does not parse keeps what it has."""
+"""How long an access that does not parse keeps its grants and Secrets."""
 
 _ROLES = {role.iam: role for role in Role}
 _RESTS = failed(Reason.SUSPENDED, "spec.suspend is true: no grant and no Secret is added until it is removed.")
@@ -32,14 +32,14 @@ _RESTS = failed(Reason.SUSPENDED, "spec.suspend is true: no grant and no Secret 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One access judged.
+    """The decision about one access.
 
     Attributes:
-        access: what it asks for, or asked for when its spec was last valid; None when nothing can be read of it.
-        wanted: the grants that it shall have; empty where it may have none.
-        invalid: why a part of it, or all of it, cannot be had.
-        role: the role that its Secret is made for.
-        again: seconds until time alone changes the judgement; None when only a change does.
+        access: its desired state, or the one of its last valid spec; None if nothing of it can be read.
+        wanted: the grants that it should have; empty if it may have none.
+        invalid: why it cannot have all or part of them.
+        role: the role for which its Secret is made.
+        again: seconds until time alone changes the decision; None if only a change does.
     """
 
     access: DesiredAccess | None
@@ -52,18 +52,18 @@ class Claim:
 
     @property
     def name(self) -> RepositoryName | None:
-        """The Google repository that the access points at now."""
+        """The Google repository that the access refers to now."""
         allowed = self.repository is not None and self.consent.permission is not Permission.WITHDRAW
         return self.repository.name if self.repository is not None and allowed else None
 
     @property
     def may_add(self) -> bool:
-        """Whether new grants may be made."""
+        """Whether new grants may be added."""
         return self.consent.permission is Permission.GIVE
 
 
 class Claims:
-    """Judges accesses.
+    """Decides about accesses.
 
     Args:
         world: the ports.
@@ -76,12 +76,12 @@ class Claims:
         self._moving = Moving(world, findings)
 
     def namespace(self, name: str) -> Namespace | None:
-        """A Namespace that is there to stay."""
+        """A Namespace, unless it is being deleted."""
         namespace = self._world.cache.namespace(name)
         return None if namespace is None or namespace.deleting else namespace
 
     def of(self, declared: Declared[DesiredAccess]) -> Claim:
-        """Judge one access."""
+        """Decide about one access."""
         stored, access = declared.stored, declared.wish
         ledger = self.ledger(declared)
         held = tuple(record.grant for record in ledger if record.state is not GrantState.REJECTED)
@@ -106,18 +106,19 @@ class Claims:
         else:
             grants = (*grants, *self._moving.outgoing(declared, ledger, grants))
         if judged.permission is Permission.GIVE and not stored.finalized:
-            # Without the finalizer nothing would withdraw a new grant again.
+            # Without the finalizer nothing would revoke a new grant again.
             judged = Consent(Permission.KEEP, judged.check)
         keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
         return Claim(access, judged, repository, grants if keeps else (), invalid, role, again)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
-        """One access as the policy of `name` sees it."""
+        """One access from the view of the policy of `name`."""
         claim = claim or self.of(declared)
         found = self._findings.grants(declared.stored)
         ledger = self.ledger(declared) if found.repository == name else ()
-        # The ledger names one repository: what is left on another one is withdrawn there first. Entries that this
-        # access cannot have made are never withdrawn, so they hold nothing up.
+        # The ledger names one repository: grants on another one are revoked there first. Entries that this access
+        # cannot
+        # have granted are never revoked, so they delay nothing.
         elsewhere = found.repository not in (None, name) and bool(self.ledger(declared))
         kept = claim.name is None and claim.consent.permission is Permission.KEEP and found.repository == name
         here = (claim.name == name and not elsewhere) or kept
@@ -136,7 +137,7 @@ class Claims:
         )
 
     def claimants(self, name: RepositoryName) -> list[Claimant]:
-        """Every access that points at this repository, or whose ledger does, the oldest first."""
+        """Every access that refers to this repository, or whose ledger does, the oldest first."""
         cache = self._world.cache
         found = {declared.stored.key: declared for declared in cache.accesses_on(name)}
         for repository in cache.repositories_on(name):
@@ -147,7 +148,7 @@ class Claims:
     def _frozen(
         self, declared: Declared[DesiredAccess], judged: Consent, again: float | None
     ) -> tuple[Consent, float | None]:
-        """A suspended access, or one that does not parse, keeps what it has while its repository consents to that."""
+        """A suspended access, or one that does not parse, keeps what it has as long as its repository consents."""
         if judged.permission is Permission.WITHDRAW:
             return judged, again
         if declared.invalid is None:
@@ -162,7 +163,7 @@ class Claims:
         return Consent(Permission.KEEP, check), seconds if again is None else min(again, seconds)
 
     def ledger(self, declared: Declared[DesiredAccess]) -> tuple[GrantRecord, ...]:
-        """The ledger, without entries that this access cannot have made: others may have written them."""
+        """The ledger, without entries that this access cannot have granted: others may have written them."""
         found = self._findings.grants(declared.stored)
         return tuple(record for record in found.grants if self._plausible(declared, found, record))
 
@@ -183,7 +184,7 @@ class Claims:
         return all(namespace == key.namespace for namespace in keepers)
 
     def _own_member(self, namespace: str, member: str) -> bool:
-        """Whether a member is a ServiceAccount of this namespace, in this cluster's pool or one that it moves from."""
+        """Whether a member is a ServiceAccount of this namespace, in this cluster's pool or the previous one."""
         _, pool, subject = member.partition("/subject/")
         if not pool or not member.startswith("principal://iam.googleapis.com/projects/"):
             return False
@@ -199,7 +200,7 @@ def _own(access: DesiredAccess) -> bool:
 
 
 def _why(declared: Declared[DesiredAccess], claim: Claim) -> str:
-    """Why what the access no longer wants is withdrawn, for the log."""
+    """Why grants that the access no longer wants are revoked, for the log."""
     if declared.stored.deleting:
         return "the access is deleted"
     if claim.consent.permission is Permission.WITHDRAW and claim.consent.check is not None:

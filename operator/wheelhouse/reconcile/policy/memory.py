@@ -1,4 +1,4 @@
-"""What this process remembers of one policy between passes; a restart forgets it."""
+"""What this process remembers of one policy between passes; a restart loses it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,22 +9,22 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.claimant import Claimant
 
 REMEMBERED = 600.0
-"""Seconds that IAM's refusal of a member, or of a policy of this size, is believed before it is tried again."""
+"""Seconds until the operator retries a member, or a policy of this size, that IAM rejected."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """One policy as this process knows it; times are of a clock that only grows.
+    """One policy as this process knows it; times are of a monotonic clock.
 
     Attributes:
-        unset: what this process recorded and surely never set, by the access's uid.
-        rejected: members that IAM refused, with its words and the time.
-        oversize: grants with which the policy was too large, with the time.
+        unset: what this process recorded and certainly never set, by the access's uid.
+        rejected: members that IAM rejected, with its message and the time.
+        oversize: grants that made the policy too large, with the time.
         failures: how often in a row an access could not be recorded.
-        refused: whether the last set was refused altogether.
+        refused: whether the whole last set was refused.
         seen: what the last pass saw of each access (`Claimant.mark`).
-        creation: when Google made the repository that the last pass saw.
-        due: when the next pass asks Google even if nothing has changed; in the past after a pass that failed.
+        creation: when the repository that the last pass saw was created.
+        due: when the next pass reads the policy even if nothing has changed; in the past after a pass that failed.
     """
 
     unset: set[tuple[str, Pair]] = field(default_factory=set)
@@ -37,42 +37,42 @@ class Memory:
     due: float = 0.0
 
     def rejections(self, now: float) -> Mapping[Pair, str]:
-        """The grants that IAM refused lately, with its words."""
+        """The grants that IAM rejected recently, with its message."""
         self.rejected = {pair: each for pair, each in self.rejected.items() if now - each[1] < REMEMBERED}
         return {pair: words for pair, (words, _) in self.rejected.items()}
 
     def too_much(self, now: float) -> frozenset[Pair]:
-        """The grants with which the policy was too large lately."""
+        """The grants that recently made the policy too large."""
         self.oversize = {pair: since for pair, since in self.oversize.items() if now - since < REMEMBERED}
         return frozenset(self.oversize)
 
     def asked(self, pairs: Collection[Pair]) -> set[tuple[str, Pair]]:
-        """A set with these grants is on its way: whether it took place is in doubt until its answer is there.
+        """A set with these grants is being sent: until its answer arrives, it is not known whether it was applied.
 
         Returns:
-            What `unset` loses; a set that was surely refused gives it back.
+            The grants that leave `unset`; a set that was certainly refused puts them back.
         """
         entries = {entry for entry in self.unset if entry[1] in pairs}
         self.unset -= entries
         return entries
 
     def saw(self, claimant: Claimant, *, settled: bool) -> None:
-        """A pass saw this claim."""
+        """Record the claim that a pass saw."""
         self.seen[claimant.access] = claimant.mark(settled=settled)
 
     def knows(self, claimant: Claimant) -> bool:
-        """Whether the last pass saw just this of an access."""
+        """Whether the last pass saw an access with exactly this claim."""
         seen = self.seen.get(claimant.access)
         if not claimant.concerned:
             return seen is None
         return seen in {claimant.mark(settled=True), claimant.mark(settled=False)}
 
     def equals(self, claimants: Sequence[Claimant]) -> bool:
-        """Whether the last pass saw just this of all accesses."""
+        """Whether the last pass saw exactly these claims of all accesses."""
         return len(claimants) == len(self.seen) and all(self.knows(claimant) for claimant in claimants)
 
     def prune(self, claimants: Sequence[Claimant]) -> None:
-        """Forget what no ledger has recorded any more; a record that failed may have been written all the same."""
+        """Delete what no ledger contains any more, but keep failed records, which may have been written."""
         accesses = {claimant.access for claimant in claimants}
         self.failures = {access: count for access, count in self.failures.items() if access in accesses}
         recorded = {

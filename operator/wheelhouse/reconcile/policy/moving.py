@@ -1,4 +1,4 @@
-"""Grants of the pool that the cluster moves away from: an access keeps them until those of the new pool serve it."""
+"""Grants of the pool that the cluster moves away from: an access keeps them until those of the new pool work."""
 
 from collections.abc import Sequence
 
@@ -27,20 +27,20 @@ class Moving:
     def outgoing(
         self, declared: Declared[DesiredAccess], ledger: Sequence[GrantRecord], wanted: Sequence[Grant]
     ) -> tuple[Grant, ...]:
-        """The grants of the pool of before that an access needs still.
+        """The grants of the previous pool that an access still needs.
 
         Args:
             declared: the access.
-            ledger: what it has.
-            wanted: what it may have now, in the configured pool.
+            ledger: the grants that it has.
+            wanted: the grants that it may have now, in the configured pool.
         """
         before = outgoing_grants(ledger, wanted, self._world.options.migrate_from)
         return () if not before or self._moved(declared, ledger, wanted) else before
 
     def _moved(self, declared: Declared[DesiredAccess], ledger: Sequence[GrantRecord], wanted: Sequence[Grant]) -> bool:
-        """Whether the new members are granted, and the index has let in a token of theirs that stands in the Secret.
+        """Whether the new members have their grants, and the index accepted a token of theirs that is in the Secret.
 
-        Where no token is verified, those of the pool of before end by themselves.
+        If no token is verified, it counts as moved after the lifetime of a token, when every old token has expired.
         """
         granted = {record.grant for record in ledger if record.state is not GrantState.RECORDED}
         if not granted.issuperset(wanted):

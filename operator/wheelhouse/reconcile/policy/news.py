@@ -1,4 +1,4 @@
-"""What is told of a change: one line in the log for each grant, and Events for what a user did not ask for."""
+"""Reports of a change: one log line for each grant, and Events for what a user did not request."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ logger = structlog.get_logger(__name__)
 
 
 class News:
-    """Tells of changes.
+    """Reports changes.
 
     Args:
         world: the ports.
@@ -25,7 +25,7 @@ class News:
         self._world = world
 
     async def tell(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
-        """Tell what was set, and whose it is."""
+        """Report what was set, and which access it concerns."""
         if plan.add or plan.remove:
             self._log(name, claimants, plan)
         for access, grant in plan.adopted:

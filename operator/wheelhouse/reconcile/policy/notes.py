@@ -1,4 +1,4 @@
-"""What the passes over a policy found, noted for each access and counted for the repository."""
+"""The findings of the passes over a policy, recorded for each access and counted for the repository."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,18 +24,18 @@ from wheelhouse.status.conditions import by_type, check_of
 logger = structlog.get_logger(__name__)
 
 NEARLY_FULL = 0.9
-"""The share of IAM's limit from which people are warned."""
+"""The share of IAM's limit from which the operator warns."""
 
 _FIELD = "granted"
 _NO_LEDGER: Mapping[str, Any] = {"repository": None, "create_time": None, "grants": ()}
 
 
 class Notes:
-    """Writes the GrantFindings, but for the ledgers of a pass that went well.
+    """Writes the GrantFindings, except for the ledgers of a successful pass.
 
     Args:
         world: the ports.
-        findings: where they are noted.
+        findings: where they are recorded.
         ledger: knows how long an outage has lasted.
         debts: what accesses left behind that disappeared without a release.
     """
@@ -47,23 +47,23 @@ class Notes:
         self._debts = debts
 
     def found(self, claimant: Claimant, check: Check) -> None:
-        """A pass has ended."""
+        """A pass has completed."""
         self._ledger.recovered(Kind.ACCESS, claimant.access, _FIELD)
         self._note(claimant, check)
 
     def outage(self, claimants: Sequence[Claimant], error: Unavailable) -> None:
-        """Google does not answer: what was found good stays so for a while."""
+        """Google does not answer: a passed finding stays for a while."""
         for claimant in claimants:
             declared = self._world.cache.access(claimant.access)
             if declared is None:
                 continue
             standing = self._standing(declared.stored, claimant)
             check = self._ledger.outage(Kind.ACCESS, claimant.access, _FIELD, standing, error)
-            if check is not standing:  # What the process before found good stands in status, and stays there.
+            if check is not standing:  # What an earlier process found is in status, and stays there.
                 self._note(claimant, check)
 
     async def unreadable(self, name: RepositoryName, claimants: Sequence[Claimant], error: Invalid | Refused) -> None:
-        """Google does not let the policy be read: where the project is gone, what is withdrawn is gone with it."""
+        """Google does not allow the policy to be read; if the project is gone, so are the revoked grants."""
         leaving = any(not claimant.wanted for claimant in claimants)
         debts = self._debts.grants(name)
         gone = isinstance(error, Refused) and (leaving or bool(debts)) and await self._project_gone(name)
@@ -76,14 +76,14 @@ class Notes:
             self._debts.paid(debt)
 
     def gone(self, name: RepositoryName, claimants: Sequence[Claimant]) -> None:
-        """The repository is gone, and its grants with it."""
+        """The repository does not exist, and neither do its grants."""
         for claimant in claimants:
             self._note(claimant, pending(f"{name} is not there (any more): waiting for it."), **_NO_LEDGER)
         for debt in self._debts.grants(name):
             self._debts.paid(debt)
 
     async def count(self, name: RepositoryName, outcome: Outcome) -> None:
-        """Count what the policy holds: it is told with the repository's next write, and loudly when it gets full."""
+        """Count the principals, for the repository's next write; an Event warns if the policy gets full."""
         accesses = sum(1 for claimant in outcome.claimants if claimant.wanted)
         summary = AccessSummary(accesses, outcome.plan.size, MEMBER_LIMIT)
         for keeper in self._world.cache.repositories_on(name):
@@ -111,7 +111,7 @@ class Notes:
             self._world.queue.add(AccessKey(claimant.access))
 
     def _standing(self, stored: CustomObject, claimant: Claimant) -> Check | None:
-        """The finding for just this claim, by this process or in status."""
+        """The finding for exactly this claim, by this process or in status."""
         found = self._findings.grants(stored)
         if found.made_for is None:
             return check_of(by_type(stored.status).get(ConditionType.GRANTED, {}))
@@ -121,7 +121,7 @@ class Notes:
         try:
             project = await self._world.projects.get(name.project)
         except (Refused, Unavailable):
-            return False  # Resource Manager says the same of what is absent and what is forbidden.
+            return False  # Resource Manager gives the same answer for absent and forbidden projects.
         return project is None or not project.active
 
 

@@ -1,4 +1,4 @@
-"""A policy as it was read, and which repository it is the policy of: a name is not an identity."""
+"""A policy that was read, and the repository that it belongs to: the same name may be another repository."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from wheelhouse.reconcile.world import World
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was found.
+    """A policy and its repository.
 
     Attributes:
-        policy: as it was read.
-        create_time: when Google made the repository, in whole seconds as a ledger keeps it; None when it is not known.
-        standing: the PythonRepositories that it belongs to now; None when nothing cast doubt on what was known.
+        policy: the policy that was read.
+        create_time: when the repository was created, in whole seconds as in a ledger; None if that is not known.
+        standing: the PythonRepositories that manage it now; None if there is no doubt about what is known.
     """
 
     policy: Policy
@@ -33,23 +33,23 @@ class Observation:
     standing: frozenset[ObjectKey] | None = None
 
     def of(self, claimants: Sequence[Claimant]) -> list[Claimant]:
-        """Claimants as they stand to just this repository."""
+        """The claimants for exactly this repository."""
         return [claimant.found_on(self.create_time, self.standing) for claimant in claimants]
 
     def concerns(self, debt: GrantDebt) -> bool:
-        """Whether a debt is about just this repository."""
+        """Whether a debt concerns exactly this repository."""
         return self.create_time is None or debt.create_time is None or in_seconds(debt.create_time) == self.create_time
 
 
 class Observer:
-    """Reads policies, and repositories where a policy alone does not say whose it is."""
+    """Reads policies, and repositories if a policy alone does not show to which one it belongs."""
 
     def __init__(self, world: World, findings: Findings) -> None:
         self._world = world
         self._findings = findings
 
     def creation(self, name: RepositoryName) -> datetime | None:
-        """When Google made the repository, as far as the repository unit knows."""
+        """When the repository was created, as far as the repository unit knows."""
         found = [self._findings.repository(keeper.stored) for keeper in self._world.cache.repositories_on(name)]
         known = sorted(
             (
@@ -66,19 +66,19 @@ class Observer:
         claims: Callable[[], Sequence[Claimant]],
         owed: Callable[[], Sequence[GrantDebt]],
     ) -> Observation | None:
-        """Read a policy; None when the repository is gone.
+        """Read a policy; None if the repository does not exist.
 
-        The repository is looked at too when anything is to be added, when a grant of ours is missing, and when it is in
-        doubt which repository the ledgers are about.
+        The repository is read too if anything is to be added, if a grant of ours is missing, or if it is not certain to
+        which repository the ledgers belong.
 
         Args:
             name: the repository.
-            claims: who has a ledger there; asked after the policy was read.
+            claims: returns the accesses with a ledger there; called after the policy is read.
             owed: the debts there.
 
         Raises:
-            Conflict: the repository went meanwhile.
-            Refused, Invalid, Unavailable: as Google says.
+            Conflict: the repository was deleted meanwhile.
+            Refused, Invalid, Unavailable: for Google's errors.
         """
         policy = await self._world.policies.get(name)
         claimants, debts = claims(), owed()
@@ -94,17 +94,17 @@ class Observer:
         missed = any(grant.identity not in present for grant in (*owned, *_asked(claimants)))
         if policy.etag != DEFAULT_ETAG and not missed and len(times) < 2:
             return Observation(policy, times[0] if times else None)
-        # After the policy: a repository that was made in between has another createTime, and another policy.
+        # After the policy: a repository that was created in between has another createTime, and another policy.
         found = await self._world.repositories.get(name)
         if found is None:
             raise Conflict(f"{name} went while its IAM policy was read.")
         return Observation(policy, found.create_time and in_seconds(found.create_time), self._standing(name, found))
 
     def _standing(self, name: RepositoryName, found: ObservedRepository) -> frozenset[ObjectKey]:
-        """The living PythonRepositories whose accesses may have something here.
+        """The existing PythonRepositories whose accesses may have something here.
 
-        The labels decide. Without any of ours it may be one that is only observed, or one that lost its
-        labels and is still the same.
+        The labels decide. Without our labels, the repository may be only observed, or it may have lost its labels and
+        still be the same one.
         """
         keepers = [keeper for keeper in self._world.cache.repositories_on(name) if not keeper.stored.deleting]
         cluster = self._world.options.cluster
@@ -122,7 +122,7 @@ class Observer:
 
 
 def in_seconds(moment: datetime) -> datetime:
-    """A time as status keeps it."""
+    """A time in the precision of status."""
     return moment.replace(microsecond=0)
 
 

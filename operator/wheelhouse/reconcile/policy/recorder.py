@@ -1,4 +1,4 @@
-"""Writes ledgers before the policy is set: an access that cannot be recorded is left out, and costs no other."""
+"""Writes ledgers before the policy is set: an access that cannot be recorded is left out and delays no other."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ from wheelhouse.reconcile.world import World
 from wheelhouse.status.read import recorded_grants
 
 MOST = 128
-"""Accesses that are recorded in one pass."""
+"""Maximum accesses that are recorded in one pass."""
 AT_ONCE = 16
-"""Records that are written at the same time."""
+"""Maximum records that are written at the same time."""
 TRIES = 3
-"""How often an access that changes all the time is tried in one pass, and how many passes others wait for it."""
+"""Attempts in one pass for an access that changes all the time, and the passes that others wait for it."""
 
 Errors = Mapping[ObjectKey, WheelhouseError]
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of the records of one pass.
+    """The results of the records of one pass.
 
     Attributes:
-        tried: whether anything was to be written at all.
+        tried: whether there was anything to write.
         failed: the accesses that could not be recorded.
-        given_up: those of them that nothing waits for any more.
+        given_up: those of them that nothing waits for any longer.
         rest: whether more accesses wait for the next pass.
-        down: what Kubernetes answers, when it answered so to every one of several records.
+        down: the error of Kubernetes, if every one of several records got it.
     """
 
     tried: bool = False
@@ -73,7 +73,7 @@ class Recorder:
         wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self.written(name, c)]
         if not wanting:
             return Recorded()
-        # After a refusal one access is tried first: recording all of them for nothing would cost two writes each.
+        # After a refusal one access is tried first: to record all of them in vain would cost two writes each.
         chosen = wanting[: 1 if memory.refused else MOST]
         batch = _Batch(self, name, create_time, plan, memory)
         failed = await batch.write({claimant.access: claimant for claimant in chosen})
@@ -107,7 +107,7 @@ class Recorder:
     async def one(
         self, name: RepositoryName, create_time: datetime | None, claimant: Claimant, records: Records
     ) -> WheelhouseError | None:
-        """Write one ledger; the error, if it cannot be written, and then memory is as it was."""
+        """Write one ledger. If it cannot be written, return the error and restore the memory."""
         key = claimant.access
         declared = self._world.cache.access(key)
         if declared is None or declared.stored.uid != claimant.uid:
@@ -130,13 +130,13 @@ class Recorder:
         return error
 
     def version(self, key: ObjectKey) -> str:
-        """Which version of an object is known."""
+        """The resourceVersion of the object in the cache."""
         declared = self._world.cache.access(key)
         return declared.stored.resource_version if declared is not None else ""
 
 
 class _Needs:
-    """What a plan asks to be written."""
+    """The writes that a plan needs."""
 
     def __init__(self, plan: PolicyPlan) -> None:
         self._before = plan.before
@@ -144,24 +144,24 @@ class _Needs:
         self._adopted = set(plan.adopted)
 
     def change(self, claimant: Claimant) -> bool:
-        """Whether the ledger comes to own something, or what it recorded turned out to be another client's."""
+        """Whether the ledger gains a grant, or one that it recorded turned out to be another client's."""
         before = self._before[claimant.access]
         if before is claimant.ledger:
             return False
         owned = _owned(claimant.ledger)
-        # What an access adopts is there already, and needs no record before.
+        # A grant that an access adopts exists already, and needs no record before.
         gained = (r for r in before if r.state.owned and (claimant.access, r.grant) not in self._adopted)
         existing = (r for r in before if r.state is GrantState.EXISTING)
         return any(r.grant.identity not in owned for r in gained) or any(r.grant.identity in owned for r in existing)
 
     def new(self, claimant: Claimant) -> set[Pair]:
-        """What is recorded for the first time, to be set."""
+        """Grants that are recorded for the first time, to be set."""
         owned = _owned(claimant.ledger)
         recorded = (r for r in self._before[claimant.access] if r.state is GrantState.RECORDED)
         return {record.grant.identity for record in recorded if record.grant.identity not in owned}
 
     def written(self, claimant: Claimant) -> frozenset[Pair]:
-        """What must stand in status already, since it is added by this plan."""
+        """Grants that must be in status already, because this plan adds them."""
         if not self._adding or self._before[claimant.access] is claimant.ledger:
             return frozenset()
         return _owned(self._before[claimant.access]) & self._adding
@@ -204,7 +204,7 @@ class _Batch:
     async def _one(self, claimant: Claimant) -> WheelhouseError | None:
         key = claimant.access
         async with self._slots:
-            if self._outages >= AT_ONCE:  # Nothing answers: the others need not wait for their time-outs too.
+            if self._outages >= AT_ONCE:  # Nothing answers: the others need not wait for their timeouts too.
                 return Unavailable("Kubernetes does not answer.")
             self._versions[key] = self._recorder.version(key)
             # Where status has the record already, another operator wrote it, and may have set the grant since.
@@ -218,7 +218,7 @@ class _Batch:
             return error
 
     def _fresh(self, key: ObjectKey, error: WheelhouseError) -> bool:
-        """Whether the object has changed since it was tried: the watch has brought what the write conflicted with."""
+        """Whether the object has changed since the attempt: the watch delivered what the write conflicted with."""
         return isinstance(error, Conflict) and self._recorder.version(key) != self._versions[key]
 
 

@@ -1,4 +1,4 @@
-"""The search for the members that IAM rejects: first those that its words name, then by halves."""
+"""The search for the members that IAM rejects: first those that its message names, then by halves."""
 
 import re
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from wheelhouse.errors import Invalid
 
 
 class Search:
-    """Which additions to try next: k bad ones among n cost O(k log n) sets, and everything else is set on the way.
+    """Which additions to try next: k bad ones among n cost O(k log n) sets, and the search sets all others on the way.
 
     Attributes:
-        only: what the next attempt may add; None for all.
-        over: whether nothing is left to try.
+        only: the grants that the next attempt may add; None for all.
+        over: whether there is nothing left to try.
     """
 
     def __init__(self) -> None:
@@ -20,18 +20,18 @@ class Search:
         self.over = False
         self._waiting: list[Sequence[Grant]] = []
         self._words = ""
-        """IAM's words, if the next that waits is to blame in case this attempt is accepted."""
+        """IAM's message, if the next waiting grant must be the rejected one in case this attempt is accepted."""
 
     def refused(self, tried: Sequence[Grant], error: Invalid, observed: Policy) -> Sequence[Grant]:
         """IAM rejected a policy with these additions.
 
         Args:
-            tried: what the attempt added.
-            error: IAM's words.
+            tried: the grants that the attempt added.
+            error: IAM's error.
             observed: the policy without them.
 
         Returns:
-            The grants that are found to blame.
+            The grants that turn out to be rejected.
 
         Raises:
             Invalid: none of them is.
@@ -50,16 +50,16 @@ class Search:
         return blamed
 
     def accepted(self, added: Sequence[Grant]) -> tuple[Sequence[Grant], str]:
-        """The attempt was set, or had nothing to set.
+        """The attempt was set, or there was nothing to set.
 
         Args:
-            added: what it added.
+            added: the grants that it added.
 
         Returns:
-            The grants that are to blame since nothing else is left of a policy that was rejected, and IAM's words.
+            The grants that must be rejected because they are all that is left of a rejected policy, and IAM's message.
         """
         words, self._words = self._words, ""
-        complete = self.only is not None and len(added) == len(self.only)  # Else claims have changed meanwhile.
+        complete = self.only is not None and len(added) == len(self.only)  # Otherwise claims have changed meanwhile.
         if not words or not complete:
             self.over = not self._waiting
             self._advance()
@@ -82,7 +82,7 @@ class Search:
 
 
 def names(words: str, member: str) -> bool:
-    """Whether IAM's words name a member, with its type or without, and not a longer one that contains it."""
+    """Whether IAM's message names a member, with its type or without, and not a longer one that contains it."""
     value = member.partition(":")[2] or member
     if value.lower() not in words.lower():
         return False

@@ -25,16 +25,16 @@ from wheelhouse.reconcile.world import World
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pass came to.
+    """The outcome of a pass.
 
     Attributes:
-        observation: the policy as it was read last.
+        observation: the policy that was read last.
         claimants: the claims that the last plan was made for, the oldest access first.
-        afterwards: the same accesses as they ask and stand now, whatever this pass made of it.
-        plan: the last one; its ledgers stand in memory.
-        recorded: what became of the records.
+        afterwards: the same accesses with their current claims and ledgers, whatever this pass changed.
+        plan: the last one; its ledgers are in memory.
+        recorded: the results of the records.
         refusal: why the policy was not set at all.
-        late: accesses that came, or changed what they ask for, while ledgers were written: nothing was added for them.
+        late: accesses that appeared or changed their claim while ledgers were written: nothing was added for them.
     """
 
     observation: Observation
@@ -47,13 +47,13 @@ class Outcome:
 
 
 class Transactions:
-    """Makes policies as all accesses say.
+    """Sets policies to what all accesses claim.
 
     Args:
         world: the ports.
         findings: where the ledgers are.
         ledger: writes them.
-        claims: what each access may want.
+        claims: what each access may have.
         debts: what accesses left behind that disappeared without a release.
     """
 
@@ -67,11 +67,11 @@ class Transactions:
         self.news = News(world)
 
     async def run(self, name: RepositoryName, memory: Memory) -> Outcome | None:
-        """One pass; None when the repository is gone.
+        """One pass; None if the repository does not exist.
 
         Raises:
-            Conflict: somebody else changed the policy meanwhile.
-            Invalid, Refused: Google does not let the policy be read.
+            Conflict: another client changed the policy meanwhile.
+            Invalid, Refused: Google does not allow the policy to be read.
             Unavailable: it is not known whether the policy was set.
         """
         return await _Transaction(self, name, memory).run()
@@ -92,7 +92,7 @@ class _Transaction:
         self._debts: Sequence[GrantDebt] = ()
         self._recorded = Recorded()
         self._first: dict[ObjectKey, Claimant] = {}
-        """Claims as they were when ledgers were recorded for them."""
+        """Claims at the time when their ledgers were recorded."""
 
     async def run(self) -> Outcome | None:
         observation = await self._observe()
@@ -123,7 +123,7 @@ class _Transaction:
         return self._fresh
 
     def _plan(self, circumstances: Circumstances) -> PolicyPlan:
-        """Plan from the claims as they are now: consent may have gone while the ledgers were written."""
+        """Plan from the current claims: consent may have been withdrawn while the ledgers were written."""
         memory, given_up, now = self._memory, self._recorded.given_up, self._desk.world.elapsed()
         self._asking, self._fresh = self._fresh or self._concerned(), None
         self._claimants = [
@@ -144,7 +144,7 @@ class _Transaction:
         )
 
     def _owed(self) -> list[Grant]:
-        """The grants of debts on this very repository, but for what was surely never set."""
+        """The grants of debts on exactly this repository, except for those that were certainly never set."""
         return [
             grant
             for debt in self._debts
@@ -154,10 +154,10 @@ class _Transaction:
         ]
 
     async def _apply(self, first: PolicyPlan) -> PolicyPlan:
-        """Set the policy; where IAM rejects members, set it without them.
+        """Set the policy; if IAM rejects members, set it without them.
 
         Args:
-            first: the plan as it stands if nothing had to be recorded.
+            first: the plan if there is nothing to record.
         """
         search = Search()
         ready = None if self._recorded.tried else first
@@ -181,26 +181,26 @@ class _Transaction:
                 await self._observe_again()
 
     async def _set(self, plan: PolicyPlan) -> None:
-        """Set the policy, if it changes: what it adds is in doubt until the answer is there."""
+        """Set the policy, if it changes: until the answer arrives, its additions may or may not exist."""
         if plan.policy is None:
             return
         doubtful = self._memory.asked(_pairs(plan.add))
         try:
             await self._desk.world.policies.set(self._name, plan.policy)
         except (Conflict, Invalid, Refused):
-            self._memory.unset |= doubtful  # Surely not set.
+            self._memory.unset |= doubtful  # Certainly not set.
             raise
         self._memory.refused = False
 
     async def _observe_again(self) -> None:
-        """Read the policy's new etag, to go on with a search."""
+        """Read the policy's new etag, to continue a search."""
         observation = await self._observe()
         if observation is None:
             raise Conflict(f"{self._name} is gone.")
         self._observation = observation
 
     async def _settle(self, plan: PolicyPlan) -> None:
-        """The ledgers are what the plan says; memory first, then the news."""
+        """Update the ledgers to the plan; memory first, then the reports."""
         for claimant in self._claimants:
             self._note(claimant, plan)
         for debt in self._debts:
@@ -214,7 +214,7 @@ class _Transaction:
             return
         records, before = plan.after[claimant.access], self._desk.findings.grants(declared.stored)
         if before.grants != claimant.entries:
-            # Another operator wrote the ledger meanwhile: what it owns there must be withdrawn one day.
+            # Another operator wrote the ledger meanwhile: the grants that it owns there must be revoked some day.
             owned = {r.grant.identity: r for r in self._desk.claims.ledger(declared) if r.state.owned}
             records = tuple(r if r.state.owned else owned.get(r.grant.identity, r) for r in records)
             known = {r.grant.identity for r in (*records, *claimant.ledger)}
@@ -235,7 +235,7 @@ class _Transaction:
         self._memory.rejected |= {grant.identity: (words, now) for grant in grants}
 
     async def _give_up(self, error: Invalid | Refused) -> Outcome:
-        """The policy cannot be set: nothing changes but that what this process recorded for it is un-recorded."""
+        """The policy cannot be set: only undo what this process recorded for it."""
         self._memory.refused = True
         tried = frozenset(pair for _, pair in self._memory.unset)
         plan = self._plan(Circumstances(recorded=True, withheld=tried, still=True))

@@ -1,4 +1,4 @@
-"""A repository's IAM policy: all its accesses in one read-modify-write, the ledger first, the etag always."""
+"""A repository's IAM policy: all its accesses in one read-modify-write, ledger first, always with the etag."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ from wheelhouse.reconcile.world import World
 
 VANISHED_DELAY = 30.0
 REFUSED_DELAY = 60.0
-"""Seconds until a refusal, or an access that cannot be recorded, is looked at again."""
+"""Seconds until the next pass after a refusal, or with an access that cannot be recorded."""
 AGAIN = 0.5
-"""Seconds until an access is looked at again that changed while it was recorded; twice as long after each failure."""
+"""Seconds until a retry for an access that changed while it was recorded; doubled with each failure."""
 
 
 class PolicyUnit:
@@ -32,7 +32,7 @@ class PolicyUnit:
         world: the ports.
         findings: where the ledgers are; this unit writes the GrantFindings.
         ledger: writes them into status.
-        claims: what each access may want.
+        claims: what each access may have.
         debts: what accesses left behind that disappeared without a release.
     """
 
@@ -46,7 +46,7 @@ class PolicyUnit:
         self._memories: dict[RepositoryName, Memory] = {}
 
     def claimant(self, declared: Declared[DesiredAccess], claim: Claim) -> Claimant:
-        """What an access asks for now: of the policy that it points at, else of the one that its ledger names."""
+        """The current claim of an access: on the policy of its repository, or on the one in its ledger."""
         name = claim.name or self._findings.grants(declared.stored).repository
         if name is None:
             return Claimant(declared.stored.key, (), may_add=False, ledger=(), uid=declared.stored.uid)
@@ -63,11 +63,11 @@ class PolicyUnit:
         return not memory.knows(claimant)
 
     def wake(self, name: RepositoryName, *, withdraws: bool) -> None:
-        """Look at a policy soon: it waits for company for at most two seconds.
+        """Reconcile a policy soon: to combine changes, it waits for others for at most two seconds.
 
         Args:
             name: the repository.
-            withdraws: whether something is taken away, which waits less.
+            withdraws: whether something is removed, which waits less.
         """
         if withdraws:
             self._world.queue.add_soon(PolicyKey(name), 0.1, 1.0)
@@ -75,13 +75,13 @@ class PolicyUnit:
             self._world.queue.add_soon(PolicyKey(name), 0.2, 2.0)
 
     async def reconcile(self, name: RepositoryName) -> float | None:
-        """Make one policy as all accesses say.
+        """Set one policy to what all accesses claim.
 
         Returns:
-            Seconds until the next look; None when there are no claims here.
+            Seconds until the next pass; None if there are no claims.
 
         Raises:
-            WheelhouseError: Conflict or Unavailable, for the queue to come back.
+            WheelhouseError: Conflict or Unavailable, for the queue to retry.
         """
         claimants, debts = self._concerned(name), self._debts.grants(name)
         if not claimants and not debts:
@@ -91,7 +91,7 @@ class PolicyUnit:
         memory.creation, before = self._transactions.observer.creation(name), memory.creation
         left = memory.due - self._world.elapsed()
         if left > 0 and not debts and memory.creation == before and memory.equals(claimants):
-            return left  # The pass before saw all of this already.
+            return left  # The previous pass already saw all of this.
         memory.due = self._world.elapsed()
         try:
             outcome = await self._transactions.run(name, memory)
@@ -112,7 +112,7 @@ class PolicyUnit:
         return [claimant for claimant in self._claims.claimants(name) if claimant.concerned]
 
     async def _finish(self, name: RepositoryName, memory: Memory, outcome: Outcome) -> float:
-        """Note what the pass found for each access, and when the next one is due."""
+        """Record what the pass found for each access, and when the next one is due."""
         memory.seen = {}
         for claimant, after in zip(outcome.claimants, outcome.afterwards, strict=True):
             check = granted(claimant, outcome, name)
@@ -134,7 +134,7 @@ class PolicyUnit:
         return delay
 
     def _failed(self, name: RepositoryName, memory: Memory, claimants: Sequence[Claimant]) -> None:
-        """The queue comes back for what this pass saw: only what has changed since is stale."""
+        """The queue retries for what this pass saw: only later changes are stale."""
         before = {claimant.access: claimant for claimant in claimants}
         memory.seen = {}
         for claimant in self._concerned(name):
@@ -142,7 +142,7 @@ class PolicyUnit:
                 memory.saw(claimant, settled=False)
 
     def _gone(self, name: RepositoryName) -> None:
-        """The repository is gone: what is remembered of its policy is too."""
+        """The repository does not exist: delete what is remembered of its policy."""
         self._notes.gone(name, self._concerned(name))
         for keeper in self._world.cache.repositories_on(name):
             if self._findings.repository(keeper.stored).usable:
@@ -153,6 +153,6 @@ class PolicyUnit:
 
 
 def _again(error: WheelhouseError, failures: int) -> float:
-    """Seconds until an access that could not be recorded is tried again."""
+    """Seconds until a retry for an access that could not be recorded."""
     slow = not isinstance(error, Conflict | Unavailable)
     return REFUSED_DELAY if slow else min(REFUSED_DELAY, AGAIN * 2.0 ** min(failures, 16))

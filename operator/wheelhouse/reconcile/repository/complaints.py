@@ -1,4 +1,4 @@
-"""What a repository's object says when Google refuses, and when it is looked at again."""
+"""What a repository's object reports when Google refuses a request, and when the next pass is."""
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.desired.repository import DeclaredRepository
@@ -12,11 +12,11 @@ from wheelhouse.reconcile.repository.views import computed_name
 from wheelhouse.reconcile.world import World
 
 SLOW = 60.0
-"""Seconds until a refusal is looked at again."""
+"""Seconds until the next pass after a refusal."""
 ENABLING = 10.0
-"""Seconds until an API that was just enabled is tried."""
+"""Seconds until the next pass after an API was enabled."""
 _NO_DETAIL = "Request contains an invalid argument."
-"""All that Artifact Registry says of a location that it does not know (terraform-provider-google#10184)."""
+"""Artifact Registry's whole message for a location that it does not know (terraform-provider-google#10184)."""
 
 
 class Complaints:
@@ -28,10 +28,10 @@ class Complaints:
         self._projects = projects
 
     async def refused(self, declared: Declared[DeclaredRepository], error: Invalid | Refused) -> float:
-        """Say what refuses; a switched-off API may be switched on, and a project that goes away is told.
+        """Report the refusal; a disabled API may be enabled, and the deletion of a project is reported.
 
         Returns:
-            Seconds until the next look.
+            Seconds until the next pass.
 
         Raises:
             Unavailable: Resource Manager or Service Usage does not answer.
@@ -42,7 +42,7 @@ class Complaints:
         message, reason = f"{error.message}{self._hint(declared, error)}", error.reason
         wait = SLOW
         if isinstance(error, Invalid) and error.reason is not Reason.API_DISABLED:
-            wait = drift_delay(self._world)  # A key, a secret or an upstream may be mended without a word here.
+            wait = drift_delay(self._world)  # A key, a secret or an upstream may be fixed without a change here.
         elif isinstance(error, Invalid) and self._world.options.enable_apis and project:
             refusal = await self._enable(stored, project)
             if refusal is None:
@@ -57,7 +57,7 @@ class Complaints:
         return wait
 
     async def _enable(self, stored: CustomObject, project: str) -> str | None:
-        """Enable the API; the words of a refusal, None when it is being enabled."""
+        """Enable the API; the message of a refusal, or None if it is being enabled."""
         try:
             await self._projects.enable(stored, project)
         except Refused as refusal:
@@ -77,5 +77,5 @@ class Complaints:
 
 
 def drift_delay(world: World) -> float:
-    """Seconds until the next look for changes made elsewhere."""
+    """Seconds until the next check for changes made elsewhere."""
     return world.options.drift_interval.total_seconds() * (1 + 0.2 * world.jitter())

@@ -1,4 +1,4 @@
-"""Makes a repository as its object says: observe, plan, filter by posture, record, apply."""
+"""Brings a repository to its desired state: observe, plan, filter by posture, record, apply."""
 
 from dataclasses import replace
 
@@ -36,23 +36,23 @@ Target = tuple[DesiredRepository, frozenset[Upstream]]
 
 
 class Maker:
-    """Carries plans out, one object at a time."""
+    """Applies plans, one object at a time."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._targets: dict[ObjectKey, Target] = {}
 
     def forget(self, key: ObjectKey) -> None:
-        """The object is gone."""
+        """The object does not exist."""
         self._targets.pop(key, None)
 
     async def make(
         self, declared: Declared[DeclaredRepository], namespace: Namespace, desired: DesiredRepository
     ) -> float | None:
-        """One pass of an object that parses; the seconds until the next look.
+        """One pass for an object that parses; the seconds until the next pass.
 
         Raises:
-            WheelhouseError: as the ports say.
+            WheelhouseError: for the errors of the ports.
         """
         stored = declared.stored
         rests = suspended(stored)
@@ -144,7 +144,7 @@ class Maker:
         return drift_delay(self._desk.world)
 
     async def _create(self, stored: CustomObject, resolution: Resolution, settings: RepositorySettings) -> float:
-        """Create it when its turn has come and everything that it refers to is there."""
+        """Create it when the object's turn comes and everything that it refers to exists."""
         desired = resolution.desired
         self._desk.findings.note_repository(stored, usable=False)
         if unresolved(resolution.check):
@@ -173,14 +173,14 @@ class Maker:
     async def _change(
         self, stored: CustomObject, resolution: Resolution, observed: ObservedRepository, plan: Change, *, rests: bool
     ) -> None:
-        """Patch it; where it was as wanted before, what differs was changed elsewhere."""
+        """Patch it; if it was as desired before, another client changed it."""
         desired = resolution.desired
         target = (desired, resolution.upstreams(observed))
         before = self._targets.get(stored.key)
         found = self._desk.findings.repository(stored)
         observed_generation = stored.status.get("observedGeneration") == stored.generation
         drifted = not rests and observed_generation and found.name == desired.name and before in (None, target)
-        # The intent stands before the effect, but for a description, which is not worth a write of its own.
+        # The intent is recorded before the effect, except for a description, which does not justify its own write.
         managed = found.managed if rests else found.managed | (managed_by(desired) - {DESCRIPTION})
         if plan.adopts or managed != found.managed:
             self._desk.findings.note_repository(stored, name=desired.name, managed=managed)
@@ -235,7 +235,7 @@ class Maker:
         )
 
     def _rival(self, declared: Declared[DeclaredRepository], observed: ObservedRepository | None) -> ObjectKey | None:
-        """Another living object that the repository belongs to."""
+        """Another existing object that owns the repository."""
         if observed is None:
             return None
         found = self._desk.world.cache.repositories_on(observed.name, observed.labels.get(OBJECT_LABEL, ""))

@@ -1,4 +1,4 @@
-"""Long-running operations: recorded in status before they are waited for, polled by name, after a restart too."""
+"""Long-running operations: recorded in status before the wait, and polled by name, even after a restart."""
 
 from datetime import timedelta
 
@@ -22,10 +22,10 @@ class Operations:
         self._ledger = ledger
 
     async def begin(self, stored: CustomObject, name: str, kind: OperationKind) -> float:
-        """Record an operation that was started; the seconds until the first look at it.
+        """Record an operation that was started; the seconds until the first poll.
 
         Raises:
-            Conflict: the object changed since it was read; the operation is found again by what it makes.
+            Conflict: the object changed since it was read; its result identifies the operation later.
         """
         operation = Operation(name, kind, self._world.now())
         self._findings.note_repository(stored, operation=operation)
@@ -33,7 +33,7 @@ class Operations:
         return poll_delay(timedelta())
 
     async def wait(self, stored: CustomObject) -> float | None:
-        """Look at the recorded operation; the seconds to wait while it runs, None when there is none (any more).
+        """Poll the recorded operation; the seconds to wait while it runs, None if there is none (any more).
 
         Raises:
             Invalid, Refused, Unavailable: it failed, by its code.

@@ -1,4 +1,4 @@
-"""What became of repositories under an object's name: a replacement takes up what its predecessor released."""
+"""Earlier repositories under an object's name: a replacement continues with what its predecessor released."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from wheelhouse.plan.repository import Predecessor
 from wheelhouse.reconcile.world import World
 
 LATELY = 600.0
-"""Seconds that an object of the same name may take up what was released."""
+"""Seconds in which an object of the same name may continue with what was released."""
 REMEMBERED = 1000
 
 
@@ -20,26 +20,26 @@ class _Released:
 
 
 class Past:
-    """Remembers Orphan releases; a restart forgets them."""
+    """Remembers Orphan releases; a restart loses them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._released: dict[ObjectKey, _Released] = {}
 
     def release(self, key: ObjectKey, name: RepositoryName, create_time: datetime | None) -> None:
-        """An object leaves its repository to itself."""
+        """Record that an object released its repository."""
         self._released.pop(key, None)
         self._released[key] = _Released(name, create_time, self._world.elapsed())
         if len(self._released) > REMEMBERED:
             del self._released[next(iter(self._released))]
 
     def of(self, key: ObjectKey, name: RepositoryName, recorded: datetime | None) -> Predecessor | None:
-        """What is known of a repository's past under this object's name.
+        """What is known about an earlier repository under this object's name.
 
         Args:
             key: the object.
-            name: the repository that it stands for.
-            recorded: when Google made the repository that this very object had; None when it had none.
+            name: the repository that it manages.
+            recorded: when the repository that exactly this object had was created; None if it had none.
         """
         released = self._released.get(key)
         if released is not None and released.name == name:
@@ -48,5 +48,5 @@ class Past:
         return Predecessor(recorded, released=False) if recorded is not None else None
 
     def taken_up(self, key: ObjectKey) -> None:
-        """The repository is this object's again."""
+        """The object manages the repository again."""
         self._released.pop(key, None)

@@ -1,4 +1,4 @@
-"""Projects: do they live, is the API on, and may Google's service agent do what a create will ask of it."""
+"""Projects: their state, their Artifact Registry API, and the permissions of Google's service agent."""
 
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.project import Project
@@ -8,15 +8,15 @@ from wheelhouse.plan.preflight import Need, advice, needs
 from wheelhouse.reconcile.world import World
 
 REMEMBERED = 86_400.0
-"""Seconds that a project's number and state are believed."""
+"""Seconds for which a project's number and state are cached."""
 DOUBTED = 60.0
-"""Seconds that it is believed after a refusal, so that all objects of a project ask once."""
+"""Seconds for which they are cached after a refusal, so that all objects of a project share one request."""
 ENABLING = 300.0
-"""Seconds that an API that was just enabled may still be refused before it is enabled again."""
+"""Seconds in which an API that was just enabled may still be refused before it is enabled again."""
 
 
 class ProjectDesk:
-    """Asks about projects, seldom."""
+    """Requests information about projects, rarely."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -25,10 +25,10 @@ class ProjectDesk:
         self._advised: dict[str, tuple[int, tuple[str, ...]]] = {}
 
     async def get(self, project_id: str, age: float = REMEMBERED) -> Project | None:
-        """A project, as it was known at most so long ago; None when it is gone.
+        """A project, from a cache of at most this age; None if it does not exist.
 
         Raises:
-            Refused: the operator may not look at it.
+            Refused: the operator may not read it.
             Unavailable: Resource Manager does not answer.
         """
         now = self._world.elapsed()
@@ -39,7 +39,7 @@ class ProjectDesk:
         return known[0]
 
     async def gone(self, project_id: str) -> bool:
-        """Whether a project that refuses is gone or being deleted.
+        """Whether a project that denies requests does not exist or is being deleted.
 
         Raises:
             Unavailable: Resource Manager does not answer.
@@ -47,11 +47,11 @@ class ProjectDesk:
         try:
             project = await self.get(project_id, DOUBTED)
         except Refused:
-            return False  # Resource Manager says the same of what is absent and what is forbidden.
+            return False  # Resource Manager gives the same answer for absent and forbidden projects.
         return project is None or not project.active
 
     async def enable(self, stored: CustomObject, project_id: str) -> None:
-        """Enable the API, once in a while.
+        """Enable the API, at most once in a while.
 
         Raises:
             Refused: the operator may not.
@@ -66,7 +66,7 @@ class ProjectDesk:
         await self._world.objects.event(Kind.REPOSITORY, stored, "ApiEnabled", note)
 
     async def advise(self, stored: CustomObject, desired: DesiredRepository) -> tuple[str, ...]:
-        """What the service agent seems to lack, told once a generation in Events; it warns and never blocks."""
+        """The permissions that the service agent seems to lack, reported once per generation; it never blocks."""
         generation, known = self._advised.get(stored.uid, (-1, ()))
         wanted = needs(desired)
         if generation == stored.generation or not wanted:
@@ -81,12 +81,12 @@ class ProjectDesk:
         return tuple(lacking)
 
     def advised(self, stored: CustomObject) -> tuple[str, ...]:
-        """What was advised for this generation."""
+        """The advice for this generation."""
         generation, known = self._advised.get(stored.uid, (-1, ()))
         return known if generation == stored.generation else ()
 
     def forget(self, uid: str) -> None:
-        """The object is gone."""
+        """The object does not exist."""
         self._advised.pop(uid, None)
 
     async def _advice(self, project_id: str, need: Need) -> str | None:
@@ -96,5 +96,5 @@ class ProjectDesk:
                 return None
             granted = await self._world.projects.permits(need.resource, need.role, f"serviceAccount:{project.agent}")
         except WheelhouseError:
-            return None  # Advice is not worth failing for.
+            return None  # A failure to get advice does not matter.
         return advice(need, project) if granted is False else None

@@ -1,4 +1,4 @@
-"""The release of a repository whose object is being deleted: by its policy, and never what is not ours."""
+"""The release of a repository whose object is being deleted: by its policy, and only what is ours."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ logger = structlog.get_logger(__name__)
 
 KIND = Kind.REPOSITORY
 CREATION_GRACE = 30.0
-"""Seconds that a release waits for a repository to appear whose create had no reply."""
+"""Seconds that a release waits for a repository whose create had no reply."""
 REFUSAL_PATIENCE = 900.0
-"""Seconds that a refusal may be propagation (IAM takes 2 to 7 minutes and more)."""
+"""Seconds in which a refusal may be propagation (IAM takes 2 to 7 minutes and more)."""
 SLOW = 60.0
 
 
 @dataclass(slots=True)
 class _Progress:
-    """Stopwatches of one release, by the uid of its object."""
+    """Timers of one release, by the uid of its object."""
 
     uid: str
     unseen: float | None = None
@@ -47,13 +47,13 @@ class Releases:
         self._progress: dict[ObjectKey, _Progress] = {}
 
     async def reconcile(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """One pass; the finalizer goes when nothing of ours is left.
+        """One pass; the finalizer is removed when nothing of ours is left.
 
         Returns:
-            Seconds until the next look; None when it is done.
+            Seconds until the next pass; None when it is done.
 
         Raises:
-            WheelhouseError: for the queue to come back.
+            WheelhouseError: for the queue to retry.
         """
         stored = declared.stored
         if not stored.finalized:
@@ -95,7 +95,7 @@ class Releases:
         return progress
 
     async def _let_go(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """The seconds to come back after, None when nothing of ours is left."""
+        """The seconds until the next pass, None if nothing of ours is left."""
         for name in self._names(declared):
             try:
                 wait = await self._release(declared, name)
@@ -115,7 +115,7 @@ class Releases:
         return list(dict.fromkeys(name for name in found if name is not None))
 
     async def _given_up(self, stored: CustomObject, name: RepositoryName, error: Refused) -> bool:
-        """Whether a refusal has lasted so long that a release which only takes labels off ends without it."""
+        """Whether a refusal has lasted so long that a release which only removes labels ends without that."""
         progress = self._stopwatch(stored)
         if progress.refused is None:
             progress.refused = self._desk.world.elapsed()
@@ -131,7 +131,7 @@ class Releases:
         raise Refused(message, error.reason) from None
 
     async def _orphans(self, stored: CustomObject) -> bool:
-        """Whether the repository is left to itself; deleting a CRD deletes its objects, and is no wish to lose any."""
+        """Whether the repository is kept; deleting a CRD deletes its objects, but must not delete repositories."""
         if observes(stored) or deletion_policy(stored) is DeletionPolicy.ORPHAN:
             return True
         return await self._desk.world.objects.definition_deleting(KIND)

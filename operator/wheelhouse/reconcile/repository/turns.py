@@ -1,7 +1,7 @@
-"""Politeness: repositories are created and deleted one at a time, at a pace, in each project and location.
+"""Pacing: repositories are created and deleted one at a time, at an interval, in each project and location.
 
-Google's older quota page says one create or delete per 2 s; the newest no longer does (gcp-facts 6). A worker never
-waits here: an object that has no turn yet comes back when it has.
+Google's older quota page allows one create or delete per 2 s; the newest no longer says so (gcp-facts 6). A worker
+never waits here: an object whose turn is later gets a later pass.
 """
 
 from wheelhouse.domain.names import ObjectKey
@@ -9,7 +9,7 @@ from wheelhouse.reconcile.world import World
 
 
 class Turns:
-    """Gives out turns; a restart forgets them, and every object draws a new one."""
+    """Assigns turns; a restart loses them, and every object gets a new one."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -17,12 +17,12 @@ class Turns:
         self._turns: dict[ObjectKey, float] = {}
 
     def left(self, key: ObjectKey) -> float | None:
-        """Seconds until this object's turn, 0 when it has come; None without one."""
+        """Seconds until this object's turn, 0 if it has come; None without one."""
         turn = self._turns.get(key)
         return None if turn is None else max(0.0, turn - self._world.elapsed())
 
     def draw(self, key: ObjectKey, parent: str) -> float:
-        """Seconds until this object's turn in `projects/P/locations/L`; a second draw keeps the first turn."""
+        """Seconds until this object's turn in `projects/P/locations/L`; a second call keeps the first turn."""
         if key not in self._turns:
             now = self._world.elapsed()
             self._forget(now)
@@ -32,7 +32,7 @@ class Turns:
         return self.left(key) or 0.0
 
     def use(self, key: ObjectKey) -> None:
-        """The turn is used, or no longer wanted."""
+        """The turn is used, or no longer needed."""
         self._turns.pop(key, None)
 
     def _forget(self, now: float) -> None:

@@ -40,13 +40,13 @@ class RepositoryUnit:
         self._maker = Maker(desk)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Make one repository as its object says.
+        """Bring one repository to the desired state of its object.
 
         Returns:
-            Seconds until the next look, None when only a change can matter.
+            Seconds until the next pass, None if only a change can matter.
 
         Raises:
-            WheelhouseError: for the queue to come back.
+            WheelhouseError: for the queue to retry.
         """
         declared = self._world.cache.repository(key)
         if declared is None:
@@ -64,7 +64,7 @@ class RepositoryUnit:
                 self._wake_policy(declared.stored)
 
     async def _look(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """One pass of a living object, and its report."""
+        """One pass for an object that is not being deleted, and its report."""
         stored = declared.stored
         try:
             wait = await self._pass(declared)
@@ -90,7 +90,7 @@ class RepositoryUnit:
         return await self._maker.make(declared, namespace, desired)
 
     async def _desired(self, declared: Declared[DeclaredRepository], namespace: Namespace) -> DesiredRepository | None:
-        """The desired state, or None with the complaint noted."""
+        """The desired state, or None after recording the complaint."""
         options, stored = self._world.options, declared.stored
         if declared.current is None:
             self._complain(stored, declared.invalid or Invalid("spec does not parse."))
@@ -116,13 +116,13 @@ class RepositoryUnit:
         return desired
 
     async def _still_ours(self, stored: CustomObject, name: RepositoryName) -> bool:
-        """Whether a recorded repository carries this object's labels: status alone proves nothing."""
+        """Whether a recorded repository has this object's labels: status alone proves nothing."""
         observed = await self._world.repositories.get(name)
         ours = Ownership.of(self._world.options.cluster, stored.key)
         return observed is not None and owns(ours, observed)
 
     def _settled(self, stored: CustomObject, name: RepositoryName | None) -> None:
-        """The recorded name was not this object's: what was recorded with it is not either."""
+        """The recorded name was not this object's, so what was recorded with it is not either."""
         self._findings.note_repository(
             stored, name=name, usable=False, create_time=None, update_time=None, mode=None, managed=frozenset()
         )
@@ -131,12 +131,12 @@ class RepositoryUnit:
         self._findings.note_repository(stored, resolved=failed(error.reason, error.message), usable=False)
 
     def _synced(self, stored: CustomObject) -> Check | None:
-        """The finding before, by this process or in status."""
+        """The previous finding, by this process or in status."""
         found = self._findings.repository(stored)
         return found.synced or check_of(by_type(stored.status).get(ConditionType.SYNCED, {}))
 
     def _topics(self, declared: Declared[DeclaredRepository]) -> Iterator[Topic]:
-        """What this object depends on: its Namespace, the repository that it means, and what it reads from."""
+        """What this object depends on: its Namespace, the repository that it refers to, and its upstreams."""
         yield NamespaceTopic(declared.stored.key.namespace)
         meant = computed_name(self._world, declared)
         if meant is not None:

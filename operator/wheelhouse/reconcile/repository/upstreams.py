@@ -32,12 +32,12 @@ class Resolution:
     """What a repository may read.
 
     Attributes:
-        check: the first that is missing; None while that is not known yet.
-        desired: without what it may not have.
-        judgements: each upstream, judged.
+        check: the first one that is missing; None while that is not known yet.
+        desired: the desired state without what it may not have.
+        judgements: each upstream with the decision about it.
         index_safe: advice, for a Virtual repository.
-        usable: whether new grants may be made: not on one that reads what it may not, and cannot be changed.
-        again: seconds until time alone changes the judgement; None when only a change does.
+        usable: whether new grants may be added: not if it reads something without consent and cannot be changed.
+        again: seconds until time alone changes a decision; None if only a change does.
     """
 
     check: Check | None
@@ -48,7 +48,7 @@ class Resolution:
     again: float | None = None
 
     def upstreams(self, observed: ObservedRepository | None) -> frozenset[Upstream]:
-        """What may be there now: what is permitted and usable, and of the rest what is permitted and there already."""
+        """The upstreams that it may have now: those that are permitted, if they are usable or already there."""
         standing = {u.repository for u in observed.settings.upstreams} if observed else set()
         return frozenset(
             Upstream(reference.name, judged.name.full, reference.priority)
@@ -58,7 +58,7 @@ class Resolution:
 
 
 class Upstreams:
-    """Asks consent for what Google's service agent would read."""
+    """Checks consent for what Google's service agent would read."""
 
     def __init__(self, world: World, findings: Findings) -> None:
         self._world = world
@@ -71,7 +71,7 @@ class Upstreams:
         desired: DesiredRepository,
         observed: ObservedRepository | None,
     ) -> Resolution:
-        """Judge everything that the repository names, and what an observed one reads."""
+        """Decide about everything that the repository names, and what an observed one reads."""
         reader = Reader(stored.key, namespace, desired.name.location, self._world.options.any_project)
         if desired.observe:
             return self._observed(reader, desired, observed)
@@ -129,7 +129,7 @@ class Upstreams:
         return not self._managers(_parsed(upstream.repository))
 
     def _observed(self, reader: Reader, desired: DesiredRepository, observed: ObservedRepository | None) -> Resolution:
-        """An observed repository is kept by others; what it reads without consent only stops new grants."""
+        """Others manage an observed repository; what it reads without consent only prevents new grants."""
         for upstream in observed.settings.upstreams if observed else ():
             managers = [
                 m for m in self._managers(_parsed(upstream.repository)) if m.key.namespace != reader.key.namespace
@@ -152,7 +152,7 @@ class Upstreams:
         if remote.credentials is not None:
             secret = judge_secret(reader.namespace, remote.credentials)
         if not secret.ok:
-            # Lost consent withdraws: the service agent must no longer send the password.
+            # Lost consent removes: the service agent must no longer send the password.
             desired = replace(desired, remote=replace(remote, credentials=None))
         usable = source is None or source.ok
         return Resolution(source if not usable else secret, desired, usable=usable)
@@ -166,7 +166,7 @@ class Upstreams:
         return judge_reference(reader, upstream, found, gone, _parsed(standing.repository) if standing else None)
 
     def _gone(self, key: ObjectKey) -> float:
-        """Seconds since a PythonRepository is gone; 0 while it is there."""
+        """Seconds since a PythonRepository is missing; 0 while it exists."""
         there = view(self._world, self._findings, key) is not None
         return 0.0 if there else max(1e-3, self._world.absences.seconds(key))
 
@@ -180,11 +180,11 @@ class Upstreams:
             return None
         managers = self._managers(name)
         if any(each.key.namespace == reader.key.namespace for each in managers):
-            return None  # An object of the own namespace: nothing to consent to.
+            return None  # An object of the own namespace needs no consent.
         return self._named(reader, "An upstream", name)
 
     def _named(self, reader: Reader, what: str, name: RepositoryName) -> Judgement:
-        """Judge a repository by its full name."""
+        """Decide about a repository with its full name."""
         sure = not any(
             found.generation is None and found.name is None
             for found in (self._findings.repository(d.stored) for d in self._world.cache.repositories_on(name))
@@ -192,7 +192,7 @@ class Upstreams:
         return judge_name(reader, what, name, self._managers(name), sure=sure)
 
     def _managers(self, name: RepositoryName | None) -> list[RepositoryView]:
-        """The living PythonRepositories that stand for a repository: those that lost it to another do not."""
+        """The existing PythonRepositories that manage a repository: not those that lost it to another."""
         if name is None:
             return []
         declared = self._world.cache.repositories_on(name)
@@ -212,7 +212,7 @@ def _parsed(full: str) -> RepositoryName | None:
 
 
 def _first(checks: Iterable[Check | None]) -> Check | None:
-    """The first that failed; None when one is not known yet."""
+    """The first that failed; None if one is not known yet."""
     found = list(checks)
     bad = next((check for check in found if check is not None and not check.ok), None)
     if bad is not None:
@@ -221,10 +221,10 @@ def _first(checks: Iterable[Check | None]) -> Check | None:
 
 
 def unresolved(check: Check | None) -> bool:
-    """Whether something that a repository refers to is missing or not known yet."""
+    """Whether a reference of a repository is missing or not known yet."""
     return check is None or not check.ok
 
 
 def waiting() -> Check:
-    """What a create waits with while a reference is missing."""
+    """The finding of a create that waits for a missing reference."""
     return failed(Reason.PENDING, "Waiting for the objects and resources that the repository refers to.")

@@ -10,7 +10,7 @@ from wheelhouse.reconcile.world import World
 
 
 def computed_name(world: World, declared: Declared[DeclaredRepository]) -> RepositoryName | None:
-    """What an object stands for by its spec and its Namespace; None while these do not say."""
+    """The repository of an object by its spec and its Namespace; None if these do not determine it."""
     if declared.wish is None:
         return None
     namespace = world.cache.namespace(declared.stored.key.namespace)
@@ -21,15 +21,15 @@ def computed_name(world: World, declared: Declared[DeclaredRepository]) -> Repos
 
 
 def rests(declared: Declared[DeclaredRepository]) -> bool:
-    """Whether no change of the spec is carried out, also where the spec does not parse."""
+    """Whether changes of the spec are not applied, even if the spec does not parse."""
     return declared.current.spec.suspend if declared.current is not None else suspended(declared.stored)
 
 
 def view(world: World, findings: Findings, key: ObjectKey) -> RepositoryView | None:
-    """A PythonRepository as it stands; None when it is gone, or nothing of ours holds it any more.
+    """A PythonRepository in its current state; None if it does not exist, or no longer has our finalizer.
 
-    Its name is what this process settled. Before its first look that is the computed one, unless status recorded
-    another: which of the two is right, only Google can tell.
+    Its name is the one that this process settled. Before its first pass, that is the computed name, unless status
+    recorded another: then only Google can show which of the two is right.
     """
     declared = world.cache.repository(key)
     if declared is None or (declared.stored.deleting and not declared.stored.finalized):

@@ -1,4 +1,4 @@
-"""What shall stand in the Secrets of an access, but for the token."""
+"""The desired content of the Secrets of an access, except for the token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import timestamp
 
 PROBE = "wheelhouse-probe"
-"""A package page that need not exist: 404 there says that the token may read; the root is 404 to everyone."""
+"""A package page that need not exist: a 404 there means that the token may read; the root is 404 to everyone."""
 PUBLIC_PROBE = "pip"
-"""What Remote and Virtual repositories are asked for: a page that their cache is likely to have."""
+"""The page for Remote and Virtual repositories: their cache probably has it."""
 
 IGNORE_ANNOTATION = "reloader.stakater.com/ignore"
 
@@ -36,7 +36,7 @@ _HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
 
 
 class Absence(Enum):
-    """Why nothing is written: no Secret may stand, or one that stands stays as it is."""
+    """Why nothing is written: no Secret may exist, or an existing one stays unchanged."""
 
     NOT_WANTED = auto()
     NOT_OPTED_IN = auto()
@@ -45,15 +45,15 @@ class Absence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What stands in a Secret, but for the token.
+    """The content of a Secret, except for the token.
 
     Attributes:
-        name: the Secret's.
-        token: whose token, and for how long.
-        index: the name that clients know the index by.
-        index_url: what is installed from.
-        upload_url: where uploads go; None for those who only install.
-        page: the package page that is asked for to verify the token.
+        name: the name of the Secret.
+        token: the identity and the lifetime of the token.
+        index: the name of the index in clients' files.
+        index_url: the URL to install from.
+        upload_url: the URL to upload to; None for users who only install.
+        page: the package page that is requested to verify the token.
     """
 
     name: str
@@ -68,12 +68,12 @@ Wanted = Content | Absence
 
 
 class Contents:
-    """Says what shall stand in Secrets, by what is known without a request.
+    """Determines the desired content of Secrets, without a request.
 
     Args:
         world: the ports.
         findings: what the units found; only read here.
-        claims: judges accesses.
+        claims: decides about accesses.
     """
 
     def __init__(self, world: World, findings: Findings, claims: Claims) -> None:
@@ -83,10 +83,10 @@ class Contents:
         self._modes: dict[RepositoryName, Mode] = {}
 
     def of(self, declared: Declared[DesiredAccess], claim: Claim) -> Wanted:
-        """What shall stand wherever the access has a Secret.
+        """The desired content wherever the access has a Secret.
 
-        Only lost consent, a Secret that is no longer asked for, and the access's end remove one. As long as consent is
-        there and a grant of the identity stands, its token is refreshed.
+        Only lost consent, a Secret that is no longer requested, and the end of the access remove one. As long as there
+        is consent and a grant of the identity, its token is refreshed.
         """
         access, stored = claim.access, declared.stored
         if stored.deleting or claim.consent.permission is Permission.WITHDRAW:
@@ -114,7 +114,7 @@ class Contents:
         )
 
     def at(self, wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
-        """What shall stand in one namespace, of what shall stand wherever the access has a Secret."""
+        """The desired content in one namespace, given the one for the whole access."""
         named = claim.access is None or namespace in wanted_namespaces(claim.access)
         if wanted is Absence.NOT_WANTED or not named:
             return Absence.NOT_WANTED
@@ -124,10 +124,10 @@ class Contents:
     def _granted(
         self, declared: Declared[DesiredAccess], claim: Claim, identities: tuple[Identity, ...]
     ) -> tuple[Identity | None, Role]:
-        """The first of the identities that holds a grant, with the role asked for, else the one that it holds."""
+        """The first of the identities that has a grant, with the requested role, or otherwise the granted one."""
         ledger = [record for record in self._claims.ledger(declared) if record.state in _HELD]
         if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
-            ledger = []  # Grants on another repository, which are about to be withdrawn.
+            ledger = []  # Grants on another repository, which are about to be revoked.
         for identity in identities:
             member = self._world.workload.member(identity)
             held = {_ROLES[record.grant.role] for record in ledger if record.grant.member == member}
@@ -136,30 +136,30 @@ class Contents:
         return None, claim.role
 
     def _repository(self, declared: Declared[DesiredAccess], claim: Claim) -> RepositoryName | None:
-        """The repository that the access points at; while nothing tells, the one that its grants are on."""
+        """The repository that the access refers to; if that is not known, the one of its grants."""
         return claim.name or self._findings.grants(declared.stored).repository
 
     def _mode(self, repository: RepositoryName, claim: Claim) -> Mode:
-        """The repository's mode, also while its object is gone."""
+        """The repository's mode, even while its object is missing."""
         if claim.repository is not None and claim.repository.mode is not None:
             self._modes[repository] = claim.repository.mode
         return self._modes.get(repository, Mode.STANDARD)
 
 
 def digest(wanted: Wanted) -> int:
-    """What is asked for, for comparing; 0 while nothing is to be written."""
+    """The requested content, for comparison; 0 if nothing is to be written."""
     return (hash(wanted) or 1) if isinstance(wanted, Content) else 0
 
 
 def wanted_namespaces(access: DesiredAccess | None) -> tuple[str, ...]:
-    """Where an access asks for a Secret, or may ask for one in a spec that does not parse."""
+    """Where an access requests a Secret, or may request one in a spec that does not parse."""
     if access is None or (access.secret is None and not access.partial):
         return ()
     return (access.key.namespace,)
 
 
 class Renderer:
-    """Makes manifests; the files are rendered once for all Secrets of one content and token.
+    """Creates manifests; the files are rendered once for all Secrets of one content and token.
 
     Args:
         template: the setting `index_url_template`.
@@ -170,10 +170,10 @@ class Renderer:
         self._last: tuple[ClientConfiguration, Mapping[str, str]] | None = None
 
     def manifest(self, access: AccessReference, namespace: str, content: Content, held: HeldToken) -> SecretManifest:
-        """The Secret as it is applied.
+        """The Secret to apply.
 
         Raises:
-            Refused: the files of clients do not read back as they are meant.
+            Refused: a client's file does not parse to the intended values.
         """
         annotations = {
             EXPIRES_ANNOTATION: timestamp(held.lease.expires),
@@ -195,14 +195,14 @@ class Renderer:
 
 
 def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:
-    """What the access's field manager holds in a Secret of this content, whatever the token."""
+    """The paths that the access's field manager owns in a Secret of this content, whatever the token."""
     data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
     annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
     return SecretManifest(namespace, content.name, access, data, annotations).paths
 
 
 def _identities(access: DesiredAccess, found: DistributionFindings, *, frozen: bool) -> tuple[Identity, ...]:
-    """Whose token it may be: that of the spec, and that of the Secret which stands; a spec that waits comes last."""
+    """Whose token it may be: that of the spec, then that of the existing Secret; the other order if the spec waits."""
     namespace, _, account = found.identity.partition("/")
     recorded = (Identity(namespace, account),) if account and namespace == access.key.namespace else ()
     asked = (access.secret.identity,) if access.secret is not None else ()

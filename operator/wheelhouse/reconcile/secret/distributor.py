@@ -1,4 +1,4 @@
-"""One Secret of an access: looked at in its turn, and written when it is due."""
+"""One Secret of an access: checked in its turn, and written when it is due."""
 
 import structlog
 
@@ -29,16 +29,16 @@ SLOW = 60.0
 
 
 class Distributor:
-    """Brings Secrets to what is wanted.
+    """Brings Secrets to their desired content.
 
     Args:
         world: the ports.
         findings: what the units found.
         ledger: records the Secret's name and namespaces before they are used.
-        tokens: mints.
-        holders: whose a Secret is.
+        tokens: mints tokens.
+        holders: which access owns a Secret.
         writer: writes Secrets.
-        sweep: looks whether they still stand.
+        sweep: checks whether Secrets still exist.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Distributor:
     async def bring(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
     ) -> float | None:
-        """Write one Secret if it is due; what stands in the way is noted in `target`.
+        """Write one Secret if it is due; a failure is recorded in `target`.
 
         Returns:
-            Seconds until the next try, if one is needed.
+            Seconds until the next attempt, if one is needed.
 
         Raises:
             Conflict: the Secret, or the access, changed meanwhile.
@@ -119,7 +119,7 @@ class Distributor:
         return holds
 
     def _corrected(self, lease: Lease, found: Applied, lifetime: int) -> Lease | None:
-        """What the Secret itself says of its token, where status told of another, or a wrong clock wrote it."""
+        """The times in the Secret itself, if those in status are of another token or of a wrong clock."""
         now, ends = self._now(), moment(found.expires_at)
         told = recorded(ends, None, lifetime, now, moment(found.written_at))
         if told is None or ends is None:
@@ -132,7 +132,7 @@ class Distributor:
         stored = declared.stored
         why = self._why(content, target)
         if not why and key.namespace not in self._findings.distribution(stored).namespaces:
-            why = "unrecorded"  # By another hand: a release must know of it.
+            why = "unrecorded"  # Another client removed the record: a release must know of the Secret.
         if not why:
             return
         if target.lease is None and not holds:
@@ -155,7 +155,7 @@ class Distributor:
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _why(self, content: Content, target: Target) -> str:
-        """Why the Secret is written now; empty when it is as it should be."""
+        """Why the Secret is written now; empty if it is as desired."""
         if target.amiss or target.lease is None:
             return target.amiss or "new"
         if target.digest != digest(content):
@@ -166,7 +166,7 @@ class Distributor:
         return "refresh" if target.token is None and target.lease.due(self._now()) <= 0 else ""
 
     def _choose(self, content: Content, target: Target, why: str) -> HeldToken | None:
-        """The token to write; None when the one that stands is kept, or when one is asked for."""
+        """The token to write; None if the current one is kept, or if one was requested."""
         now = self._now()
         held = self._tokens.held(content.token)
         if held is not None and held is target.token and held.lease.left(now) > 0:
@@ -184,7 +184,7 @@ class Distributor:
     async def _record(
         self, key: SecretKey, stored: CustomObject, content: Content, target: Target, held: HeldToken
     ) -> bool:
-        """What a restart must know stands in status before the effect. False when the access is gone."""
+        """Record in status what a restart must know, before the effect. False if the access does not exist."""
         found = self._findings.distribution(stored)
         record = False
         if not target.uid:

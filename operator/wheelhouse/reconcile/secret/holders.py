@@ -1,4 +1,4 @@
-"""Whose a Secret is, where two accesses want the same name in a namespace."""
+"""Which access owns a Secret, if two accesses want the same name in a namespace."""
 
 from collections.abc import Collection, Iterator
 
@@ -16,13 +16,13 @@ from wheelhouse.reconcile.world import World
 
 
 class Holders:
-    """Says which other access has a Secret, or comes first.
+    """Determines which other access owns a Secret, or has priority.
 
     Args:
         world: the ports.
         findings: what the units found; only read here.
-        claims: judges accesses.
-        contents: what shall stand.
+        claims: decides about accesses.
+        contents: the desired content.
         targets: what is known of each Secret.
     """
 
@@ -34,7 +34,7 @@ class Holders:
         self._targets = targets
 
     def ahead(self, key: SecretKey, declared: Declared[DesiredAccess], place: SecretTopic) -> ObjectKey | None:
-        """Who has the Secret already, else an older access that is ready to write it: before the first write."""
+        """The access that has the Secret, or an older one that is ready to write it: checked before the first write."""
         own = (declared.stored.created, key.access)
         for other in self._followers(place):
             if other.access == key.access:
@@ -53,12 +53,12 @@ class Holders:
         return None
 
     async def living(self, managers: Collection[str], place: SecretTopic) -> dict[str, ObjectKey]:
-        """The managers that stand for accesses which live and may have a Secret here.
+        """The managers of existing accesses that may have a Secret here.
 
-        A tenant can write any manager's name: an access that cannot have this Secret is not told.
+        A tenant can write any manager's name: an access that cannot have this Secret is not returned.
 
         Raises:
-            Refused, Unavailable: the accesses could not be listed.
+            Refused, Unavailable: the accesses cannot be listed.
         """
         known: dict[str, ObjectKey] = {}
         for follower in self._followers(place):

@@ -1,4 +1,4 @@
-"""What a process remembers of Secrets, what it takes from status at its start, and what it notes as its findings."""
+"""What a process remembers of Secrets, what it reads from status at its start, and its findings about them."""
 
 from typing import Any
 
@@ -14,14 +14,15 @@ from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import by_type, check_of
 
 LEAST, MOST = 1.0, 5.0
-"""Seconds that mere progress waits for company."""
+"""Seconds that progress alone waits for more changes."""
 
 _UNFINISHED = frozenset({Reason.PENDING, Reason.PROPAGATING, Reason.UNAVAILABLE})
-"""What a start finds unverified: without a token in memory the index cannot be asked, so one is minted."""
+"""Findings that are unverified at the start: without a token in memory no verification is possible, so one is
+minted."""
 
 
 class Memory:
-    """Recalls Secrets, and notes what was found of them.
+    """Recalls Secrets, and records findings about them.
 
     Args:
         world: the ports.
@@ -35,7 +36,7 @@ class Memory:
         self._targets = targets
 
     def recall(self, key: SecretKey, stored: CustomObject, wanted: Wanted) -> tuple[Distribution, Target]:
-        """What is known of an access's Secrets and of one of them; at first what status says."""
+        """What is known of an access's Secrets and of one of them; initially the contents of status."""
         found = self._findings.distribution(stored)
         distribution = self._targets.open(key.access, stored.uid, found.namespaces)
         target = distribution.targets.get(key.namespace)
@@ -46,12 +47,12 @@ class Memory:
         return distribution, target
 
     def note(self, stored: CustomObject, distribution: Distribution, otherwise: Check) -> None:
-        """Note the findings for all Secrets of an access, and have them reported.
+        """Record the findings for all Secrets of an access, and request a report.
 
         Args:
             stored: the access.
             distribution: its Secrets.
-            otherwise: what is told while there is no Secret and nothing stands in its way.
+            otherwise: the finding if there is no Secret and no failure.
         """
         before = self._findings.distribution(stored)
         check = distribution.check(len(before.namespaces), otherwise)
@@ -73,7 +74,7 @@ class Memory:
             self._world.queue.add_soon(AccessKey(stored.key), LEAST, MOST)
 
     def _inherit(self, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted) -> None:
-        """Take what a process before this one wrote into status."""
+        """Read what an earlier process wrote into status."""
         lifetime = max(1, int(self._world.options.token_lifetime.total_seconds()))
         now = Moment(self._world.now(), self._world.elapsed())
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)

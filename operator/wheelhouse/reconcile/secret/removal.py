@@ -1,4 +1,4 @@
-"""Secrets that are no longer wanted, and those that accesses left behind: deleted, and their places set free."""
+"""Secrets that are no longer wanted, and those that accesses left behind: deleted, and their names made available."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ _NOTHING: dict[str, Any] = {
 
 
 class Removal:
-    """Removes Secrets; a refusal is tried again until it ends, so that a release hangs only as long as its cause.
+    """Removes Secrets; a refusal is retried until it ends, so that a release lasts only as long as its cause.
 
     Args:
         world: the ports.
         findings: what the units found.
-        writer: asks whose a Secret is, and deletes it.
-        debts: what accesses left behind that are gone without a release.
+        writer: checks which access owns a Secret, and deletes it.
+        debts: what accesses left behind that disappeared without a release.
     """
 
     def __init__(self, world: World, findings: Findings, writer: SecretWriter, debts: Debts) -> None:
@@ -50,7 +50,7 @@ class Removal:
         self._debts = debts
 
     async def remove(self, key: SecretKey, stored: CustomObject, why: str) -> float | None:
-        """Delete a Secret of an access, and take it out of the ledger. Seconds until the next try, if one is needed.
+        """Delete a Secret of an access, and remove it from the ledger. Seconds until a retry, if one is needed.
 
         Raises:
             Conflict: it changed meanwhile.
@@ -75,12 +75,12 @@ class Removal:
         return None
 
     async def pay(self, key: SecretKey, wanted: str, target: Target | None) -> float | None:
-        """Remove what an access of this name left here that is gone. Seconds until the next try, if one is needed.
+        """Remove what a former access of this name left here. Seconds until a retry, if one is needed.
 
         Args:
             key: the place.
-            wanted: the name of the Secret that shall stand here now: writing it takes over what was left.
-            target: what is known of that one.
+            wanted: the name of the desired Secret here: to write it takes over what was left.
+            target: what is known of that Secret.
 
         Raises:
             Conflict: it changed meanwhile.

@@ -1,4 +1,4 @@
-"""Whether Secrets still stand, asked again and again without reading one."""
+"""Whether Secrets still exist, checked repeatedly without reading one."""
 
 from wheelhouse.domain.secret import Applied, SecretManifest
 from wheelhouse.reconcile.secret.targets import Target, Targets
@@ -6,20 +6,20 @@ from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
 
 PERIOD = 60.0
-"""Seconds between two looks at one Secret."""
+"""Seconds between two checks of one Secret."""
 A_SECOND = 20
-"""Looks a second, at all Secrets together."""
+"""Checks per second, for all Secrets together."""
 ROUNDED = 1e-3
-"""Seconds that clocks and timers are apart."""
+"""Seconds that clocks and timers may differ."""
 
 
 class Sweep:
-    """Looks at each Secret about once a minute, and at no more than 20 a second.
+    """Checks each Secret about once a minute, and at most 20 per second.
 
     Args:
         world: the ports.
         targets: how many Secrets there are.
-        writer: asks the API server.
+        writer: sends the requests to the API server.
     """
 
     def __init__(self, world: World, targets: Targets, writer: SecretWriter) -> None:
@@ -29,9 +29,9 @@ class Sweep:
         self._free = 0.0
 
     def wait(self, target: Target) -> float:
-        """Seconds until a Secret is looked at; 0 when it has its turn now.
+        """Seconds until a Secret is checked; 0 if it is its turn now.
 
-        The first look after a start lies somewhere within a period, so that not all come at once.
+        The first check after a start is at a random point of a period, so that the load is spread.
         """
         now = self._world.elapsed()
         if target.sweep_at is None:
@@ -45,24 +45,24 @@ class Sweep:
         return wait if wait > ROUNDED else 0.0
 
     def plan(self, target: Target) -> None:
-        """The Secret was looked at or written now: the next look is a period later."""
+        """The Secret was checked or written now: the next check is a period later."""
         target.turn = False
         target.sweep_at = self._world.elapsed() + self._period() * (1 + 0.1 * self._world.jitter())
 
     async def look(self, manifest: SecretManifest, target: Target, expected: frozenset[str]) -> Applied | None:
-        """Look at a Secret now.
+        """Check a Secret now.
 
         Args:
-            manifest: whose it is.
-            target: what is known of it; what is amiss is noted there.
-            expected: the paths that our manager must hold; what a later version wrote besides stays until the refresh.
+            manifest: the Secret and its access.
+            target: what is known of it; a problem is recorded there.
+            expected: the paths that our manager must own; additional ones of a later version stay until the refresh.
 
         Returns:
-            What is told of a Secret that stands as it should.
+            The reply for a Secret that is as desired.
 
         Raises:
-            NotReady: SecretConflict: it is another's now.
-            Conflict, Invalid, Refused, Unavailable: nothing was learned.
+            NotReady: SecretConflict: it is another access's now.
+            Conflict, Invalid, Refused, Unavailable: the check failed.
         """
         self.plan(target)
         reply = await self._writer.ask(manifest)

@@ -1,4 +1,4 @@
-"""What is known of each Secret, and the aggregate of an access: a pass costs the same whatever their number."""
+"""What is known of each Secret, and the aggregate of an access: a pass costs the same for any number of Secrets."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -29,15 +29,15 @@ class Target:
         uid: the Secret's, when this process wrote it.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
         amiss: why the Secret must be written again: it is missing, or it was edited.
-        conflicted: whether the Secret was found to be another's.
-        failure: what stood in the way of the last write.
+        conflicted: whether the Secret was found not to be this access's.
+        failure: the error of the last write.
         floor: elapsed seconds before which nothing is written again: Retry-After.
-        sweep_at: elapsed seconds of the next look at whether it still stands; None before it is planned.
-        turn: whether it has its turn among all that are looked at.
-        restored: how often grants were put back when the index was last asked.
+        sweep_at: elapsed seconds of the next check whether it still exists; None before it is planned.
+        turn: whether it is its turn in the sweep.
+        restored: how often grants had been restored when the index was last checked.
         place: its place, while this access wants it.
         good: whether it counts as current in the aggregate.
-        counted: the moments that it has in the aggregate.
+        counted: the times that it has in the aggregate.
     """
 
     seen: int | None = None
@@ -59,12 +59,12 @@ class Target:
     counted: tuple[datetime, datetime] | None = None
 
     def fell(self) -> None:
-        """Nothing of ours stands there any more."""
+        """Our Secret no longer exists there."""
         self.digest, self.token, self.lease, self.uid, self.amiss = 0, None, None, "", ""
 
 
 class Earliest:
-    """The earliest of many moments that come and go."""
+    """The earliest of many times that are added and removed."""
 
     __slots__ = ("_counts", "_heap")
 
@@ -73,17 +73,17 @@ class Earliest:
         self._counts: dict[datetime, int] = {}
 
     def add(self, moment: datetime) -> None:
-        """One more."""
+        """Add a time."""
         if moment not in self._counts:
             heapq.heappush(self._heap, moment)
         self._counts[moment] = self._counts.get(moment, 0) + 1
 
     def remove(self, moment: datetime) -> None:
-        """One less."""
+        """Remove a time."""
         self._counts[moment] -= 1
 
     def first(self) -> datetime | None:
-        """The earliest that is there."""
+        """The earliest time."""
         while self._heap and self._counts[self._heap[0]] <= 0:
             del self._counts[heapq.heappop(self._heap)]
         return self._heap[0] if self._heap else None
@@ -94,10 +94,10 @@ class Distribution:
     """All Secrets of one access.
 
     Attributes:
-        uid: the access's.
-        digest: of the content that is asked for; Secrets of another one are not current.
-        unseen: namespaces of the ledger that no pass has looked at since the start; None once all were.
-        verified: what the index said last.
+        uid: the uid of the access.
+        digest: of the desired content; Secrets with another one are not current.
+        unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
+        verified: the last finding about the index.
     """
 
     uid: str
@@ -111,14 +111,14 @@ class Distribution:
     verified: Check | None = None
 
     def ask_for(self, content: int) -> None:
-        """Another content is asked for: no Secret has it yet."""
+        """The desired content changed: no Secret has it yet."""
         if self.digest != content:
             self.digest, self.current = content, 0
             for target in self.targets.values():
                 target.good = False
 
     def count(self, namespace: str, target: Target, check: Check | None) -> None:
-        """Take what a pass found of one Secret."""
+        """Record what a pass found for one Secret."""
         self._saw(namespace)
         good = check is not None and check.ok
         self.current += good - target.good
@@ -130,7 +130,7 @@ class Distribution:
         self._time(target, target.lease)
 
     def drop(self, namespace: str) -> None:
-        """The Secret is gone, or no longer ours."""
+        """The Secret does not exist, or is no longer ours."""
         self._saw(namespace)
         target = self.targets.pop(namespace, None)
         if target is not None:
@@ -139,11 +139,11 @@ class Distribution:
             self._time(target, None)
 
     def check(self, wanted: int, otherwise: Check) -> Check | None:
-        """The finding for the whole access; None while only status knows.
+        """The finding for the whole access; None while only status has one.
 
         Args:
-            wanted: how many Secrets there shall be.
-            otherwise: while some are missing, and nothing stands in the way.
+            wanted: how many Secrets there should be.
+            otherwise: the finding while some are missing and there is no failure.
         """
         if self.failed:
             namespace, first = next(iter(self.failed.items()))
@@ -185,12 +185,12 @@ class Targets:
         return self._accesses.get(access)
 
     def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
-        """What is known of an access; of another uid under this name nothing is known.
+        """What is known of an access; nothing if it has another uid.
 
         Args:
             access: its key.
             uid: its uid.
-            ledger: the namespaces that its status names.
+            ledger: the namespaces in its status.
         """
         found = self._accesses.get(access)
         if found is None or found.uid != uid:
@@ -212,7 +212,7 @@ class Targets:
         return found.targets.get(key.namespace) if found is not None and found.uid == uid else None
 
     def drop(self, access: ObjectKey, namespace: str) -> None:
-        """The Secret is gone."""
+        """The Secret does not exist."""
         found = self._accesses.get(access)
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""Tokens by identity: minted once, timed here, shared by every Secret of the identity."""
+"""Tokens by identity: minted once, refreshed here, shared by every Secret of the identity."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +16,9 @@ logger = structlog.get_logger(__name__)
 
 REFUSED_DELAY = 60.0
 ROUNDED = 1e-3
-"""Seconds that clocks and timers are apart."""
+"""Seconds that clocks and timers may differ."""
 REQUEST_SPACING = 30.0
-"""Seconds between a mint and one that a person asks for."""
+"""Seconds between a mint and one that a person requests."""
 
 
 @dataclass(slots=True)
@@ -27,11 +27,11 @@ class _Tokens:
 
     Attributes:
         wanted: whether a token other than the held one is needed now.
-        requested: whether a person asked for that.
-        earliest: of the next mint, since mints keep their distance.
-        retry_at: of the next try after a failure.
-        floor: before this nothing is tried, whatever changed: Retry-After.
-        failed_in: the circumstances of the last failure: once they change, the next try need not wait.
+        requested: whether a person requested it.
+        earliest: of the next mint, since mints have a minimum interval.
+        retry_at: of the next attempt after a failure.
+        floor: before this there is no attempt, whatever changed: Retry-After.
+        failed_in: the circumstances of the last failure: once they change, the next attempt need not wait.
     """
 
     held: HeldToken | None = None
@@ -46,9 +46,9 @@ class _Tokens:
 
 
 class TokenUnit:
-    """Mints tokens, holds the timer of their refresh, and wakes the Secrets that follow a TokenKey.
+    """Mints tokens, has the timer of their refresh, and wakes the Secrets that follow a TokenKey.
 
-    A key that no Secret follows is forgotten.
+    A key that no Secret follows is deleted.
 
     Args:
         world: the ports.
@@ -59,22 +59,22 @@ class TokenUnit:
         self._known: dict[TokenKey, _Tokens] = {}
 
     def held(self, key: TokenKey) -> HeldToken | None:
-        """The token that was minted last; its lease says whether it is of use."""
+        """The token that was minted last; its lease shows whether it is still usable."""
         known = self._known.get(key)
         return known.held if known is not None else None
 
     def failure(self, key: TokenKey) -> WheelhouseError | None:
-        """Why the last try to mint failed; None when it did not."""
+        """The error of the last attempt to mint; None if it succeeded."""
         known = self._known.get(key)
         return known.failure if known is not None else None
 
     def ask(self, key: TokenKey, instead_of: HeldToken | None, *, request: bool = False) -> None:
-        """Have a token minted; the followers of the key are woken once it is there.
+        """Request a token; the followers of the key are woken once it is minted.
 
         Args:
-            key: whose.
-            instead_of: the token that is of no use; when another one is held by now, nothing is minted.
-            request: whether a person asked for it, which is heard every 30 seconds at most.
+            key: the identity and the lifetime.
+            instead_of: the token that is not usable; if another one is held by now, nothing is minted.
+            request: whether a person requested it, which counts every 30 seconds at most.
         """
         known = self._known.setdefault(key, _Tokens())
         if known.held is not instead_of or known.wanted:
@@ -83,21 +83,21 @@ class TokenUnit:
         self._world.queue.add(key)
 
     def overdue(self, key: TokenKey) -> bool:
-        """Whether a token should be there by now, whatever became of the timer."""
+        """Whether a token should exist by now, whatever happened to the timer."""
         known = self._known.get(key)
         if known is None:
             return False
         return known.wanted or (known.held is not None and known.held.lease.due(self._now()) < 0)
 
     async def reconcile(self, key: TokenKey) -> float | None:
-        """Mint when it is time to.
+        """Mint when it is due.
 
         Returns:
-            Seconds until the next mint; None when none is to come.
+            Seconds until the next mint; None if there is none.
         """
         known = self._known.setdefault(key, _Tokens())
         if not self._world.interests.followers(key):
-            if not known.wanted:  # Who asked is about to follow.
+            if not known.wanted:  # The Secret that requested it is about to follow.
                 del self._known[key]
             self._world.interests.drop(key)
             return None
@@ -141,7 +141,7 @@ class TokenUnit:
         return True
 
     def _exists(self, key: TokenKey) -> None:
-        """Spare the request for a ServiceAccount that is not there: it is followed."""
+        """Skip the request for a ServiceAccount that does not exist: the key follows it."""
         if self._world.cache.account(key.identity) is False:
             message = f"ServiceAccount {key.identity} does not exist: create it, or set another"
             raise NotReady(f"{message} secret.serviceAccountName.", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
@@ -162,7 +162,7 @@ class TokenUnit:
         known.retry_at = now + delay
 
     def _circumstances(self, key: TokenKey) -> object:
-        """What a refusal may depend on, as far as the watches tell."""
+        """What a refusal may depend on, as far as the watches show."""
         cache = self._world.cache
         namespace = cache.namespace(key.identity.namespace)
         return cache.account(key.identity), namespace is not None and namespace.opted_in

@@ -1,4 +1,4 @@
-"""A Secret: look whether it stands → write what is wanted → verify; removed when it is no longer wanted."""
+"""A Secret: check that it exists → write the desired content → verify; removed when it is no longer wanted."""
 
 from collections.abc import Collection, Iterable
 
@@ -42,9 +42,9 @@ class SecretUnit:
         world: the ports.
         findings: what the units found; this one writes those of the distribution.
         ledger: records the Secret's name and namespaces before they are used.
-        claims: judges accesses.
-        tokens: mints.
-        debts: what accesses left behind that are gone without a release.
+        claims: decides about accesses.
+        tokens: mints tokens.
+        debts: what accesses left behind that disappeared without a release.
     """
 
     def __init__(
@@ -65,35 +65,35 @@ class SecretUnit:
         self._removal = Removal(world, findings, writer, debts)
 
     def targets(self, declared: Declared[DesiredAccess], claim: Claim) -> Collection[str]:
-        """The namespaces where a Secret is wanted, or where one is or may be."""
+        """The namespaces where a Secret is wanted, or where one exists or may exist."""
         found = self._findings.distribution(declared.stored)
         wanted = () if declared.stored.deleting else wanted_namespaces(claim.access)
         return dict.fromkeys((*wanted, *(found.namespaces if found.name else ())))
 
     def digest(self, declared: Declared[DesiredAccess], claim: Claim) -> int:
-        """What is asked for, for comparing with `DistributionFindings.made_for`; 0 while nothing is to be written."""
+        """The desired content, to compare with `DistributionFindings.made_for`; 0 if nothing is to be written."""
         return digest(self._contents.of(declared, claim))
 
     def stale(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> bool:
-        """Whether what is wanted differs from what the last pass saw."""
+        """Whether the desired content differs from what the last pass saw."""
         target = self._targets.peek(SecretKey(declared.stored.key, namespace), declared.stored.uid)
         wanted = self._contents.at(self._contents.of(declared, claim), claim, namespace)
         return target is None or target.seen != self._fingerprint(declared, claim, wanted)
 
     def request(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
-        """A person asks for new tokens now: they are minted and written, once in 30 seconds for each identity."""
+        """A person requests new tokens now: they are minted and written, once in 30 seconds for each identity."""
         content = self._contents.of(declared, claim)
         if isinstance(content, Content):
             self._tokens.ask(content.token, self._tokens.held(content.token), request=True)
 
     async def reconcile(self, key: SecretKey) -> float | None:
-        """Make one Secret as its access says.
+        """Bring one Secret to the desired state of its access.
 
         Returns:
-            Seconds until it is looked at again; None when only a change can matter.
+            Seconds until the next pass; None if only a change can matter.
 
         Raises:
-            Conflict: for the queue to come back.
+            Conflict: for the queue to retry.
         """
         declared = self._world.cache.access(key.access)
         if declared is None:
@@ -152,11 +152,11 @@ class SecretUnit:
     def _wait(
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
     ) -> float | None:
-        """Nothing new may be written now: what stands is left, and its end is told."""
+        """Nothing new may be written now: an existing Secret stays, and its expiry is reported."""
         stored, access = declared.stored, claim.access
         found = self._findings.distribution(stored)
         if access is not None and access.secret is not None and claim.may_add and not found.name:
-            # The grant is recorded before it is made: the Secret's name goes with that write.
+            # The grant is recorded before it is made: that write includes the Secret's name.
             found = self._findings.note_distribution(stored, name=access.secret.name, namespaces=(key.namespace,))
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
@@ -183,7 +183,7 @@ class SecretUnit:
         failure = target.failure or self._tokens.failure(content.token)
         lease = target.lease
         if lease is not None and lease.left(now) > 0 and target.digest != digest(content):
-            lease = None  # What stands there is not what is asked for.
+            lease = None  # The token in the Secret is not the desired one.
         all_of.count(key.namespace, target, told(lease, failure, f"{key.namespace}/{content.name}", now))
         if self._tokens.overdue(content.token):
             self._world.queue.add_resync(content.token)
@@ -193,14 +193,14 @@ class SecretUnit:
         if conflict is not None:
             raise conflict
         due = lease.due(now) if lease is not None and target.token is None and lease.due(now) > 0 else None
-        # What is to be written, or tried again, is no matter of the sweep.
+        # The sweep does not apply to what is to be written or retried.
         sweep = self._sweep.wait(target) if target.lease is not None and wait is None and not target.amiss else None
         return earliest(wait, again, due, sweep, news(target.lease, failure, now))
 
     async def _verify(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
     ) -> tuple[Check | None, float | None]:
-        """What the index says to the token in the Secret, while it is in memory."""
+        """The index's answer for the token in the Secret, while it is in memory."""
         if not self._world.options.verify_access:
             return OFF, None
         held = target.token
@@ -216,12 +216,12 @@ class SecretUnit:
         return verdict.check, verdict.wait
 
     def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, wanted: Wanted) -> int:
-        """What a pass decides by, for comparing."""
+        """What a pass decides by, for comparison."""
         restored = self._findings.grants(declared.stored).restored
         return hash((declared.stored.uid, wanted, claim.may_add, restored))
 
     def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
-        """Follow what the Secret depends on; what waits for a place that is given up is woken."""
+        """Follow what the Secret depends on; keys that wait for an abandoned place are woken."""
         wanted = tuple(topics)
         place = next((topic for topic in wanted if isinstance(topic, SecretTopic)), None)
         self._world.interests.follow(key, wanted)
@@ -241,5 +241,5 @@ class SecretUnit:
 
 
 def earliest(*waits: float | None) -> float | None:
-    """The shortest of some waits, None when there is none; none is so short that a rounded clock stands still in it."""
+    """The shortest of some waits, None if there is none; at least a tick, so that a rounded clock advances."""
     return min((max(TICK, seconds) for seconds in waits if seconds is not None), default=None)

@@ -1,4 +1,4 @@
-"""Ready is verified: the index is really asked with the really minted token, once per token and page."""
+"""Verification for Ready: one real request to the index with the minted token, per token and page."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ TIDY_INTERVAL = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the index says: the finding, seconds until it is asked again, and whether it did not know the token."""
+    """The result: the finding, seconds until the next request, and whether the index did not know the token."""
 
     check: Check | None
     wait: float | None = None
@@ -26,17 +26,17 @@ class Verdict:
 
 @dataclass(slots=True)
 class _Page:
-    """One page asked for with the tokens of one identity; times are elapsed seconds.
+    """One page that is requested with the tokens of one identity; times are elapsed seconds.
 
     Attributes:
-        held: the token that it was asked for with last.
-        good: when the index last let it in.
-        refused: since when it refuses.
+        held: the token of the last request.
+        good: when the index last accepted a token.
+        refused: since when it denies requests.
         silent: since when it does not answer.
-        again: when it is asked for again.
-        doubted: whether a token was minted because the one before was not known to the index.
-        asking: whether it is being asked for.
-        waiting: Secrets that want to know.
+        again: when the next request is due.
+        doubted: whether a token was minted because the index did not know the previous one.
+        asking: whether a request is in progress.
+        waiting: Secrets that wait for the result.
     """
 
     held: HeldToken | None = None
@@ -51,7 +51,7 @@ class _Page:
 
 
 class Verifier:
-    """Asks the index, and remembers what it said.
+    """Sends requests to the index, and remembers its answers.
 
     Args:
         world: the ports.
@@ -63,17 +63,17 @@ class Verifier:
         self._tidied = 0.0
 
     def restored(self, token: TokenKey, page: str) -> None:
-        """A grant was put back: the index is asked again, and may take its time."""
+        """A grant was restored: check the index again, and allow time for propagation."""
         known = self._pages.get((token, page))
         if known is not None:
             known.again, known.good, known.refused = 0.0, None, None
 
     async def look(self, key: SecretKey, token: TokenKey, held: HeldToken, page: str) -> Verdict:
-        """What the index says to a token; it is asked when it was not for this token, or not for a drift interval.
+        """The index's answer for a token; it is requested for a new token, or after a drift interval.
 
         Args:
-            key: the Secret that wants to know; while another pass asks, it is woken once that is done.
-            token: whose token.
+            key: the Secret that needs it; while another pass requests the page, it is woken once that is done.
+            token: the identity and lifetime of the token.
             held: the token.
             page: the package page's URL.
         """
@@ -113,7 +113,7 @@ class Verifier:
         return Verdict(known.check, wait)
 
     def _answered(self, known: _Page, status: int) -> float:
-        """Note an answer. Seconds until the index is asked again."""
+        """Record an answer. Seconds until the next request."""
         now, known.silent = self._world.elapsed(), None
         if status in {200, 404}:
             known.good, known.refused, known.doubted = now, None, False
@@ -133,7 +133,7 @@ class Verifier:
         return SLOW
 
     def _unavailable(self, known: _Page, error: Unavailable) -> float:
-        """Note an outage: a finding that was good stays for 15 minutes, since Ready must not flap on a 5xx."""
+        """Record an outage: a passed finding stays for 15 minutes, since Ready must not flap on a 5xx."""
         now = self._world.elapsed()
         known.silent = now if known.silent is None else known.silent
         if known.check is None or not known.check.ok or now - known.silent >= PROPAGATION:
@@ -141,7 +141,7 @@ class Verifier:
         return max(probe_delay(now - known.silent), error.floor)
 
     def _tidy(self, now: float) -> None:
-        """Forget the pages of tokens that no Secret uses any more."""
+        """Delete the pages of tokens that no Secret uses any more."""
         if now - self._tidied < TIDY_INTERVAL:
             return
         self._tidied = now

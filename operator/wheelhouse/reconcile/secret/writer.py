@@ -1,4 +1,4 @@
-"""Secrets are written and removed without ever being read: what the API server answers decides."""
+"""Secrets are written and removed without ever being read: the API server's replies decide."""
 
 import structlog
 
@@ -19,11 +19,11 @@ DENIED_DELAY = 10.0
 
 
 class SecretWriter:
-    """Applies and removes Secrets, and settles who holds their fields.
+    """Applies and removes Secrets, and resolves who owns their fields.
 
     Args:
         world: the ports.
-        holders: whose a Secret is.
+        holders: which access owns a Secret.
     """
 
     def __init__(self, world: World, holders: Holders) -> None:
@@ -31,20 +31,20 @@ class SecretWriter:
         self._holders = holders
 
     async def write(self, stored: CustomObject, manifest: SecretManifest, *, edited: bool) -> str:
-        """Make the Secret as the manifest says.
+        """Bring the Secret to the state of the manifest.
 
         Args:
             stored: the access, for its Events.
             manifest: the Secret.
-            edited: whether it was found edited, which is told once it is put right.
+            edited: whether it was found edited, which is reported once it is restored.
 
         Returns:
-            The Secret's uid.
+            The uid of the Secret.
 
         Raises:
-            NotReady: SecretConflict (another's Secret, left as it is) or NotOptedIn.
+            NotReady: SecretConflict (another's Secret, which is not changed) or NotOptedIn.
             Conflict: it changed while it was being written.
-            Invalid, Refused, Unavailable: as the API server says.
+            Invalid, Refused, Unavailable: for the API server's errors.
         """
         where = f"Secret {manifest.namespace}/{manifest.name}"
         reply = await self._world.secrets.apply(manifest, force=False)
@@ -69,11 +69,11 @@ class SecretWriter:
                 return await self._replace(stored, manifest)
 
     async def ask(self, manifest: SecretManifest) -> Applied | Denied:
-        """Ask how the Secret stands, by a dry run without data: absent, ours, or edited by a person.
+        """Check the state of the Secret, with a dry run without data: absent, ours, or edited by a person.
 
         Raises:
-            NotReady: SecretConflict: it is another's.
-            Conflict, Invalid, Refused, Unavailable: as the API server says.
+            NotReady: SecretConflict: it is another access's.
+            Conflict, Invalid, Refused, Unavailable: for the API server's errors.
         """
         bare = manifest.bare
         reply = await self._world.secrets.apply(bare, force=False, dry_run=True)
@@ -85,10 +85,10 @@ class SecretWriter:
         return reply
 
     async def remove(self, manifest: SecretManifest) -> bool:
-        """Delete the Secret if it is ours: a dry run tells whose it is and its uid. Whether it was there.
+        """Delete the Secret if it is ours: a dry run shows its owner and its uid. Returns whether it existed.
 
         Raises:
-            Conflict, Invalid, Refused, Unavailable: as the API server says.
+            Conflict, Invalid, Refused, Unavailable: for the API server's errors.
         """
         bare = manifest.bare
         reply = await self._world.secrets.apply(bare, force=False, dry_run=True)
@@ -98,12 +98,12 @@ class SecretWriter:
                 return False
             reply = await self._world.secrets.apply(bare, force=True, dry_run=True)
         if not isinstance(reply, Applied) or reply.created or not reply.owned:
-            return False  # Absent, or nothing in it is this access's: a person, or a deleted access, made it.
+            return False  # Absent, or nothing in it is this access's: a person, or a deleted access, created it.
         await self._world.secrets.delete(manifest.namespace, manifest.name, reply.uid)
         return True
 
     async def judged(self, reply: SecretReply, manifest: SecretManifest) -> Verdict:
-        """What an answer asks for; whose a Secret is that another access holds, a fresh list tells.
+        """The verdict on a reply; if another access owns the Secret, a fresh list shows which one.
 
         Raises:
             NotReady: SecretConflict or NotOptedIn.
@@ -126,7 +126,7 @@ class SecretWriter:
         return _uid(reply) if verdict.step is Step.DONE else await self._replace(stored, manifest)
 
     async def _replace(self, stored: CustomObject, manifest: SecretManifest) -> str:
-        """A person froze the Secret (`immutable: true`): delete it, and apply again."""
+        """A person made the Secret immutable (`immutable: true`): delete it, and apply again."""
         where = f"Secret {manifest.namespace}/{manifest.name}"
         frozen = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
         if isinstance(frozen, Applied) and not frozen.created:
@@ -143,7 +143,7 @@ class SecretWriter:
 
 
 def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
-    """SecretConflict: the access that has the Secret is named; only what is no access's may be deleted by hand."""
+    """SecretConflict: it names the owner of the Secret. Only a Secret without one may be deleted by hand."""
     if holder is None:
         message = f"Secret {where} does not belong to Wheelhouse and is not changed: delete it, or set another"
         return NotReady(f"{message} secret.name in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)

@@ -1,7 +1,7 @@
-"""The work queue: no duplicates, serial per key, backoff, floors, and changes ahead of resyncs.
+"""The work queue: no duplicates, serial per key, backoff, floors, and changes before resyncs.
 
-`work` has the lanes; a `lane` has the workers of one unit. What they decide is pure: `agenda` (which key is next),
-`timers` (when), `backoff` (what an error means in seconds).
+`work` has the lanes; a `lane` has the workers of one unit. Their decisions are pure: `agenda` (which key is next),
+`timers` (when), `backoff` (the delay after an error).
 """
 
 from wheelhouse.runtime.queue.work import UNIT_NAMES, WORKERS, WorkQueue

@@ -8,19 +8,19 @@ from wheelhouse.runtime.queue.timers import Timers
 
 
 class Agenda:
-    """The order of one lane's keys; nothing is kept of a key that neither waits, runs, nor has a timer.
+    """The order of one lane's keys; a key that neither waits, runs, nor has a timer takes no memory.
 
-    It reads no clock: `now` is an argument, in seconds that only grow.
+    It reads no clock: `now` is an argument, in monotonic seconds.
     """
 
     def __init__(self) -> None:
         self._changes: OrderedDict[Key, None] = OrderedDict()
         self._resyncs: OrderedDict[Key, None] = OrderedDict()
         self._running: set[Key] = set()
-        self._again: dict[Key, bool] = {}  # Asked for while they run; True when only a resync did.
+        self._again: dict[Key, bool] = {}  # Added while they run; True if only by a resync.
         self._later = Timers()
         self._soon = Timers()
-        self._latest: dict[Key, float] = {}  # How long a key of `_soon` may wait for company.
+        self._latest: dict[Key, float] = {}  # How long a key of `_soon` may wait for more changes.
         self._floors: dict[Key, float] = {}
 
     @property
@@ -39,17 +39,17 @@ class Agenda:
         return min((due for due in (self._later.first(), self._soon.first()) if due is not None), default=None)
 
     def add(self, key: Key, now: float) -> None:
-        """Look at this now; when it runs, once more afterwards."""
+        """Process this key now; if it is running, once more afterwards."""
         if not self._rests(key, now):
             self._enqueue(key, resync=False)
 
     def add_resync(self, key: Key, now: float) -> None:
-        """Look at this when nothing that changed waits."""
+        """Process this key after all changes that wait."""
         if not self._rests(key, now):
             self._enqueue(key, resync=True)
 
     def add_after(self, key: Key, now: float, seconds: float) -> None:
-        """Look at this after that time; the earlier of two times wins."""
+        """Process this key after that time; the earlier of two times counts."""
         if key in self._changes:
             return
         due = max(now + seconds, self._floors.get(key, now))
@@ -61,7 +61,7 @@ class Agenda:
             self._later.set(key, due)
 
     def add_soon(self, key: Key, now: float, least: float, most: float) -> None:
-        """Wait `least` seconds for company, anew with each call, but at most `most` seconds after the first."""
+        """Wait `least` seconds for more changes, again with each call, but at most `most` seconds after the first."""
         if key in self._changes or self._rests(key, now):
             return
         latest = min(self._latest.get(key, now + most), now + most)
@@ -73,13 +73,13 @@ class Agenda:
         self._soon.set(key, due)
 
     def wake(self, now: float) -> None:
-        """Let what is due wait for a worker."""
+        """Move keys that are due to the ones that wait for a worker."""
         for timers in (self._later, self._soon):
             while (key := timers.take(now)) is not None:
                 self._enqueue(key, resync=False)
 
     def begin(self) -> Key | None:
-        """Take the next key: its pass answers everything that was asked before."""
+        """Take the next key: its pass covers everything that was added before."""
         waiting = self._changes or self._resyncs
         if not waiting:
             return None
@@ -89,7 +89,7 @@ class Agenda:
         return key
 
     def end(self, key: Key, now: float, then: Next) -> None:
-        """A pass has ended: the key comes back when it was asked for meanwhile, and when the pass says so."""
+        """A pass completed: the key returns if it was added meanwhile, or if the pass requests it."""
         self._running.discard(key)
         again = self._again.pop(key, None)
         if then.floor > 0:
@@ -101,7 +101,7 @@ class Agenda:
             self.add_after(key, now, then.seconds)
 
     def _rest(self, key: Key, now: float, then: Next, *, wanted: bool) -> None:
-        """Keep the key until its floor, whatever is asked; what is wanted comes right then."""
+        """Hold the key until its floor, whatever is added; a key that was added runs right then."""
         floor = now + then.floor
         planned = now + (then.seconds or 0.0)
         earlier = self._later.due(key)
@@ -112,7 +112,7 @@ class Agenda:
         self._later.set(key, floor if wanted else max(floor, planned))
 
     def _rests(self, key: Key, now: float) -> bool:
-        """Whether the key has a floor; then it is noted that it is wanted there."""
+        """Whether the key has a floor; then it is recorded that the key was added."""
         floor = self._floors.get(key, now)
         if floor <= now:
             return False
@@ -128,11 +128,11 @@ class Agenda:
         elif resync:
             self._resyncs[key] = None
         else:
-            self._resyncs.pop(key, None)  # A change overtakes the resync.
+            self._resyncs.pop(key, None)  # A change replaces the resync.
             self._changes[key] = None
 
     def _unplan(self, key: Key) -> None:
-        """Forget the key's timers and its floor."""
+        """Delete the key's timers and its floor."""
         self._later.cancel(key)
         self._soon.cancel(key)
         self._latest.pop(key, None)

@@ -1,4 +1,4 @@
-"""When a key is looked at again after each error. Pure: `chance` is a random number in [0, 1)."""
+"""When a key is processed again after each error. Pure: `chance` is a random number in [0, 1)."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from wheelhouse.domain.keys import Key, SecretKey, TokenKey
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
 
 INVALID_SECONDS = 600.0
-"""± 20 %: what only an edit can mend is looked at too, since what it refers to may have changed without a word."""
+"""± 20 %: errors that only an edit can fix are retried too, since a related resource may have changed unnoticed."""
 REFUSED_SECONDS = 60.0
 SHORTEST_NOT_READY = 1.0
 
@@ -20,7 +20,7 @@ class Backoff:
     limit: float = 300.0
 
     def delay(self, failures: int, chance: float) -> float:
-        """Seconds after this many earlier failures; never less than a tenth of the bound, so that nothing spins."""
+        """Seconds after this many earlier failures; at least a tenth of the bound, to prevent a busy loop."""
         bound = min(self.limit, self.base * 2.0 ** min(failures, 16))
         return bound * (0.1 + 0.9 * chance)
 
@@ -35,10 +35,10 @@ class Next:
     """What follows a pass.
 
     Attributes:
-        seconds: until the next look; None when only a change can matter.
-        floor: seconds for which no change brings the key back.
-        failures: outages and defects in a row.
-        conflicts: conflicts in a row.
+        seconds: until the next pass; None if only a change can matter.
+        floor: seconds in which no change causes a pass.
+        failures: consecutive outages and defects.
+        conflicts: consecutive conflicts.
     """
 
     seconds: float | None = None
@@ -48,12 +48,12 @@ class Next:
 
 
 def after_error(key: Key, error: BaseException, before: Next, chance: float) -> Next:
-    """What follows a pass that ended with an error; every key comes back, whatever was answered.
+    """What follows a pass that failed; every key is retried, whatever the error was.
 
     Args:
-        key: whose pass it was.
-        error: what it raised; anything outside the tree of errors is a defect.
-        before: what followed the pass before.
+        key: the key of the pass.
+        error: the exception; one that is not a WheelhouseError is a defect.
+        before: what followed the previous pass.
         chance: spreads the load.
     """
     match error:
@@ -64,7 +64,7 @@ def after_error(key: Key, error: BaseException, before: Next, chance: float) -> 
         case NotReady():
             return Next(max(error.retry_after, SHORTEST_NOT_READY))
         case Conflict():
-            # An answer: an outage before it is over, and a conflict says nothing of the next outage.
+            # Google or Kubernetes answered, so an outage is over, and a conflict does not affect the next outage.
             return Next(CONFLICT_BACKOFF.delay(before.conflicts, chance), conflicts=before.conflicts + 1)
     floor = error.floor if isinstance(error, Unavailable) else 0.0
     seconds = max(_backoff(key).delay(before.failures, chance), floor)
@@ -76,11 +76,12 @@ def _backoff(key: Key) -> Backoff:
         case SecretKey():
             return SECRET_BACKOFF
         case TokenKey():
-            # Paced by its life, so that a short one is not dead before the next attempt: at one hour 5 s to 60 s.
+            # Paced by its lifetime, so that a short-lived token does not expire before the next attempt: from 5 s to
+            # 60 s at one hour.
             return Backoff(key.lifetime / 720, key.lifetime / 60)
     return BACKOFF
 
 
 def _slowest(key: Key) -> float:
-    """What a slow look is bounded by: a refusal must not outlast a token."""
+    """The maximum of a slow delay: a refusal must not outlast a token."""
     return key.lifetime / 60 if isinstance(key, TokenKey) else math.inf

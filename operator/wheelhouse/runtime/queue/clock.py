@@ -1,18 +1,18 @@
-"""Seconds that also pass while the machine sleeps."""
+"""Seconds that also count while the machine sleeps."""
 
 import asyncio
 from collections.abc import Callable
 
 TOLERANCE = 1.0
-"""Seconds by which two clocks that are read one after the other may differ."""
+"""Seconds by which two clocks may differ if they are read one after the other."""
 
 
 class Clock:
-    """The event loop's time, and each jump ahead of the wall clock.
+    """The event loop's time, plus each forward jump of the wall clock.
 
-    The loop's clock stands still while a machine sleeps (CLOCK_MONOTONIC, clock_gettime(2)), but tokens go on dying.
-    A wall clock that is set ahead looks the same: everything comes early, which is harmless. One that is set
-    back changes nothing.
+    The loop's clock stops while a machine sleeps (CLOCK_MONOTONIC, clock_gettime(2)), but tokens still expire. A wall
+    clock that is set forward looks the same: everything happens early, which is harmless. One that is set back changes
+    nothing.
 
     Args:
         wall: POSIX seconds.
@@ -24,7 +24,7 @@ class Clock:
         self._skipped = 0.0
 
     def now(self) -> float:
-        """Seconds that only grow."""
+        """Monotonic seconds."""
         time = asyncio.get_running_loop().time()
         lead = self._wall() - time
         if self._lead is None or lead < self._lead:
@@ -35,5 +35,5 @@ class Clock:
         return time + self._skipped
 
     def loop_time(self, moment: float) -> float:
-        """A moment of this clock in the loop's time, if the wall clock jumps no further."""
+        """A time of this clock in the loop's time, if the wall clock jumps no further."""
         return moment - self._skipped

@@ -16,19 +16,19 @@ Process = Callable[[Key], Awaitable[float | None]]
 Observe = Callable[[str, str, float], None]
 
 TICK = 0.01
-"""The shortest wait after a pass, in seconds: a wait that rounds to nothing must not repeat the pass at once."""
+"""The shortest wait after a pass, in seconds: a wait that rounds to 0 must not repeat the pass at once."""
 UNFINISHED = Next(REFUSED_SECONDS)
-"""What follows when not even the notes on a pass could be made: its key comes back all the same."""
+"""What follows if recording the result of a pass fails: the key is still retried."""
 
 
 class Lane:
     """The keys of one unit of work; `work` is one worker.
 
     Args:
-        name: the unit's, for metrics and logs.
-        process: one pass; returns the seconds until the next look, None when only a change can matter.
-        observe: told of each pass: unit, result, seconds.
-        clock: the queue's.
+        name: the unit's name in metrics and logs.
+        process: one pass; returns the seconds until the next pass, None if only a change can matter.
+        observe: called after each pass with the unit, the result, and the seconds.
+        clock: the queue's clock.
     """
 
     def __init__(self, name: str, process: Process, observe: Observe, clock: Clock) -> None:
@@ -50,31 +50,31 @@ class Lane:
 
     @property
     def stuck(self) -> float:
-        """Seconds since a pass last ended while work waits; 0 when none waits."""
+        """Seconds since a pass last completed while work waits; 0 if none waits."""
         return self._progress.stuck(_time())
 
     def add(self, key: Key) -> None:
-        """Look at this now; when it runs, once more afterwards."""
+        """Process this key now; if it is running, once more afterwards."""
         self._agenda.add(key, self._clock.now())
         self._settle()
 
     def add_resync(self, key: Key) -> None:
-        """Look at this when nothing that changed waits."""
+        """Process this key after all changes that wait."""
         self._agenda.add_resync(key, self._clock.now())
         self._settle()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Look at this after that time; the earlier of two times wins."""
+        """Process this key after that time; the earlier of two times counts."""
         self._agenda.add_after(key, self._clock.now(), seconds)
         self._settle()
 
     def add_soon(self, key: Key, least: float, most: float) -> None:
-        """Wait for company before a look."""
+        """Wait for more changes before a pass."""
         self._agenda.add_soon(key, self._clock.now(), least, most)
         self._settle()
 
     def wake(self) -> None:
-        """Look at what is due."""
+        """Process keys that are due."""
         self._agenda.wake(self._clock.now())
         self._settle()
 
@@ -87,7 +87,7 @@ class Lane:
             self._note()
             if key is not None:
                 await self._attend(key)
-            await asyncio.sleep(0)  # A pass that awaited nothing must not keep the others from running.
+            await asyncio.sleep(0)  # A pass without an await must not keep the others from running.
 
     async def _attend(self, key: Key) -> None:
         then = UNFINISHED
@@ -118,7 +118,7 @@ class Lane:
         self._progress.note(waits=self._agenda.owed > 0, now=_time(), completed=completed)
 
     def _settle(self, *, completed: bool = False) -> None:
-        """After every change: offer what waits to the workers, set the alarm, note the progress."""
+        """After every change: offer waiting keys to the workers, set the alarm, record the progress."""
         while self._offered < self._agenda.depth:
             self._places.release()
             self._offered += 1

@@ -1,4 +1,4 @@
-"""Keys whose last pass failed: how often in a row, and what of it was told."""
+"""Keys whose last pass failed: how often in a row, and which error was logged."""
 
 import random
 
@@ -12,7 +12,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Troubles:
-    """Remembers a key from its first error to its next good pass.
+    """Remembers a key from its first error to its next successful pass.
 
     Args:
         unit: the unit of work, for logs.
@@ -23,13 +23,13 @@ class Troubles:
         self._known: dict[Key, tuple[Next, int]] = {}
 
     def after(self, key: Key, error: BaseException) -> Next:
-        """What follows an error; a person hears of it at INFO only when its message is new for this key."""
+        """What follows an error; it is logged at INFO or above only if its message is new for this key."""
         before, told = self._known.get(key, (Next(), 0))
         then = after_error(key, error, before, random.random())  # noqa: S311 - spreads load, guards nothing
         if not isinstance(error, WheelhouseError):
             logger.error("A pass failed", unit=self._unit, key=str(key), seconds=then.seconds, exc_info=error)
         elif isinstance(error, Conflict):
-            self._tell("debug", key, error, then)  # Never shown to the user: the next look settles it.
+            self._tell("debug", key, error, then)  # Never shown to the user: the next pass resolves it.
         else:
             words = hash(error.message)
             self._tell("debug" if words == told else "info", key, error, then)
@@ -38,7 +38,7 @@ class Troubles:
         return then
 
     def over(self, key: Key) -> None:
-        """A pass was good."""
+        """A pass succeeded."""
         self._known.pop(key, None)
 
     def _tell(self, level: str, key: Key, error: WheelhouseError, then: Next) -> None:

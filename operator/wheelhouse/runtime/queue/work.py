@@ -1,4 +1,4 @@
-"""The work queue: one lane for each unit of work, so that a slow one delays no other."""
+"""The work queue: one lane for each unit of work, so that a slow one does not delay the others."""
 
 import asyncio
 import time
@@ -16,20 +16,20 @@ UNIT_NAMES: Mapping[type, str] = {
     SecretKey: "secret",
     TokenKey: "token",
 }
-"""Units of work as metrics and logs name them."""
+"""The names of the units of work in metrics and logs."""
 
 WORKERS: Mapping[type, int] = {RepositoryKey: 16, PolicyKey: 16, AccessKey: 16, SecretKey: 32, TokenKey: 16}
 CHECK_SECONDS = 10.0
-"""How often the wall clock is looked at."""
+"""Seconds between checks of the wall clock."""
 
 
 class WorkQueue:
-    """No duplicates, serial per key, changes ahead of resyncs; it satisfies the loop's Queue port.
+    """No duplicates, serial per key, changes before resyncs; it implements the loop's Queue port.
 
     Args:
-        process: one pass for a key; returns the seconds until the next look, None when only a change can matter.
-        observe: told of each pass: unit, result, seconds.
-        wall: POSIX seconds; a jump ahead means that the machine slept.
+        process: one pass for a key; returns the seconds until the next pass, None if only a change can matter.
+        observe: called after each pass with the unit, the result, and the seconds.
+        wall: POSIX seconds; a forward jump means that the machine slept.
     """
 
     def __init__(self, process: Process, observe: Observe, wall: Callable[[], float] = time.time) -> None:
@@ -38,30 +38,30 @@ class WorkQueue:
         self._begun: float | None = None
 
     def add(self, key: Key) -> None:
-        """Look at this now; a key that is running runs once more afterwards."""
+        """Process this key now; if it is running, once more afterwards."""
         self._lanes[type(key)].add(key)
 
     def add_resync(self, key: Key) -> None:
-        """Look at this when nothing that changed waits in its lane."""
+        """Process this key after all changes that wait in its lane."""
         self._lanes[type(key)].add_resync(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Look at this after that time, or earlier when something asks for it."""
+        """Process this key after that time, or earlier if it is added otherwise."""
         self._lanes[type(key)].add_after(key, seconds)
 
     def add_soon(self, key: Key, least: float, most: float) -> None:
-        """Wait `least` seconds for company, anew with each call, but at most `most` seconds after the first."""
+        """Wait `least` seconds for more changes, again with each call, but at most `most` seconds after the first."""
         self._lanes[type(key)].add_soon(key, least, most)
 
     def depths(self) -> dict[str, int]:
-        """Keys that wait for a worker, by unit."""
+        """Keys waiting for a worker, by unit."""
         return {UNIT_NAMES[unit]: lane.depth for unit, lane in self._lanes.items()}
 
     def stuck(self) -> float:
-        """Seconds since a lane last completed a pass while work waits in it; an error is completed work too.
+        """Seconds since a lane last completed a pass while work waits in it; an error completes a pass too.
 
-        A queue that completes nothing is a dead operator; one that is behind is not. 0 when nothing waits, and before
-        `run`.
+        The operator is dead if its queue completes nothing, but not if it is only behind. 0 if nothing waits, and
+        before `run`.
         """
         if self._begun is None:
             return 0.0
@@ -72,7 +72,7 @@ class WorkQueue:
         """Process keys until canceled.
 
         Raises:
-            TaskFailed: a worker, or the look at the wall clock, ended four times.
+            TaskFailed: a worker, or the check of the wall clock, ended four times.
         """
         works = {
             f"{UNIT_NAMES[unit]} worker {number}": lane.work
@@ -84,7 +84,7 @@ class WorkQueue:
             await asyncio.Event().wait()
 
     async def _check(self) -> None:
-        """Look for timers that are due by the wall clock: the loop's own stand still while the machine sleeps."""
+        """Check for timers that are due by the wall clock: the loop's own stop while the machine sleeps."""
         while True:
             for lane in self._lanes.values():
                 lane.wake()
