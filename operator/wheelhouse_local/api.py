@@ -1,4 +1,4 @@
-"""As much of a Kubernetes client as the local world needs: JSON over HTTPS with a bearer token, one call at a time."""
+"""A minimal Kubernetes client for the local world: JSON over HTTPS with a bearer token, one call at a time."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class Api:
-    """A server (`https://HOST:PORT`), the file with its CA, a token, and whom to act as instead of its owner."""
+    """A server (`https://HOST:PORT`), the file with its CA, a token, and the user to impersonate."""
 
     def __init__(self, server: str, ca: Path, token: str, user: str = "", groups: Sequence[str] = ()) -> None:
         self._address = urlsplit(server).netloc
@@ -22,10 +22,10 @@ class Api:
             self._headers += [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
 
     def call(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
-        """Do one request and return its HTTP status and JSON body (under `text` when it is none).
+        """Send one request and return its HTTP status and JSON body (under `text` if it is not JSON).
 
         Raises:
-            OSError: the server cannot be reached.
+            OSError: the server is not reachable.
         """
         connection = self._connect(timeout=30)
         try:
@@ -37,10 +37,10 @@ class Api:
             connection.close()
 
     def watch(self, path: str, timeout: float) -> Iterator[Json]:
-        """Yield the events of a watch until the server ends it, or nothing came for `timeout` seconds.
+        """Yield the events of a watch until the server ends it, or nothing arrives for `timeout` seconds.
 
         Raises:
-            OSError: the server cannot be reached, or refuses.
+            OSError: the server is not reachable, or denies the request.
         """
         connection = self._connect(timeout=timeout)
         try:

@@ -1,4 +1,4 @@
-"""How each part of the world is started, and when it is ready."""
+"""How to start each part of the world, and when it is ready."""
 
 import sys
 
@@ -8,7 +8,7 @@ from wheelhouse_local.controlplane.binaries import Binaries
 from wheelhouse_local.state import State
 from wheelhouse_local.supervisor import Component
 
-# -P: what lies in the caller's folder is not imported instead of ours.
+# -P: files in the caller's folder are not imported instead of ours.
 _PYTHON = (sys.executable, "-P", "-m")
 
 
@@ -30,7 +30,7 @@ def control_plane(state: State, ports: dict[str, int], binaries: Binaries) -> li
 
 
 def kubelet(state: State) -> Component:
-    """What keeps the operator's ServiceAccount token fresh, as kubelet's projected volume does."""
+    """Renews the operator's ServiceAccount token, as kubelet's projected volume does."""
     token = state.token / "token"
     began = token.stat().st_mtime if token.exists() else 0.0
 
@@ -42,7 +42,7 @@ def kubelet(state: State) -> Component:
 
 
 def google(state: State, ports: dict[str, int]) -> Component:
-    """The emulated Google; it chooses its ports itself and writes endpoints.json when it serves."""
+    """The emulated Google; it chooses its own ports and writes endpoints.json when it is ready."""
     written = state.google / "endpoints.json"
     began = written.stat().st_mtime_ns if written.exists() else 0
 
@@ -64,7 +64,7 @@ def google(state: State, ports: dict[str, int]) -> Component:
 
 
 def operator(state: State, ports: dict[str, int]) -> Component:
-    """The operator, with a home of its own: no credentials but those of its ServiceAccount."""
+    """The operator, with its own home directory: no credentials except those of its ServiceAccount."""
     (state.home / "gcloud").mkdir(parents=True, exist_ok=True)
     env = {**environment.base(), "HOME": str(state.home), **environment.operator_settings(state)}
 

@@ -1,4 +1,4 @@
-"""What every local world is called: one project, one cluster, one pool, one owner."""
+"""The names in every local world: one project, one cluster, one pool, one owner."""
 
 PROJECT = "acme-packages"
 PROJECT_NUMBER = "123456789012"

@@ -1,4 +1,4 @@
-"""Asking the emulated Google for what only its operator's console could do: tokens of anybody, policies unchecked."""
+"""Requests to the emulated Google for what has no public API: tokens for anyone, unchecked policies."""
 
 import http.client
 import json
@@ -15,76 +15,76 @@ def token(state: State, identity: str) -> str:
     """An access token of `ksa:NS/NAME`, `user:EMAIL` or `gsa:EMAIL`.
 
     Raises:
-        LocalError: the emulated Google refuses, or does not run.
+        LocalError: the emulated Google denies the request, or is not running.
     """
     return str(_post(state, "token", {"as": identity})["accessToken"])
 
 
 def plant(state: State, repository: str, policy: object) -> None:
-    """Give a repository this IAM policy, unchecked; a bare name is one of the default project and location.
+    """Set the IAM policy of a repository without checks; a bare name is one of the default project and location.
 
     Raises:
-        LocalError: the emulated Google refuses, or does not run.
+        LocalError: the emulated Google denies the request, or is not running.
     """
     full = f"projects/{constants.PROJECT}/locations/{constants.LOCATION}/repositories/{repository}"
     _post(state, "policy", {"resource": repository if "/" in repository else full, "policy": policy})
 
 
 def group(state: State, email: str, members: Sequence[str]) -> None:
-    """Make these IAM members, and nobody else, the members of a group.
+    """Set the members of a group to exactly these IAM members.
 
     Raises:
-        LocalError: the emulated Google refuses, or does not run.
+        LocalError: the emulated Google denies the request, or is not running.
     """
     _post(state, "group", {"group": email, "members": list(members)})
 
 
 def project(state: State, name: str, **wanted: object) -> dict[str, Any]:
-    """Make or change a project, and say what it is then; a purged one is nothing.
+    """Create or change a project, and return its state; empty for a purged one.
 
     Args:
-        state: of the world.
+        state: the state of the world.
         name: its id.
-        **wanted: `api`, `operatorRights` and `action`, as the control route has them; None leaves it as it is.
+        **wanted: `api`, `operatorRights` and `action`, as in the control route; None leaves it unchanged.
 
     Raises:
-        LocalError: the emulated Google refuses, or does not run.
+        LocalError: the emulated Google denies the request, or is not running.
     """
     return _post(state, "project", {"project": name, **_said(wanted)})
 
 
 def fault(state: State, rule: Mapping[str, object]) -> None:
-    """Add a fault, as the control route takes it; what is None in it is not said.
+    """Add a fault, in the form of the control route; entries that are None are omitted.
 
     Raises:
-        LocalError: the emulated Google refuses, or does not run.
+        LocalError: the emulated Google denies the request, or is not running.
     """
     _post(state, "fault", _said(rule))
 
 
 def propagate(state: State, seconds: float) -> None:
-    """Let so many seconds pass from each setIamPolicy to its effect.
+    """Set the seconds from each setIamPolicy to its effect.
 
     Raises:
-        LocalError: the emulated Google refuses, or does not run.
+        LocalError: the emulated Google denies the request, or is not running.
     """
     _post(state, "propagation", {"seconds": seconds})
 
 
 def faults(state: State) -> dict[str, Any]:
-    """The `faults` in force, and the `propagation` in seconds.
+    """The active `faults`, and the `propagation` in seconds.
 
     Raises:
-        LocalError: the emulated Google does not run.
+        LocalError: the emulated Google is not running.
     """
     return _ask(state, "GET", "fault")
 
 
 def clear(state: State) -> None:
-    """End all faults and the delay of policies.
+    """Remove all faults and the delay of policies.
 
     Raises:
-        LocalError: the emulated Google does not run.
+        LocalError: the emulated Google is not running.
     """
     _ask(state, "DELETE", "fault")
 

@@ -1,4 +1,4 @@
-"""What a world tells others: endpoints, the settings of the operator, and variables for a shell."""
+"""The world's interface for other programs: endpoints, the settings of the operator, and variables for a shell."""
 
 import json
 import os
@@ -20,14 +20,14 @@ _GCLOUD = {
     "SECRETMANAGER": "secretManager",
     "CLOUDKMS": "kms",
 }
-"""What gcloud calls the services whose endpoints can be set, and what we call the endpoints."""
+"""gcloud's names of the services whose endpoints can be set, and our names of the endpoints."""
 
 
 def endpoints(state: State) -> dict[str, str]:
-    """The endpoints of the emulated Google, as it wrote them when it started.
+    """The endpoints of the emulated Google, which it wrote when it started.
 
     Raises:
-        LocalError: it never started.
+        LocalError: it was never started.
     """
     try:
         found: dict[str, str] = json.loads((state.google / "endpoints.json").read_text())
@@ -42,7 +42,7 @@ def index_host(state: State) -> str:
 
 
 def kubectl() -> Path:
-    """The kubectl that came with this installation, else the one on PATH.
+    """The kubectl of this installation, or the one on PATH.
 
     Raises:
         LocalError: there is none.
@@ -56,7 +56,7 @@ def kubectl() -> Path:
 
 
 def base() -> dict[str, str]:
-    """The environment that components start from: nothing of the caller's credentials, proxies or settings."""
+    """The environment of components: without the caller's credentials, proxies or settings."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "TZ") if name in os.environ}
     source = Path(__file__).parents[1]
     if source.name == "operator":  # a checkout that is not installed
@@ -74,7 +74,7 @@ def operator_settings(state: State) -> dict[str, str]:
         "GCE_METADATA_HOST": metadata,
         "GCE_METADATA_IP": metadata,
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(state.google / "ca.pem"),
-        # Where no credentials lie, so that the metadata server is asked and nobody's own account is used.
+        # A folder without credentials, so that the metadata server is used and not a person's own account.
         "CLOUDSDK_CONFIG": str(state.home / "gcloud"),
         "WHEELHOUSE_ARTIFACT_REGISTRY_ENDPOINT": google["artifactRegistryGrpc"],
         "WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT": google["artifactRegistryGrpc"],
@@ -90,7 +90,7 @@ def operator_settings(state: State) -> dict[str, str]:
 
 
 def document(state: State, pid: int | None) -> dict[str, Any]:
-    """What `wheelhouse local env --json` prints; `pid` is the operator's, None while it does not run."""
+    """The output of `wheelhouse local env --json`; `pid` is the operator's, None if it is not running."""
     port = state.load().ports.get("operator")
     return {
         "kubeconfig": str(state.kubeconfig),
@@ -110,7 +110,7 @@ def document(state: State, pid: int | None) -> dict[str, Any]:
 
 
 def shell(state: State) -> dict[str, str]:
-    """Variables for kubectl, gcloud, pip and scripts of a person who owns the project; PATH is not among them."""
+    """Variables for kubectl, gcloud, pip and scripts of a person who owns the project; without PATH."""
     google = endpoints(state)
     return {
         "KUBECONFIG": str(state.kubeconfig),
@@ -120,7 +120,7 @@ def shell(state: State) -> dict[str, str]:
         "CLOUDSDK_CORE_PROJECT": constants.PROJECT,
         "CLOUDSDK_CORE_ACCOUNT": constants.OWNER,
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        # gcloud would call the real Google for these two.
+        # Otherwise gcloud would call the real Google for these two.
         "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
         "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
         "CLOUDSDK_CONFIG": str(state.gcloud),

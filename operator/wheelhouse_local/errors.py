@@ -1,5 +1,5 @@
-"""What the local world cannot do, said so that a person can act on it."""
+"""Errors of the local world, with messages that a person can act on."""
 
 
 class LocalError(Exception):
-    """The message says what is wrong and what to do; commands print it and exit with status 1."""
+    """The message describes the problem and the remedy; commands print it and exit with status 1."""

@@ -1,4 +1,4 @@
-"""Asking a component whether it serves: one quick question, False for every kind of no."""
+"""Checks whether a component is ready: one quick request, and False for any failure."""
 
 import http.client
 import socket
@@ -18,7 +18,7 @@ def listens(port: int) -> bool:
 
 
 def answers(port: int, path: str, ca: Path | None = None) -> bool:
-    """Whether a GET of this path is answered with 200; over TLS when a CA is given."""
+    """Whether a GET of this path returns 200; over TLS if a CA is given."""
     context = ssl.create_default_context(cafile=str(ca)) if ca else None
     connection = (
         http.client.HTTPSConnection("127.0.0.1", port, timeout=_PATIENCE_S, context=context)

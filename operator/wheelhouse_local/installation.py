@@ -1,4 +1,4 @@
-"""Putting the CRDs, the operator's rights and its admission policies into the API server, as an administrator does."""
+"""Installs the CRDs, the operator's permissions and its admission policies, as an administrator does."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def kubectl(
     """Run kubectl as an administrator of the world, with its own discovery cache.
 
     Raises:
-        LocalError: it failed, and `check` is set; with what it said.
+        LocalError: it failed, and `check` is set; with its output.
     """
     variables = {"KUBECONFIG": str(state.kubeconfig), "KUBECACHEDIR": str(state.kubectl_cache)}
     argv = [str(environment.kubectl()), *arguments]
@@ -36,7 +36,7 @@ def kubectl(
 
 
 def sources() -> Path:
-    """The folder that holds crds/ and manifests/: the checkout around this package.
+    """The folder with crds/ and manifests/: the checkout around this package.
 
     Raises:
         LocalError: there is none, as in an installed wheel.
@@ -54,7 +54,7 @@ def apply(state: State, say: Callable[[str], None]) -> None:
     """Apply crds/ and the overlay for the local world, and wait until the API server knows both kinds.
 
     Raises:
-        LocalError: they are missing or refused.
+        LocalError: they are missing or rejected.
     """
     root = sources()
     say(f"Applying {root / _CRDS} and {root / _OVERLAY}")
@@ -65,12 +65,12 @@ def apply(state: State, say: Callable[[str], None]) -> None:
 
 
 def await_enforced(state: State) -> None:
-    """Wait until the admission policies bite: the operator must be refused what they forbid.
+    """Wait until the admission policies are enforced: the operator's forbidden requests must be denied.
 
-    An administrator asks in its name, so that the audit log holds only what the operator itself asked.
+    An administrator impersonates the operator, so that the audit log has only the operator's own requests.
 
     Raises:
-        LocalError: within a minute they do not; with the last answer.
+        LocalError: they are not enforced within a minute; with the last answer.
     """
     server = programs.server(state.load().ports)
     admin = (state.control_plane / "admin-token").read_text()
@@ -80,7 +80,7 @@ def await_enforced(state: State) -> None:
     for path, body in _forbidden():
         while True:
             status, answer = operator.call("POST", f"{path}?dryRun=All", body)
-            # RBAC says 403 too: only a policy's own words show that the policy is there.
+            # RBAC answers 403 too: only a policy's own message shows that the policy is enforced.
             if status == 403 and "ValidatingAdmissionPolicy" in answer.get("message", ""):
                 break
             if time.monotonic() > deadline:
@@ -96,7 +96,7 @@ def token_request(seconds: int) -> Json:
 
 
 def _forbidden() -> list[tuple[str, Json]]:
-    """Requests that the operator's policies must refuse: a foreign Secret, a token for the API server."""
+    """Requests that the operator's policies must deny: a Secret of another type, a token for the API server."""
     namespace = f"/api/v1/namespaces/{constants.NAMESPACE}"
     secret: Json = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wheelhouse-probe"}, "type": "Opaque"}
     return [

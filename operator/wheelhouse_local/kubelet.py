@@ -1,6 +1,6 @@
-"""Kubelet's part for the operator: its ServiceAccount's token in a file that is renewed before it expires.
+"""Kubelet's role for the operator: writes its ServiceAccount's token to a file and renews it before it expires.
 
-`python -m wheelhouse_local.kubelet --state DIR` runs until it is ended.
+`python -m wheelhouse_local.kubelet --state DIR` runs until it is stopped.
 """
 
 import argparse
@@ -16,18 +16,18 @@ from wheelhouse_local.errors import LocalError
 from wheelhouse_local.installation import token_request
 from wheelhouse_local.state import State
 
-# The shortest that Kubernetes gives. Kubelet renews after four fifths of a token's life.
+# The shortest lifetime that Kubernetes issues. Kubelet renews a token after four fifths of its lifetime.
 LIFETIME_S = 600
 _RENEW_AT = 0.8
 _RETRY_S = 1.0
 
 
 def renew(api: Api, directory: Path) -> float:
-    """Write a new token to DIRECTORY/token, and return after how many seconds the next is due.
+    """Write a new token to DIRECTORY/token, and return the seconds until the next renewal.
 
     Raises:
-        LocalError: the API server refuses.
-        OSError: it cannot be reached, or the file cannot be written.
+        LocalError: the API server denies the request.
+        OSError: it is not reachable, or the file cannot be written.
     """
     account = f"/api/v1/namespaces/{constants.NAMESPACE}/serviceaccounts/{constants.SERVICE_ACCOUNT}/token"
     status, answer = api.call("POST", account, token_request(LIFETIME_S))
@@ -49,7 +49,7 @@ def main() -> None:
     due = 0.0
     while not ended.wait(due):
         try:
-            # The port is read anew: a restarted API server may have had to take another one.
+            # The port is read again: a restarted API server may have another one.
             api = Api(programs.server(state.load().ports), ca, admin.read_text())
             due = renew(api, state.token)
             print(f"renewed the token of {constants.OPERATOR_USER}; next in {due:.0f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Reading the components' logs, to their end or as they grow."""
+"""Reads the components' logs, to their end or as they grow."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,14 +9,14 @@ _POLL_S = 0.2
 
 
 class Tail:
-    """A log, read on from where the last reading ended; whole lines only."""
+    """A log, read from where the last read ended; complete lines only."""
 
     def __init__(self, path: Path, at_end: bool = False) -> None:
         self._path = path
         self._position = path.stat().st_size if at_end and path.exists() else 0
 
     def new(self) -> list[str]:
-        """The lines that have been written since."""
+        """The lines that were written since then."""
         if not self._path.exists():
             return []
         if self._path.stat().st_size < self._position:  # the world was purged and started again
@@ -31,7 +31,7 @@ class Tail:
 def follow(
     state: State, names: Iterable[str], say: Callable[[str], None], wait: Callable[[float], bool], at_end: bool
 ) -> None:
-    """Say each line with its component before it, until `wait` (which takes seconds) returns True."""
+    """Print each line with its component as a prefix, until `wait` (which takes seconds) returns True."""
     tails = {name: Tail(state.log(name), at_end) for name in names}
     while True:
         for name, tail in tails.items():

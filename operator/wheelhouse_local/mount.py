@@ -1,4 +1,4 @@
-"""Kubelet's part for a pod: a Secret's keys in a directory, and its changes."""
+"""Kubelet's role for a pod: writes a Secret's keys to a directory, and follows its changes."""
 
 import base64
 import time
@@ -15,7 +15,7 @@ _RETRY_S = 1.0
 
 
 class Mount:
-    """One Secret shown in one directory; `say` gets a line for each change."""
+    """One Secret in one directory; `say` receives a line for each change."""
 
     def __init__(self, api: Api, namespace: str, name: str, directory: Path, say: Callable[[str], None]) -> None:
         self._api = api
@@ -29,7 +29,7 @@ class Mount:
         """Write the Secret's keys as they are now.
 
         Raises:
-            LocalError: there is no such Secret, or it cannot be read.
+            LocalError: the Secret does not exist, or cannot be read.
             OSError: the directory cannot be written.
         """
         status, secret = self._api.call("GET", f"{self._path}/{quote(self._name, safe='')}")
@@ -38,9 +38,9 @@ class Mount:
         self._show(secret)
 
     def follow(self) -> None:
-        """Write the keys now and after each change, until interrupted; waits for a Secret that is not there yet.
+        """Write the keys now and after each change, until interrupted; wait for a Secret that does not exist yet.
 
-        A deleted Secret leaves the files as they are, as in a running pod.
+        A deleted Secret does not change the files, as in a running pod.
         """
         waiting = False
         while True:

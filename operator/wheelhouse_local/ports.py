@@ -1,19 +1,19 @@
-"""Free ports on 127.0.0.1, chosen once and kept as long as nobody else takes them."""
+"""Free ports on 127.0.0.1, chosen once and kept as long as no other process uses them."""
 
 import secrets
 import socket
 
 from wheelhouse_local.errors import LocalError
 
-# Below the ranges from which Linux (32768) and macOS (49152) give ports to clients: while a world is down, an
-# outgoing connection cannot take one of its ports.
+# Below the ranges from which Linux (32768) and macOS (49152) assign ports to clients: while a world is down, an
+# outgoing connection cannot use one of its ports.
 LOWEST, HIGHEST = 20000, 32767
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen there now."""
     with socket.socket() as probe:
-        # As Go's net.Listen does: connections of an earlier run in TIME_WAIT are no obstacle.
+        # As Go's net.Listen does: connections of an earlier run in TIME_WAIT do not prevent it.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -23,10 +23,10 @@ def is_free(port: int) -> bool:
 
 
 def choose(taken: set[int]) -> int:
-    """Pick a free port that is not among those taken.
+    """Choose a free port outside `taken`.
 
     Raises:
-        LocalError: none was free in a hundred tries.
+        LocalError: none was free in a hundred attempts.
     """
     for _ in range(100):
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST + 1)

@@ -1,7 +1,7 @@
-"""Processes that outlive the command that started them, and are ended by their own id only.
+"""Processes that outlive the command that started them, and are stopped only by their own id.
 
-An id alone says little, because the system gives it again after a process has ended. So each is kept with the moment
-it began, and nothing is sent to a process that began at another.
+An id alone is not sufficient, because the system reuses it. So each id is stored with the start time of its process,
+and no signal is sent to a process with another start time.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _POLL_S = 0.02
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Process:
-    """Start a program in a session of its own, its output appended to `log`.
+    """Start a program in its own session, with its output appended to `log`.
 
     Raises:
         OSError: the program cannot be started.
@@ -42,8 +42,8 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Process:
 
 
 def alive(process: Process) -> bool:
-    """Whether this very process still runs; a zombie does not, nor does another one with its id."""
-    # Ours to reap when this process started it; init's otherwise.
+    """Whether exactly this process is still running; neither a zombie nor another process with its id counts."""
+    # Ours to reap if this process started it; init's otherwise.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(process.pid, os.WNOHANG)
     return _started(process.pid) == process.started
@@ -57,7 +57,7 @@ def send(process: Process, number: signal.Signals) -> None:
 
 
 def wait(process: Process, seconds: float) -> bool:
-    """Wait for its end; False when it still runs after that time."""
+    """Wait for its end; return False if it is still running after that time."""
     deadline = time.monotonic() + seconds
     while alive(process):
         if time.monotonic() > deadline:
@@ -67,7 +67,7 @@ def wait(process: Process, seconds: float) -> bool:
 
 
 def end(process: Process, grace: float = 10.0) -> None:
-    """Ask it to stop, and kill it when it has not within `grace` seconds."""
+    """Send SIGTERM, and SIGKILL if it is still running after `grace` seconds."""
     send(process, signal.SIGTERM)
     if not wait(process, grace):
         send(process, signal.SIGKILL)
@@ -75,9 +75,10 @@ def end(process: Process, grace: float = 10.0) -> None:
 
 
 def _started(pid: int) -> str | None:
-    """When a process began, in words that no later process with this id shares; None when there is none."""
+    """The start time of a process, as a text that no later process with this id has; None if it does not exist."""
     try:
-        # Field 2 is the name in parentheses and may hold anything; field 3 is the state, 22 the start in clock ticks.
+        # Field 2 is the name in parentheses and may contain anything; field 3 is the state, 22 the start in clock
+        # ticks.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         # A zombie's other threads (field 20) may still hold its ports for a moment.
         gone = fields[0] in "ZX" and int(fields[17]) <= 1
@@ -87,7 +88,7 @@ def _started(pid: int) -> str | None:
 
 
 def _started_by_ps(pid: int) -> str | None:
-    """The same where there is no /proc (macOS)."""
+    """The same on systems without /proc (macOS)."""
     argv = ["/bin/ps", "-o", "state=,lstart=", "-p", str(pid)]
     reply = subprocess.run(argv, capture_output=True, text=True, check=False)
     state, _, started = reply.stdout.strip().partition(" ")

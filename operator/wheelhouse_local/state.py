@@ -1,6 +1,6 @@
-"""A world's state directory: where everything lies, and what is remembered between two commands.
+"""A world's state directory: its files, and what is remembered between two commands.
 
-`world.json` holds ports, processes and options. It is replaced atomically, and changed under `State.lock` only.
+`world.json` has ports, processes and options. It is replaced atomically, and only changed under `State.lock`.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ def default_directory() -> Path:
 
 
 def write_private(path: Path, data: str | bytes) -> None:
-    """Replace a file atomically by one that only its owner can read."""
+    """Replace a file atomically with one that only its owner can read."""
     content = data.encode() if isinstance(data, str) else data
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
@@ -42,7 +42,7 @@ def write_private(path: Path, data: str | bytes) -> None:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that we started: the id, and when it began, since the system gives ids again."""
+    """A process that we started: the id, and its start time, because the system reuses ids."""
 
     pid: int
     started: str
@@ -50,7 +50,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Options:
-    """What `up` was asked for: which components, seconds a token of the emulated Google lives, operator settings."""
+    """The options of `up`: components, the maximum lifetime of Google's tokens in seconds, operator settings."""
 
     components: tuple[str, ...] = COMPONENTS
     token_lifetime: int | None = None
@@ -84,7 +84,7 @@ class State:
         self._lock = self.root / "lock"
 
     def create(self) -> None:
-        """Make the directories, readable by their owner only."""
+        """Create the directories, readable by their owner only."""
         for directory in (self.control_plane, self.google, self.gcloud, self.home, self.token, self.logs):
             directory.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
@@ -94,7 +94,7 @@ class State:
         return self._world.exists()
 
     def log(self, component: str) -> Path:
-        """Where a component's output goes."""
+        """The file with a component's output."""
         return self.logs / f"{component}.log"
 
     def load(self) -> Record:
@@ -123,14 +123,14 @@ class State:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other commands from changing this world meanwhile; waits for them."""
+        """Prevent changes to this world by other commands; waits for them."""
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def purge(self) -> None:
-        """Remove what a world left here, and nothing else: --state may name a directory with other files in it."""
+        """Remove the world's files, and nothing else: --state may name a directory with other files in it."""
         folders = (self.control_plane, self.google, self.gcloud, self.home, self.token, self.logs, self.kubectl_cache)
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

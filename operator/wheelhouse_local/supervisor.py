@@ -1,4 +1,4 @@
-"""Starting and ending a world's components, and remembering them in its state directory."""
+"""Starts and stops a world's components, and records them in its state directory."""
 
 import contextlib
 import signal
@@ -17,7 +17,7 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Component:
-    """How to start one part of the world, and how to know that it serves."""
+    """How to start one part of the world, and how to check that it is ready."""
 
     name: str
     argv: list[str]
@@ -32,12 +32,12 @@ class Supervisor:
         self._state = state
 
     def running(self, name: str) -> Process | None:
-        """The component's process, if it runs."""
+        """The component's process, if it is running."""
         process = self._state.load().processes.get(name)
         return process if process and processes.alive(process) else None
 
     def claim_ports(self, names: Iterable[str]) -> dict[str, int]:
-        """Return a port for each of the names: the one it had, or a free one where it has none or lost it."""
+        """Return a port for each of the names: its previous one, or a free one if it has none or lost it."""
         record = self._state.load()
         for name in names:
             had = record.ports.get(name)
@@ -47,16 +47,16 @@ class Supervisor:
         return record.ports
 
     def start(self, component: Component) -> None:
-        """Start it unless it runs, and wait until it serves.
+        """Start it unless it is running, and wait until it is ready.
 
         Raises:
-            LocalError: it ended, or did not serve within a minute; with the last lines of its log.
+            LocalError: it ended, or was not ready within a minute; with the last lines of its log.
         """
         if self.running(component.name):
             return
         log = self._state.log(component.name)
         size = log.stat().st_size if log.exists() else 0
-        with _uninterrupted():  # or a Ctrl-C just here would leave a process that no record knows
+        with _uninterrupted():  # otherwise a Ctrl-C at this point would leave a process that is in no record
             try:
                 process = processes.spawn(component.argv, component.env, log)
             except OSError as error:
@@ -67,14 +67,14 @@ class Supervisor:
         self._await(component, process, log, size)
 
     def kill(self, name: str) -> None:
-        """End it at once (SIGKILL), as a crash would; it stays in the record, so that `status` says it died."""
+        """Kill it at once (SIGKILL), as a crash would; it stays in the record, so that `status` reports its end."""
         process = self._state.load().processes.get(name)
         if process:
             processes.send(process, signal.SIGKILL)
             processes.wait(process, 10)
 
     def end(self, names: Iterable[str]) -> None:
-        """End these components one after the other, in this order, and forget them."""
+        """Stop these components one after the other, in this order, and delete their records."""
         for name in names:
             process = self._state.load().processes.get(name)
             if process is None:
@@ -96,7 +96,7 @@ class Supervisor:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let signals that end a command wait until the block is over."""
+    """Delay signals that stop a command until the block is over."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
@@ -105,7 +105,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def tail(log: Path, since: int = 0, lines: int = 15) -> str:
-    """The last lines of a log, from byte `since` on, with a heading that says where the rest is."""
+    """The last lines of a log, from byte `since` on, with a heading that names the file."""
     with log.open("rb") as file:
         file.seek(max(since, log.stat().st_size - 64 * 1024))
         last = file.read().decode(errors="replace").splitlines()[-lines:]

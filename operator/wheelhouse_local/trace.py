@@ -1,4 +1,4 @@
-"""What was asked of the emulated Google, and what the operator asked of the API server, as JSON objects."""
+"""Requests to the emulated Google, and the operator's requests to the API server, as JSON objects."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def seconds(text: str) -> float:
     """Read `90`, `90s`, `2m` or `1h` as seconds.
 
     Raises:
-        LocalError: it is none of these.
+        LocalError: it has another form.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if match is None:
@@ -27,10 +27,10 @@ def seconds(text: str) -> float:
 
 
 def moment(text: str) -> datetime:
-    """Read a moment (ISO 8601, UTC unless it says otherwise) or how long ago it was (`90s`).
+    """Read a time (ISO 8601, UTC by default) or how long ago it was (`90s`).
 
     Raises:
-        LocalError: it is neither.
+        LocalError: it has another form.
     """
     try:
         return _instant(text)
@@ -46,7 +46,7 @@ def google(state: State, since: datetime | None = None) -> Iterator[Entry]:
 def kubernetes(state: State, since: datetime | None = None) -> Iterator[Entry]:
     """Yield the operator's requests to the API server, oldest first, from its audit log.
 
-    `method` is the verb and the resource in RBAC's words, `resource` the path with its query. A watch is there from
+    `method` is the verb and the resource in RBAC's terms, `resource` the path with its query. A watch is included from
     its start, with the milliseconds until it was answered.
     """
     folder = state.control_plane

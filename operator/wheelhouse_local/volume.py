@@ -1,4 +1,4 @@
-"""Directories written as kubelet writes those of Secrets and tokens: readers see one generation, whole.
+"""Directories with the same layout as kubelet's volumes for Secrets and tokens: readers see one complete generation.
 
 DIR/..2026_11_24_10_00_00.123456789/KEY   the files of one generation
 DIR/..data      → that folder, replaced by one rename
@@ -17,12 +17,12 @@ _DATA = "..data"
 
 
 def write(directory: Path, files: Mapping[str, bytes]) -> bool:
-    """Make DIRECTORY show exactly these files, in one step; return False when it did already.
+    """Make DIRECTORY contain exactly these files, in one step; return False if it already did.
 
     Entries that are not ours (no link into ..data) stay.
 
     Raises:
-        OSError: it cannot be written, or a file of that name that is not ours is in the way.
+        OSError: it cannot be written, or a file with that name exists that is not ours.
     """
     directory.mkdir(parents=True, exist_ok=True)
     current = directory / _DATA
@@ -44,7 +44,7 @@ def write(directory: Path, files: Mapping[str, bytes]) -> bool:
 
 
 def _read(folder: Path) -> dict[str, bytes] | None:
-    """The files of the current generation; None when there is none."""
+    """The files of the current generation; None if there is none."""
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else None
 
 
@@ -66,7 +66,7 @@ def _check_free(link: Path) -> None:
 
 
 def _link(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Give every file its link, and take those of files that are gone."""
+    """Create a link for every file, and remove the links of removed files."""
     for name in files:
         link = directory / name
         if not link.is_symlink():

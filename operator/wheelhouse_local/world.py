@@ -1,4 +1,4 @@
-"""A local world: its parts started in order, and ended in the opposite one.
+"""A local world: its parts are started in order, and stopped in the reverse order.
 
 Order: etcd → apiserver → controllers → CRDs, RBAC and policies applied →
 policies enforced → kubelet → google → operator.
@@ -22,13 +22,13 @@ _WITH_PORT = (*CONTROL_PLANE, "operator")
 
 
 def _silent(line: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 class World:
-    """One world and its state directory; several run side by side in different directories.
+    """One world and its state directory; several can run at the same time in different directories.
 
-    `say` gets lines about what happens, for people.
+    `say` receives progress messages for people.
     """
 
     def __init__(self, directory: Path, say: Callable[[str], None] = _silent) -> None:
@@ -44,7 +44,7 @@ class World:
 
     @property
     def operator_kubeconfig(self) -> Path:
-        """The kubeconfig of the operator's ServiceAccount, whose token file is kept fresh."""
+        """The kubeconfig of the operator's ServiceAccount, whose token file is kept up to date."""
         return self.state.operator_kubeconfig
 
     @property
@@ -65,15 +65,15 @@ class World:
         """Run kubectl as an administrator.
 
         Raises:
-            LocalError: it failed, and `check` is set; with what it said.
+            LocalError: it failed, and `check` is set; with its output.
         """
         return installation.kubectl(self.state, *arguments, stdin=stdin, check=check)
 
     def up(self, options: Options | None = None) -> list[str]:
-        """Start what does not run yet, and return its names; what was started ends again when something fails.
+        """Start what is not running, and return its names; after a failure, what was started is stopped again.
 
         Raises:
-            LocalError: a component did not start, or something is missing; says which and what to do.
+            LocalError: a component did not start, or something is missing; it names the problem and the remedy.
         """
         with self.state.lock():
             self.state.create()
@@ -96,7 +96,7 @@ class World:
             return missing
 
     def down(self, purge: bool = False) -> list[str]:
-        """End everything, and return the names of what ran; with `purge`, remove the world's state too."""
+        """Stop everything, and return the names of what was running; with `purge`, remove the world's state too."""
         if not self.state.exists():
             return []
         with self.state.lock():
@@ -107,58 +107,58 @@ class World:
             return ran
 
     def start(self, name: str) -> None:
-        """Start one component and wait until it is ready; nothing when it runs.
+        """Start one component and wait until it is ready; do nothing if it is running.
 
         Raises:
-            LocalError: it does not start, or there is no such component.
+            LocalError: it does not start, or the component does not exist.
         """
         self._check(name)
         with self.state.lock():
             self._start(name)
 
     def stop(self, name: str) -> None:
-        """End one component cleanly."""
+        """Stop one component cleanly."""
         self._check(name)
         with self.state.lock():
             self._supervisor.end([name])
 
     def kill(self, name: str) -> None:
-        """End one component with SIGKILL, as a crash would."""
+        """Kill one component with SIGKILL, as a crash would."""
         self._check(name)
         with self.state.lock():
             self._supervisor.kill(name)
 
     def restart(self, name: str) -> None:
-        """End one component cleanly, if it runs, and start it again.
+        """Stop one component cleanly, if it is running, and start it again.
 
         Raises:
-            LocalError: it does not start, or there is no such component.
+            LocalError: it does not start, or the component does not exist.
         """
         self.stop(name)
         self.start(name)
 
     def pid(self, name: str) -> int | None:
-        """The component's process id, while it runs."""
+        """The component's process id, if it is running."""
         process = self._supervisor.running(name)
         return process.pid if process else None
 
     def died(self) -> list[str]:
-        """The components that were started and ended by themselves."""
+        """The components that were started and ended unexpectedly."""
         return [name for name in self.state.load().processes if not self._supervisor.running(name)]
 
     def environment(self) -> dict[str, Any]:
-        """What `wheelhouse local env --json` prints."""
+        """The output of `wheelhouse local env --json`."""
         return environment.document(self.state, self.pid("operator"))
 
     def set_options(self, **changes: Any) -> None:
-        """Change options of the world (fields of `Options`); components take them up when they start again."""
+        """Change options of the world (fields of `Options`); components use them after their next start."""
         with self.state.lock():
             record = self.state.load()
             record.options = replace(record.options, **changes)
             self.state.save(record)
 
     def check_exists(self) -> None:
-        """Nothing, when a world was ever started here.
+        """Check that a world was ever started here.
 
         Raises:
             LocalError: none was.

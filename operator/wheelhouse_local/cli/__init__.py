@@ -8,5 +8,5 @@ __all__ = ["local"]
 for _command in (*lifecycle.COMMANDS, *tools.COMMANDS, *google.COMMANDS):
     local.add_command(_command)
 for _command in (local, *local.commands.values()):
-    # Docstrings with a backslash are raw; click wants the character itself before lines that stay as they are.
+    # Docstrings with a backslash are raw; click needs that character before lines that it must not rewrap.
     _command.help = (_command.help or "").replace(r"\b", "\b")

@@ -1,4 +1,4 @@
-"""What the commands of `wheelhouse local` share: the group, its errors, --state, and kinds of values."""
+"""The common parts of the commands of `wheelhouse local`: the group, its errors, --state, and types of values."""
 
 import functools
 from collections.abc import Callable
@@ -17,17 +17,17 @@ P = ParamSpec("P")
 
 
 class _Group(click.Group):
-    """Shows commands in the order in which a newcomer meets them, and errors as sentences."""
+    """Lists commands in the order in which a new user needs them, and shows errors as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands as they were added."""
+        """The commands in the order in which they were added."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; what it cannot do becomes a message and exit status 1."""
+        """Run a command; an error becomes a message and exit status 1."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # the reader has seen enough; click ends quietly
+        except BrokenPipeError:  # the reader closed the pipe; click ends quietly
             raise
         except (LocalError, OSError) as error:
             raise click.ClickException(str(error)) from error
@@ -48,7 +48,7 @@ def local() -> None:
 
 
 def with_world(command: Callable[Concatenate[World, P], None]) -> Callable[..., None]:
-    """Give a command --state, and the World of that directory as its first argument."""
+    """Add --state to a command, and pass it the World of that directory as its first argument."""
 
     @click.option(
         "--state",
@@ -65,10 +65,10 @@ def with_world(command: Callable[Concatenate[World, P], None]) -> Callable[..., 
 
 
 def running(world: World) -> World:
-    """The same world.
+    """Return the same world.
 
     Raises:
-        LocalError: it does not run.
+        LocalError: it is not running.
     """
     if not world.pid("apiserver"):
         raise LocalError(f"No world runs in {world.state.root}: run `wheelhouse local up`")
@@ -76,7 +76,7 @@ def running(world: World) -> World:
 
 
 def to_seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    """Read a duration such as 90s, 2m or 1h; fails with what to write instead."""
+    """Read a duration such as 90s, 2m or 1h; the error names the valid forms."""
     try:
         return None if value is None else int(trace.seconds(value))
     except LocalError as error:
@@ -84,7 +84,7 @@ def to_seconds(context: click.Context, parameter: click.Parameter, value: str | 
 
 
 def to_moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Read a moment (ISO 8601), or how long ago it was; fails with what to write instead."""
+    """Read a time (ISO 8601), or how long ago it was; the error names the valid forms."""
     try:
         return None if value is None else trace.moment(value)
     except LocalError as error:
@@ -92,10 +92,10 @@ def to_moment(context: click.Context, parameter: click.Parameter, value: str | N
 
 
 def to_settings(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Read NAME=VALUE as variables of the operator, checked by its own settings; fails with what they say."""
+    """Read NAME=VALUE as variables of the operator, checked by its own settings, which also produce the error."""
     if not values:
         return {}
-    # Half a second that commands without a setting need not wait for.
+    # This takes half a second, which commands without a setting can avoid.
     from pydantic import ValidationError
 
     from wheelhouse.settings import Settings, complaints, variable

@@ -1,4 +1,4 @@
-"""`wheelhouse local policy, group, project, fault`: what only Google, or chance, does in the real world."""
+"""`wheelhouse local policy, group, project, fault`: changes that the real world only sees from Google, or by chance."""
 
 import json
 from typing import TextIO
@@ -17,9 +17,10 @@ from wheelhouse_local.world import World
 @click.argument("file", type=click.File())
 @with_world
 def policy(world: World, repository: str, file: TextIO) -> None:
-    r"""Give a repository the IAM policy in FILE (JSON or YAML; - reads it from a pipe), unchecked.
+    r"""Set the IAM policy of a repository to FILE (JSON or YAML; - reads standard input), without checks.
 
-    For what the real service would refuse, or only it can make: a conditional binding, a deleted member.
+    Use it for policies that the real service would reject, or only Google can set: a conditional binding, a deleted
+    member.
 
     \b
     wheelhouse local policy team-wheels policy.yaml
@@ -36,7 +37,7 @@ def policy(world: World, repository: str, file: TextIO) -> None:
 @click.argument("members", metavar="MEMBER...", nargs=-1)
 @with_world
 def group(world: World, email: str, members: tuple[str, ...]) -> None:
-    r"""Say who is in a Google group: these IAM members, and nobody else.
+    r"""Set the members of a Google group: exactly these IAM members.
 
     \b
     wheelhouse local group packagers@acme.example user:ada@acme.example user:bob@acme.example
@@ -63,7 +64,7 @@ def group(world: World, email: str, members: tuple[str, ...]) -> None:
 )
 @with_world
 def project(world: World, name: str, api: str | None, action: str | None, operator_rights: bool | None) -> None:
-    r"""Make one more Google Cloud project, or change one; owner@acme.example owns all of them.
+    r"""Create a Google Cloud project, or change one; owner@acme.example owns all of them.
 
     \b
     wheelhouse local project acme-staging
@@ -105,7 +106,7 @@ def fault(
     clear: bool,
     **rule: object,
 ) -> None:
-    r"""Let the emulated Google fail, be slow, or lose its answers.
+    r"""Make the emulated Google fail, respond slowly, or lose its answers.
 
     \b
     wheelhouse local fault --on ArtifactRegistry.SetIamPolicy --status 503 --times 3
@@ -141,6 +142,6 @@ _KEYS = {
     "operation_delay": "operationDelay",
     "operation_error": "operationError",
 }
-"""What the control route calls the options of a fault."""
+"""The names of a fault's options in the control route."""
 
 COMMANDS = (policy, group, project, fault)

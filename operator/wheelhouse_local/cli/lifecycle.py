@@ -22,17 +22,17 @@ _COMPONENT = click.Choice(COMPONENTS)
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=to_settings, help="Operator setting.")
 @with_world
 def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None, settings: dict[str, str]) -> None:
-    r"""Start the world, and show the operator's log until Ctrl-C ends it.
+    r"""Start the world, and show the operator's log until Ctrl-C stops it.
 
-    The first time the control plane is built with Go (about six minutes), unless KUBEBUILDER_ASSETS or PATH has one.
-    What was in a world before it went down is there again.
+    The first run builds the control plane with Go (about six minutes), unless KUBEBUILDER_ASSETS or PATH has one. A
+    world keeps its contents when it is stopped and started again.
 
     \b
     wheelhouse local up --detach
     wheelhouse local up --token-lifetime 60s --set drift_interval=10
     wheelhouse local up --state "$PWD/other world" --no-operator
     """
-    # A service manager's TERM and a closed terminal end the world as Ctrl-C does.
+    # A SIGTERM from a service manager and a closed terminal stop the world, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     components = tuple(name for name in COMPONENTS if not (no_operator and name == "operator"))
@@ -48,7 +48,7 @@ def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None
 @click.command()
 @with_world
 def status(world: World) -> None:
-    r"""Say what runs, and where its log is; exit status 1 when something does not.
+    r"""Show what is running, and where its log is; exit status 1 if a component is not running.
 
     \b
     wheelhouse local status && echo all is well
@@ -86,7 +86,7 @@ def show_logs(world: World, component: str | None, follow: bool) -> None:
 @click.argument("component", type=_COMPONENT)
 @with_world
 def restart(world: World, component: str) -> None:
-    r"""Start a component again, whether it runs or was killed; the others stay.
+    r"""Restart a component, whether it is running or was killed; the others keep running.
 
     \b
     wheelhouse local restart operator
@@ -99,7 +99,7 @@ def restart(world: World, component: str) -> None:
 @click.option("--purge", is_flag=True, help="Remove what is in it too: objects, packages, policies, tokens, logs.")
 @with_world
 def down(world: World, purge: bool) -> None:
-    r"""End the world; the next `up` finds everything again, unless it was purged.
+    r"""Stop the world; the next `up` restores everything, unless it was purged.
 
     \b
     wheelhouse local down
@@ -126,7 +126,7 @@ def _summary(world: World) -> None:
 
 
 def _attend(world: World) -> None:
-    """Show the operator's log until interrupted, then end the world; say when a component dies."""
+    """Show the operator's log until interrupted, then stop the world; report when a component ends."""
     ended, told = threading.Event(), set[str]()
     click.echo("Ctrl-C ends the world. The operator's log:")
 

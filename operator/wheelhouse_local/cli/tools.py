@@ -1,4 +1,4 @@
-"""`wheelhouse local env, token, mount, requests`: what is used from outside the world."""
+"""`wheelhouse local env, token, mount, requests`: for use from outside the world."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ from wheelhouse_local.world import World
 @click.option("--operator", "form", flag_value="operator", help="What `wheelhouse run` needs as this world's operator.")
 @with_world
 def env(world: World, form: str) -> None:
-    r"""Tell other programs where the world is.
+    r"""Print the variables that other programs need to use the world.
 
     \b
     eval "$(wheelhouse local env)"
@@ -33,7 +33,7 @@ def env(world: World, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(world.environment(), indent=2))
     elif form == "operator":
-        # Or google-auth would take somebody's own account instead of the ServiceAccount's.
+        # Otherwise google-auth would use a person's own account instead of the ServiceAccount's.
         click.echo("unset GOOGLE_APPLICATION_CREDENTIALS")
         _export(environment.operator_settings(world.state))
     else:
@@ -62,7 +62,7 @@ def token(world: World, identity: str) -> None:
 @click.option("--follow", is_flag=True, help="Go on with the Secret's changes until Ctrl-C.")
 @with_world
 def mount(world: World, secret: str, directory: Path, follow: bool) -> None:
-    r"""Write a Secret's keys into a directory, as kubelet does for a pod (but at once, not a minute later).
+    r"""Write a Secret's keys into a directory, as kubelet does for a pod (but immediately, not up to a minute later).
 
     \b
     wheelhouse local mount team-a/pip /tmp/pip && PIP_CONFIG_FILE=/tmp/pip/pip.conf pip install wheels
@@ -88,7 +88,7 @@ def mount(world: World, secret: str, directory: Path, follow: bool) -> None:
 @click.option("--kubernetes", is_flag=True, help="The operator's requests to the API server instead of Google's.")
 @with_world
 def requests(world: World, since: datetime | None, kubernetes: bool) -> None:
-    r"""Print the requests that the world answered, one JSON object a line.
+    r"""Print the requests that the world answered, one JSON object per line.
 
     \b
     wheelhouse local requests --since 1m

@@ -1,4 +1,4 @@
-"""`python -m wheelhouse_local.controlplane`: find the control plane's programs, or build them, and say which."""
+"""`python -m wheelhouse_local.controlplane`: find the control plane's programs, or build them, and print which."""
 
 import sys
 
@@ -7,7 +7,7 @@ from wheelhouse_local.errors import LocalError
 
 
 def main() -> int:
-    """Find or build; the exit status says whether all three are there."""
+    """Find or build them; the exit status is 0 if all three exist."""
     try:
         find(lambda line: print(line, flush=True))
     except LocalError as error:

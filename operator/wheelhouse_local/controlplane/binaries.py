@@ -1,4 +1,4 @@
-"""Finding the control plane's programs: KUBEBUILDER_ASSETS, PATH, the cache, and at last a build with Go."""
+"""Finds the control plane's programs: KUBEBUILDER_ASSETS, PATH, the cache, and finally a build with Go."""
 
 import os
 import re
@@ -11,14 +11,14 @@ from wheelhouse_local.controlplane import build
 from wheelhouse_local.errors import LocalError
 
 OLDEST = (1, 32)
-"""ValidatingAdmissionPolicies that see the namespace, and the CEL that the CRDs are written in."""
+"""ValidatingAdmissionPolicies that can read the namespace, and the CEL functions in the CRDs."""
 
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 
 
 @dataclass(frozen=True)
 class Binaries:
-    """The three programs, the API server's version as it says it, and where they were found."""
+    """The three programs, the version that the API server reports, and where they were found."""
 
     etcd: Path
     apiserver: Path
@@ -28,12 +28,12 @@ class Binaries:
 
 
 def find(say: Callable[[str], None]) -> Binaries:
-    """Find the programs, or build them; `say` gets a line for what was passed over and for a build's progress.
+    """Find the programs, or build them; `say` receives a line for each rejected place and for a build's progress.
 
-    The three come from one place: an API server and a controller manager of different versions do not fit.
+    All three come from one place: an API server and a controller manager of different versions are not compatible.
 
     Raises:
-        LocalError: KUBEBUILDER_ASSETS has an older Kubernetes than we need, or building them failed.
+        LocalError: the Kubernetes in KUBEBUILDER_ASSETS is too old, or the build failed.
     """
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets and (found := _in_assets(Path(assets), say)):

@@ -1,4 +1,4 @@
-"""Building the control plane once with Go, into the cache: about six minutes on two cores, 250 MB."""
+"""Builds the control plane once with Go, into the cache: about six minutes on two cores, 250 MB."""
 
 import fcntl
 import os
@@ -37,9 +37,9 @@ def cache() -> Path:
 
 
 def ensure(say: Callable[[str], None]) -> Path:
-    """Return the folder with the programs, after building them if it is not there yet.
+    """Return the folder with the programs, and build them first if it does not exist.
 
-    Only one process builds: others wait for it. The folder appears whole or not at all.
+    Only one process builds, and the others wait for it. The folder appears complete or not at all.
 
     Raises:
         LocalError: Go is missing, too old, or the build failed.
@@ -64,7 +64,7 @@ def _complete(folder: Path) -> bool:
 
 
 def _build(folder: Path, say: Callable[[str], None]) -> None:
-    # Besides the result, so that the last step is a rename; never in the package, which may be read-only.
+    # Next to the result, so that the last step is a rename; never in the package, which may be read-only.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="build-") as name:
         work = Path(name)
         for file in ("go.mod", "go.sum"):
@@ -86,7 +86,7 @@ def _go(work: Path) -> str:
     if go is None:
         raise LocalError(f"The control plane has to be built once, and there is no `go` on PATH.\n{_REMEDY}")
     needed = re.search(r"^go (\d+)\.(\d+)", (work / "go.mod").read_text(), re.MULTILINE)
-    # In the module's folder: since 1.21 Go fetches the release that go.mod asks for, unless told not to.
+    # In the module's folder: since 1.21 Go downloads the release that go.mod requires, unless this is disabled.
     reply = subprocess.run([go, "env", "GOVERSION"], cwd=work, env=_env(), capture_output=True, text=True, check=False)
     found = re.match(r"go(\d+)\.(\d+)", reply.stdout)
     if needed and found and (int(found[1]), int(found[2])) >= (int(needed[1]), int(needed[2])):
@@ -120,7 +120,7 @@ def _read(process: subprocess.Popen[str], lines: "queue.SimpleQueue[str | None]"
 
 
 def _progress(lines: "queue.SimpleQueue[str | None]", say: Callable[[str], None]) -> list[str]:
-    """Say every ten seconds how far the build is, until it ends; return its last lines."""
+    """Print the build's progress every ten seconds, until it ends; return its last lines."""
     began, said, compiled = time.monotonic(), time.monotonic(), 0
     last: deque[str] = deque(maxlen=15)
     while True:
@@ -140,5 +140,5 @@ def _progress(lines: "queue.SimpleQueue[str | None]", say: Callable[[str], None]
 
 
 def _env() -> dict[str, str]:
-    # GOFLAGS and a workspace of the user's would build something else than go.sum says.
+    # The user's GOFLAGS or workspace could change what is built, so that it no longer matches go.sum.
     return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}

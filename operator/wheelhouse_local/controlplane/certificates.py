@@ -1,4 +1,4 @@
-"""Keys and certificates of a world's control plane: made once, private to it, trusted by nothing else."""
+"""Keys and certificates of a world's control plane: created once, for this world only."""
 
 import datetime
 import ipaddress
@@ -17,7 +17,7 @@ _NAMES = ("localhost", "kubernetes.default.svc", "kubernetes.default.svc.cluster
 
 
 def ensure(directory: Path) -> None:
-    """Make ca.pem, server.pem with server-key.pem (TLS, etcd's clients too) and service-account-key.pem, if missing."""
+    """Create ca.pem, server.pem with server-key.pem (TLS, etcd's clients), service-account-key.pem, if missing."""
     if not (directory / "server.pem").exists():
         authority, issuer = _authority()
         key = ec.generate_private_key(ec.SECP256R1())
@@ -31,7 +31,7 @@ def ensure(directory: Path) -> None:
 
 
 def _authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Make a CA whose key is forgotten after the one certificate that it signs."""
+    """Create a CA whose key is discarded after it signs one certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("wheelhouse local world")
     usage = x509.KeyUsage(
@@ -62,7 +62,7 @@ def _leaf(
     builder = _builder(_name("wheelhouse local control plane"), authority.subject, key)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     builder = builder.add_extension(usages, critical=False)
-    # Python 3.13 and later refuse a certificate that does not name its issuer's key.
+    # Python 3.13 and later reject a certificate that does not name its issuer's key.
     return builder.add_extension(identifier, critical=False).sign(issuer, hashes.SHA256())
 
 

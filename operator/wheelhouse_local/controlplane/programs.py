@@ -1,7 +1,7 @@
 """The command lines of etcd, kube-apiserver and kube-controller-manager, and the files they read.
 
-All listen on 127.0.0.1 only, with TLS. etcd lets in only who has the control plane's own certificate. It does not
-sync to disk on every write: state survives kills of processes, not the machine's power failing.
+All listen on 127.0.0.1 only, with TLS. etcd accepts only clients with the control plane's own certificate. It does not
+sync to disk on every write: state survives killed processes, but not a power failure of the machine.
 """
 
 import secrets
@@ -19,10 +19,11 @@ _CONTROLLERS = (
     "garbage-collector-controller",
     "serviceaccount-controller",
     "serviceaccount-token-controller",
-    # The roles wheelhouse-view and wheelhouse-edit reach people through it.
+    # It gives people the roles wheelhouse-view and wheelhouse-edit.
     "clusterrole-aggregation-controller",
 )
-# Who asked what, never a body: bodies hold tokens. A watch is there when it starts, the rest when it ends.
+# Requests with their users, but never a body: bodies contain tokens. A watch is logged at its start, the rest at the
+# end.
 _AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -41,7 +42,7 @@ def prepare(state: State, ports: Mapping[str, int]) -> None:
     folder = state.control_plane
     certificates.ensure(folder)
     tokens = {name: _token(folder / f"{name}-token") for name in ("admin", "google")}
-    # The emulated Google may read the issuer's keys, as any ServiceAccount may, and nothing else.
+    # The emulated Google may read the issuer's keys, as any ServiceAccount may, but nothing else.
     lines = [
         f'{tokens["admin"]},admin,admin,"system:masters"',
         f'{tokens["google"]},emulated-google,emulated-google,"system:serviceaccounts"',
@@ -50,7 +51,7 @@ def prepare(state: State, ports: Mapping[str, int]) -> None:
     write_private(folder / "audit-policy.yaml", yaml.safe_dump(_AUDIT))
     ca = folder / "ca.pem"
     write_private(state.kubeconfig, kubeconfig(server(ports), ca, {"token": tokens["admin"]}))
-    # Kopf, client-go and the Python client read a tokenFile again when it changes, as kubelet changes it.
+    # Kopf, client-go and the Python client reload a tokenFile when it changes, as after a rotation by kubelet.
     write_private(state.operator_kubeconfig, kubeconfig(server(ports), ca, {"tokenFile": str(state.token / "token")}))
 
 
@@ -71,7 +72,7 @@ def kubeconfig(url: str, ca: Path, user: Mapping[str, str]) -> str:
 
 
 def etcd(program: Path, state: State, ports: Mapping[str, int]) -> list[str]:
-    """The command line of etcd: one member, its peer port unused and anywhere."""
+    """The command line of etcd: one member, with an unused peer port."""
     folder = state.control_plane
     url = f"https://127.0.0.1:{ports['etcd']}"
     return [

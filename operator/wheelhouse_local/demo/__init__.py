@@ -1,1 +1,1 @@
-"""`make demo`: the whole story with the real kubectl, twine, pip and uv, each command shown before it runs."""
+"""`make demo`: the whole workflow with the real kubectl, twine, pip and uv, each command shown before it runs."""

@@ -1,4 +1,4 @@
-"""`python -m wheelhouse_local.demo`: starts a world, tells the story, and ends the world."""
+"""`python -m wheelhouse_local.demo`: starts a world, runs the demo, and stops the world."""
 
 import contextlib
 import signal
@@ -25,9 +25,9 @@ def _started(directory: Path) -> Iterator[World]:
 
 
 def main() -> int:
-    """Tell the story; the exit status says whether all of it went as told."""
+    """Run the demo; the exit status is 0 if every step succeeded."""
     print("Wheelhouse in one story. Nothing leaves this machine; nothing stays running.", flush=True)
-    # A closed terminal and a service manager's TERM end the world as Ctrl-C does.
+    # A closed terminal and a SIGTERM from a service manager stop the world, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:

@@ -1,4 +1,4 @@
-"""The story: a repository and two accesses are declared, a package is uploaded, installed and withdrawn."""
+"""The demo: it declares a repository and two accesses, uploads and installs a package, and removes an access."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ include = ["acme_greeting.py"]
 
 
 class Story:
-    """Its steps; each stands on those before it."""
+    """The steps of the demo; each depends on the ones before it."""
 
     def __init__(self, world: World, work: Path) -> None:
         self._world = world
@@ -34,7 +34,7 @@ class Story:
         self._tell, self._run = terminal.tell, terminal.run
 
     def everything(self) -> None:
-        """The story from an empty cluster to a withdrawn access."""
+        """All steps, from an empty cluster to a removed access."""
         self._declare()
         mounts = self._mount()
         self._upload(mounts["data-platform"])

@@ -1,4 +1,4 @@
-"""What a reader of the demo sees: headings, and commands that are shown before they run."""
+"""The output of the demo: headings, and commands that are shown before they run."""
 
 import os
 import shlex
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class DemoError(Exception):
-    """The story went wrong: a command did what it should not."""
+    """The demo failed: a command had an unexpected result."""
 
 
 class Terminal:
-    """Tells and does: every command is printed as a person would type it, then run for real."""
+    """Prints every command as a person would type it, and then runs it."""
 
     def __init__(self, kubeconfig: Path, work: Path) -> None:
         self._work = work
@@ -23,15 +23,15 @@ class Terminal:
         self._env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self._env['PATH']}"
 
     def tell(self, text: str) -> None:
-        """A heading, with the seconds since the beginning."""
+        """Print a heading, with the seconds since the start."""
         bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ("", "")
         print(f"\n{bold}[{time.monotonic() - self._began:5.1f} s] {text}{plain}", flush=True)
 
     def run(self, *command: str, env: Mapping[str, str] | None = None, refusal: str = "", quiet: bool = False) -> str:
-        """Show a command, run it, show what it says.
+        """Show a command, run it, and show its output.
 
         Raises:
-            DemoError: it failed, or it was not refused with the word that `refusal` says.
+            DemoError: it failed, or it was not denied with the word `refusal`.
         """
         shown = " ".join([*(f"{key}={shlex.quote(value)}" for key, value in (env or {}).items()), shlex.join(command)])
         print(f"$ {shown}", flush=True)
@@ -49,7 +49,7 @@ class Terminal:
 
 
 def _clean(env: Mapping[str, str]) -> dict[str, str]:
-    """What a pod has: no client configuration from outside, and no proxy between it and the index."""
+    """The environment of a pod: no client configuration from outside, and no proxy between it and the index."""
     foreign = ("PIP_", "UV_", "TWINE_")
     return {
         key: value

@@ -1,4 +1,4 @@
-"""What the owner of the world may ask that Google has no call for: tokens, policies, groups, projects, faults."""
+"""Requests of the world's owner that Google has no API for: tokens, policies, groups, projects, faults."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Control:
-    """Routes under /control/, for whoever holds the owner's token."""
+    """Routes under /control/, for clients with the owner's token."""
 
     def __init__(self, services: Services, cap: int | None) -> None:
         self._services = services
@@ -30,7 +30,7 @@ class Control:
         self._lifetime = min(TOKEN_LIFE, cap or TOKEN_LIFE)
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """All routes."""
         return [
             web.post("/control/token", self._traced("Control.Token", self._token)),
             web.post("/control/policy", self._traced("Control.Policy", self._policy)),
@@ -43,7 +43,7 @@ class Control:
         ]
 
     def _traced(self, method: str, run: Handler) -> Handler:
-        """Record the call; faults spare these routes, or nobody could clear them."""
+        """Record the call; faults do not apply to these routes, because then they could not be cleared."""
 
         async def answer(request: web.Request) -> web.Response:
             began, status = time.monotonic(), str(web.HTTPInternalServerError.status_code)
@@ -112,7 +112,7 @@ class Control:
             return _bad(error.message)
 
     def _changed(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Make, change, delete or forget a project; what is said of neither `api` nor `operatorRights` stays."""
+        """Create, change, delete or purge a project; omitted entries `api` and `operatorRights` stay unchanged."""
         action, projects = body.get("action"), self._services.projects
         if action == "purge":
             projects.purge(name)
@@ -129,7 +129,7 @@ class Control:
         return asdict(projects.known(name))
 
     async def _propagation(self, request: web.Request) -> web.Response:
-        """How many seconds pass from a setIamPolicy to its effect; 0 ends what is awaited."""
+        """Set the seconds from a setIamPolicy to its effect; 0 also applies pending ones."""
         body = await self._body(request)
         seconds = body.get("seconds")
         if not isinstance(seconds, int | float) or seconds < 0:

@@ -1,4 +1,4 @@
-"""What a repository depends on outside of Artifact Registry: its key, its upstream, and the upstream's password."""
+"""The dependencies of a repository outside of Artifact Registry: its key, its upstream, the upstream's password."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from wheelhouse_local.google.registry.modes import RepositoryPb
 from wheelhouse_local.google.transport.errors import ApiError
 
 Upstream = Callable[[str, Any], Awaitable[str | None]]
-"""Tries the upstream of a Remote's configuration, as a project's service agent; what is wrong with it, in words."""
+"""Tries the upstream of a Remote's configuration, as a project's service agent; returns the problem, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Asks for them as the project's service agent."""
+    """Checks them as the project's service agent."""
 
     projects: Projects
     keys: KeyManagement
@@ -24,14 +24,14 @@ class Dependencies:
     upstream: Upstream
 
     async def check(self, resource: str, repository: RepositoryPb) -> None:
-        """Refuse a repository whose key, secret or upstream cannot be used.
+        """Reject a repository whose key, secret or upstream is not usable.
 
         Args:
             resource: its full name, or its parent.
-            repository: as the caller wants it.
+            repository: the requested repository.
 
         Raises:
-            ApiError: INVALID_ARGUMENT; the words for an upstream are quoted in public threads, the others inferred.
+            ApiError: INVALID_ARGUMENT; the messages for an upstream are quoted in public threads, the others inferred.
         """
         project = self.projects.known(resource.split("/")[1])
         agent, key = f"serviceAccount:{project.agent}", repository.kms_key_name

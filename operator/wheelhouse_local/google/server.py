@@ -1,4 +1,4 @@
-"""All of the emulated Google in one process: its services over REST and gRPC, metadata server, index."""
+"""The whole emulated Google in one process: its services over REST and gRPC, metadata server, index."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from wheelhouse_local.state import write_private
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the process is told: its data folder, the API server that signs tokens, and a cap on token lives (s)."""
+    """The configuration: its data folder, the API server that signs tokens, and the maximum lifetime of tokens (s)."""
 
     data: Path
     kubernetes_server: str
@@ -30,7 +30,7 @@ class Configuration:
 
 
 class Server:
-    """Starts everything, and writes endpoints.json when it serves."""
+    """Starts everything, and writes endpoints.json when it is ready."""
 
     def __init__(self, configuration: Configuration) -> None:
         configuration.data.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ class Server:
         self._sites = Sites()
 
     async def start(self) -> dict[str, str]:
-        """Serve on ports of 127.0.0.1; the same ones as at the last start where they are free."""
+        """Serve on ports of 127.0.0.1; the same ones as at the last start if they are free."""
         data, services = self._configuration.data, self.services
         services.prepare()
         before = _read(data / "endpoints.json")
@@ -48,7 +48,7 @@ class Server:
         metadata = await self._sites.serve(services.metadata(), before.get("metadata"))
         index = await self._sites.serve(services.index(), before.get("index"))
         self._public = await self._sites.serve(services.public_index(), before.get("publicIndex"))
-        # Over TLS too, since a Remote's own URL has to be https.
+        # Over TLS too, because a Remote's own URL must be https.
         public_tls = await self._sites.serve(services.public_index(), before.get("publicIndexTls"), https_context(data))
         wanted = free_port(before.get("artifactRegistryGrpc"))
         self._grpc, grpc_port = await rpc.serve(services.calls, services.rpcs(), data, wanted)
@@ -56,7 +56,7 @@ class Server:
             "artifactRegistry": api,
             "artifactRegistryGrpc": f"127.0.0.1:{grpc_port}",
             "sts": api,
-            # One port serves all of these; gRPC's has Resource Manager besides.
+            # One port serves all of these; the gRPC port also has Resource Manager.
             **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms"), api),
             "metadata": metadata,
             "index": index,
@@ -73,7 +73,7 @@ class Server:
         await self.services.close()
 
     def _api(self) -> web.Application:
-        """One port for all services over REST, for token exchange and for the world's own controls."""
+        """One port for all services over REST, for token exchange and for the world's own control routes."""
         told, services = self._configuration, self.services
         keys = KeySet(told.kubernetes_server, told.kubernetes_ca, told.kubernetes_token_file)
         app = web.Application()

@@ -1,4 +1,4 @@
-"""All services of the emulated Google, wired over one store."""
+"""All services of the emulated Google, with one store."""
 
 import time
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from wheelhouse_local.state import write_private
 
 OWNER_TOKEN_LIFE = 10 * 365 * 24 * 3600
 SERVICE_ACCOUNTS = ("ci", "analytics")
-"""Google service accounts that exist in the project from the beginning."""
+"""Google service accounts that exist in the project from the start."""
 
 
 class Services:
@@ -46,7 +46,7 @@ class Services:
 
     Args:
         data: the folder of the store, the packages and the trace.
-        public: the URL of the public index, known once it serves.
+        public: the URL of the public index, known once it is ready.
     """
 
     def __init__(self, data: Path, public: Callable[[], str]) -> None:
@@ -67,11 +67,11 @@ class Services:
         self.calls = Calls(identities.resolve, admission.check, Faults(), Trace(data / "requests.jsonl"))
         needs = Dependencies(projects, self.keys, self.secrets, self.library.problem)
         self.methods = table(self.registry, Contents(store, self.registry), policies, needs.check)
-        """Artifact Registry's."""
+        """Artifact Registry's methods."""
         self._resource_manager = ResourceManager(projects, policies)
 
     def prepare(self) -> None:
-        """Let there be what every world has: its project, service accounts, and its owner's token in a file."""
+        """Create what every world has: its project, service accounts, and a file with its owner's token."""
         self.identities.sweep()
         self.projects.ensure_first()
         for name in SERVICE_ACCOUNTS:
@@ -81,11 +81,11 @@ class Services:
             write_private(path, self.identities.issue(f"user:{OWNER}", OWNER_TOKEN_LIFE))
 
     def rpcs(self) -> dict[str, Method]:
-        """What is served over gRPC, by `Service.Method`."""
+        """The gRPC methods, by `Service.Method`."""
         return {**self.methods, **self._resource_manager.methods()}
 
     def routes(self) -> list[web.RouteDef]:
-        """What is served over REST; Artifact Registry comes last, and answers for all unknown paths."""
+        """The REST routes; Artifact Registry's are last, and answer for all unknown paths."""
         usage = ServiceUsage(self.store, self.projects, self.policies)
         plain = (self._resource_manager, usage, self.secrets, self.keys)
         routes = [route for service in plain for route in service.table()]

@@ -26,7 +26,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes within stand or fall together; one within another is part of it."""
+        """Apply all changes inside it or none; a nested transaction is part of the outer one."""
         if self._connection.in_transaction:
             yield
             return
@@ -48,15 +48,15 @@ class Store:
         self._connection.execute("REPLACE INTO kv VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
 
     def delete(self, kind: str, name: str) -> None:
-        """Delete a document if it is there."""
+        """Delete a document if it exists."""
         self._connection.execute("DELETE FROM kv WHERE kind = ? AND name = ?", (kind, name))
 
     def forget(self, prefix: str) -> None:
-        """Delete the documents of every kind whose name starts so."""
+        """Delete the documents of every kind whose name starts with `prefix`."""
         self._connection.execute("DELETE FROM kv WHERE name >= ? AND name < ?", (prefix, prefix + "\U0010ffff"))
 
     def list(self, kind: str, prefix: str = "") -> list[tuple[str, Document]]:
-        """The documents of a kind whose name starts so, by name."""
+        """The documents of a kind whose name starts with `prefix`, by name."""
         rows = self._connection.execute(
             "SELECT name, json FROM kv WHERE kind = ? AND name >= ? AND name < ? ORDER BY name",
             (kind, prefix, prefix + "\U0010ffff"),

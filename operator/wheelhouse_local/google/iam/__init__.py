@@ -1,1 +1,1 @@
-"""Who calls, and what policies let them do: tokens and their exchange, members, roles, policies."""
+"""Callers and their permissions: tokens and their exchange, members, roles, policies."""

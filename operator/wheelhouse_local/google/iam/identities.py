@@ -1,4 +1,4 @@
-"""Access tokens and whose they are."""
+"""Access tokens and their identities."""
 
 import hashlib
 import math
@@ -19,7 +19,7 @@ def service_account_identity(namespace: str, name: str) -> str:
 
 
 def identity_of(short: str) -> str | None:
-    """`ksa:NS/NAME`, `user:EMAIL` or `gsa:EMAIL` as an IAM member; None when it is none of these."""
+    """`ksa:NS/NAME`, `user:EMAIL` or `gsa:EMAIL` as an IAM member; None for any other form."""
     kind, colon, value = short.partition(":")
     if not colon or not value:
         return None
@@ -29,35 +29,35 @@ def identity_of(short: str) -> str | None:
 
 
 class Identities:
-    """Issues opaque access tokens and knows them again; only their hashes are stored."""
+    """Issues opaque access tokens and recognizes them; only their hashes are stored."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
 
     def issue(self, identity: str, lifetime: float) -> str:
-        """A new token for an identity, valid for so many seconds."""
+        """A new token for an identity, valid for this many seconds."""
         token = f"ya29.{secrets.token_urlsafe(48)}"
         self._store.put(KIND, _digest(token), {"identity": identity, "expires": self._clock() + lifetime})
         return token
 
     def resolve(self, token: str) -> Caller | None:
-        """Whose token this is; None when it is unknown or has expired."""
+        """The caller with this token; None if it is unknown or has expired."""
         found = self._store.get(KIND, _digest(token))
         if found is None or found["expires"] <= self._clock():
             return None
         return Caller(found["identity"], self._members(found["identity"]), found["expires"])
 
     def acting(self, identity: str) -> Caller:
-        """An IAM member as a caller without a token: what Google's own service agents are to each other."""
+        """An IAM member as a caller without a token, as for calls between Google's own service agents."""
         return Caller(identity, self._members(identity), math.inf)
 
     def set_group(self, group: str, members: Sequence[str]) -> None:
-        """Say which IAM members are in a group, by its e-mail."""
+        """Set the IAM members of a group, by its e-mail."""
         self._store.put(GROUP, group.lower(), {"members": list(members)})
 
     def sweep(self) -> None:
-        """Forget tokens that have expired."""
+        """Delete tokens that have expired."""
         for name, found in self._store.list(KIND):
             if found["expires"] <= self._clock():
                 self._store.delete(KIND, name)

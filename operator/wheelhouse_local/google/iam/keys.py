@@ -1,4 +1,4 @@
-"""The API server's own keys, with which it signs ServiceAccounts' tokens."""
+"""The API server's own keys, which sign ServiceAccounts' tokens."""
 
 import asyncio
 import ssl
@@ -9,15 +9,15 @@ import aiohttp
 import jwt
 
 FETCH_PAUSE = 2.0
-"""Seconds after the keys were read in which an unknown key id does not make us read them again."""
+"""Seconds after the keys were read in which an unknown key id does not cause another read."""
 
 
 class UnreadableError(Exception):
-    """The API server did not answer with its keys; the text says what happened."""
+    """The API server did not return its keys; the text describes the error."""
 
 
 class KeySet:
-    """Read when a token names a key that is not known."""
+    """The keys, read again when a token names an unknown one."""
 
     def __init__(self, server: str, ca: Path, token_file: Path) -> None:
         self._url = f"{server.rstrip('/')}/openid/v1/jwks"
@@ -28,7 +28,7 @@ class KeySet:
         self._lock = asyncio.Lock()
 
     async def key(self, key_id: str) -> jwt.PyJWK | None:
-        """The key of this id; None when the API server does not know it either.
+        """The key with this id; None if the API server does not know it either.
 
         Raises:
             UnreadableError: the API server did not answer.

@@ -1,4 +1,4 @@
-"""IAM's member strings: which are well-formed, which mean the same, and which mean a caller.
+"""IAM's member strings: which are well-formed, which are equivalent, and which match a caller.
 
 https://cloud.google.com/iam/docs/principal-identifiers
 """
@@ -31,7 +31,7 @@ _CONVENIENCE = {"projectOwner", "projectEditor", "projectViewer"}
 
 
 def canonical(member: str) -> str:
-    """A member as IAM keeps it: types are exact, e-mails are case-folded, principals are exact (Terraform's rule)."""
+    """A member as IAM stores it: types and principals are exact, e-mails are case-folded (Terraform's rule)."""
     tombstone, prefix, rest = "", *member.partition(":")[::2]
     if prefix == "deleted":
         tombstone, (prefix, rest) = "deleted:", rest.partition(":")[::2]
@@ -41,15 +41,15 @@ def canonical(member: str) -> str:
 
 
 def check(member: str, exists: Callable[[str], bool]) -> None:
-    """Refuse what nobody may be granted.
+    """Reject a member that cannot get a grant.
 
     Args:
-        member: as a caller wrote it.
-        exists: whether a service account, by its e-mail in lower case, can be granted anything.
+        member: the member in the request.
+        exists: whether a service account, by its e-mail in lower case, can get a grant.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what is malformed or deleted, and for a service account that is not there;
-            UNIMPLEMENTED for what the emulation cannot evaluate.
+        ApiError: INVALID_ARGUMENT for a malformed or deleted member, and for a missing service account; UNIMPLEMENTED
+            for one that the emulation cannot evaluate.
     """
     if member in _EVERYBODY:
         return
@@ -58,14 +58,14 @@ def check(member: str, exists: Callable[[str], bool]) -> None:
         raise unimplemented(f"A member of the form {prefix}:PROJECT")
     form = _FORMS.get(prefix)
     if form is None or not form.fullmatch(value):
-        raise ApiError("INVALID_ARGUMENT", f"Invalid principal: {member}")  # The words are ours.
+        raise ApiError("INVALID_ARGUMENT", f"Invalid principal: {member}")  # The message is ours.
     email = value.lower()
     if prefix == "serviceAccount" and not exists(email):
         raise ApiError("INVALID_ARGUMENT", f"Service account {email} does not exist.")
 
 
 def reach(caller: Caller | None) -> frozenset[str]:
-    """Every canonical member that means this caller; None is somebody without credentials."""
+    """Every canonical member that matches this caller; None is a caller without credentials."""
     if caller is None:
         return frozenset({"allUsers"})
     reached = {canonical(member) for member in caller.members}

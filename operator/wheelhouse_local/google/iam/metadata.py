@@ -1,4 +1,4 @@
-"""The GKE metadata server, as a pod of the operator sees it.
+"""The GKE metadata server, as the operator's pod sees it.
 
 https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#metadata_server
 """
@@ -19,7 +19,7 @@ from wheelhouse_local.google.transport.calls import Calls
 from wheelhouse_local.google.transport.plain import Line, observed
 
 UNIVERSE = "emu.test"
-"""Not googleapis.com: in that universe google-auth would call the real iamcredentials by itself."""
+"""Not googleapis.com: in that universe google-auth itself would call the real iamcredentials."""
 TOKEN_LIFE = 3600
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/userinfo.email"]
 _HEADERS = {"Metadata-Flavor": "Google", "Server": "GKE Metadata Server"}
@@ -37,7 +37,7 @@ _TEXTS = {
 
 
 class MetadataServer:
-    """Answers plain facts, and tokens of the operator's own identity."""
+    """Returns plain facts, and tokens of the operator's own identity."""
 
     def __init__(self, calls: Calls, identities: Identities) -> None:
         self._calls = calls
@@ -45,7 +45,7 @@ class MetadataServer:
         self._identity = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 
     def app(self) -> web.Application:
-        """The application of its port."""
+        """The web application."""
         app = web.Application()
         app.router.add_get("/", self._root)
         app.router.add_get("/computeMetadata/v1/{path:.*}", self._answer)

@@ -1,4 +1,4 @@
-"""IAM policies of repositories, secrets, keys and projects, and what they allow together."""
+"""IAM policies of repositories, secrets, keys and projects, and their combined permissions."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -16,31 +16,31 @@ from wheelhouse_local.google.transport.errors import ApiError, not_found
 
 KIND = "policy"
 FRESH_ETAG = b"\x00\x20\x01"
-"""`ACAB`: what a policy has that was never set; recorded for other services, inferred for Artifact Registry."""
+"""`ACAB`: the etag of a policy that was never set; recorded for other services, inferred for Artifact Registry."""
 
 
 class ProjectFacts(Protocol):
-    """What IAM asks about projects."""
+    """What IAM needs to know about projects."""
 
     def permits(self, resource: str, permission: str) -> bool:
-        """Whether anybody can have a permission on a resource, as far as its project goes."""
+        """Whether the project allows anyone to have a permission on a resource."""
         ...
 
     def has_account(self, email: str) -> bool:
-        """Whether a service account, by its e-mail in lower case, can be granted anything."""
+        """Whether a service account, by its e-mail in lower case, can get a grant."""
         ...
 
 
 class Policies:
-    """Get, set and evaluate, by full resource name; a resource is there when its row is in the store."""
+    """Get, set and evaluate, by full resource name; a resource exists if its row is in the store."""
 
     def __init__(self, store: Store, projects: ProjectFacts, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._projects = projects
         self._clock = clock
         self.propagation = 0.0
-        """Seconds after a set until callers feel it; the real service takes two to seven minutes (documentation)."""
-        # What callers feel until so many Unix seconds, the earliest first; gone with the process, as faults are.
+        """Seconds from a set to its effect; two to seven minutes in the real service (documentation)."""
+        # Policies in effect until the given Unix seconds, the earliest first; lost with the process, as faults are.
         self._felt: dict[str, list[tuple[float, policy_pb2.Policy]]] = {}
 
     def get(self, name: str) -> policy_pb2.Policy:
@@ -57,11 +57,11 @@ class Policies:
         return json_format.ParseDict(found, policy_pb2.Policy())
 
     def replace(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
-        """Replace the whole policy; without an etag it overwrites whatever stands.
+        """Replace the whole policy; without an etag it overwrites the current one.
 
         Raises:
-            ApiError: NOT_FOUND without the resource, ABORTED when the etag is stale, INVALID_ARGUMENT for what IAM
-                refuses, UNIMPLEMENTED for what is not emulated.
+            ApiError: NOT_FOUND without the resource, ABORTED for a stale etag, INVALID_ARGUMENT for what IAM rejects,
+                UNIMPLEMENTED for what is not emulated.
         """
         current, kind = self.get(name), resources.kind_of(name)
         if policy.etag and policy.etag != current.etag:
@@ -72,22 +72,22 @@ class Policies:
         rules.check(policy, current, target)
         wanted = rules.as_kept(policy, current)
         if rules.content(wanted) == rules.content(current):
-            return current  # A set that changes nothing keeps the etag.
+            return current  # A set without a change keeps the etag.
         if self.propagation:
             self._felt.setdefault(name, []).append((self._clock() + self.propagation, current))
         return self._write(name, wanted)
 
     def plant(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
-        """Set a policy unchecked, conditions and tombstones too: the real service holds such from elsewhere.
+        """Set a policy without checks, even with conditions and tombstones: the real service has such policies.
 
-        Callers feel it at once.
+        It takes effect at once.
         """
         self.get(name)
         self._felt.pop(name, None)
         return self._write(name, policy)
 
     def grant(self, name: str, role: str, member: str) -> None:
-        """Add one member to a role, at once and unchecked, as Google does for its own accounts."""
+        """Add one member to a role, at once and without checks, as Google does for its own accounts."""
         policy = self.get(name)
         for binding in policy.bindings:
             if binding.role == role and not binding.HasField("condition"):
@@ -99,7 +99,7 @@ class Policies:
         self.plant(name, policy)
 
     def withdraw(self, name: str, role: str, member: str) -> None:
-        """Take one member from a role, at once."""
+        """Remove one member from a role, at once."""
         policy = self.get(name)
         for binding in policy.bindings:
             if binding.role == role and member in binding.members:
@@ -110,10 +110,10 @@ class Policies:
         self.plant(name, policy)
 
     def allowed(self, caller: Caller | None, resource: str, permission: str) -> bool:
-        """Whether the policy of the resource, or of one above it, gives the permission; conditions never hold here.
+        """Whether the policy of the resource, or of a parent, grants the permission; conditions never hold here.
 
-        In a project that is deleted nobody may do more than look at the project, and where Artifact Registry is off
-        nobody has its permissions: both inferred.
+        In a deleted project the only permission is to read the project, and without the Artifact Registry API its
+        permissions have no effect: both inferred.
         """
         if not self._projects.permits(resource, permission):
             return False
@@ -128,10 +128,10 @@ class Policies:
         )
 
     def held(self, caller: Caller | None, name: str, permissions: Iterable[str]) -> list[str]:
-        """Which of these permissions the caller has; none where there is no resource (published proto).
+        """Which of these permissions the caller has; none if the resource does not exist (published proto).
 
         Raises:
-            ApiError: INVALID_ARGUMENT for wildcards (published proto; the words are ours).
+            ApiError: INVALID_ARGUMENT for wildcards (published proto; the message is ours).
         """
         asked = list(permissions)
         if any("*" in permission for permission in asked):
@@ -139,7 +139,7 @@ class Policies:
         return [permission for permission in asked if self._exists(name) and self.allowed(caller, name, permission)]
 
     def drop(self, name: str) -> None:
-        """The resource is deleted with what is below it, and its policy with it."""
+        """Delete the policy of a deleted resource, and those of its children."""
         self._felt = {other: felt for other, felt in self._felt.items() if not f"{other}/".startswith(f"{name}/")}
         self._store.delete(KIND, name)
 
@@ -148,7 +148,7 @@ class Policies:
         return kind is not None and self._store.get(kind.store, resources.key(kind, name)) is not None
 
     def _effective(self, name: str) -> policy_pb2.Policy:
-        """What callers feel: the oldest policy that has not yet given way, once nothing is awaited what stands."""
+        """The policy in effect: the oldest one that is not yet replaced, or the current one if no change is pending."""
         now = self._clock()
         waiting = [row for row in self._felt.pop(name, ()) if self.propagation and row[0] > now]
         if not waiting:
@@ -161,7 +161,8 @@ class Policies:
         written = policy_pb2.Policy()
         written.CopyFrom(policy)
         written.version = 3 if rules.conditional(policy) else 1
-        # Recorded: 0x07 and the microseconds since 1970 in seven bytes. No two policies share one, whatever the clock.
+        # Recorded: 0x07 and the microseconds since 1970 in seven bytes. Every policy gets a different one, whatever the
+        # clock.
         earliest = int.from_bytes(last[1:], "big") + 1 if last != FRESH_ETAG else 0
         written.etag = b"\x07" + max(round(self._clock() * 1_000_000), earliest).to_bytes(7, "big")
         self._store.put(KIND, name, json_format.MessageToDict(written))

@@ -1,4 +1,4 @@
-"""Which resources have an IAM policy of their own, and from which a resource inherits.
+"""Which resources have an IAM policy of their own, and which policies a resource inherits.
 
 https://cloud.google.com/iam/docs/resource-hierarchy-access-control; folders and organizations are not emulated.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """A kind of resource: where its rows lie in the store, how its names look, and what error messages call it."""
+    """A kind of resource: where its rows are in the store, the form of its names, and its name in error messages."""
 
     store: str
     name: re.Pattern[str]
@@ -27,17 +27,17 @@ KINDS = (PROJECT, REPOSITORY, SECRET, CRYPTO_KEY)
 
 
 def kind_of(name: str) -> Kind | None:
-    """What kind of resource with a policy a full name is of; None for any other name."""
+    """The kind of resource with a policy that a full name belongs to; None for any other name."""
     return next((kind for kind in KINDS if kind.name.fullmatch(name)), None)
 
 
 def key(kind: Kind, name: str) -> str:
-    """The name under which its row lies: a project's lies under its id."""
+    """The name of its row: for a project, its id."""
     return name.removeprefix("projects/") if kind is PROJECT else name
 
 
 def lineage(name: str) -> Iterator[str]:
-    """Every name whose policy holds for a resource: its own, and those above it."""
+    """Every name whose policy applies to a resource: its own, and its parents'."""
     parts = name.split("/")
     for length in range(2, len(parts) + 1, 2):
         above = "/".join(parts[:length])

@@ -1,7 +1,7 @@
-"""Roles and their permissions, as far as Python repositories go, and what stands beside them: keys, secrets, projects.
+"""Roles and their permissions, for Python repositories and their surroundings: keys, secrets, projects.
 
 From the published roles (https://cloud.google.com/artifact-registry/docs/access-control, and that page of each other
-service): what one holds beyond this is about other formats or other resources.
+service). Permissions for other formats or other resources are omitted.
 """
 
 from wheelhouse_local.constants import PROJECT
@@ -30,7 +30,7 @@ _CREATE_ON_PUSH = _permissions(repositories="createOnPush")
 _EDIT = _CLEAN | _LOOK | _permissions(repositories="create update delete")
 _ADMIN = _EDIT | _permissions(repositories="setIamPolicy")
 
-# The custom role that the operator runs with: README.md has the command that makes it.
+# The operator's custom role; README.md has the command that creates it.
 _OPERATOR = (
     _permissions(repositories="create get list update delete getIamPolicy setIamPolicy", packages="list")
     | _permissions("resourcemanager", projects="get")
@@ -41,7 +41,7 @@ _OPERATOR = (
 
 
 def operator_role(project: str) -> str:
-    """The name of the operator's custom role in a project: one cannot be granted in another."""
+    """The name of the operator's custom role in a project: it cannot be granted in another one."""
     return f"projects/{project}/roles/wheelhouseOperator"
 
 
@@ -57,13 +57,13 @@ _REGISTRY_ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.admin": _ADMIN,
 }
 ROLES: dict[str, frozenset[str]] = {**_REGISTRY_ROLES, OPERATOR_ROLE: _OPERATOR}
-"""What can be granted on a repository of the world's first project."""
+"""Roles that can be granted on a repository of the world's first project."""
 
 NOT_EMULATED = frozenset(
     {f"roles/artifactregistry.{name}" for name in ("attachmentReader", "attachmentWriter", "serviceAgent")}
     | {"roles/artifactregistry.containerRegistryMigrationAdmin", "roles/owner", "roles/editor", "roles/viewer"}
 )
-"""Roles that exist; what they mean on a repository is not emulated."""
+"""Roles that exist, but whose permissions on a repository are not emulated."""
 
 _SEE_SECRETS = _permissions("secretmanager", secrets="get list getIamPolicy", versions="get list")
 _SECRET_ADMIN = _SEE_SECRETS | _permissions(
@@ -94,7 +94,7 @@ _EVERYWHERE = {
     **_REGISTRY_ROLES,
     **_SECRET_ROLES,
     **_KEY_ROLES,
-    # Published but for its permissions; that an agent reads is documented for Virtual repositories.
+    # Published except for its permissions; that an agent reads is documented for Virtual repositories.
     AGENT_ROLE: _READ,
     OWNER_ROLE: _ADMIN | _SECRET_ADMIN | _KEY_ADMIN | _PROJECT_ADMIN | _SERVICES,
     "roles/browser": _BROWSE,
@@ -110,12 +110,12 @@ _OF_A_SERVICE = {
 
 
 def permissions(role: str, resource: str) -> frozenset[str]:
-    """What a role gives that is bound on a resource, by its full name; nothing for a role that is not known there."""
+    """The permissions of a role bound on a resource (full name); none for a role that is not known there."""
     if role == operator_role(resource.split("/")[1]):
         return _OPERATOR
     return _EVERYWHERE.get(role, frozenset())
 
 
 def grantable(role: str, kind: Kind, resource: str) -> bool:
-    """Whether a role can be bound on a resource: roles of its service, on a project all, and the project's own."""
+    """Whether a role can be bound on a resource: its service's roles, and on a project all and its own."""
     return role == operator_role(resource.split("/")[1]) or role in _OF_A_SERVICE.get(kind, _EVERYWHERE)

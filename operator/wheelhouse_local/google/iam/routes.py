@@ -1,4 +1,4 @@
-"""getIamPolicy, setIamPolicy and testIamPermissions of the services that speak plain JSON, all in one way."""
+"""getIamPolicy, setIamPolicy and testIamPermissions of the services that use plain JSON, all implemented once."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,17 +11,17 @@ from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 from wheelhouse_local.google.transport.route import Asked, Json, Route
 
 Require = Callable[[Caller, str, str], None]
-"""Refuses a caller who has not the permission on a resource (full name), in the service's own words."""
+"""Rejects a caller without the permission on a resource (full name), with the service's own message."""
 
 
 class PolicyRoutes:
     """The three calls for one kind of resource.
 
     Args:
-        policies: where they lie.
-        service: what faults and the trace call the service.
-        permission: `SERVICE.KIND`, before the dot and the verb.
-        name: the full name of the resource that the parts of a path mean.
+        policies: the policies.
+        service: the name of the service in faults and the trace.
+        permission: `SERVICE.KIND`, the part before the dot and the verb.
+        name: returns the full name of the resource for the parts of a path.
         require: see Require.
     """
 
@@ -40,7 +40,7 @@ class PolicyRoutes:
         self._require = require
 
     def table(self, path: str, get: str = "GET") -> list[Route]:
-        """The calls below a path; a policy is read with the verb `get`."""
+        """The calls below a path; `get` is the HTTP verb to read a policy."""
         return [
             Route(get, f"{path}:getIamPolicy", f"{self._service}.GetIamPolicy", self._get),
             Route("POST", f"{path}:setIamPolicy", f"{self._service}.SetIamPolicy", self._set),
@@ -55,7 +55,7 @@ class PolicyRoutes:
     def _set(self, asked: Asked) -> Json:
         name = self._name(asked.parts)
         self._require(asked.caller, name, f"{self._permission}.setIamPolicy")
-        # gcloud names the whole policy in its mask; what part of one would mean is not emulated.
+        # gcloud names the whole policy in its mask; masks for a part of one are not emulated.
         if set(str(asked.body.get("updateMask") or "").split(",")) - {"", "bindings", "etag", "version"}:
             raise unimplemented("A policy written by a mask")
         try:

@@ -1,4 +1,4 @@
-"""What IAM refuses in a policy, and which two policies say the same."""
+"""What IAM rejects in a policy, and which two policies are equal."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ _ROLE_MESSAGE = (
 
 
 class Target(NamedTuple):
-    """What a policy is for, and whether a service account, by its e-mail in lower case, can be granted anything."""
+    """The resource of a policy, and whether a service account, by its e-mail in lower case, can get a grant."""
 
     kind: Kind
     name: str
@@ -33,10 +33,10 @@ class Target(NamedTuple):
 
 
 def check(policy: policy_pb2.Policy, current: policy_pb2.Policy, target: Target) -> None:
-    """Refuse what cannot be set.
+    """Reject an invalid policy.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what IAM refuses, UNIMPLEMENTED for what is not emulated.
+        ApiError: INVALID_ARGUMENT for what IAM rejects, UNIMPLEMENTED for what is not emulated.
     """
     if policy.audit_configs:
         raise unimplemented("An audit configuration")
@@ -44,14 +44,14 @@ def check(policy: policy_pb2.Policy, current: policy_pb2.Policy, target: Target)
     count = Counter(member.partition(":")[0] for binding in policy.bindings for member in binding.members)
     if count.total() > PRINCIPAL_LIMIT or count["group"] > GROUP_LIMIT:
         limits = f"{PRINCIPAL_LIMIT} principals, {GROUP_LIMIT} of which may be groups"
-        raise ApiError("INVALID_ARGUMENT", f"A policy has at most {limits}.")  # The words are ours.
+        raise ApiError("INVALID_ARGUMENT", f"A policy has at most {limits}.")  # The message is ours.
     known = {(binding.role, member) for binding in current.bindings for member in binding.members}
     for binding in policy.bindings:
         _check_binding(binding, known, target)
 
 
 def _check_binding(binding: policy_pb2.Binding, known: set[tuple[str, str]], target: Target) -> None:
-    """What stands already is not judged again: tombstones and foreign roles may stay. Most words are ours."""
+    """Existing members are not checked again: tombstones and others' roles may stay. Most messages are ours."""
     role = binding.role
     if not _ROLE.fullmatch(role):
         raise ApiError("INVALID_ARGUMENT", _ROLE_MESSAGE)
@@ -67,11 +67,11 @@ def _check_binding(binding: policy_pb2.Binding, known: set[tuple[str, str]], tar
 
 
 def _check_versions(policy: policy_pb2.Policy, current: policy_pb2.Policy, kind: Kind) -> None:
-    """Versions and conditions (published proto); the words are ours.
+    """Versions and conditions (published proto); the messages are ours.
 
-    Conditions are not supported on repositories (documentation) and not emulated elsewhere, so only what was planted
-    may stay. What names the etag of a policy with conditions must say version 3; what names none overwrites them, which
-    the proto warns of.
+    Conditions are not supported on repositories (documentation) and not emulated elsewhere, so only those of `plant`
+    may stay. A request with the etag of a policy with conditions must have version 3. One without an etag overwrites
+    the conditions, as the proto warns.
     """
     if policy.version not in _VERSIONS:
         raise ApiError("INVALID_ARGUMENT", "The version of a policy is 0, 1 or 3.")
@@ -90,7 +90,7 @@ def conditional(policy: policy_pb2.Policy) -> set[bytes]:
 
 
 def as_kept(policy: policy_pb2.Policy, current: policy_pb2.Policy) -> policy_pb2.Policy:
-    """E-mails of new members in lower case, as IAM keeps them; what stands stays as it is."""
+    """E-mails of new members in lower case, as IAM stores them; existing members stay unchanged."""
     known = {member for binding in current.bindings for member in binding.members}
     kept = policy_pb2.Policy()
     kept.CopyFrom(policy)
@@ -100,7 +100,7 @@ def as_kept(policy: policy_pb2.Policy, current: policy_pb2.Policy) -> policy_pb2
 
 
 def content(policy: policy_pb2.Policy) -> set[tuple[str, bytes, frozenset[str]]]:
-    """What a policy says, whatever the order of its bindings and members."""
+    """The content of a policy, whatever the order of its bindings and members."""
     said: dict[tuple[str, bytes], set[str]] = {}
     for binding in policy.bindings:
         said.setdefault((binding.role, _bytes(binding.condition)), set()).update(binding.members)
@@ -112,7 +112,7 @@ def _bytes(message: Message) -> bytes:
 
 
 def stale(given: bytes, current: bytes) -> ApiError:
-    """The recorded refusal of a write that names an old etag."""
+    """The recorded error for a write with an old etag."""
 
     def escaped(etag: bytes) -> str:
         return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'\"" else _escape(byte) for byte in etag)
@@ -125,5 +125,5 @@ def stale(given: bytes, current: bytes) -> ApiError:
 
 
 def _escape(byte: int) -> str:
-    r"""As C writes a byte: the recorded text has `\007` and `\'`."""
+    r"""A byte in C's notation: the recorded text has `\007` and `\'`."""
     return {0x5C: "\\\\", 0x27: "\\'", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}.get(byte, f"\\{byte:03o}")

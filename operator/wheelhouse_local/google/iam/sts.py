@@ -1,7 +1,7 @@
-"""The Security Token Service: a ServiceAccount's token in, a federated token out (RFC 8693).
+"""The Security Token Service: exchanges a ServiceAccount's token for a federated token (RFC 8693).
 
-https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token; the error codes are those of RFC 6749 and
-8693, the words of the descriptions are ours.
+https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token; the error codes are those of RFC 6749 and 8693,
+and the descriptions are ours.
 """
 
 import re
@@ -27,7 +27,7 @@ _SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)")
 
 
 class Refusal(Exception):
-    """An exchange is refused, by an OAuth error code."""
+    """An exchange is denied, with an OAuth error code."""
 
     def __init__(self, error: str, description: str, status: int = web.HTTPBadRequest.status_code) -> None:
         super().__init__(description)
@@ -35,12 +35,12 @@ class Refusal(Exception):
         self.status = status
 
     def response(self) -> web.Response:
-        """The refusal as OAuth has it."""
+        """The response in OAuth's form."""
         return web.json_response({"error": self.error, "error_description": str(self)}, status=self.status)
 
 
 class TokenService:
-    """Exchanges tokens; `cap` seconds shorten what it gives (the world's --token-lifetime)."""
+    """Exchanges tokens; `cap` seconds limit their lifetime (the world's --token-lifetime)."""
 
     def __init__(self, calls: Calls, identities: Identities, keys: KeySet, cap: int | None) -> None:
         self._calls = calls
@@ -70,13 +70,13 @@ class TokenService:
         return await observed(self._calls, request, "Sts.Token", POOL, answer)
 
     async def _exchange(self, form: dict[str, str]) -> tuple[str, int]:
-        """Whose token is asked for, and how many seconds it may live."""
+        """The requested identity, and the seconds that the token may live."""
         _check(form)
         claims = await self._verify(form["subject_token"])
         subject = _SUBJECT.fullmatch(str(claims["sub"]))
         if subject is None:
             raise Refusal("invalid_grant", "The subject of the token is no ServiceAccount.")
-        # A federated token ends with the token that it was exchanged for.
+        # A federated token expires with the token that it was exchanged for.
         lifetime = int(min(claims["exp"] - time.time(), LONGEST, self._cap or LONGEST))
         if lifetime < 1:
             raise Refusal("invalid_grant", "The subject token ends within this second.")
@@ -106,10 +106,10 @@ class TokenService:
 
 
 def _check(form: dict[str, str]) -> None:
-    """What can be refused before the token is looked at.
+    """Check what can be checked before the token is parsed.
 
     Raises:
-        Refusal: with the OAuth code for what is wrong.
+        Refusal: with the OAuth code for the problem.
     """
     for field in ("grant_type", "audience", "subject_token_type", "subject_token"):
         if not form.get(field):

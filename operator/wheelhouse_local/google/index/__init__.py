@@ -1,1 +1,1 @@
-"""The package indexes over HTTP: of all repositories, and the public one."""
+"""The package indexes over HTTP: those of all repositories, and the public one."""

@@ -1,4 +1,4 @@
-"""What the service agent gets from outside: pages and files of upstream indexes, bounded, without redirects."""
+"""What the service agent downloads: pages and files of upstream indexes, bounded, without redirects."""
 
 import hashlib
 import os
@@ -18,22 +18,22 @@ _CHUNK = 1 << 20
 
 
 class UpstreamError(Exception):
-    """The upstream did not give what it was asked for; the message says why."""
+    """The upstream did not return what was requested; the message describes the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What an upstream is shown: only at its own host and port."""
+    """The credentials for an upstream: sent only to its own host and port."""
 
     netloc: str
     authorization: str = field(repr=False)
 
 
 class Fetcher:
-    """Sends requests; the world's own CA is trusted besides the system's.
+    """Sends requests; it trusts the world's own CA as well as the system's.
 
     Args:
-        authority: the PEM file of the world's CA; it is there when the first request is sent.
+        authority: the PEM file of the world's CA; it exists when the first request is sent.
     """
 
     def __init__(self, authority: Path) -> None:
@@ -41,7 +41,7 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def page(self, url: str, login: Login | None) -> tuple[int, str]:
-        """A page: its status and text.
+        """The status and text of a page.
 
         Raises:
             UpstreamError: no answer, a redirect, or too long a page.
@@ -61,7 +61,7 @@ class Fetcher:
         """A file, downloaded into `folder`: its temporary path and its SHA-256.
 
         Raises:
-            UpstreamError: no answer, another status than 200, or too long a file; nothing is left then.
+            UpstreamError: no answer, a status other than 200, or too long a file; then no file is left.
         """
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".upload-")
         path, digest, size = Path(temporary), hashlib.sha256(), 0

@@ -1,4 +1,4 @@
-"""What a repository of any mode has, whoever asks: its own files, those of an upstream, or those of several."""
+"""The packages of a repository of any mode: its own files, those of an upstream, or those of several."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -20,10 +20,10 @@ from wheelhouse_local.google.transport.caller import Caller
 
 Document = Mapping[str, Any]
 Acting = Callable[[str], Caller]
-"""Somebody as a caller, by the IAM member."""
+"""A caller, by its IAM member."""
 _READ = "artifactregistry.repositories.downloadArtifacts"
 _DEEPEST = 4
-"""How many repositories may stand behind each other."""
+"""Maximum length of a chain of upstreams."""
 
 
 class Library:
@@ -46,16 +46,16 @@ class Library:
         self._acting = acting
 
     def knows(self, repository: str) -> bool:
-        """Whether there is a repository of this full name."""
+        """Whether a repository with this full name exists."""
         return self._store.get(REPOSITORY, repository) is not None
 
     def writable(self, repository: str) -> bool:
-        """Whether files can be uploaded: only to Standard repositories."""
+        """Whether it accepts uploads: only Standard repositories do."""
         found = self._store.get(REPOSITORY, repository) or {}
         return str(found.get("mode", "STANDARD_REPOSITORY")) == "STANDARD_REPOSITORY"
 
     async def links(self, repository: str, name: str, depth: int = 0) -> dict[str, Link] | None:
-        """A package's files, each with the repository that it is had from; None when there is no such package.
+        """A package's files, each with the repository that it comes from; None if the package does not exist.
 
         Raises:
             UpstreamError: an upstream does not answer, and nothing else has the package.
@@ -80,10 +80,10 @@ class Library:
         return {f: Link(link.sha256, link.requires_python, repository) for f, link in links.items()}
 
     async def file(self, repository: str, name: str, filename: str) -> Path | None:
-        """Where a file's content lies; None when there is no such file.
+        """The path of a file's content; None if the file does not exist.
 
         Raises:
-            UpstreamError: it has to be fetched, and cannot be.
+            UpstreamError: it must be fetched, and the fetch fails.
         """
         link = (await self.links(repository, name) or {}).get(filename)
         if link is None:
@@ -96,7 +96,7 @@ class Library:
         return None if digest is None else self._packages.path(digest)
 
     async def problem(self, project: str, config: RepositoryPb) -> str | None:
-        """What is wrong with the upstream that a Remote of this project shall have (a message), in words."""
+        """The problem, in words, with the upstream in the message of a new Remote in this project."""
         document = json_format.MessageToDict(config)
         upstream = registry_name(source(document))
         if upstream is None:
@@ -105,11 +105,11 @@ class Library:
         return None if there and self._may_read(f"projects/{project}", upstream) else f"{upstream} cannot be read"
 
     async def _union(self, repository: str, found: Document, name: str, depth: int) -> dict[str, Link] | None:
-        """All versions of all upstreams; one that several have comes from the upstream with the largest priority.
+        """All versions of all upstreams; a version in several comes from the upstream with the largest priority.
 
-        That the page is the union is reported (gcp-facts 3). Inferred: of equal priorities the smaller id wins; an
-        upstream that is down is passed over only where one before it has the package, or a public package would stand
-        in for a private one.
+        The union is reported (gcp-facts 3). Inferred: for equal priorities the smaller id wins. An upstream that is
+        down is skipped only if one before it has the package, because otherwise a public package could replace a
+        private one.
         """
         policies = (found.get("virtualRepositoryConfig") or {}).get("upstreamPolicies") or []
         ranked = sorted(policies, key=lambda policy: (-policy.get("priority", 0), policy["id"]))
@@ -126,7 +126,7 @@ class Library:
         return union or None
 
     def _may_read(self, reader: str, upstream: str) -> bool:
-        """Whether the service agent of the reader's project may read an upstream; one of its own project: inferred."""
+        """Whether the service agent of the reader's project may read an upstream; inferred for its own project."""
         project = reader.split("/")[1]
         if upstream.split("/")[1] == project:
             return True

@@ -1,4 +1,4 @@
-"""Simple pages (PEP 503): read from upstreams, and written."""
+"""Simple pages (PEP 503): parsed from upstreams, and rendered."""
 
 import html
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A file on a page: its SHA-256 (empty where the page has none), Requires-Python, and where it is had."""
+    """A file on a page: its SHA-256 (empty if the page has none), Requires-Python, and its source."""
 
     sha256: str
     requires_python: str
@@ -31,7 +31,7 @@ def read(text: str, url: str) -> dict[str, Link]:
 
 
 def write(name: str, links: Mapping[str, Link]) -> str:
-    """A package's page; files lie beside it, at `../../NAME/FILENAME`."""
+    """A package's page; files are next to it, at `../../NAME/FILENAME`."""
     rows = "".join(_row(name, filename, links[filename]) for filename in sorted(links))
     return f"<!DOCTYPE html>\n<html><head><title>Links for {name}</title></head><body>\n{rows}</body></html>\n"
 

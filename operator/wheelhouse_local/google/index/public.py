@@ -1,4 +1,4 @@
-"""The public index of the world: what PyPI is to real Remote repositories, and a private mirror behind a password."""
+"""The public index of the world: it replaces PyPI for Remote repositories, and has a mirror that needs a password."""
 
 import base64
 import secrets
@@ -15,14 +15,14 @@ from wheelhouse_local.google.transport.plain import Line, observed
 from wheelhouse_local.state import write_private
 
 REPOSITORY = "public"
-"""Its packages are kept under this name, which is no repository's."""
+"""Its packages are stored under this name, which no repository has."""
 USER = "mirror"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PublicIndex:
-    """Pages, files and uploads without any rights; `/private/` is the same for who knows the mirror's password."""
+    """Pages, files and uploads without permissions; `/private/` is the same for clients with the mirror's password."""
 
     def __init__(self, calls: Calls, packages: Packages, data: Path) -> None:
         self._calls = calls
@@ -33,7 +33,7 @@ class PublicIndex:
         self._password = path.read_text()
 
     def app(self) -> web.Application:
-        """The application of its port."""
+        """The web application."""
         app = web.Application(client_max_size=LARGEST)
         for prefix, guarded in (("", False), ("/private", True)):
             app.router.add_get(f"{prefix}/simple/", self._route("PublicIndex.Simple", self._root, guarded=guarded))

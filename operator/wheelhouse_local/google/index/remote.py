@@ -1,4 +1,4 @@
-"""Remote repositories: a proxy with a cache. Pages are refreshed hourly, files are kept for good."""
+"""Remote repositories: a proxy with a cache. Pages are refreshed hourly, files are kept forever."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.errors import ApiError
 
 FRESH = 3600.0
-"""Seconds that a page is served without asking the upstream (documented: at most hourly for Python is inferred)."""
+"""Seconds for which a page is served without a request to the upstream (hourly is documented, for Python inferred)."""
 _REGISTRY_SUFFIX = "-python.pkg.dev"
 
 Config = Mapping[str, Any]
@@ -24,14 +24,14 @@ Config = Mapping[str, Any]
 
 
 def source(config: Config) -> str:
-    """What a Remote fetches from: `PYPI`, a URL, or a repository's name."""
+    """The source of a Remote: `PYPI`, a URL, or a repository's name."""
     python = config.get("pythonRepository") or {}
     custom = (config.get("commonRepository") or {}).get("uri") or (python.get("customRepository") or {}).get("uri")
     return str(custom or "PYPI")
 
 
 def registry_name(uri: str) -> str | None:
-    """The full name of the repository that a URL of Artifact Registry, or a resource name, means; else None."""
+    """The full name of the repository in a URL of Artifact Registry, or in a resource name; None for others."""
     if uri.startswith("projects/"):
         return uri
     parts = urlsplit(uri)
@@ -43,14 +43,14 @@ def registry_name(uri: str) -> str | None:
 
 
 class RemoteProxy:
-    """Fetches for Remote repositories whose upstream is an index outside.
+    """Fetches for Remote repositories with an outside index as their upstream.
 
     Args:
-        store: pages and packages are kept there.
-        packages: files are kept there.
-        secrets: gives passwords to service agents.
+        store: stores pages and packages.
+        packages: stores files.
+        secrets: returns passwords for service agents.
         fetcher: sends the requests.
-        public: the URL of the public index's pages, known once it serves.
+        public: the URL of the public index's pages, known once it is ready.
         clock: seconds since 1970.
     """
 
@@ -71,7 +71,7 @@ class RemoteProxy:
         self._clock = clock
 
     async def links(self, repository: str, config: Config, agent: str, name: str) -> dict[str, Link] | None:
-        """A package's files as the upstream, or the cache, has them; None when the upstream has no such package.
+        """A package's files from the upstream, or from the cache; None if the upstream does not have the package.
 
         Raises:
             UpstreamError: the upstream does not answer, and nothing is cached.
@@ -97,10 +97,11 @@ class RemoteProxy:
         return found
 
     async def fetch(self, repository: str, config: Config, agent: str, name: str, filename: str) -> str | None:
-        """The SHA-256 of a file, which is on the disk when this returns; None when the upstream has no such file.
+        """The SHA-256 of a file, which is on disk afterwards; None if the upstream does not have the file.
 
         Raises:
-            UpstreamError: it is not cached, and the upstream does not give it, or gives another one than its page says.
+            UpstreamError: it is not cached, and the upstream does not return it, or returns another one than on its
+                page.
         """
         kept = (self._packages.files(repository, name) or {}).get(filename)
         if kept is not None:
@@ -116,9 +117,9 @@ class RemoteProxy:
         return digest
 
     async def problem(self, config: Config, agent: str) -> str | None:
-        """Try the upstream's list of packages; what is wrong with it, in words."""
+        """Try the upstream's list of packages; return the problem, in words."""
         if source(config) == "PYPI":
-            return None  # The public index is known by name, and not tried: inferred.
+            return None  # The public index has a name and is not tried: inferred.
         url = self._base(config)
         try:
             status, _ = await self._fetcher.page(url, self._login(config, agent))
@@ -127,7 +128,7 @@ class RemoteProxy:
         return None if status < 400 else f"{status} from {url}"
 
     def _base(self, config: Config) -> str:
-        """Where the pages are: at the URL itself when it ends in /simple, else below it (inferred)."""
+        """The URL of the pages: the URL itself if it ends in /simple, otherwise below it (inferred)."""
         uri = source(config)
         if uri == "PYPI":
             return self._public()

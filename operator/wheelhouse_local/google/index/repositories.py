@@ -1,6 +1,6 @@
-"""The package index of all repositories: simple pages, files, uploads, by the policy at the token's identity.
+"""The package index of all repositories: simple pages, files, uploads, by the policy for the token's identity.
 
-HTML only (PEP 503), no metadata files and no JSON, as the real one; the root is 404 to everyone. Why it is our own:
+HTML only (PEP 503), no metadata files and no JSON, as in the real one; the root is 404 to everyone. Why we have our own index:
 docs/decisions/0004-own-index-server.md.
 """
 
@@ -26,7 +26,7 @@ Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
 class Index:
-    """Serves and takes packages."""
+    """Serves and accepts packages."""
 
     def __init__(self, calls: Calls, policies: Policies, packages: Packages, library: Library) -> None:
         self._calls = calls
@@ -35,7 +35,7 @@ class Index:
         self._library = library
 
     def app(self) -> web.Application:
-        """The application of its port."""
+        """The web application."""
         app = web.Application(client_max_size=LARGEST)
         app.router.add_get(f"{BASE}/simple/", self._route("Index.Root", None, _root))
         page = self._route("Index.Simple", "downloadArtifacts", self._page)
@@ -76,7 +76,7 @@ class Index:
         return self._calls.authenticate(password) if user == "oauth2accesstoken" else None
 
     def _refusal(self, caller: Caller | None, resource: str, permission: str) -> web.Response | None:
-        """401 before 403: pip asks its keyring only on 401."""
+        """401 before 403: pip uses its keyring only on 401."""
         name = f"artifactregistry.repositories.{permission}"
         if self._library.knows(resource) and self._policies.allowed(caller, resource, name):
             return None
@@ -89,7 +89,7 @@ class Index:
         asked = request.match_info["name"]
         name = normalized(asked)
         if name != asked or not request.path.endswith("/"):
-            # PEP 503 has one address for a page. What the real one does is not known.
+            # PEP 503 has one URL for a page. What the real index does is not known.
             base = BASE.replace(":[a-z0-9-]+", "").format(**request.match_info)
             raise web.HTTPMovedPermanently(f"{base}/simple/{name}/")
         try:
@@ -111,7 +111,7 @@ class Index:
         return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
 
     async def _upload(self, request: web.Request, resource: str) -> web.Response:
-        """Take one file; the words of the refusals are ours but for the duplicate's."""
+        """Accept one file; all error messages except for a duplicate are ours."""
         if not self._library.writable(resource):
             return web.Response(status=400, text="Only standard repositories take uploads.")
         try:
@@ -129,10 +129,10 @@ async def _root(_request: web.Request, _resource: str) -> web.Response:
 
 
 def _missing() -> web.Response:
-    """An unknown package or file, for those who may read: inferred."""
+    """An unknown package or file, for readers: inferred."""
     return web.Response(status=404, text="Requested entity was not found.")
 
 
 def _bad_gateway(error: UpstreamError) -> web.Response:
-    """An upstream does not give what is not cached: inferred."""
+    """An upstream does not return a file that is not cached: inferred."""
     return web.Response(status=502, text=f"The upstream does not answer: {error}")

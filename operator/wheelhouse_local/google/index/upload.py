@@ -1,4 +1,4 @@
-"""An upload on its way in, as PyPI's legacy API has it: streamed to disk, bounded, checked before anybody keeps it."""
+"""An upload in the form of PyPI's legacy API: streamed to disk, bounded, and checked before it is stored."""
 
 import hashlib
 import os
@@ -14,9 +14,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from wheelhouse_local.google.registry.packages import Upload
 
 LARGEST = 512 * 1024 * 1024
-"""Bytes of one file; the real limit is 9.9 GB a request."""
+"""Maximum bytes of one file; the real limit is 9.9 GB per request."""
 LARGEST_FIELDS = 4 * 1024 * 1024
-"""Bytes of all metadata of one upload together: a README is part of it."""
+"""Maximum bytes of all metadata of one upload: a README is part of it."""
 _CHUNK = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}\.(whl|tar\.gz|zip)")
@@ -24,11 +24,11 @@ _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}\.(whl|tar\.gz|zip)")
 
 @asynccontextmanager
 async def receive(request: web.Request, folder: Path) -> AsyncIterator[Upload]:
-    """Read a multipart form into `folder`; what nobody moved away is removed at the end, whatever happens.
+    """Read a multipart form into `folder`; files that were not moved away are removed at the end, whatever happens.
 
     Raises:
-        ValueError: it is no upload, or its digest, name or filename is not right.
-        HTTPRequestEntityTooLarge: it is larger than we take.
+        ValueError: it is not an upload, or its digest, name or filename is wrong.
+        HTTPRequestEntityTooLarge: it is larger than the limit.
     """
     if not request.content_type.startswith("multipart/"):
         raise ValueError("An upload is a multipart form.")
@@ -50,7 +50,7 @@ async def receive(request: web.Request, folder: Path) -> AsyncIterator[Upload]:
 
 
 class _Form:
-    """The parts of the form as they come in any order."""
+    """The parts of the form, in any order."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
@@ -83,7 +83,7 @@ class _Form:
         return data.decode(errors="replace")
 
     def upload(self, path: Path) -> Upload:
-        """The whole of it, checked."""
+        """The complete upload, checked."""
         fields, digest = self._fields, self._digest.hexdigest()
         if fields.get(":action") != "file_upload" or self._filename is None:
             raise ValueError("An upload has :action=file_upload and content.")

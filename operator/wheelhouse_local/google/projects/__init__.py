@@ -1,1 +1,1 @@
-"""Projects, and what stands in them beside packages: services that are on, secrets, keys."""
+"""Projects, and what they contain besides packages: enabled services, secrets, keys."""

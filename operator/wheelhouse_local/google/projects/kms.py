@@ -1,4 +1,4 @@
-"""Cloud KMS over REST: key rings, symmetric keys and their policies, as much as repositories with a key need.
+"""Cloud KMS over REST: key rings, symmetric keys and their policies, as far as repositories with a key need them.
 
 https://cloud.google.com/kms/docs/reference/rest
 """
@@ -27,7 +27,7 @@ class KeyManagement(Service):
     DENIED = "Permission '{permission}' denied on resource '{name}' (or it may not exist)."
 
     def usable(self, key: str, member: str) -> bool:
-        """Whether a key is there, and an IAM member may encrypt and decrypt with it."""
+        """Whether a key exists, and an IAM member may encrypt and decrypt with it."""
         name, caller = self._projects.canonical(key), self._identities.acting(member)
         return self._store.get(CRYPTO_KEY.store, name) is not None and all(
             self._policies.allowed(caller, name, f"cloudkms.cryptoKeyVersions.useTo{verb}")
@@ -35,7 +35,7 @@ class KeyManagement(Service):
         )
 
     def table(self) -> list[Route]:
-        """Its routes."""
+        """The routes."""
         policy = PolicyRoutes(self._policies, SERVICE, "cloudkms.cryptoKeys", self._named, self._require)
         return [
             Route("POST", _RINGS, f"{SERVICE}.CreateKeyRing", self._create_ring),
@@ -75,7 +75,7 @@ class KeyManagement(Service):
         return self._found(CRYPTO_KEY.store, name)
 
     def _named(self, parts: Mapping[str, str]) -> str:
-        """The location, ring or key that a path names."""
+        """The location, key ring or key in a path."""
         name = f"projects/{parts['project']}/locations/{parts['location']}"
         for kind, part in (("keyRings", "ring"), ("cryptoKeys", "key")):
             if part in parts:
@@ -100,5 +100,5 @@ _WORDS = {KEY_RING: "KeyRing", CRYPTO_KEY.store: "CryptoKey"}
 
 def _checked(key_id: str) -> str:
     if not _ID.fullmatch(key_id):
-        raise ApiError("INVALID_ARGUMENT", f"Invalid id: {key_id!r}")  # The words are ours.
+        raise ApiError("INVALID_ARGUMENT", f"Invalid id: {key_id!r}")  # The message is ours.
     return key_id

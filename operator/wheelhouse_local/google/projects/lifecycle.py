@@ -1,4 +1,4 @@
-"""Projects: made, deleted, forgotten, their services switched, and whether Artifact Registry answers in one."""
+"""Projects: created, deleted, purged, with services on or off, and whether Artifact Registry is available in one."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects; a domain before it is the older form.
 _ID = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _NUMBERS = 10**11
-"""Numbers have twelve digits here."""
+"""Project numbers here have twelve digits."""
 
 
 class Projects:
@@ -36,11 +36,11 @@ class Projects:
         self._clock = clock
 
     def find(self, key: str) -> Project | None:
-        """The project of an id or a number, also one whose deletion was asked for."""
+        """The project with an id or a number, even if its deletion was requested."""
         return self._directory.find(key)
 
     def known(self, key: str) -> Project:
-        """The project of an id or a number.
+        """The project with an id or a number.
 
         Raises:
             ApiError: NOT_FOUND.
@@ -51,14 +51,14 @@ class Projects:
         return found
 
     def canonical(self, name: str) -> str:
-        """A full resource name with the project's id where a caller wrote its number; others stay as they are."""
+        """A full resource name with the project's id if it had its number; others stay unchanged."""
         _, _, rest = name.partition("/")
         key, slash, below = rest.partition("/")
         found = self.find(key)
         return name if found is None else f"projects/{found.id}{slash}{below}"
 
     def ensure_first(self) -> None:
-        """Make the project that every world has, with Artifact Registry on, where it is not there yet."""
+        """Create the project of every world, with Artifact Registry on, if it does not exist."""
         if self.find(PROJECT) is None:
             with self._store.transaction():
                 self._make(PROJECT, PROJECT_NUMBER)
@@ -66,10 +66,10 @@ class Projects:
                 self.set_operator_rights(PROJECT, granted=True)
 
     def create(self, project_id: str) -> Project:
-        """Make a project with its owner and nothing else.
+        """Create a project with its owner and nothing else.
 
         Raises:
-            ApiError: INVALID_ARGUMENT for what is no id, ALREADY_EXISTS.
+            ApiError: INVALID_ARGUMENT for an invalid id, ALREADY_EXISTS.
         """
         if not _ID.fullmatch(project_id):
             raise ApiError("INVALID_ARGUMENT", f"{project_id!r} is no project id: 6 to 30 of a-z, 0-9 and -")
@@ -83,8 +83,8 @@ class Projects:
     def switch(self, project_id: str, service: str, *, on: bool) -> Project:
         """Turn a service on or off.
 
-        With Artifact Registry its service agent appears, and has its role on the project; both stay when it is off
-        (https://cloud.google.com/iam/docs/service-agents).
+        Artifact Registry's service agent appears with the service, and gets its role on the project; both stay when it
+        is off (https://cloud.google.com/iam/docs/service-agents).
         """
         found = self.known(project_id).with_service(service, on=on)
         with self._store.transaction():
@@ -94,22 +94,22 @@ class Projects:
         return found
 
     def set_operator_rights(self, project_id: str, *, granted: bool) -> None:
-        """Bind the operator's custom role to it on a project, or withdraw that, at once."""
+        """Grant the operator its custom role on a project, or revoke it, at once."""
         found = self.known(project_id)
         change = self._policies.grant if granted else self._policies.withdraw
         change(f"projects/{found.id}", operator_role(found.id), OPERATOR)
 
     def mark(self, project_id: str, *, deleted: bool) -> Project:
-        """Ask for the deletion of a project, or take that back: nothing in it is lost meanwhile."""
+        """Request the deletion of a project, or undelete it: its contents stay meanwhile."""
         found = replace(self.known(project_id), state=DELETE_REQUESTED if deleted else ACTIVE)
         found.put(self._store)
         return found
 
     def purge(self, project_id: str) -> None:
-        """Forget a project with all that is in it, as Google does thirty days after a deletion.
+        """Delete a project with its contents, as Google does thirty days after a deletion.
 
         Raises:
-            ApiError: FAILED_PRECONDITION for the project that every world has.
+            ApiError: FAILED_PRECONDITION for the project of every world.
         """
         found = self.known(project_id)
         if found.id == PROJECT:
@@ -121,12 +121,12 @@ class Projects:
             self._store.forget(f"projects/{found.id}/")
 
     def admit(self, resource: str) -> None:
-        """Refuse a call to Artifact Registry in a project that cannot have it, whoever calls.
+        """Reject a call to Artifact Registry in a project without it, whoever the caller is.
 
-        Google looks at the project before it looks at permissions; that it does so here too is inferred.
+        Google checks the project before permissions; that it does so here too is inferred.
 
         Raises:
-            ApiError: PERMISSION_DENIED: there is no such project, it is deleted, or the service is off in it.
+            ApiError: PERMISSION_DENIED: the project does not exist, it is deleted, or the service is off in it.
         """
         kind, _, rest = resource.partition("/")
         key = rest.partition("/")[0]

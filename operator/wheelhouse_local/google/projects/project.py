@@ -12,7 +12,7 @@ SERVICE_AGENTS = "gcp-sa-artifactregistry"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project; `created` is RFC 3339, as the APIs write times."""
+    """One project; `created` is RFC 3339, the APIs' form of times."""
 
     id: str
     number: str
@@ -33,7 +33,7 @@ class Project:
         return self.state == ACTIVE and service in self.services
 
     def permits(self, permission: str) -> bool:
-        """Whether anybody can have a permission here, whatever the policies say."""
+        """Whether anyone can have a permission here, whatever the policies contain."""
         service = permission.partition(".")[0]
         if service == "artifactregistry":
             return self.serves(ARTIFACT_REGISTRY)

@@ -1,4 +1,4 @@
-"""What a call to Artifact Registry gets in a project that cannot have it, before any permission is looked at."""
+"""The errors of calls to Artifact Registry in a project without it, before any permission is checked."""
 
 from google.rpc import error_details_pb2
 
@@ -9,9 +9,9 @@ _TITLE = "Artifact Registry API"
 
 
 def service_disabled(project: str) -> ApiError:
-    """What Artifact Registry answers, before any permission is looked at, where its API is off in a project (number).
+    """Artifact Registry's error, before any permission is checked, if its API is off in a project (number).
 
-    The words and the ErrorInfo are those that Google's services share (https://cloud.google.com/apis/design/errors and
+    The message and the ErrorInfo are common to Google's services (https://cloud.google.com/apis/design/errors and
     public threads that quote them).
     """
     url = f"https://console.developers.google.com/apis/api/{ARTIFACT_REGISTRY}/overview?project={project}"
@@ -26,7 +26,7 @@ def service_disabled(project: str) -> ApiError:
 
 
 def consumer_invalid(project: str, message: str) -> ApiError:
-    """What a project (id or number) that does not exist or is deleted gets, before any permission is looked at.
+    """The error for a missing or deleted project (id or number), before any permission is checked.
 
     Quoted from other services in public threads (ErrorInfo CONSUMER_INVALID); inferred for Artifact Registry.
     """

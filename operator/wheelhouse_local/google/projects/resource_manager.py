@@ -1,4 +1,4 @@
-"""Resource Manager: what a project is, and its IAM policy.
+"""Resource Manager: projects and their IAM policies.
 
 gRPC v3 `Projects/GetProject`, REST v1 and v3 `projects/KEY`, where KEY is an id or a number
 (https://cloud.google.com/resource-manager/reference/rest/v3/projects/get).
@@ -24,14 +24,14 @@ _PATH = "/{version:v1|v3}/projects/{project:[^/]+?}"
 
 
 class ResourceManager:
-    """GetProject on both edges."""
+    """GetProject over gRPC and REST."""
 
     def __init__(self, projects: Projects, policies: Policies) -> None:
         self._projects = projects
         self._policies = policies
 
     def methods(self) -> dict[str, Method]:
-        """Its part of the gRPC table."""
+        """Its part of the table of gRPC methods."""
         return {
             f"{SERVICE}.GetProject": Method(
                 PROJECTS,
@@ -44,7 +44,7 @@ class ResourceManager:
         }
 
     def table(self) -> list[Route]:
-        """Its routes over REST."""
+        """Its REST routes."""
         policy = PolicyRoutes(self._policies, SERVICE, "resourcemanager.projects", self._named, self._require)
         get = Route("GET", _PATH, f"{SERVICE}.GetProject", self._rest)
         return [*policy.table(_PATH, get="POST"), get]
@@ -68,7 +68,7 @@ class ResourceManager:
         return f"projects/{found.id}" if found else ""
 
     def _require(self, caller: Caller, name: str, permission: str) -> None:
-        """403 for a project that is not there, too (documented: or it may not exist)."""
+        """403 even for a project that does not exist (documented: or it may not exist)."""
         if not self._policies.allowed(caller, name, permission):
             raise _denied()
 

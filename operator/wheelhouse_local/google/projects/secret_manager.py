@@ -1,6 +1,6 @@
 """Secret Manager over REST: secrets, their versions and their policies.
 
-As much as credentials of Remote repositories need.
+Only what credentials of Remote repositories need.
 
 https://cloud.google.com/secret-manager/docs/reference/rest; replies name a project by its number, as the real ones do.
 """
@@ -20,7 +20,7 @@ from wheelhouse_local.google.transport.route import Asked, Json, Route
 SERVICE = "SecretManager"
 VERSION = "secret-version"
 LARGEST = 64 * 1024
-"""Bytes of a payload (https://cloud.google.com/secret-manager/quotas)."""
+"""Maximum bytes of a payload (https://cloud.google.com/secret-manager/quotas)."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _PARENT = "/v1/projects/{project}/secrets"
 _SECRET = f"{_PARENT}/{{secret:[^/:]+}}"
@@ -42,7 +42,7 @@ class SecretManager(Service):
         return base64.b64decode(self._access(self._identities.acting(as_member), version)[1]["data"])
 
     def readable(self, version: str, member: str) -> bool:
-        """Whether an IAM member can read a version, and it is there."""
+        """Whether an IAM member can read a version, and it exists."""
         try:
             self.secret_value(version, member)
         except ApiError:
@@ -50,7 +50,7 @@ class SecretManager(Service):
         return True
 
     def table(self) -> list[Route]:
-        """Its routes."""
+        """The routes."""
         policy = PolicyRoutes(self._policies, SERVICE, "secretmanager.secrets", self._named, self._require)
         return [
             Route("POST", _PARENT, f"{SERVICE}.CreateSecret", self._create),
@@ -67,7 +67,7 @@ class SecretManager(Service):
         parent = self._projects.canonical(f"projects/{asked.parts['project']}")
         self._require(asked.caller, parent, "secretmanager.secrets.create")
         secret_id = asked.query.get("secretId", "")
-        if not _ID.fullmatch(secret_id) or not asked.body.get("replication"):  # The words are ours.
+        if not _ID.fullmatch(secret_id) or not asked.body.get("replication"):  # The message is ours.
             raise ApiError("INVALID_ARGUMENT", "A secret has a secretId and a replication.")
         name = f"{parent}/secrets/{secret_id}"
         if self._store.get(SECRET.store, name) is not None:
@@ -97,10 +97,10 @@ class SecretManager(Service):
         except (AttributeError, binascii.Error) as error:
             raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.") from error
         if not 0 < len(data) <= LARGEST:
-            raise ApiError("INVALID_ARGUMENT", f"A payload has 1 to {LARGEST} bytes.")  # The words are ours.
+            raise ApiError("INVALID_ARGUMENT", f"A payload has 1 to {LARGEST} bytes.")  # The message is ours.
         version = f"{name}/versions/{len(self._versions(name)) + 1}"
         row: Json = {"createTime": self._now(), "payload": {**payload, "data": base64.b64encode(data).decode()}}
-        if "dataCrc32c" in payload:  # It is kept and not checked; gcloud insists on hearing that it was seen.
+        if "dataCrc32c" in payload:  # It is stored but not checked; gcloud requires the confirmation in the reply.
             row["clientSpecifiedPayloadChecksum"] = True
         self._store.put(VERSION, version, row)
         return self._version(version)
@@ -120,7 +120,7 @@ class SecretManager(Service):
         return {"name": self._shown(version), "payload": payload}
 
     def _access(self, caller: Caller, version: str) -> tuple[str, Json]:
-        """The full name and the payload of a version, for whoever may read it."""
+        """The full name and the payload of a version, for a caller who may read it."""
         name = self._projects.canonical(version)
         self._require(caller, name, "secretmanager.versions.access")
         found = self._resolved(name)
@@ -131,7 +131,7 @@ class SecretManager(Service):
         return found, payload
 
     def _allowed(self, asked: Asked, permission: str) -> str:
-        """The full name of the secret that a call is about, if the caller may do so much there."""
+        """The full name of the secret in a call, if the caller has the permission."""
         self._require(asked.caller, self._named(asked.parts), permission)
         return self._named({**asked.parts, "version": ""})
 
@@ -140,7 +140,7 @@ class SecretManager(Service):
         return f"{name}/versions/{parts['version']}" if parts.get("version") else name
 
     def _resolved(self, version: str) -> str:
-        """The full name of the version that `latest` means; others as they are."""
+        """The full name of the version that `latest` refers to; others unchanged."""
         name, _, wanted = version.rpartition("/versions/")
         found = self._versions(name) if wanted == "latest" else []
         return found[-1] if found else version

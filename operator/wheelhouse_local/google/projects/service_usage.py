@@ -1,7 +1,7 @@
-"""Service Usage over REST: which services are on in a project, and turning them on and off.
+"""Service Usage over REST: which services are on in a project, and enabling and disabling them.
 
-https://cloud.google.com/service-usage/docs/reference/rest; an operation is done at once. Of all services only Artifact
-Registry is refused where it is off.
+https://cloud.google.com/service-usage/docs/reference/rest; an operation is done at once. Artifact Registry is the only
+service that rejects calls when it is off.
 """
 
 import re
@@ -18,7 +18,7 @@ from wheelhouse_local.google.transport.route import Asked, Json, Route
 SERVICE = "ServiceUsage"
 OPERATION = "service-usage-operation"
 NOTHING_TO_DO = "operations/noop.DONE_OPERATION"
-"""What a switch to what is already so answers with; it cannot be asked for (both from public clients)."""
+"""The operation for a change that is already in place; it cannot be fetched (both from public clients)."""
 _TYPES = "type.googleapis.com/google.api.serviceusage.v1"
 _SERVICE = re.compile(r"[a-z0-9-]+\.googleapis\.com")
 _PATH = "/v1/projects/{project}/services/{service:[^/:]+}"
@@ -33,7 +33,7 @@ class ServiceUsage:
         self._policies = policies
 
     def table(self) -> list[Route]:
-        """Its routes."""
+        """The routes."""
         return [
             Route("GET", _PATH, f"{SERVICE}.GetService", self._get),
             Route("POST", f"{_PATH}:enable", f"{SERVICE}.EnableService", lambda asked: self._switch(asked, on=True)),
@@ -62,7 +62,7 @@ class ServiceUsage:
         return operation
 
     def _operation(self, asked: Asked) -> Json:
-        """Which permission this needs is not known: any token will do."""
+        """The required permission is not known: any token is accepted."""
         name = f"operations/{asked.parts['operation']}"
         if name == NOTHING_TO_DO:
             raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
@@ -72,7 +72,7 @@ class ServiceUsage:
         return found
 
     def _target(self, asked: Asked, verb: str) -> tuple[Project, str]:
-        """Project and service of a call; a project or service that is not there is not told from a forbidden one."""
+        """Project and service of a call; a missing project or service gets the same error as a forbidden one."""
         service = asked.parts["service"]
         found = self._projects.find(asked.parts["project"])
         if found is None or not self._may(asked.caller, found, verb):

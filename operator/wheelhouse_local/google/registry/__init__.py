@@ -1,1 +1,1 @@
-"""Artifact Registry: repositories, what is in them, and the methods of its API."""
+"""Artifact Registry: repositories, their contents, and the methods of its API."""

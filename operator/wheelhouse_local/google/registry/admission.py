@@ -1,4 +1,4 @@
-"""Who may call Artifact Registry: what is asked before a request is read."""
+"""Who may call Artifact Registry: the checks before a request is parsed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError
 
 _SERVICES = {"ArtifactRegistry", "Operations"}
-"""They answer only in projects where Artifact Registry is on."""
+"""Services that answer only in projects where Artifact Registry is on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The project first, then the permission.
+    """Checks the project first, then the permission.
 
     Args:
-        policies: say what a caller may.
-        project: refuses a resource whose project does not have Artifact Registry on.
+        policies: return a caller's permissions.
+        project: rejects a resource whose project does not have Artifact Registry on.
     """
 
     policies: Policies
     project: Callable[[str], None]
 
     def check(self, caller: Caller, method: str, resource: str, permission: str | None) -> None:
-        """Refuse who may not call `Service.Method`; the other services ask for permissions themselves.
+        """Reject a caller who may not call `Service.Method`; the other services check permissions themselves.
 
         Raises:
             ApiError: PERMISSION_DENIED.

@@ -1,4 +1,4 @@
-"""Cleanup policies: what they may say (published proto); the words are ours."""
+"""Cleanup policies: what they may contain (published proto); the messages are ours."""
 
 from google.cloud.artifactregistry_v1 import types
 
@@ -10,13 +10,13 @@ _ACTIONS = types.CleanupPolicy.Action
 
 
 def check(repository: RepositoryPb) -> None:
-    """Refuse what the proto forbids: over ten policies, a key that is not the id, MostRecentVersions to delete.
+    """Reject what the proto forbids: over ten policies, a key that is not the id, MostRecentVersions to delete.
 
     Raises:
         ApiError: INVALID_ARGUMENT.
     """
     policies = repository.cleanup_policies
-    if policies and repository.mode == VIRTUAL:  # Inferred: it holds nothing to clean.
+    if policies and repository.mode == VIRTUAL:  # Inferred: it has nothing to clean up.
         raise ApiError("INVALID_ARGUMENT", "A virtual repository has no cleanup policies.")
     if len(policies) > POLICY_LIMIT:
         raise ApiError("INVALID_ARGUMENT", f"A repository has at most {POLICY_LIMIT} cleanup policies.")

@@ -1,4 +1,4 @@
-"""What is in repositories: packages, versions and files, listed and deleted, from what was uploaded."""
+"""The contents of repositories: packages, versions and files, listed and deleted."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _FILE = re.compile(f"{_REPOSITORY}/files/(.+)")
 
 
 class Contents:
-    """Reads and deletes rows of the store's packages; content on the disk goes at the next start."""
+    """Reads and deletes rows of the store's packages; the next start deletes their content on disk."""
 
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
@@ -95,20 +95,20 @@ class Contents:
         return self._delete(repository, package, lambda _: True)
 
     def delete_version(self, name: str) -> operations_pb2.Operation:
-        """Delete a version with its files; `force` changes nothing, as it is about tags, which Python has not."""
+        """Delete a version with its files; `force` is about tags, which Python does not have, so it has no effect."""
         repository, package, version = _parts(_VERSION, name)
         return self._delete(repository, package, lambda filename: version_of(filename) == version)
 
     def delete_file(self, name: str) -> operations_pb2.Operation:
-        """Delete one file; that a version goes with its last file, and a package with its last version, is inferred."""
+        """Delete one file. That its version and its package are deleted too, if it is the last, is inferred."""
         repository, package, deleted = _path(name)
         return self._delete(repository, package, lambda filename: filename == deleted)
 
     def _delete(self, repository: str, package: str, goes: Callable[[str], bool]) -> operations_pb2.Operation:
-        """Take the files away that go; where a fault delays the operation they are gone before it is done.
+        """Delete the files for which `goes` is true; if a fault delays the operation, they are gone before it is done.
 
         Raises:
-            ApiError: NOT_FOUND, also where no file goes.
+            ApiError: NOT_FOUND, also if no file matches.
         """
         row, fault = self._row(f"{repository}/packages/{package}"), CURRENT.get()
         kept = {filename: each for filename, each in row["files"].items() if not goes(filename)}
@@ -117,7 +117,7 @@ class Contents:
         with self._store.transaction():
             first, _ = self._operations.start(repository.partition("/repositories/")[0], empty_pb2.Empty(), {})
             if fault is not None and fault.operation_error:
-                return first  # An operation that fails has changed nothing.
+                return first  # An operation that fails changes nothing.
             if kept:
                 self._store.put(PACKAGE, f"{repository}/{package}", {**row, "files": kept})
             else:
@@ -144,7 +144,7 @@ class Contents:
 
 
 def _parts(pattern: re.Pattern[str], name: str) -> tuple[str, ...]:
-    """What a name of the pattern's form holds; any other form is NOT_FOUND (inferred)."""
+    """The parts of a name in the pattern's form; any other form is NOT_FOUND (inferred)."""
     found = pattern.fullmatch(name)
     if found is None:
         raise not_found()
@@ -152,7 +152,7 @@ def _parts(pattern: re.Pattern[str], name: str) -> tuple[str, ...]:
 
 
 def _path(name: str) -> tuple[str, str, str]:
-    """Repository, package and filename of a file's name, whose path may be quoted or not."""
+    """Repository, package and filename in a file's name, whose path may or may not be quoted."""
     repository, path = _parts(_FILE, name)
     package, _, filename = unquote(path).partition("/")
     return repository, package, filename

@@ -1,4 +1,4 @@
-"""What may be asked of a repository, what can change, and what the server adds: over the messages of the protos."""
+"""What a repository may contain, what can change, and what the server adds: over the messages of the protos."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -29,14 +29,14 @@ _LABELS, _LABEL_LENGTH = 64, 63
 _LABEL = re.compile(r"[\w-]*")
 
 Exists = Callable[[str], bool]
-"""Whether there is a Python repository of this full name."""
+"""Whether a Python repository with this full name exists."""
 
 
 def created(name: str, wanted: RepositoryPb, exists: Exists) -> RepositoryPb:
-    """The repository that a create makes, without its times: what was asked for, and what the server adds.
+    """The repository that a create makes, without its times: the requested one, and what the server adds.
 
     Raises:
-        ApiError: INVALID_ARGUMENT or UNIMPLEMENTED; but for the form of labels the words are ours.
+        ApiError: INVALID_ARGUMENT or UNIMPLEMENTED; except for the form of labels the messages are ours.
     """
     if not wanted.format_:  # Inferred: the field is required in practice.
         raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
@@ -51,34 +51,34 @@ def created(name: str, wanted: RepositoryPb, exists: Exists) -> RepositoryPb:
     for field in _CHANGEABLE:
         masks.assign(repository, wanted, [field])
     _check(repository, wanted, exists)
-    # Recorded for Docker repositories, inferred for Python: a default that nobody asked for.
+    # Recorded for Docker repositories, inferred for Python: a default that the request does not contain.
     repository.satisfies_pzi = True
     return repository
 
 
 def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str], exists: Exists) -> None:
-    """Change the fields of a mask, or without one all that can change; output-only fields are passed over (recorded).
+    """Change the fields of a mask, or without one all mutable fields; output-only fields are ignored (recorded).
 
     Args:
-        current: the repository, changed in place when nothing is refused.
-        wanted: what the caller sent; fields that a mask does not name do not count (recorded).
+        current: the repository, changed in place if there is no error.
+        wanted: the caller's message; fields outside the mask are ignored (recorded).
         mask: paths in either spelling (run with gcloud and the REST client).
         exists: for upstreams.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what is no field or can never change, UNIMPLEMENTED for what is not emulated; the
-            words are ours.
+        ApiError: INVALID_ARGUMENT for an unknown or immutable field, UNIMPLEMENTED for what is not emulated; the
+            messages are ours.
     """
     after = new_repository()
     after.CopyFrom(current)
-    # A full replace that leaves an immutable field out does not try to change it: inferred.
+    # A full replacement that omits an immutable field does not try to change it: inferred.
     absent = {name for name in (*_IMMUTABLE, _REMOTE) if not mask and not _given(wanted, name)}
     for path in [masks.fields(path) for path in mask] or [[name] for name in (*_CHANGEABLE, *_IMMUTABLE)]:
         head = path[0]
         if head in _OTHER_FORMATS:
             raise unimplemented(f"An update of {head}")
         if head == _SCANNING:
-            path = [_SCANNING, "enablement_config"]  # The rest of it is output only.
+            path = [_SCANNING, "enablement_config"]  # The rest of it is output-only.
         if head in (*_CHANGEABLE, *_IMMUTABLE) and head not in absent:
             masks.assign(after, wanted, path)
     for field in _IMMUTABLE:
@@ -86,26 +86,26 @@ def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str], exi
             raise ApiError("INVALID_ARGUMENT", f"Field {field.rstrip('_')} is immutable.")
     if modes.source(after) != modes.source(current):
         raise ApiError("INVALID_ARGUMENT", f"Field {_REMOTE}.remote_source is immutable.")
-    # An upstream may be deleted while it is in use (recorded): that one it has already is not judged again is inferred.
+    # An upstream may be deleted while it is in use (recorded). That an existing one is not checked again is inferred.
     standing = {policy.repository for policy in current.virtual_repository_config.upstream_policies}
     _check(after, wanted, lambda name: name in standing or exists(name))
     current.CopyFrom(after)
 
 
 def _check(repository: RepositoryPb, wanted: RepositoryPb, exists: Exists) -> None:
-    """What holds for every repository, and what the server says of scanning."""
+    """Check what applies to every repository, and set the scanning state as the server does."""
     if wanted.WhichOneof("format_config"):
         raise unimplemented("The configuration of another format than PYTHON")
     modes.check(repository, exists)
     cleanup.check(repository)
     _check_labels(repository)
     if repository.HasField(_REMOTE):
-        repository.remote_repository_config.ClearField("disable_upstream_validation")  # Input only.
+        repository.remote_repository_config.ClearField("disable_upstream_validation")  # Input-only.
     _tell_scanning(repository)
 
 
 def _tell_scanning(repository: RepositoryPb) -> None:
-    """Recorded for Standard and Virtual repositories; that a Remote answers like a Standard one is inferred."""
+    """Recorded for Standard and Virtual repositories; inferred for Remote ones, which get the same as Standard."""
     scanning = repository.vulnerability_scanning_config
     if repository.mode == modes.VIRTUAL:
         state, reason = _STATES.SCANNING_UNSUPPORTED, "Repository mode VIRTUAL_REPOSITORY is not supported."

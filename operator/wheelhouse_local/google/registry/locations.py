@@ -1,6 +1,6 @@
-"""Where repositories can be: the regions and multi-regions that Google Cloud has published.
+"""The locations of repositories: the regions and multi-regions that Google Cloud has published.
 
-Not recorded from the service (`gcloud artifacts locations list` asks it): one that opened since is missing.
+Not recorded from the service (`gcloud artifacts locations list` shows them): newer ones are missing.
 """
 
 LOCATIONS = (

@@ -13,22 +13,22 @@ _REPOSITORY = types.Repository.pb().DESCRIPTOR
 
 
 def snake(path: str) -> str:
-    """A path as the proto spells it; gcloud and the REST client send it in camel case (run)."""
+    """A path in the proto's spelling; gcloud and the REST client send it in camel case (run)."""
     return re.sub(r"(?<!^)(?<!\.)([A-Z])", lambda found: f"_{found[1].lower()}", path)
 
 
 def fields(path: str) -> list[str]:
-    """The fields that a path leads through, the last one being meant.
+    """The fields of a path, from the outermost to the target.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what is no field (the words are ours), UNIMPLEMENTED for `*`.
+        ApiError: INVALID_ARGUMENT for an unknown field (the message is ours), UNIMPLEMENTED for `*`.
     """
     if path == "*":
         raise unimplemented("An update of everything by a mask")
     found: list[str] = []
     descriptor = _REPOSITORY
     for part in snake(path).split("."):
-        name = "format_" if part == "format" and not found else part  # proto-plus names the field so.
+        name = "format_" if part == "format" and not found else part  # proto-plus uses this name.
         if descriptor is None or name not in descriptor.fields_by_name:
             raise ApiError("INVALID_ARGUMENT", f"Invalid field in update mask: {path}")
         found.append(name)
@@ -37,7 +37,7 @@ def fields(path: str) -> list[str]:
 
 
 def assign(target: Pb, source: Pb, path: list[str]) -> None:
-    """Make the field that a path leads to what it is in `source`, absent where it is absent there."""
+    """Copy the field at a path from `source`; if it is absent there, clear it."""
     head, *rest = path
     if rest:
         if source.HasField(head) or target.HasField(head):

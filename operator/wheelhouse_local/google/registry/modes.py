@@ -1,4 +1,4 @@
-"""Remote and Virtual repositories: what their configuration may say, over the messages of the protos."""
+"""Remote and Virtual repositories: valid configurations, over the messages of the protos."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -7,7 +7,7 @@ from google.cloud.artifactregistry_v1 import types
 
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 
-# google-cloud-artifact-registry has no types for its raw messages: proto-plus makes them at import.
+# google-cloud-artifact-registry has no types for its raw messages: proto-plus creates them at import.
 RepositoryPb: TypeAlias = Any
 
 STANDARD, VIRTUAL, REMOTE = (
@@ -22,15 +22,15 @@ _SOURCES = {"python_repository", "common_repository"}
 
 
 def check(repository: RepositoryPb, exists: Callable[[str], bool]) -> None:
-    """Refuse a configuration that does not fit the mode.
+    """Reject a configuration that does not match the mode.
 
     Args:
-        repository: as it shall stand.
-        exists: whether there is a Python repository of this full name.
+        repository: the desired repository.
+        exists: whether a Python repository with this full name exists.
 
     Raises:
-        ApiError: INVALID_ARGUMENT; recorded are the words for a Virtual without its configuration and for upstreams of
-            a Standard one. UNIMPLEMENTED for sources of other formats.
+        ApiError: INVALID_ARGUMENT; the messages for a Virtual without its configuration and for upstreams of a Standard
+            one are recorded. UNIMPLEMENTED for sources of other formats.
     """
     if repository.HasField("virtual_repository_config") and repository.mode != VIRTUAL:
         raise ApiError("INVALID_ARGUMENT", "Upstream policies cannot be set on a standard repository.")
@@ -43,7 +43,7 @@ def check(repository: RepositoryPb, exists: Callable[[str], bool]) -> None:
 
 
 def source(repository: RepositoryPb) -> tuple[str, str]:
-    """Where a Remote fetches: `public` and the index's name, or `url` and the URL; two empty texts for others."""
+    """The source of a Remote: `public` and the index's name, or `url` and the URL; two empty strings for others."""
     if repository.mode != REMOTE:
         return "", ""
     config = repository.remote_repository_config
@@ -65,7 +65,7 @@ def _check_virtual(repository: RepositoryPb, exists: Callable[[str], bool]) -> N
         raise ApiError("INVALID_ARGUMENT", "Each upstream policy has an id of its own.")
     location = repository.name.split("/")[3]
     for policy in policies:
-        # That an upstream must be there, be of the same format and in the same location is inferred.
+        # That an upstream must exist, with the same format and in the same location, is inferred.
         where = policy.repository.split("/")
         if len(where) != 6 or where[3] != location or not exists(policy.repository):
             text = f"Upstream repository {policy.repository!r} is no Python repository in {location}."
@@ -76,7 +76,9 @@ def _check_remote(repository: RepositoryPb) -> None:
     config = repository.remote_repository_config
     kind = config.WhichOneof("remote_source") if repository.HasField("remote_repository_config") else None
     if kind is None:
-        raise ApiError("INVALID_ARGUMENT", "Remote repository config is not specified")  # Inferred from the Virtual's.
+        raise ApiError(
+            "INVALID_ARGUMENT", "Remote repository config is not specified"
+        )  # Inferred from the Virtual's message.
     if kind not in _SOURCES:
         raise unimplemented(f"A remote repository over {kind}")
     python = config.python_repository

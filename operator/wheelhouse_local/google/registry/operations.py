@@ -1,4 +1,4 @@
-"""Long-running operations: done at the first poll, as in every recording, unless a fault holds one up or fails it."""
+"""Long-running operations: done at the first poll, as in every recording, unless a fault changes that."""
 
 import time
 import uuid
@@ -18,7 +18,7 @@ from wheelhouse_local.google.transport.faults import CURRENT
 KIND, PENDING = "operation", "pending-operation"
 
 Effect = dict[str, Any]
-"""What an operation does when it ends: a JSON document that whoever started it knows to carry out."""
+"""The effect of an operation when it ends: a JSON document that the code which started it can apply."""
 
 
 class Operations:
@@ -29,10 +29,10 @@ class Operations:
         self._clock = clock
 
     def start(self, parent: str, response: Message, effect: Effect) -> tuple[operations_pb2.Operation, Effect | None]:
-        """Begin an operation.
+        """Start an operation.
 
         Returns:
-            The first reply (a bare UUID, and no `done`: recorded), and the effect, when it is to be carried out now.
+            The first reply (a bare UUID, without `done`: recorded), and the effect if it must be applied now.
         """
         metadata = any_pb2.Any()
         metadata.Pack(types.OperationMetadata.pb(types.OperationMetadata()))
@@ -57,7 +57,7 @@ class Operations:
         return first, None
 
     def get(self, name: str) -> operations_pb2.Operation:
-        """An operation as it stands.
+        """The current state of an operation.
 
         Raises:
             ApiError: NOT_FOUND.
@@ -70,7 +70,7 @@ class Operations:
         return operation
 
     def settle(self) -> Iterator[Effect]:
-        """End the operations whose time has come; their effects are for the caller to carry out."""
+        """End the operations that are due; the caller applies their effects."""
         for name, row in self._store.list(PENDING):
             if row["due"] <= self._clock():
                 self._store.delete(PENDING, name)
@@ -79,7 +79,7 @@ class Operations:
                     yield row["effect"]
 
     def pending(self) -> list[Effect]:
-        """The effects that are still to come."""
+        """The effects that are still pending."""
         return [row["effect"] for _, row in self._store.list(PENDING) if row["effect"]]
 
     def _put(self, operation: operations_pb2.Operation) -> None:

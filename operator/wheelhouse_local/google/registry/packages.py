@@ -12,12 +12,12 @@ from wheelhouse_local.google.store import Store
 
 
 class DuplicateError(Exception):
-    """A file of this name is there already."""
+    """A file with this name already exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that arrived whole; `path` is temporary."""
+    """A complete uploaded file; `path` is temporary."""
 
     name: str
     filename: str
@@ -27,12 +27,12 @@ class Upload:
 
 
 def normalized(name: str) -> str:
-    """A project's name as paths have it (PEP 503)."""
+    """A project's name in paths (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def version_of(filename: str) -> str:
-    """The version in a file's name; of a name that says none the name itself."""
+    """The version in a file's name; for a name without a version the name itself."""
     try:
         if filename.endswith(".whl"):
             return str(parse_wheel_filename(filename)[1])
@@ -42,7 +42,7 @@ def version_of(filename: str) -> str:
 
 
 class Packages:
-    """What was uploaded; a package's row goes with its repository, its content at the next start."""
+    """Uploaded packages; the row of a package is deleted with its repository, its content at the next start."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
@@ -54,19 +54,19 @@ class Packages:
                 path.unlink()
 
     def files(self, repository: str, name: str) -> dict[str, dict[str, Any]] | None:
-        """Rows (sha256, requires_python) of a package's files by filename; None when there is no such package."""
+        """Rows (sha256, requires_python) of a package's files by filename; None if the package does not exist."""
         found = self._store.get(PACKAGE, f"{repository}/{name}")
         return None if found is None else dict(sorted(found["files"].items()))
 
     def path(self, digest: str) -> Path:
-        """Where content of this SHA-256 lies."""
+        """The path of the content with this SHA-256."""
         return self.folder / digest
 
     def add(self, repository: str, upload: Upload) -> None:
-        """Keep an upload; it stands when this returns.
+        """Store an upload; it is durable when this returns.
 
         Raises:
-            DuplicateError: the package has a file of this name: files never change.
+            DuplicateError: the package has a file with this name: files never change.
         """
         key = f"{repository}/{normalized(upload.name)}"
         package = self._store.get(PACKAGE, key)
@@ -76,7 +76,7 @@ class Packages:
         self.keep(repository, upload.name, upload.filename, upload.path, digest, requires)
 
     def keep(self, repository: str, name: str, filename: str, path: Path, digest: str, requires_python: str) -> None:
-        """Keep content that lies at `path`, with its SHA-256, as a file of a package; it stands when this returns."""
+        """Store the content at `path`, with its SHA-256, as a file of a package; it is durable when this returns."""
         key = f"{repository}/{normalized(name)}"
         package = self._store.get(PACKAGE, key) or {"name": name, "files": {}}
         path.replace(self.path(digest))

@@ -27,7 +27,7 @@ _ID_LENGTH = 63  # Inferred.
 
 
 class Registry:
-    """Repositories by full name; a mutation is one transaction together with its operation."""
+    """Repositories by full name; a mutation and its operation are one transaction."""
 
     def __init__(self, store: Store, policies: Policies, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -48,16 +48,16 @@ class Registry:
         return repository
 
     def create(self, parent: str, repository_id: str, wanted: RepositoryPb) -> operations_pb2.Operation:
-        """Create a repository; the first reply has no `done`.
+        """Create a repository; the first reply is without `done`.
 
         Raises:
-            ApiError: INVALID_ARGUMENT, ALREADY_EXISTS (its words are inferred), UNIMPLEMENTED.
+            ApiError: INVALID_ARGUMENT, ALREADY_EXISTS (its message is inferred), UNIMPLEMENTED.
         """
         _check_location(parent)
         if not _ID.fullmatch(repository_id) or len(repository_id) > _ID_LENGTH:
             raise ApiError("INVALID_ARGUMENT", f"Invalid repository id: {repository_id!r}")
         name = f"{parent}/repositories/{repository_id}"
-        # That an id is taken while its creation is under way is inferred.
+        # That an id is taken while its creation is in progress is inferred.
         if self._exists(name) or any(effect.get("create") == name for effect in self._operations.pending()):
             raise ApiError("ALREADY_EXISTS", "the repository already exists")
         repository = fields.created(name, wanted, self._exists)
@@ -79,7 +79,7 @@ class Registry:
         return current
 
     def delete(self, name: str) -> operations_pb2.Operation:
-        """Delete a repository with all its content; upstreams of a Virtual one too (recorded)."""
+        """Delete a repository with all its content; even an upstream of a Virtual one (recorded)."""
         self.get(name)
         return self._start("/".join(name.split("/")[:4]), empty_pb2.Empty(), {"delete": name})
 

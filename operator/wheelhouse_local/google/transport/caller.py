@@ -1,11 +1,11 @@
-"""Who calls."""
+"""The caller of a request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the identity, every IAM member string that means it, and when its token expires (Unix seconds)."""
+    """A caller: the identity, every IAM member string that matches it, and when its token expires (Unix seconds)."""
 
     identity: str
     members: frozenset[str]

@@ -1,6 +1,6 @@
-"""Every call of the emulated API: who calls, may they, what faults are asked for, and one line in the trace.
+"""Every call of the emulated API: its caller, the permission check, the faults, and one line in the trace.
 
-All edges come through here, so that they answer alike.
+All transports use this module, so that they answer in the same way.
 """
 
 import time
@@ -23,18 +23,18 @@ _BY_NUMBER = {number: name for name, number in reversed(HTTP_STATUS.items())}
 
 
 Authenticate = Callable[[str], Caller | None]
-"""Whose token this is; None when it is unknown or has expired."""
+"""The caller with this token; None if it is unknown or has expired."""
 Admit = Callable[[Caller, str, str, str | None], None]
-"""Refuses, before the request is read, a caller who may not call a method on a resource for want of a permission."""
+"""Rejects a caller without the permission for a method on a resource, before the request is parsed."""
 
 
 class LostReplyError(Exception):
-    """The effect stands, and the reply shall not arrive."""
+    """The call took effect, but its reply must not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Answers calls, of whatever service."""
+    """Answers calls of any service."""
 
     authenticate: Authenticate
     admit: Admit
@@ -42,7 +42,7 @@ class Calls:
     trace: Trace
 
     def caller(self, authorization: str) -> Caller | None:
-        """Whose token a header `Bearer …` holds."""
+        """The caller with the token of a header `Bearer …`."""
         kind, _, token = authorization.partition(" ")
         return self.authenticate(token) if kind.lower() == "bearer" else None
 
@@ -59,17 +59,17 @@ class Calls:
         Args:
             method: Service.Method, for faults and the trace.
             authorization: the header, `Bearer TOKEN`.
-            resource: what is called, and what the permission is asked on.
-            permission: what the caller needs there; None where everybody with a token may.
-            run: the effect, told who calls; it may have to ask others and be awaited.
+            resource: the resource of the call and of its permission.
+            permission: the permission that the caller needs; None if any token is sufficient.
+            run: performs the call, given the caller; it may be asynchronous.
 
         Raises:
-            ApiError: the refusal, for the edge to put into its own form.
-            LostReplyError: a fault asked for a reply that does not arrive.
+            ApiError: the error, which the transport puts into its own form.
+            LostReplyError: a fault requires that the reply is lost.
         """
         began = time.monotonic()
         caller = self.caller(authorization)
-        status = "INTERNAL"  # Until it is answered: whatever is raised unforeseen is our failure.
+        status = "INTERNAL"  # Until it is answered: any unexpected exception is our failure.
         try:
             fault = await self.faults.apply(method)
             if fault is not None and fault.status:
@@ -95,14 +95,14 @@ class Calls:
             self.trace.record(caller.identity if caller else "", method, resource, status, began)
 
     def missing(self, method: str, authorization: str, resource: str, what: str) -> ApiError:
-        """The refusal of what is not emulated, whoever asks; it is in the trace."""
+        """The error for a call that is not emulated, whoever the caller is; it is in the trace."""
         caller, error = self.caller(authorization), unimplemented(what)
         self.trace.record(caller.identity if caller else "", method, resource, error.status, time.monotonic())
         return error
 
 
 def _injected(method: str, rule: Rule) -> ApiError:
-    """A fault's HTTP number as a status: 409 is a lost race, except where something is created."""
+    """A fault's HTTP number as a status: 409 is a conflict, except for a create."""
     number = rule.status
     name = _BY_NUMBER.get(number, "UNAVAILABLE")
     if number == HTTP_STATUS["ABORTED"] and not method.partition(".")[2].startswith("Create"):

@@ -1,4 +1,4 @@
-"""Refusals of the emulated Google, with the status names of google.rpc.Code and their HTTP numbers."""
+"""Errors of the emulated Google, with the status names of google.rpc.Code and their HTTP numbers."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ HTTP_STATUS = {
 
 
 class ApiError(Exception):
-    """A call is refused: `status` is a name of google.rpc.Code, `details` are messages of google.rpc besides."""
+    """A call fails: `status` is a name of google.rpc.Code, `details` are additional messages of google.rpc."""
 
     def __init__(self, status: str, message: str, details: tuple[Message, ...] = ()) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class ApiError(Exception):
         return next((delay.seconds + delay.nanos / 1e9 for delay in found), None)
 
     def document(self) -> dict[str, Any]:
-        """The refusal as JSON."""
+        """The error as JSON."""
         body = {"code": self.http, "message": self.message, "status": self.status}
         packed = [any_pb2.Any() for _ in self.details]
         for target, detail in zip(packed, self.details, strict=True):
@@ -48,7 +48,7 @@ class ApiError(Exception):
         return {"error": body | ({"details": details} if details else {})}
 
     def trailer(self) -> tuple[tuple[str, bytes], ...]:
-        """The refusal's details as gRPC carries them: a google.rpc.Status in trailing metadata."""
+        """The error's details in gRPC's form: a google.rpc.Status in trailing metadata."""
         if not self.details:
             return ()
         status = status_pb2.Status(code=self.grpc.value[0], message=self.message)
@@ -68,10 +68,10 @@ class ApiError(Exception):
 
 
 def not_found() -> ApiError:
-    """The recorded answer for anything that is not there."""
+    """The recorded error for anything that does not exist."""
     return ApiError("NOT_FOUND", "Requested entity was not found.")
 
 
 def unimplemented(what: str) -> ApiError:
-    """What the emulation does not cover is said, never invented."""
+    """The error for calls that are not emulated: the emulation never invents an answer."""
     return ApiError("UNIMPLEMENTED", f"{what} is not part of this emulation of Google.")

@@ -13,10 +13,10 @@ _OPTIONS = ("status", "times", "delay", "dropReply", "retryAfter", "operationDel
 
 @dataclass(slots=True)
 class Rule:
-    """One fault: on which methods (a glob), an HTTP status, how often (None: until cleared), a delay in seconds.
+    """One fault: the methods (a glob), an HTTP status, the number of times (None: until cleared), a delay in seconds.
 
-    `retry_after` are the seconds that a refusal tells the caller to wait. `operation_delay` are the seconds until an
-    operation that the call starts has its effect, `operation_error` is the google.rpc.Code that it ends with instead.
+    `retry_after` is the wait in seconds that the error requests. `operation_delay` is the seconds until an operation of
+    the call takes effect, and `operation_error` the google.rpc.Code of its failure instead.
     """
 
     on: str
@@ -30,10 +30,10 @@ class Rule:
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> "Rule":
-        """A rule as the control route takes it.
+        """A rule in the form of the control route.
 
         Raises:
-            ValueError: something in it has no meaning.
+            ValueError: part of it is invalid.
         """
         unknown = body.keys() - {"on", *_OPTIONS}
         if unknown or not isinstance(body.get("on"), str):
@@ -59,24 +59,24 @@ class Rule:
         return rule
 
     def document(self) -> dict[str, Any]:
-        """The rule as `parse` takes it; `times` is what is left."""
+        """The rule in the form for `parse`; `times` is the remaining number."""
         shown = {"on": self.on, "status": self.status, "times": self.times, "delay": self.delay}
         more = {"retryAfter": self.retry_after, "operationDelay": self.operation_delay}
         return {**shown, "dropReply": self.drop_reply, **more, "operationError": self.operation_error}
 
 
 CURRENT: ContextVar[Rule | None] = ContextVar("CURRENT", default=None)
-"""The fault of the call that is being answered: it may say what becomes of the operation that this starts."""
+"""The fault of the current call: it may delay the operation that the call starts, or make it fail."""
 
 
 @dataclass(slots=True)
 class Faults:
-    """The faults that are in force."""
+    """The active faults."""
 
     rules: list[Rule] = field(default_factory=list)
 
     async def apply(self, method: str) -> Rule | None:
-        """Wait as long as matching rules say; the first that has a status or loses the reply, for the edge to obey."""
+        """Wait as long as matching rules require; return the first with a status or a lost reply, for the transport."""
         for rule in tuple(self.rules):
             if rule.times == 0 or not fnmatchcase(method, rule.on):
                 continue

@@ -19,7 +19,9 @@ def routes(calls: Calls, table: Iterable[Route]) -> list[web.RouteDef]:
 
 def _handler(calls: Calls, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     colon, verb = route.path.rpartition(":")[1:]
-    suffix = "" if "}" in verb else f"{colon}{verb}"  # Without it the last colon is one of a pattern, or of no verb.
+    suffix = (
+        "" if "}" in verb else f"{colon}{verb}"
+    )  # Without it the last colon belongs to a pattern, or there is no verb.
 
     async def answer(request: web.Request) -> web.Response:
         raw = await request.read()

@@ -1,4 +1,4 @@
-"""What a service says of its methods, for gRPC and REST to serve alike."""
+"""The description of a service's methods, for both gRPC and REST."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ Message = Any  # generated messages carry no types
 
 
 class Method(NamedTuple):
-    """One method; `resource` is the field that says what it is called on, `permission` None where any token will do."""
+    """One method; `resource` is the field with its resource, `permission` is None if any token is sufficient."""
 
     service: str
     request: Message
@@ -20,10 +20,10 @@ class Method(NamedTuple):
 
 
 class HttpRule(NamedTuple):
-    """How a method is called over HTTP.
+    """The HTTP form of a method.
 
-    `body` is the field that the body fills, `*` all, empty none; `refused` are fields of the body that the real service
-    keeps, and the protos have not.
+    `body` is the field that the body fills, `*` for all, empty for none; `refused` are fields of the body that the real
+    service stores, but the protos do not have.
     """
 
     verb: str

@@ -1,4 +1,4 @@
-"""How the plain HTTP services (tokens, metadata, index) answer under faults, and leave their line in the trace."""
+"""How the plain HTTP services (tokens, metadata, index) apply faults, and write their line in the trace."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from wheelhouse_local.google.transport.replies import break_off
 
 @dataclass(slots=True)
 class Line:
-    """What an answer adds to its line in the trace: who called, as an IAM member, once it is known."""
+    """What an answer adds to its line in the trace: the caller, as an IAM member, once it is known."""
 
     caller: str = ""
 
@@ -26,11 +26,11 @@ async def observed(
     """Answer one request.
 
     Args:
-        calls: their faults are applied, their trace is written.
-        request: what is answered; its connection breaks when a fault asks for a lost reply.
+        calls: the faults to apply and the trace to write.
+        request: the request; its connection breaks if a fault requires a lost reply.
         method: Service.Method.
-        resource: what the trace says was asked for.
-        answer: gives the response, and says who called.
+        resource: the resource in the trace.
+        answer: returns the response, and names the caller.
     """
     began = time.monotonic()
     line, status = Line(), str(web.HTTPInternalServerError.status_code)

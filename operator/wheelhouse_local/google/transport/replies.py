@@ -1,4 +1,4 @@
-"""How answers of Google's REST APIs look: JSON, with the recorded headers of the real services."""
+"""The form of replies of Google's REST APIs: JSON, with the recorded headers of the real services."""
 
 import json
 import math
@@ -25,7 +25,7 @@ _HEADERS = CIMultiDict(
 
 
 async def reply(request: web.Request, answer: Awaitable[str]) -> web.Response:
-    """Send JSON, or the refusal; the connection breaks where a fault asks for a lost reply."""
+    """Send JSON, or the error; the connection breaks if a fault requires a lost reply."""
     try:
         return _response(await answer)
     except ApiError as error:
@@ -36,7 +36,7 @@ async def reply(request: web.Request, answer: Awaitable[str]) -> web.Response:
 
 
 def refusal(error: ApiError) -> web.Response:
-    """A refusal, with Retry-After where it says when to come back."""
+    """An error response, with Retry-After if the error has one."""
     response = _response(json.dumps(error.document()), error.http)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))

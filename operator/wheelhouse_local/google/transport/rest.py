@@ -1,4 +1,4 @@
-"""A service's methods over REST, as gcloud and the REST clients speak it: the table of methods by HTTP rules."""
+"""A service's methods over REST, for gcloud and the REST clients: the table of methods by HTTP rules."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
@@ -12,13 +12,13 @@ from wheelhouse_local.google.transport.replies import refusal, reply
 
 
 def routes(calls: Calls, service: str, methods: Mapping[str, Method], rules: Iterable[HttpRule]) -> list[web.RouteDef]:
-    """All routes of a service; the last one says of everything else that it is not emulated.
+    """All routes of a service; the last one answers that everything else is not emulated.
 
     Args:
-        calls: answers.
-        service: what faults and the trace call the service of an unknown path.
-        methods: by `Service.Method`.
-        rules: how they are called.
+        calls: answers the calls.
+        service: the service of an unknown path in faults and the trace.
+        methods: the methods by `Service.Method`.
+        rules: their HTTP forms.
     """
     found = [
         web.route(
@@ -41,7 +41,7 @@ def _handler(calls: Calls, rule: HttpRule, method: Method) -> Callable[[web.Requ
         resource, raw = request.match_info["resource"], await request.read()
 
         def asked() -> Message:
-            """Read the request once the caller may call: what is wrong with it is not for others."""
+            """Parse the request after the permission check: only a permitted caller may see its errors."""
             message = transcoding.message(method.request(), rule, request.query.items(), raw)
             target, (*path, field) = message, method.resource.split(".")
             for part in path:

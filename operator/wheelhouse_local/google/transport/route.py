@@ -1,4 +1,4 @@
-"""What a service that speaks plain JSON over REST says of its calls; json_api.py serves them."""
+"""The description of calls in services that use plain JSON over REST; json_api.py serves them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of somebody with a good token: who, the parts of the path by name, the query, and the body."""
+    """A request with a valid token: the caller, the parts of the path by name, the query, and the body."""
 
     caller: Caller
     parts: Mapping[str, str]
@@ -20,7 +20,7 @@ class Asked:
 
 
 class Route(NamedTuple):
-    """One call: HTTP verb, path as aiohttp has it, `Service.Method` for faults and the trace, and what it does."""
+    """One call: HTTP verb, path in aiohttp's form, `Service.Method` for faults and the trace, and its function."""
 
     verb: str
     path: str

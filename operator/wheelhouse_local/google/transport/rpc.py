@@ -1,4 +1,4 @@
-"""Methods over gRPC with TLS: the table on the wire."""
+"""The table of methods over gRPC with TLS."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from wheelhouse_local.google.transport.errors import ApiError
 from wheelhouse_local.google.transport.method import Message, Method
 from wheelhouse_local.google.transport.tls import server_credentials
 
-# A port that another process listens on is refused, not shared with it.
+# Fail if another process listens on the port, instead of sharing it.
 _OPTIONS = [("grpc.so_reuseport", 0)]
 
 
@@ -18,13 +18,13 @@ async def serve(calls: Calls, methods: Mapping[str, Method], data: Path, port: i
     """Start the server on 127.0.0.1.
 
     Args:
-        calls: answers.
-        methods: what it serves, by `Service.Method`.
-        data: where its certificate lies, or is put.
-        port: 0 for any that is free.
+        calls: answers the calls.
+        methods: the methods by `Service.Method`.
+        data: the folder of its certificate, which is created if it is missing.
+        port: 0 for any free port.
 
     Returns:
-        The running server, for its user to stop, and its port.
+        The running server, which the caller must stop, and its port.
     """
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((_Handlers(calls, methods),))
@@ -34,12 +34,12 @@ async def serve(calls: Calls, methods: Mapping[str, Method], data: Path, port: i
 
 
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries no types
-    """Finds the handler of a call; what is not in the table says so, and is in the trace too."""
+    """Finds the handler of a call; a method outside the table gets an error, and is also in the trace."""
 
     def __init__(self, calls: Calls, methods: Mapping[str, Method]) -> None:
         self._calls = calls
         self._methods = methods
-        # What faults and the trace call a service of the wire.
+        # The names of the gRPC services in faults and the trace.
         self._services = {method.service: label.partition(".")[0] for label, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:

@@ -1,4 +1,4 @@
-"""HTTP applications on ports of 127.0.0.1: the same ones as at the last start, where they are free."""
+"""HTTP applications on ports of 127.0.0.1: the same ones as at the last start, if they are free."""
 
 import socket
 import ssl
@@ -6,11 +6,11 @@ import ssl
 from aiohttp import web
 
 STOP_GRACE = 1.0
-"""Seconds that calls in flight get when the process is told to stop."""
+"""Seconds that calls in flight get when the process stops."""
 
 
 class Sites:
-    """What is served."""
+    """The running applications."""
 
     def __init__(self) -> None:
         self._runners: list[web.AppRunner] = []
@@ -19,9 +19,9 @@ class Sites:
         """Serve an application, over TLS with a context.
 
         Args:
-            app: what is served.
+            app: the application.
             before: its URL at the last start.
-            context: holds the certificate, which is one of localhost.
+            context: has the certificate, which is for localhost.
 
         Returns:
             Its URL.
@@ -40,7 +40,7 @@ class Sites:
 
 
 def free_port(before: str | None) -> int:
-    """The port of an address if nobody listens there, else 0: any."""
+    """The port of an address if it is free, otherwise 0: any."""
     text = (before or "").rstrip("/").rpartition(":")[2]
     port = int(text) if text.isdigit() else 0
     with socket.socket() as probe:

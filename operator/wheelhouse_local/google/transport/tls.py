@@ -1,4 +1,4 @@
-"""A certificate authority of the world's own, and the certificate of its ports."""
+"""The world's own certificate authority, and the certificate of its ports."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ LIFE = timedelta(days=3650)
 
 
 def server_credentials(data: Path) -> grpc.ServerCredentials:
-    """Credentials for the gRPC port; made once, kept in `data` (ca.pem is what clients trust)."""
+    """Credentials for the gRPC port; created once, stored in `data` (clients trust ca.pem)."""
     certificate, key = _pair(data)
     return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
 

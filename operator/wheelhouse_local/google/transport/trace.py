@@ -1,4 +1,4 @@
-"""What was asked by whom: one JSON object a line, never with anything of a token."""
+"""The requests and their callers: one JSON object per line, never with any part of a token."""
 
 import json
 import time
@@ -13,7 +13,7 @@ class Trace:
         self._file = path.open("a", buffering=1)
 
     def record(self, caller: str, method: str, resource: str, status: str, began: float) -> None:
-        """One call; `method` as Service.Method, `began` by time.monotonic()."""
+        """Record one call; `method` as Service.Method, `began` by time.monotonic()."""
         row = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "caller": caller,

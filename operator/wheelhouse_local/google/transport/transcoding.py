@@ -1,4 +1,4 @@
-"""HTTP requests as messages: bodies and query parameters as Google's JSON mapping has them.
+"""HTTP requests as messages: bodies and query parameters by Google's JSON mapping.
 
 https://cloud.google.com/endpoints/docs/grpc/transcoding
 """
@@ -35,13 +35,13 @@ def message(empty: Message, rule: HttpRule, query: Iterable[tuple[str, str]], ra
 
     Args:
         empty: the request message.
-        rule: which field the body is.
-        query: parameters; both spellings of a field's name are taken (recorded for repository_id).
-        raw: the body. Fields that nobody knows are passed over; what the real service does is not known.
+        rule: which field the body fills.
+        query: parameters; both spellings of a field's name are accepted (recorded for repository_id).
+        raw: the body. Unknown fields are ignored; what the real service does is not known.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what does not fit; the words are not recorded. UNIMPLEMENTED for what the real
-            service would keep, and the protos cannot.
+        ApiError: INVALID_ARGUMENT for an invalid value; the messages are not recorded. UNIMPLEMENTED for fields that
+            the real service would store, but the protos do not have.
     """
     document: dict[str, Any] = {}
     if rule.body == "*":
@@ -72,7 +72,7 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _raise_enums(descriptor: Descriptor, document: object) -> None:
-    """Write names of enum values in capitals: Google takes them in any case, and gcloud sends `Delete` (run)."""
+    """Write names of enum values in capitals: Google accepts any case, and gcloud sends `Delete` (run)."""
     if not isinstance(document, dict):
         return
     for name, value in document.items():
@@ -91,7 +91,7 @@ def _raise_enums(descriptor: Descriptor, document: object) -> None:
 
 
 def _bind(descriptor: Descriptor, document: dict[str, Any], name: str, value: str) -> None:
-    """Put a parameter such as `options.requestedPolicyVersion` where it belongs."""
+    """Set a parameter such as `options.requestedPolicyVersion` in the nested message."""
     *path, last = name.split(".")
     for part in path:
         field = _field(descriptor, part, name)
@@ -118,5 +118,5 @@ def _unknown(name: str) -> ApiError:
 
 
 def _camel(mask: str) -> str:
-    """Masks come in either spelling (run with gcloud and the REST client); JSON has the camel one."""
+    """Masks come in either spelling (run with gcloud and the REST client); JSON uses camel case."""
     return re.sub("_([a-z0-9])", lambda found: found[1].upper(), mask)

@@ -1,4 +1,4 @@
-"""The methods of Artifact Registry's API, each once: gRPC and REST both serve this table.
+"""The methods of Artifact Registry's API, each defined once: gRPC and REST both use this table.
 
-What is not in it is not emulated.
+Methods that are not in it are not emulated.
 """

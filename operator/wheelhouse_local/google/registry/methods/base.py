@@ -1,4 +1,4 @@
-"""What the tables of methods share."""
+"""Common parts of the tables of methods."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,13 +18,13 @@ def method(
     *,
     service: str = ARTIFACT_REGISTRY,
 ) -> Method:
-    """A method for which it does not matter who calls; the permission is named without its service."""
+    """A method that does not depend on the caller; the permission is without its service."""
     needed = f"artifactregistry.{permission}" if permission else None
     return Method(service, request, response, resource, needed, lambda _, asked: run(asked))
 
 
 def check_page(asked: Message) -> None:
-    """Refuse what a list cannot do here.
+    """Reject unsupported parameters of a list.
 
     Raises:
         ApiError: UNIMPLEMENTED, or INVALID_ARGUMENT for a negative size.

@@ -1,12 +1,12 @@
-"""How the methods of Artifact Registry are called over HTTP.
+"""The HTTP form of Artifact Registry's methods.
 
-The rules are those of the published protos (google.api.http), and of what gcloud sends besides.
+The rules are those of the published protos (google.api.http), and of gcloud's additional requests.
 """
 
 from wheelhouse_local.google.transport.method import HttpRule
 
 _REST_ONLY = ("networkConfig", "sbomConfig")
-"""Fields of a repository that gcloud's messages have and the protos have not. The real service keeps them."""
+"""Fields of a repository that gcloud's messages have but the protos do not. The real service stores them."""
 PROJECT = "projects/[^/]+"
 LOCATION = f"{PROJECT}/locations/[^/:]+"
 REPOSITORY = f"{LOCATION}/repositories/[^/:]+"
@@ -19,7 +19,7 @@ CONTENTS = (
     HttpRule("GET", f"{PACKAGE}/versions/[^/:]+", "", "ArtifactRegistry.GetVersion"),
     HttpRule("DELETE", f"{PACKAGE}/versions/[^/:]+", "", "ArtifactRegistry.DeleteVersion"),
     HttpRule("GET", REPOSITORY, "/files", "ArtifactRegistry.ListFiles"),
-    # Published: a get takes a path of several segments, a delete one that is quoted.
+    # Published: a get accepts a path of several segments, a delete only a quoted one.
     HttpRule("GET", f"{REPOSITORY}/files/[^:]+", "", "ArtifactRegistry.GetFile"),
     HttpRule("DELETE", f"{REPOSITORY}/files/[^/:]+", "", "ArtifactRegistry.DeleteFile"),
     HttpRule("GET", REPOSITORY, "/pythonPackages", "ArtifactRegistry.ListPythonPackages"),
@@ -38,6 +38,6 @@ RULES = (
     HttpRule("GET", f"{LOCATION}/operations/[^/:]+", "", "Operations.GetOperation"),
     HttpRule("GET", LOCATION, "", "ArtifactRegistry.GetLocation"),
     HttpRule("GET", PROJECT, "/locations", "ArtifactRegistry.ListLocations"),
-    # gcloud lists locations in this version.
+    # gcloud lists locations in this API version.
     HttpRule("GET", PROJECT, "/locations", "ArtifactRegistry.ListLocations", version="v1beta2"),
 )

@@ -8,11 +8,11 @@ from wheelhouse_local.google.transport.errors import not_found
 from wheelhouse_local.google.transport.method import Method
 
 MIXIN = "google.cloud.location.Locations"
-"""The gRPC service; faults and the trace call it ArtifactRegistry."""
+"""The gRPC service; its name in faults and the trace is ArtifactRegistry."""
 
 
 def methods() -> dict[str, Method]:
-    """The table; which permission either needs is not known: any token will do."""
+    """The table; the required permissions are not known: any token is accepted."""
     return {
         "ArtifactRegistry.ListLocations": method(
             locations_pb2.ListLocationsRequest,

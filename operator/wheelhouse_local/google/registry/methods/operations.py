@@ -11,7 +11,7 @@ OPERATIONS = "google.longrunning.Operations"
 
 
 def methods(registry: Registry) -> dict[str, Method]:
-    """The table; which permission a get needs is not known: any token will do."""
+    """The table; the required permission is not known: any token is accepted."""
     return {
         "Operations.GetOperation": method(
             operations_pb2.GetOperationRequest,

@@ -12,11 +12,11 @@ from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.transport.method import Message, Method
 
 Check = Callable[[str, RepositoryPb], Awaitable[None]]
-"""Refuses a repository (its full name, or its parent) that depends on what cannot be used."""
+"""Rejects a repository (its full name, or its parent) with a dependency that is not usable."""
 
 
 def methods(registry: Registry, check: Check) -> dict[str, Method]:
-    """The table of methods about repositories, by `Service.Method` as faults and the trace have it."""
+    """The table of methods about repositories, by `Service.Method` as in faults and the trace."""
     operation, repository = operations_pb2.Operation, ar.Repository.pb()
 
     async def create(asked: Message) -> Message:

@@ -11,7 +11,7 @@ from wheelhouse_local.google.transport.method import Method
 
 
 def table(registry: Registry, held: Contents, rights: Policies, check: Check) -> Mapping[str, Method]:
-    """Every method, by `Service.Method` as faults and the trace have it."""
+    """Every method, by `Service.Method` as in faults and the trace."""
     return {
         **repositories.methods(registry, check),
         **policies.methods(rights),
