@@ -1,7 +1,7 @@
 """The package index of all repositories: simple pages, files, uploads, by the policy for the token's identity.
 
-HTML only (PEP 503), no metadata files and no JSON, as in the real one; the root is 404 to everyone. Why we have our own index:
-docs/decisions/0004-own-index-server.md.
+HTML only (PEP 503), no metadata files and no JSON, as in the real one; the root is 404 to everyone.
+docs/decisions/0004-own-index-server.md explains why this index is our own.
 """
 
 import base64
