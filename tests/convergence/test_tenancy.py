@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from convergence.simulation import Simulation
+from fakes.calls import PortCall
 from fakes.world import OPTIONS, Fakes
 
 from wheelhouse.domain.iam import Role
@@ -163,6 +164,27 @@ async def test_a_deleted_definition_loses_no_repository() -> None:
     await simulation.run(60.0)
     assert (Kind.REPOSITORY, REPOSITORY) not in fakes.cluster.objects
     assert fakes.google.repositories[NAME.full].labels == {}
+
+
+async def test_a_release_that_comes_too_late_deletes_no_successor() -> None:
+    """The object was released and made anew meanwhile, by another operator: the repository is the new one's."""
+    simulation = await ready(deletionPolicy="Delete")
+    cluster = simulation.fakes.cluster
+    spec = cluster.objects[Kind.REPOSITORY, REPOSITORY]["spec"]
+    cluster.delete(Kind.REPOSITORY, REPOSITORY)
+
+    def anew(call: PortCall) -> None:
+        body = cluster.objects[Kind.REPOSITORY, REPOSITORY]
+        if call.name == "repositories.get" and "deletionTimestamp" in body["metadata"]:
+            del cluster.objects[Kind.REPOSITORY, REPOSITORY]
+            cluster.put(Kind.REPOSITORY, REPOSITORY, spec)
+
+    simulation.fakes.calls.before = anew
+    simulation.fakes.calls.clear()
+    await simulation.run(60.0)
+    assert "repositories.delete" not in simulation.fakes.calls.count()
+    rows = cluster.objects[Kind.REPOSITORY, REPOSITORY]["status"]["conditions"]
+    assert {"type": "Ready", "status": "True"}.items() <= next(r for r in rows if r["type"] == "Ready").items()
 
 
 async def test_somebody_elses_repository_is_never_deleted() -> None:
