@@ -89,6 +89,19 @@ def test_a_status_like_the_own_one_that_conflicted_is_another_operators(brought:
     assert members(findings, same) == ["a"]
 
 
+def test_a_grant_of_this_process_stays_its_own() -> None:
+    """Another operator that finds the grant before its record takes it for another client's: memory knows better."""
+    findings = Findings()
+    findings.note_grants(
+        stored(1), repository=NAME, grants=(record("a"), replace(record("b"), state=GrantState.RECORDED))
+    )
+    rows = [row(member) | {"state": "Existing"} for member in ("a", "b", "c")]
+    other = stored(2, grants=rows)
+    assert findings.seen(Kind.ACCESS, other)
+    states = [each.state for each in findings.grants(other).grants]
+    assert states == [GrantState.GRANTED, GrantState.EXISTING, GrantState.EXISTING]
+
+
 def test_a_restored_store_loses_no_owned_entry() -> None:
     """Where the resourceVersion went back, what memory owns and what status records both count."""
     findings = Findings()

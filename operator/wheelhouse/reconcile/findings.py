@@ -15,7 +15,7 @@ from wheelhouse.domain.findings import (
     GrantFindings,
     RepositoryFindings,
 )
-from wheelhouse.domain.iam import GrantRecord
+from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, compact
 from wheelhouse.status.read import read_distribution, read_grants, read_repository
@@ -193,7 +193,10 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     """Take the ledger from a status that another client wrote; where it is incomplete, keep what memory owns too."""
     status = stored.status
     grants, distribution = read_grants(status), read_distribution(status)
-    if lost and (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time):
+    same = (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time)
+    if same:
+        grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))
+    if lost and same:
         grants = replace(grants, grants=_union(grants.grants, entry.grants.grants))
     elif lost and entry.grants.owns:
         grants = entry.grants
@@ -209,6 +212,12 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
         namespaces=names,
     )
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
+
+
+def _claimed(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:
+    """What this process set stays its own, also where another operator took it for a stranger's."""
+    granted = {record.grant.identity: record for record in known if record.state is GrantState.GRANTED}
+    return tuple(granted.get(r.grant.identity, r) if r.state is GrantState.EXISTING else r for r in found)
 
 
 def _union(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:

@@ -20,7 +20,7 @@ from convergence.interleaved import site as sites
 from convergence.interleaved.story import Outcome, kind_of, seeds_of, tell
 
 PATIENCE = 20
-"""Real seconds for one seed: more is a loop that spins."""
+"""Seconds of CPU for one seed: more is a loop that spins."""
 
 
 class Spins(KeyboardInterrupt):
@@ -39,13 +39,13 @@ def seeds(word: str) -> list[int]:
 
 def run(seed: int) -> Outcome:
     """One seed, whatever happens."""
-    signal.alarm(PATIENCE)
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
         return tell(seed)
     except Spins:
         return Outcome(seed, kind_of(seed), ["spins: no virtual time passes any more"], [], 0, 0.0)
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def main(words: list[str]) -> int:
@@ -53,7 +53,7 @@ def main(words: list[str]) -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":
         print("Set PYTHONHASHSEED=0: the order of sets is part of a run.", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGALRM, _spins)
+    signal.signal(signal.SIGPROF, _spins)
     logging.disable()  # asyncio tells of what a run that spins left behind.
     structlog.configure(processors=[_keep], wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     failed, begun, count = 0, time.monotonic(), 0
