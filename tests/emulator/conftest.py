@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes.clients import Clients, clients
-from fakes.emulated import Cluster, Emulated, emulated
+from fakes.emulated import Cluster, Emulated
 from fakes.gcloud import Gcloud
 from fakes.registry_clients import alone
 
@@ -22,9 +22,9 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 @pytest.fixture
-async def google(tmp_path: Path, cluster: Cluster) -> AsyncIterator[Emulated]:
-    """The emulated Google, empty."""
-    async with emulated(tmp_path / "google", cluster.triple) as found:
+async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+    """The emulated Google, empty; nobody exchanges tokens here."""
+    async with alone(tmp_path / "google") as found:
         yield found
 
 

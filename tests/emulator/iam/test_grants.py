@@ -1,11 +1,8 @@
 """What a role on a repository allows, and whom a member means, as TestIamPermissions tells."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from fakes.emulated import READER, REPOSITORY, Emulated
-from fakes.registry_clients import STRANGER, alone, body, refusal
+from fakes.registry_clients import STRANGER, body, refusal
 
 from wheelhouse_local.google.iam.roles import ROLES
 
@@ -14,11 +11,10 @@ TOMBSTONE = "deleted:serviceAccount:gone@acme-packages.iam.gserviceaccount.com?u
 
 
 @pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+def google(google: Emulated) -> Emulated:
     """With one repository."""
-    async with alone(tmp_path / "google") as found:
-        found.create()
-        yield found
+    google.create()
+    return google
 
 
 async def held_by(google: Emulated, identity: str) -> set[str]:

@@ -4,13 +4,11 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
-from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, alone, body, grpc_client, refusal, rest
+from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, body, grpc_client, refusal, rest
 from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import POOL, PROJECT, PROJECT_NUMBER
@@ -26,11 +24,10 @@ TOMBSTONE = "deleted:serviceAccount:gone@acme-packages.iam.gserviceaccount.com?u
 
 
 @pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+def google(google: Emulated) -> Emulated:
     """With one repository."""
-    async with alone(tmp_path / "google") as found:
-        found.create()
-        yield found
+    google.create()
+    return google
 
 
 def binding(role: str, *members: str, **fields: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from wheelhouse_local.google.iam.sts import ACCESS_TOKEN_TYPE, AUDIENCE, GRANT_T
 from wheelhouse_local.world import World
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+@pytest.fixture
+async def google(tmp_path: Path, cluster: Cluster) -> AsyncIterator[Emulated]:
+    """It believes the tokens of the cluster."""
+    async with emulated(tmp_path / "google", cluster.triple) as found:
+        yield found
 
 
 async def exchange(google: Emulated, token: str, **form: str | None) -> tuple[int, dict[str, Any]]:

@@ -1,12 +1,10 @@
 """Cloud KMS: key rings, keys, and who may use them; gcloud's part is in test_gcloud.py."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.emulated import Emulated
-from fakes.registry_clients import OPERATOR, alone, body, refusal, rest
+from fakes.registry_clients import OPERATOR, body, refusal, rest
 
 from wheelhouse_local.constants import LOCATION, PROJECT, PROJECT_NUMBER
 
@@ -18,12 +16,11 @@ USER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
 
 @pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+async def google(google: Emulated) -> Emulated:
     """With one key."""
-    async with alone(tmp_path / "google") as found:
-        await body(found, "POST", f"{RINGS}?keyRingId=wheels", json={})
-        await body(found, "POST", f"{RING}/cryptoKeys?cryptoKeyId=packages", json=SYMMETRIC)
-        yield found
+    await body(google, "POST", f"{RINGS}?keyRingId=wheels", json={})
+    await body(google, "POST", f"{RING}/cryptoKeys?cryptoKeyId=packages", json=SYMMETRIC)
+    return google
 
 
 async def test_a_key_has_a_first_version(google: Emulated) -> None:

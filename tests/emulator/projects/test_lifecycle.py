@@ -1,6 +1,5 @@
 """Projects beside the first one: made, switched, deleted and forgotten, and what Artifact Registry answers in each."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,6 @@ from wheelhouse_local.google.transport.errors import ApiError
 
 OTHER = "acme-staging"
 READ = "roles/artifactregistry.reader"
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 async def project(google: Emulated, name: str = OTHER, **wanted: Any) -> Any:

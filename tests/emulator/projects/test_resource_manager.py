@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,7 +12,6 @@ from fakes.registry_clients import (
     OWNER_MEMBER,
     STRANGER,
     UNIVERSE,
-    alone,
     body,
     credentials,
     refusal,
@@ -28,12 +26,6 @@ from wheelhouse_local.google.transport.faults import Rule
 
 DENIED = (403, "PERMISSION_DENIED", "The caller does not have permission")
 READ = "roles/artifactregistry.reader"
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 @asynccontextmanager

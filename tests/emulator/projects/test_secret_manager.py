@@ -1,13 +1,11 @@
 """Secret Manager: secrets, versions, and who can read them; gcloud's part is in test_gcloud.py."""
 
 import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.emulated import Emulated
-from fakes.registry_clients import OPERATOR, STRANGER, alone, body, refusal, rest
+from fakes.registry_clients import OPERATOR, STRANGER, body, refusal, rest
 
 from wheelhouse_local.constants import PROJECT, PROJECT_NUMBER
 from wheelhouse_local.google.transport.errors import ApiError
@@ -21,12 +19,11 @@ ACCESSOR = "roles/secretmanager.secretAccessor"
 
 
 @pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
+async def google(google: Emulated) -> Emulated:
     """With a secret of one version, `hunter2`."""
-    async with alone(tmp_path / "google") as found:
-        await body(found, "POST", f"{SECRETS}?secretId=upstream", json={**AUTOMATIC, "labels": {"team": "a"}})
-        await add(found, b"hunter2")
-        yield found
+    await body(google, "POST", f"{SECRETS}?secretId=upstream", json={**AUTOMATIC, "labels": {"team": "a"}})
+    await add(google, b"hunter2")
+    return google
 
 
 async def add(google: Emulated, value: bytes) -> Any:

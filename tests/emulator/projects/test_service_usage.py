@@ -1,12 +1,10 @@
 """Service Usage: what is on in a project, and turning it on and off."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.emulated import Emulated
-from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, alone, body, refusal
+from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, body, refusal
 
 from wheelhouse_local.constants import PROJECT, PROJECT_NUMBER
 
@@ -14,12 +12,6 @@ REGISTRY = "artifactregistry.googleapis.com"
 SERVICE = f"projects/{PROJECT}/services/{REGISTRY}"
 NAME = f"projects/{PROJECT_NUMBER}/services/{REGISTRY}"
 TYPES = "type.googleapis.com/google.api.serviceusage.v1"
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 def document(state: str) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from fakes.emulated import REPOSITORY, WRITER, Emulated
-from fakes.registry_clients import OPERATOR, OWNER_MEMBER, PARENT, PYTHON, STRANGER, alone, channel, grpc_client
+from fakes.registry_clients import OPERATOR, OWNER_MEMBER, PARENT, PYTHON, STRANGER, channel, grpc_client
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 from google.cloud.location import locations_pb2
@@ -18,12 +17,6 @@ from google.protobuf import empty_pb2
 
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry"
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.emulated import REPOSITORY, Emulated
-from fakes.registry_clients import OPERATOR, PARENT, PYTHON, STRANGER, alone, body, refusal, rest, rest_client
+from fakes.registry_clients import OPERATOR, PARENT, PYTHON, STRANGER, body, refusal, rest, rest_client
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 
@@ -18,12 +16,6 @@ CREATE = f"{COLLECTION}?repositoryId=team-wheels"
 TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1"
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 INTEGERS = "$alt=json;enum-encoding=int"
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 async def create(google: Emulated, **fields: Any) -> dict[str, Any]:

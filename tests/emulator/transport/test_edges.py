@@ -1,13 +1,12 @@
 """Both edges serve one table of methods: what holds for gRPC holds for REST, and what is in neither says so."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from fakes.emulated import REPOSITORY, Emulated
-from fakes.registry_clients import OPERATOR, OWNER_MEMBER, PARENT, alone, body, channel, grpc_client, refusal
+from fakes.registry_clients import OPERATOR, OWNER_MEMBER, PARENT, body, channel, grpc_client, refusal
 from google.api_core import exceptions
 from google.cloud.location import locations_pb2
 from google.iam.v1 import iam_policy_pb2
@@ -17,12 +16,6 @@ from wheelhouse_local.google.registry.methods.http import RULES
 from wheelhouse_local.google.transport import rpc
 
 GET = "artifactregistry.repositories.get"
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Faults on request reach Artifact Registry over both edges, and what fails unforeseen is no success."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from fakes.emulated import REPOSITORY, Emulated
-from fakes.registry_clients import OPERATOR, PARENT, PYTHON, alone, body, grpc_client, refusal, rest
+from fakes.registry_clients import OPERATOR, PARENT, PYTHON, body, grpc_client, refusal, rest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 
@@ -15,12 +14,6 @@ from wheelhouse_local.google.transport.faults import Rule
 
 CREATE = f"{PARENT}/repositories?repositoryId=team-wheels"
 WANTED = {"parent": PARENT, "repository_id": "team-wheels", "repository": ar.Repository(format_=PYTHON)}
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    async with alone(tmp_path / "google") as found:
-        yield found
 
 
 @pytest.fixture
