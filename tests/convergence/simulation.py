@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from fakes.kubernetes import namespace_body
 from fakes.runtime import TICK
 from fakes.world import Fakes
 
@@ -50,7 +50,7 @@ class Simulation:
         for name in set(self.cache.namespaces()) - set(cluster.namespaces):
             self.informer.seen_namespace({"metadata": {"name": name}}, gone=True)
         for namespace in cluster.namespaces.values():
-            self.informer.seen_namespace(_namespace_body(namespace))
+            self.informer.seen_namespace(namespace_body(namespace))
         for kind in Kind:
             for stored in self.cache.objects(kind):
                 body = cluster.objects.get((kind, stored.key))
@@ -97,18 +97,3 @@ class Simulation:
             if matched() is None:
                 return
         raise AssertionError(f"not settled: {matched()}")
-
-
-def _namespace_body(namespace: Any) -> dict[str, Any]:
-    meta: dict[str, Any] = {
-        "name": namespace.name,
-        "labels": dict(namespace.labels),
-        "annotations": {
-            "wheelhouse.dev/projects": ", ".join(namespace.projects),
-            "wheelhouse.dev/upstreams": ", ".join(namespace.upstreams),
-            "wheelhouse.dev/upstream-secrets": ", ".join(namespace.upstream_secrets),
-        },
-    }
-    if namespace.deleting:
-        meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    return {"metadata": meta}

@@ -191,3 +191,15 @@ class FakeObjects:
     async def access_uids(self) -> Mapping[str, ObjectKey]:
         accesses = [(key, body) for (kind, key), body in self._cluster.objects.items() if kind is Kind.ACCESS]
         return {body["metadata"]["uid"]: key for key, body in accesses}
+
+
+def namespace_body(namespace: Namespace, **meta: Any) -> dict[str, Any]:
+    """A Namespace as the API server's JSON; `meta` is more of its metadata."""
+    annotations = {
+        "wheelhouse.dev/projects": ", ".join(namespace.projects),
+        "wheelhouse.dev/upstreams": ", ".join(namespace.upstreams),
+        "wheelhouse.dev/upstream-secrets": ", ".join(namespace.upstream_secrets),
+    }
+    deleting = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if namespace.deleting else {}
+    known = {"name": namespace.name, "labels": dict(namespace.labels), "annotations": annotations}
+    return {"metadata": known | deleting | meta}

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fakes.kubernetes import Cluster
+from fakes.kubernetes import Cluster, namespace_body
 
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
@@ -83,20 +83,7 @@ class WatchedCluster(Cluster):
 
     def namespace_body(self, name: str) -> Body:
         """A Namespace as the API server's JSON."""
-        namespace = self.namespaces[name]
-        meta: Body = {
-            "name": name,
-            "resourceVersion": str(self._versions[name]),
-            "labels": dict(namespace.labels),
-            "annotations": {
-                "wheelhouse.dev/projects": ", ".join(namespace.projects),
-                "wheelhouse.dev/upstreams": ", ".join(namespace.upstreams),
-                "wheelhouse.dev/upstream-secrets": ", ".join(namespace.upstream_secrets),
-            },
-        }
-        if namespace.deleting:
-            meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-        return {"metadata": meta}
+        return namespace_body(self.namespaces[name], resourceVersion=str(self._versions[name]))
 
     def bodies(self, topic: Topic) -> list[Body]:
         """Everything of a topic as it stands."""
