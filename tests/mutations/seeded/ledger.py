@@ -7,7 +7,6 @@ FINDINGS = ("tests/unit/test_findings.py",)
 MAKER = ("tests/unit/test_maker.py",)
 TRANSACTION = ("tests/unit/test_policy_transaction.py",)
 
-WRITE = "            written = await self._world.objects.write_status(kind, stored, status)\n"
 RECORD = "if not await self._desk.ledger.record(KIND, stored.key):\n"
 CREATES = f"        {RECORD}            return drift_delay(self._desk.world)"
 CHANGES = f"            {RECORD}                return\n"
@@ -16,8 +15,8 @@ BUGS = (
     Bug(
         "a record passes over the change of another client",
         "reconcile/ledger.py",
-        WRITE,
-        f"            try:\n    {WRITE}            except Exception:\n                return True\n",
+        "                self._findings.conflicted(kind, self._stored(kind, key) or stored)\n                raise\n",
+        "                return True\n",
         LEDGER,
     ),
     Bug(

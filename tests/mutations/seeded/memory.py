@@ -18,8 +18,29 @@ BUGS = (
     Bug(
         "a restore forgets what memory owns",
         "reconcile/findings.py",
-        "restored=int(stored.resource_version) < entry.version",
-        "restored=False",
+        "            lost = emptied or int(stored.resource_version) < entry.version\n",
+        "            lost = emptied\n",
+        FINDINGS,
+    ),
+    Bug(
+        "an emptied status forgets what memory owns",
+        "reconcile/findings.py",
+        "            lost = emptied or int(stored.resource_version) < entry.version\n",
+        "            lost = int(stored.resource_version) < entry.version\n",
+        FINDINGS,
+    ),
+    Bug(
+        "another operator's doubt disowns a grant",
+        "reconcile/findings.py",
+        "    if same:\n        grants = replace(grants, grants=_claimed(",
+        "    if not same:\n        grants = replace(grants, grants=_claimed(",
+        FINDINGS,
+    ),
+    Bug(
+        "a status that conflicted counts as written",
+        "reconcile/findings.py",
+        "            self._retake(entry, stored)\n\n    def seen",
+        "            pass\n\n    def seen",
         FINDINGS,
     ),
     Bug(
