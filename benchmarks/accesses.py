@@ -1,4 +1,4 @@
-"""Many accesses created at once: what one takes, beside a bare client's requests for it."""
+"""Many accesses created at once: the cost of one, compared with a bare client's requests for it."""
 
 import bare
 import crowd
@@ -12,7 +12,7 @@ WRITES = ("create", "patch", "update", "delete")
 
 
 def secrets(size: float) -> Report:
-    """Accesses with Secrets on many repositories; a size of 1 is all of them."""
+    """Accesses with Secrets on many repositories; size 1 is the full number."""
     teams = crowd.Teams("team", max(10, int(WITH_SECRETS * size)), max(1, int(REPOSITORIES * size)), secrets=True)
     about = (
         f"{teams.accesses} accesses with Secrets on {teams.repositories} repositories, created at once, each with a "
@@ -35,7 +35,7 @@ BARE = (
 
 
 def serve(teams: crowd.Teams) -> list[Row]:
-    """Let the operator serve the teams, and then the bare client as many others."""
+    """Let the operator serve the teams, and then the bare client an equal number."""
     with declare.world() as world:
         declare.prepare(world, teams)
         traffic, begun, held = Traffic(world), Sample.of(world), resident(world.pid("operator"))
@@ -49,7 +49,7 @@ def serve(teams: crowd.Teams) -> list[Row]:
 
 
 def rows(teams: crowd.Teams, took: Sample, traffic: Traffic, alone: bare.Bare) -> list[Row]:
-    """The figures: of all that was taken, for each access."""
+    """The figures: the total cost divided by the number of accesses."""
     count = teams.accesses
     writes = sum(number for method, number in traffic.counts.items() if method.startswith(WRITES))
     needed = 6 if teams.secrets else 4

@@ -1,7 +1,7 @@
-"""What one access costs a client that only sends the requests, with no watch, no queue and no decision.
+"""The cost of one access for a client that only sends the requests, without watch, queue or decisions.
 
-The bodies are those that the operator wrote for an access of its own, with the names changed, so that the API server
-has the same work.
+The bodies are those that the operator wrote for its own access, with the names changed, so that the API server has the
+same work.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from wheelhouse_local.constants import POOL
 from wheelhouse_local.world import World
 
 WORKERS = 16
-"""Accesses at a time; the operator has as many workers for them."""
+"""Accesses at a time; the operator has the same number of workers for them."""
 STATUS = "fieldManager=wheelhouse-operator&force=true"
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """What the operator wrote for one access: its status, the Secret (if it asks for one) and the Event."""
+    """What the operator wrote for one access: its status, the Secret (if it requests one) and the Event."""
 
     access: Json
     secret: Json | None
@@ -36,7 +36,7 @@ class Pattern:
         found = await admin.send("GET", place(access))
         events = await admin.send("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
         event = next(each for each in events["items"] if each["regarding"].get("name") == name)
-        event |= {"apiVersion": "events.k8s.io/v1", "kind": "Event"}  # Lists leave them out.
+        event |= {"apiVersion": "events.k8s.io/v1", "kind": "Event"}  # Lists omit them.
         event["metadata"] = {"namespace": namespace, "name": event["metadata"]["name"]}
         wanted = access["spec"].get("secret")
         secret = None
@@ -45,7 +45,7 @@ class Pattern:
         return cls(found, secret, event)
 
     def for_access(self, access: Json) -> "Pattern":
-        """The same for another access, as it was created."""
+        """The same for another access, in the form in which it was created."""
         mine, other = self.access["metadata"], access["metadata"]
         names = [(mine[key], other[key]) for key in ("uid", "namespace", "name")]
 
@@ -62,10 +62,10 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Bare:
-    """What all accesses took together: seconds of the client's CPU, and of the wall and the API server's CPU.
+    """The cost of all accesses together: seconds of the client's CPU, of wall-clock time and of the API server's CPU.
 
     Attributes:
-        creation: the API server's CPU for the creation of the accesses, which no operator does.
+        creation: the API server's CPU for the creation of the accesses, which is not the operator's work.
     """
 
     client: float
@@ -77,8 +77,8 @@ def run(world: World, teams: Teams, like: Json) -> Bare:
     """Create accesses while no operator runs, and send an operator's requests for them.
 
     Args:
-        world: its operator has been stopped.
-        teams: who asks.
+        world: its operator is stopped.
+        teams: the teams with the accesses.
         like: an access, as it was created, that the operator has finished.
     """
     return asyncio.run(_run(world, teams, like))
@@ -118,7 +118,7 @@ async def _serve(operator: Client, mine: Pattern) -> Json:
 
 
 def _recorded(status: Json) -> Json:
-    """A status as it is before the grant is made."""
+    """The status before the grant is made."""
     rows = [row | {"status": "False", "reason": "Pending"} for row in status["conditions"]]
     grants = [grant | {"state": "Recorded"} for grant in status["grants"]]
     return status | {"conditions": rows, "grants": grants}

@@ -1,4 +1,4 @@
-"""A bare client of the API server: JSON over aiohttp with one token, many requests at a time, and nothing else."""
+"""A bare client of the API server: JSON over aiohttp with one token and parallel requests, and nothing else."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-"""Asks for the metadata alone, as the operator does for Secrets."""
+"""Requests only the metadata, as the operator does for Secrets."""
 CREATIONS = 8
-"""How many objects are created at the same time."""
+"""Number of objects that are created at the same time."""
 
 
 class Client:
@@ -52,7 +52,7 @@ class Client:
         """One request, and the JSON of its answer.
 
         Raises:
-            RuntimeError: the API server refused; with what it said.
+            RuntimeError: the API server denied the request; with its message.
         """
         headers = {"Content-Type": content, "Accept": accept}
         data = None if body is None else json.dumps(body).encode()
@@ -64,7 +64,7 @@ class Client:
             return answer
 
     async def create(self, objects: Iterable[Json]) -> list[Json]:
-        """Create objects, and return them as the API server has them."""
+        """Create objects, and return the API server's versions of them."""
 
         async def one(body: Json) -> Json:
             return await self.send("POST", collection(body), body)
@@ -73,7 +73,7 @@ class Client:
 
 
 async def in_parallel(act: Callable[[Item], Awaitable[Json]], items: Iterable[Item], workers: int) -> list[Json]:
-    """Act on all items, at most `workers` at a time, and return the results in the order of the items."""
+    """Call `act` for all items, at most `workers` at a time, and return the results in the order of the items."""
     waiting = list(enumerate(items))[::-1]
     results: list[Json] = [{} for _ in waiting]
 

@@ -1,4 +1,4 @@
-"""A crowd of objects: repositories of one platform namespace, and the accesses of many teams to them."""
+"""Many objects: repositories in one platform namespace, and the accesses of many teams to them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from client import Json
 
 PLATFORM = "platform"
 PER_NAMESPACE = 10
-"""Accesses in a namespace, each with a ServiceAccount of its own."""
+"""Accesses in a namespace, each with its own ServiceAccount."""
 API_VERSION = "wheelhouse.dev/v1alpha1"
 
 
@@ -22,13 +22,13 @@ def repositories(count: int) -> Iterator[Json]:
 
 @dataclass(frozen=True)
 class Teams:
-    """Teams that ask for access.
+    """Teams that request access.
 
     Attributes:
         prefix: of their namespaces' names.
         accesses: how many accesses there are.
         repositories: how many repositories they are spread over.
-        secrets: whether each access asks for a Secret.
+        secrets: whether each access requests a Secret.
     """
 
     prefix: str
@@ -38,11 +38,11 @@ class Teams:
 
     @property
     def namespaces(self) -> int:
-        """How many namespaces they have."""
+        """The number of their namespaces."""
         return -(-self.accesses // PER_NAMESPACE)
 
     def ground(self) -> Iterator[Iterable[Json]]:
-        """Namespaces, then ServiceAccounts: what stands before anything is asked for."""
+        """Namespaces, then ServiceAccounts: what must exist before the accesses."""
         labels = {"team": "ml", "wheelhouse.dev/credentials": "enabled"}
         yield [_namespace(f"{self.prefix}-{number}", labels, {}) for number in range(self.namespaces)]
         yield [

@@ -1,4 +1,4 @@
-"""A world for large numbers, and the declarations in it."""
+"""A world for large numbers of objects, and the declarations in it."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ from wheelhouse_local.state import Options
 from wheelhouse_local.world import World
 
 SETTINGS = {
-    # What paces the operator for Google's quotas is not what is measured here.
+    # The benchmark does not measure the pace that the operator keeps for Google's quotas.
     "WHEELHOUSE_CREATE_INTERVAL": "0",
     "WHEELHOUSE_EXCHANGE_RATE": "60",
-    # Looks at everything from time to time would be counted as work for the accesses.
+    # Periodic checks of everything would count as work for the accesses.
     "WHEELHOUSE_DRIFT_INTERVAL": "86400",
     "WHEELHOUSE_RESYNC_INTERVAL": "3600",
 }
@@ -26,13 +26,13 @@ PAGE = 500
 
 
 def say(line: str) -> None:
-    """Tell a person how far it is."""
+    """Print progress for a person."""
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def world() -> Iterator[World]:
-    """A world of its own, removed afterwards."""
+    """A new world, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wheelhouse-bench-") as name:
         made = World(Path(name) / "world", say)
         made.up(Options(settings=SETTINGS))
@@ -63,7 +63,7 @@ def prepare(world: World, teams: crowd.Teams) -> None:
 
 
 def ready(world: World, plural: str, count: int) -> Callable[[], bool]:
-    """Whether all objects of a kind are there, and Ready in their current generation."""
+    """Whether all objects of a kind exist, and are Ready in their current generation."""
 
     def check() -> bool:
         bodies = list(pages(world, f"/apis/{crowd.API_VERSION}/{plural}"))

@@ -1,7 +1,7 @@
-"""The engine in a process of its own, over the fakes of the convergence tests: the only module here that knows it.
+"""The engine in a separate process, with the fakes of the convergence tests: only this module here uses it.
 
-`python engine.py memory|micro ACCESSES` prints figures as JSON; inside.py calls it. All accesses are as the operator
-leaves them, so that a pass has nothing to do.
+`python engine.py memory|micro ACCESSES` prints figures as JSON; inside.py calls it. All accesses are in the state in
+which the operator leaves them, so that a pass has nothing to do.
 """
 
 import asyncio
@@ -40,16 +40,16 @@ PLATFORM, MODEL = "platform", ObjectKey("model-team", "model-access")
 READER = "roles/artifactregistry.reader"
 TARGETS, MEMBERS = 5000, 1000
 WARM_UP = 500
-"""Accesses that are there before memory is measured: what the first ones take is not taken for each."""
+"""Accesses that exist before memory is measured, so that one-time costs do not count."""
 REPEATED = 0.5
-"""Seconds for which something short is done again and again."""
+"""Seconds for which a short operation is repeated."""
 
 
 class Engine:
-    """A loop with repositories, and accesses to them that are finished.
+    """A loop with repositories, and finished accesses to them.
 
     Args:
-        repositories: how many; with one, all accesses are to it.
+        repositories: their number; with one, all accesses are to it.
     """
 
     def __init__(self, repositories: int) -> None:
@@ -72,13 +72,13 @@ class Engine:
         self._versions = 1_000_000
 
     async def begin(self) -> None:
-        """Let the operator finish the repositories, and the access after which all others are made."""
+        """Let the operator finish the repositories, and the access that is the model for all others."""
         await self.simulation.run(120.0)
         self._model = json.dumps(self.fakes.cluster.objects[Kind.ACCESS, MODEL])
         assert '"Ready", "status": "True"' in self._model, self._model
 
     def bodies(self, numbers: range) -> Iterator[Json]:
-        """Accesses as the API server would send them, ten in a namespace; their grants stand in the policies."""
+        """Accesses as the API server would send them, ten per namespace; the policies contain their grants."""
         members: dict[str, list[str]] = {}
         uid = self.fakes.cluster.objects[Kind.ACCESS, MODEL]["metadata"]["uid"]
         for number in numbers:
@@ -111,7 +111,7 @@ class Engine:
         return keys
 
     async def look(self, keys: list[ObjectKey]) -> None:
-        """The first pass of every unit, and that it wrote nothing."""
+        """The first pass of every unit; check that it wrote nothing."""
         self.fakes.calls.clear()
         for name in self._names:
             await self.run(PolicyKey(repository(name)))
@@ -133,7 +133,7 @@ def repository(name: str) -> RepositoryName:
 
 
 async def memory(count: int) -> Figures:
-    """Resident memory for each access, in kB: what the watches have seen, and what the units remember of it."""
+    """Resident memory per access, in kB: the objects from the watches, and the units' own data about them."""
     engine = Engine(max(1, count // 20))
     await engine.begin()
     warm, rest = range(WARM_UP), range(WARM_UP, WARM_UP + count)
@@ -154,7 +154,7 @@ def measured() -> float:
 
 
 async def micro(count: int) -> Figures:
-    """CPU of single steps in µs, with so many accesses in all and MEMBERS on one repository."""
+    """CPU of single steps in µs, with this many accesses in total and MEMBERS on one repository."""
     crowd, one = Engine(max(1, count // 20)), Engine(1)
     figures: Figures = {}
     for engine, number in ((crowd, count), (one, MEMBERS - 1)):
@@ -175,7 +175,7 @@ async def micro(count: int) -> Figures:
 
 
 def repeated(act: Callable[[], object]) -> float:
-    """CPU of something short, in µs."""
+    """CPU of a short operation, in µs."""
     act()
     times, begun = 0, time.process_time()
     while (taken := time.process_time() - begun) < REPEATED:
@@ -194,20 +194,20 @@ async def a_pass(engine: Engine, key: Key) -> float:
 
 
 def claims(engine: Engine) -> Claims:
-    """What judges accesses, with a memory of its own."""
+    """Claims with new findings."""
     world = replace(engine.fakes.world, cache=engine.simulation.cache)
     return Claims(world, Findings())
 
 
 def claim(engine: Engine, key: ObjectKey) -> float:
-    """CPU of judging one access, in µs."""
+    """CPU of deciding about one access, in µs."""
     judge, stored = claims(engine), engine.simulation.cache.access(key)
     assert stored is not None
     return repeated(lambda: judge.of(stored))
 
 
 def planning(engine: Engine) -> Figures:
-    """CPU of planning a policy that stands, and one of which nothing stands yet, in µs."""
+    """CPU of planning a policy with all grants, and one without any grant, in µs."""
     name = repository("wheels-0")
     claimants = claims(engine).claimants(name)
     standing, empty = engine.fakes.google.policy(name), Policy(b"e", 1, ())

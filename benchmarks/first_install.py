@@ -1,7 +1,7 @@
 """From `kubectl apply` to the first `pip install`.
 
-Times are wall-clock seconds of a whole world on this machine, the operator and its servers sharing the cores; memory is
-the operator's resident set as the kernel counts it.
+Times are wall-clock seconds of a whole world on this machine, where the operator and its servers share the cores;
+memory is the operator's resident set as the kernel counts it.
 """
 
 import os
@@ -48,11 +48,12 @@ spec:
 
 
 def section(runs: int) -> str:
-    """Run everything; the section of the results."""
+    """Run everything; return the section for the results."""
     with tempfile.TemporaryDirectory(prefix="wheelhouse-bench-") as name:
         work = Path(name)
         world = World(work / "world", say=lambda line: print(f"  {line}", file=sys.stderr, flush=True))
-        # Each run declares for itself: no run shall wait for the turn that Google's quota gives after the one before.
+        # Each run has its own project, so that no run waits for the turn that Google's quota gives after the previous
+        # one.
         world.up(Options(settings={"WHEELHOUSE_CREATE_INTERVAL": "0"}))
         try:
             rows = measure(world, work, runs)
@@ -102,7 +103,7 @@ def install(world: World, folder: Path, namespace: str, wheel: Path) -> None:
 
 
 def first_write(world: World, name: str) -> float:
-    """Seconds from the operator's start until it has written to an object that was waiting."""
+    """Seconds from the operator's start until its first write to an object that was waiting."""
     world.stop("operator")
     world.kubectl("apply", "-f", "-", stdin=NAMESPACE.format(name=name) + "---" + OBJECTS.format(name=name))
     watch = [str(kubectl()), "--kubeconfig", str(world.kubeconfig), "wait", "-n", name, f"pyrepo/{name}"]
@@ -124,7 +125,7 @@ def resident(world: World) -> float:
 
 
 def a_wheel(folder: Path) -> Path:
-    """The smallest wheel that pip takes."""
+    """The smallest wheel that pip accepts."""
     wheel = folder / "benched-1.0-py3-none-any.whl"
     info = "benched-1.0.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:

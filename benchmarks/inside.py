@@ -1,4 +1,4 @@
-"""What the engine takes by itself, without servers: its memory, and the CPU of single steps."""
+"""The cost of the engine alone, without servers: its memory, and the CPU of single steps."""
 
 import json
 import os
@@ -13,7 +13,7 @@ TREE = Path(__file__).parents[1]
 
 
 def memory(size: float) -> Report:
-    """Memory for each access; a size of 1 is all of them."""
+    """Memory per access; size 1 is the full number."""
     count = max(1000, int(ACCESSES * size))
     kilobytes = _engine("memory", count)
     rows = [

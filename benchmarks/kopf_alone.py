@@ -1,4 +1,4 @@
-"""An operator that watches what ours watches through Kopf, and does nothing with it: what Kopf alone takes."""
+"""An operator that watches the same kinds as ours through Kopf, and does nothing with them: the cost of Kopf alone."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from wheelhouse.handlers.events import GROUP, VERSION, kopf_settings
 
 
 def registry(server: str, ca: str, token: Path) -> kopf.OperatorRegistry:
-    """Handlers that drop what they are given."""
+    """Handlers that ignore their events."""
     found = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=found)

@@ -1,7 +1,7 @@
-"""What a world's processes take, and what the operator asks for: read from the kernel and from the servers' own logs.
+"""The cost of a world's processes, and the operator's requests: read from the kernel and from the servers' own logs.
 
-Neither costs the measured processes anything. CPU time is user and system time of a process: unlike wall-clock time,
-it hardly depends on what else runs on the machine.
+Neither affects the measured processes. CPU time is user and system time of a process: unlike wall-clock time, it hardly
+depends on other load on the machine.
 """
 
 import json
@@ -17,16 +17,16 @@ from wheelhouse_local.world import World
 
 POLL = 0.5
 QUIET = 5.0
-"""Seconds without a write after which it is looked whether all is done."""
+"""Seconds without a write after which the benchmark checks whether all work is done."""
 PATIENCE = 120.0
-"""Seconds without a write after which it is given up."""
+"""Seconds without a write after which the benchmark fails."""
 READS = ("get", "list", "watch")
 SWEPT = "patch secrets"
-"""Secrets are applied again and again where nothing changes: such sweeps do not count as work."""
+"""Secrets are applied repeatedly even without a change: such sweeps do not count as work."""
 
 
 def cpu(pid: int | None) -> float:
-    """Seconds of CPU that a process has taken so far; 0 when there is none."""
+    """Seconds of CPU that a process has used so far; 0 if it does not exist."""
     if pid is None:
         return 0.0
     # Field 2 is the name in parentheses; fields 14 and 15 are user and system time in clock ticks.
@@ -35,7 +35,7 @@ def cpu(pid: int | None) -> float:
 
 
 def runnable(pid: int) -> float:
-    """Seconds for which the main thread of a process ran, or waited for a core that another process had."""
+    """Seconds for which the main thread of a process ran, or waited for a core that another process used."""
     ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
     return (int(ran) + int(waited)) / 1e9
 
@@ -49,7 +49,7 @@ def resident(pid: int | None) -> float:
 
 @dataclass(frozen=True)
 class Sample:
-    """A moment: seconds on the wall, and seconds of CPU of the operator and of the API server until then."""
+    """A point in time: wall-clock seconds, and seconds of CPU of the operator and of the API server until then."""
 
     wall: float
     operator: float
@@ -57,16 +57,16 @@ class Sample:
 
     @classmethod
     def of(cls, world: World) -> "Sample":
-        """Now."""
+        """The current time."""
         return cls(time.monotonic(), cpu(world.pid("operator")), cpu(world.pid("apiserver")))
 
     def since(self, begun: "Sample") -> "Sample":
-        """What was taken between two moments."""
+        """The cost between two points in time."""
         return Sample(self.wall - begun.wall, self.operator - begun.operator, self.apiserver - begun.apiserver)
 
 
 class Traffic:
-    """Counts the operator's requests by method, from now on, as `wheelhouse local requests` names them."""
+    """Counts the operator's requests by method, from now on, with the names of `wheelhouse local requests`."""
 
     def __init__(self, world: World) -> None:
         audit, google = world.state.control_plane / "audit.jsonl", world.state.google / "requests.jsonl"
@@ -74,7 +74,7 @@ class Traffic:
         self.counts: Counter[str] = Counter()
 
     def read(self) -> bool:
-        """Count what is new; whether anything of it was work: a write, or a token."""
+        """Count new requests; return whether any of them was work: a write, or a token."""
         work = False
         for log in self._logs:
             for method in self._methods(log):
@@ -85,7 +85,7 @@ class Traffic:
     def _methods(self, log: Path) -> list[str]:
         with log.open("rb") as file:
             file.seek(self._logs[log])
-            # The last line may be half written: it is read the next time.
+            # The last line may be incomplete: it is read the next time.
             complete = file.read().rpartition(b"\n")[0]
         if complete:
             self._logs[log] += len(complete) + 1
@@ -94,7 +94,7 @@ class Traffic:
 
 
 def settled(world: World, traffic: Traffic, done: Callable[[], bool]) -> Sample:
-    """Wait until nothing is written any more and all is done; the moment of the last work.
+    """Wait until there are no more writes and all is done; return the time of the last work.
 
     Raises:
         SystemExit: it takes too long.

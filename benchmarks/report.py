@@ -1,4 +1,4 @@
-"""A scenario's figures as a Markdown table, beside their aims, a bare client's, and those of an earlier engine."""
+"""A scenario's figures as a Markdown table, with targets, a bare client's figures and an earlier engine's."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ class Row:
     Attributes:
         figure: what was measured, with its unit.
         measured: the value.
-        aim: what it should be, as it is printed; empty where nothing is aimed at.
-        bare: what a bare client, or Kopf alone, takes for the same in the same run; None where there is none.
+        aim: the target, as it is printed; empty without a target.
+        bare: the cost of a bare client, or of Kopf alone, for the same work in the same run; None without one.
     """
 
     figure: str
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one scenario, and a sentence or two about what was done."""
+    """The figures of one scenario, and a short description of it."""
 
     title: str
     about: str
@@ -36,7 +36,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Before:
-    """What an earlier engine took: its name, the part of the objects that was made for it, and its figures."""
+    """The figures of an earlier engine: its name, the part of the objects in its run, and its figures."""
 
     engine: str
     size: float
@@ -44,7 +44,7 @@ class Before:
 
 
 def remember(report: Report, engine: str, size: float) -> None:
-    """Keep these figures as those of an earlier engine; other scenarios' figures stay."""
+    """Keep these figures as those of an earlier engine; the figures of other scenarios stay."""
     found = json.loads(BEFORE.read_text()) if BEFORE.exists() else {}
     figures = {row.figure: round(row.measured, 3) for row in report.rows}
     found[report.title] = {"engine": engine, "size": size, "figures": figures}
@@ -52,13 +52,13 @@ def remember(report: Report, engine: str, size: float) -> None:
 
 
 def before(title: str) -> Before | None:
-    """What was remembered of a scenario."""
+    """The earlier engine's figures for a scenario."""
     found = json.loads(BEFORE.read_text()) if BEFORE.exists() else {}
     return Before(**found[title]) if title in found else None
 
 
 def markdown(report: Report, command: str) -> str:
-    """The section of the results: title, what was done and by which command, and the table."""
+    """The section of the results: title, description, command, and table."""
     known = before(report.title)
     lines = [f"## {report.title}", "", report.about, f"Command: `{command}`"]
     if known is not None:
@@ -73,7 +73,7 @@ def markdown(report: Report, command: str) -> str:
 
 
 def shown(value: float | None) -> str:
-    """A number with as many digits as it deserves; nothing for None."""
+    """A number with a sensible number of digits; an empty string for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value == round(value) or value >= 1000 else f"{value:.2f}"

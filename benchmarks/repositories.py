@@ -1,4 +1,4 @@
-"""Five hundred repositories at once, with an Artifact Registry that takes 50 ms for each answer."""
+"""Five hundred repositories at once, with an Artifact Registry that takes 50 ms for each response."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ READS = {"ArtifactRegistry.GetRepository", "Operations.GetOperation", "ResourceM
 
 
 def section() -> str:
-    """Run everything; the section of the results."""
+    """Run everything; return the section for the results."""
     with tempfile.TemporaryDirectory(prefix="wheelhouse-bench-") as name:
         world = World(Path(name) / "world", say=lambda line: print(f"  {line}", file=sys.stderr, flush=True))
         world.up(Options(settings={"WHEELHOUSE_DRIFT_INTERVAL": str(DRIFT_INTERVAL)}))
@@ -52,7 +52,7 @@ def section() -> str:
 
 
 def measure(world: World) -> list[tuple[str, float, str]]:
-    """All figures with their aims."""
+    """All figures with their targets."""
     for project in PROJECTS:
         control.project(world.state, project, api=True, operatorRights=True)
     for service in ("ArtifactRegistry.*", "Operations.*"):
@@ -95,7 +95,7 @@ def namespace(project: str) -> dict[str, Any]:
 
 
 def repository(number: int, **spec: str) -> dict[str, Any]:
-    """The projects and locations take turns."""
+    """A repository; projects and locations alternate."""
     project, location = PROJECTS[number % 5], LOCATIONS[number // 5 % 5]
     return {
         "apiVersion": "wheelhouse.dev/v1alpha1",
@@ -112,7 +112,7 @@ def apply(world: World, objects: list[dict[str, Any]]) -> None:
 
 
 def ready(world: World) -> int:
-    """How many are Ready in their current generation."""
+    """The number of repositories that are Ready in their current generation."""
     _, body = world.api().call("GET", "/apis/wheelhouse.dev/v1alpha1/pythonrepositories")
     return sum(1 for each in body["items"] if _ready(each))
 
@@ -124,7 +124,7 @@ def _ready(body: dict[str, Any]) -> bool:
 
 
 def requests(world: World, since: int) -> Counter[str]:
-    """What the operator asked of Google, by method."""
+    """The operator's requests to Google, by method."""
     return Counter(row["method"] for row in lines(world)[since:])
 
 
@@ -135,7 +135,7 @@ def lines(world: World) -> list[dict[str, Any]]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Look twice a second until something holds."""
+    """Check twice a second until `holds` is true."""
     end = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""A start of the operator in a cluster that is full already, beside Kopf alone."""
+"""A start of the operator in a cluster with many objects, compared with Kopf alone."""
 
 import contextlib
 import http.client
@@ -22,14 +22,14 @@ POLL = 0.5
 CALM = 4.0
 """Seconds after which a process counts as idle."""
 BUSY = 0.25
-"""The share of the time that a busy process wants to run for."""
+"""The share of time for which a busy process runs or waits for a core."""
 FEW = 5
-"""Keys that may wait in an operator that is idle."""
+"""Maximum waiting keys of an idle operator."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """A start of a process: seconds of CPU, and on the wall, until it is idle; what it holds then, in kB."""
+    """A start of a process: seconds of CPU and of wall-clock time until it is idle; its memory then, in kB."""
 
     cpu: float
     wall: float
@@ -38,7 +38,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Moment:
-    """How far a process is: on the wall, in CPU, and in the time that it ran or waited for a core, all in seconds."""
+    """The state of a process: wall-clock time, CPU, and time in which it ran or waited for a core, all in seconds."""
 
     wall: float
     cpu: float
@@ -46,21 +46,21 @@ class Moment:
 
     @classmethod
     def of(cls, pid: int) -> "Moment":
-        """Now."""
+        """The current state."""
         return cls(time.monotonic(), cpu(pid), runnable(pid))
 
     def share(self, before: "Moment") -> float:
-        """The share of the time since then for which it ran or waited for a core."""
+        """The share of the time since then in which it ran or waited for a core."""
         return (self.runnable - before.runnable) / (self.wall - before.wall)
 
 
 @dataclass(frozen=True)
 class Restart:
-    """A start of the operator, and what it asked for and changed.
+    """A start of the operator, with its requests and changes.
 
     Attributes:
-        ready: until its readiness probe answers.
-        idle: until no key waits.
+        ready: seconds until its readiness probe succeeds.
+        idle: seconds until no key waits.
         rewritten: how many Secrets have another resourceVersion than before.
     """
 
@@ -71,7 +71,7 @@ class Restart:
 
 
 def report(size: float) -> Report:
-    """Run it at a size, 1 for all."""
+    """Run it; size 1 is the full number."""
     teams = crowd.Teams("team", max(10, int(ACCESSES * size)), max(1, int(REPOSITORIES * size)), secrets=True)
     with declare.world() as world:
         empty, empty_kopf = restart(world), kopf(world)
@@ -138,7 +138,7 @@ def restart(world: World) -> Restart:
 
 
 def kopf(world: World) -> Start:
-    """Start Kopf alone as an administrator, and end it when it has seen everything."""
+    """Start Kopf alone as an administrator, and stop it when it has seen everything."""
     script = Path(__file__).with_name("kopf_alone.py")
     token = world.state.control_plane / "admin-token"
     begun = time.monotonic()
@@ -151,9 +151,9 @@ def kopf(world: World) -> Start:
 
 
 def until_idle(pid: int, begun: float, keys: Callable[[], int]) -> Start:
-    """Wait until a process has been idle for a while; how far it was when it last was busy.
+    """Wait until a process has been idle for a while; return its state when it was last busy.
 
-    Idle is not without any work: sweeps go on all the time.
+    Idle does not mean without any work: sweeps continue.
     """
     busy = seen = Moment.of(pid)
     while seen.wall - busy.wall < CALM:
@@ -166,7 +166,7 @@ def until_idle(pid: int, begun: float, keys: Callable[[], int]) -> Start:
 
 
 def waiting(world: World) -> int:
-    """How many keys wait for a worker, as the operator's metrics say."""
+    """The number of keys that wait for a worker, from the operator's metrics."""
     connection = http.client.HTTPConnection("127.0.0.1", world.state.load().ports["operator"], timeout=30)
     with contextlib.closing(connection):
         connection.request("GET", "/metrics")

@@ -1,7 +1,7 @@
 """Benchmarks: `make bench` runs all of them and prints their tables, `make bench BENCH="accesses grants"` some.
 
-BENCH holds any of the arguments below: `make bench BENCH="memory --write"` keeps that table in results.md. BENCH_SIZE
-makes the large scenarios smaller, to see that they work: `make bench BENCH_SIZE=0.05`.
+BENCH accepts any of the arguments below: `make bench BENCH="memory --write"` keeps that table in results.md. BENCH_SIZE
+makes the large scenarios smaller, to check that they work: `make bench BENCH_SIZE=0.05`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).with_name("results.md")
 
 @dataclass(frozen=True)
 class Scenario:
-    """What can be measured: in a few words, how long about on two free cores, and how."""
+    """A scenario: a short description, its approximate duration on two free cores, and its function."""
 
     words: str
     minutes: str
@@ -44,7 +44,7 @@ SCENARIOS = {
 
 
 def main() -> None:
-    """Run what was asked for, print each table when it is there, and keep it if asked to."""
+    """Run the requested scenarios, print each table when it is complete, and keep it with --write."""
     options = arguments()
     print(head())
     for name in options.scenario or SCENARIOS:
@@ -88,7 +88,7 @@ def scenario(text: str) -> str:
     """The name of a scenario.
 
     Raises:
-        argparse.ArgumentTypeError: there is none of this name.
+        argparse.ArgumentTypeError: no scenario has this name.
     """
     if text not in SCENARIOS:
         raise argparse.ArgumentTypeError(f"no scenario is called {text}: there are {', '.join(SCENARIOS)}")
@@ -96,10 +96,10 @@ def scenario(text: str) -> str:
 
 
 def size(text: str) -> float:
-    """A part of the whole.
+    """A part of the full number.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a valid part.
     """
     value = float(text)
     if not 0 < value <= 1:
@@ -108,19 +108,19 @@ def size(text: str) -> float:
 
 
 def command(name: str, part: float) -> str:
-    """What makes a table again."""
+    """The command that creates a table again."""
     return f"make bench BENCH={name}" + ("" if part == 1 else f" BENCH_SIZE={part:g}")
 
 
 def head() -> str:
-    """The title, and where it was measured."""
+    """The title, and the machine of the measurement."""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     shared = "the emulated Google and a real kube-apiserver share the cores with the operator."
     return f"# Benchmarks\n\n`make bench` on {machine};\n{shared}\n"
 
 
 def keep(section: str) -> None:
-    """Put a section into results.md, in the place of an earlier one of its title."""
+    """Put a section into results.md, and replace an earlier one with the same title."""
     parts = RESULTS.read_text().split("\n## ")[1:] if RESULTS.exists() else []
     sections = {part.partition("\n")[0]: part.rstrip() for part in parts}
     body = section.removeprefix("## ").rstrip()

@@ -1,7 +1,7 @@
 """Fixtures for tests against a real control plane and a whole local world.
 
-One of each a pytest-xdist worker: they boot in three seconds, and tests of two workers cannot disturb each other in
-cluster-wide objects. `--dist loadfile` keeps the number of boots down.
+One of each per pytest-xdist worker: they start in three seconds, and tests of two workers cannot affect each other
+through cluster-wide objects. `--dist loadfile` keeps the number of starts low.
 """
 
 import os
@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Tests that speak gRPC and tests that start processes share a worker: gRPC's handlers around a fork abort the child
-# when threads of it are at work, and nothing here forks without an exec.
+# Tests that use gRPC and tests that start processes share a worker: gRPC's fork handlers abort the child if its
+# threads are working, and nothing here forks without an exec.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 from wheelhouse_local.state import CONTROL_PLANE, Options
 from wheelhouse_local.world import World
 
-# `make test` tries the same examples each time, `make test-long` many new ones. Times are no assertions: a busy machine
-# is no failure.
+# `make test` tries the same examples each time, `make test-long` many new ones. Durations are not assertions: a busy
+# machine is not a failure.
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("WHEELHOUSE_TEST_PROFILE", "default"))

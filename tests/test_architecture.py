@@ -44,13 +44,13 @@ def length(function: Function) -> int:
 
 
 def too_long(text: str) -> list[str]:
-    """Functions over their budget, and the module when it is over its own."""
+    """Functions over their budget, and the module if it is over its own."""
     module = ["module"] if len(text.splitlines()) > MODULE_LINES else []
     return module + [function.name for function in functions(text) if length(function) > FUNCTION_LINES]
 
 
 def for_tests(text: str) -> list[str]:
-    """Parameters and attributes that exist for tests, by their name."""
+    """Parameters and attributes that exist for tests, detected by their names."""
     named = re.compile(r"(^|_)(test|tests|testing|mock|fake)(_|$)")
     arguments = [node.arg for node in parsed(text) if isinstance(node, ast.arg)]
     targets = [node.target for node in parsed(text) if isinstance(node, ast.AnnAssign)]
@@ -59,7 +59,7 @@ def for_tests(text: str) -> list[str]:
 
 
 def port_faults(text: str) -> list[str]:
-    """What is too much in a module of ports."""
+    """What is over the limits in a module of ports."""
     classes = [node for node in parsed(text) if isinstance(node, ast.ClassDef)]
     protocols = [each for each in classes if any("Protocol" in ast.unparse(base) for base in each.bases)]
     methods = {each.name: sum(isinstance(inner, Function) for inner in each.body) for each in protocols}
@@ -94,7 +94,7 @@ def _in_private_class(tree: ast.Module, node: ast.AST) -> bool:
 
 
 def imported(text: str) -> set[str]:
-    """The top-level names of what a module imports."""
+    """The top-level names of a module's imports."""
     found = set()
     for node in parsed(text):
         if isinstance(node, ast.Import):
@@ -109,7 +109,7 @@ def reads_the_clock(text: str) -> bool:
 
 
 def unjustified(text: str) -> list[str]:
-    """Lines that silence a checker without saying why."""
+    """Lines that disable a checker without a reason."""
     silencing = re.compile(r"#\s*(noqa|type:\s*ignore)(?P<codes>[^#]*)(#\s*(?P<after>.*))?$")
     bad = []
     for line in text.splitlines():
@@ -127,7 +127,7 @@ def relative(path: Path) -> str:
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_module_keeps_its_budgets(path: Path) -> None:
-    """At most 300 lines a module and 45 a function, everything public documented, every return type said."""
+    """At most 300 lines per module and 45 per function, docstrings on everything public, return types everywhere."""
     text = path.read_text()
     assert too_long(text) == []
     assert undocumented(text) == []
@@ -137,13 +137,13 @@ def test_module_keeps_its_budgets(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/*.py")], ids=relative)
 def test_every_ignore_has_its_reason(path: Path) -> None:
-    """Outside the product too, who silences a checker says why on that line."""
+    """Outside the product too, a line that disables a checker has a reason."""
     assert unjustified(path.read_text()) == []
 
 
 @pytest.mark.parametrize("path", PURE, ids=relative)
 def test_deciding_is_pure(path: Path) -> None:
-    """Plan, domain, desired and status know no clock, no client, no log and no event loop."""
+    """Plan, domain, desired and status use no clock, no client, no log and no event loop."""
     text = path.read_text()
     forbidden = IMPURE | ({"pydantic"} if path.parent.name in {"plan", "domain"} else set())
     assert imported(text) & forbidden == set()
@@ -151,12 +151,12 @@ def test_deciding_is_pure(path: Path) -> None:
 
 
 def test_pure_modules_were_found() -> None:
-    """The purity test looks at something."""
+    """The purity test checks some modules."""
     assert len(PURE) > 15
 
 
 def test_ports_stay_small() -> None:
-    """Reconcile sees the outside through at most eight Protocols of at most eight methods, in 160 lines."""
+    """Reconcile uses the outside through at most eight Protocols of at most eight methods, in 160 lines."""
     assert port_faults((SOURCE / "wheelhouse/reconcile/ports.py").read_text()) == []
 
 
@@ -180,13 +180,13 @@ def test_import_contracts_hold() -> None:
 
 
 def test_contracts_are_sentences() -> None:
-    """Whoever breaks a contract reads in its name what the rule is."""
+    """The name of a contract is its rule, in a sentence."""
     names = [contract["name"] for contract in LINTER["contracts"]]
     assert [name for name in names if not re.fullmatch(r"[A-Z][a-z]+( [\w,:|-]+){2,}", name)] == []
 
 
 def test_every_module_has_its_layer() -> None:
-    """A new part of the product must be put into a layer: the layers name all of them, and nothing else."""
+    """A new part of the product must be in a layer: the layers contain all of them, and nothing else."""
     layers = next(contract["layers"] for contract in LINTER["contracts"] if contract["type"] == "layers")
     named = {name.strip() for layer in layers for name in layer.split("|")}
     found = {
@@ -232,7 +232,7 @@ BREACHES = {
 
 
 def test_every_contract_can_break(tmp_path: Path) -> None:
-    """Each contract finds a breach that is made for it, in a copy of the source."""
+    """Each contract detects a violation, in a copy of the source."""
     shutil.copytree(SOURCE, tmp_path / "operator", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     assert set(BREACHES) == {contract["name"] for contract in LINTER["contracts"]}
@@ -264,7 +264,7 @@ _STRANGE = re.compile(
 
 
 def test_nothing_names_a_machine_or_a_registry_host() -> None:
-    """No path of anybody's machine and no host of a package registry is in the tree."""
+    """The tree contains no path of a developer's machine and no host of a package registry."""
     found = []
     for path in tracked():
         text = path.read_text(errors="replace")
@@ -273,7 +273,7 @@ def test_nothing_names_a_machine_or_a_registry_host() -> None:
 
 
 def test_the_checkers_can_fail() -> None:
-    """Each checker finds what it is for in a bad sample, and nothing in a good one."""
+    """Each checker finds its problem in a bad sample, and nothing in a good one."""
     body = "\n".join("    x = 1" for _ in range(60))
     assert too_long(f"def f() -> None:\n{body}\n") == ["f"]
     assert too_long("x = 1\n" * 301) == ["module"]

@@ -1,4 +1,4 @@
-"""The benchmarks' command line, their table, and the one of them that knows the engine's inside."""
+"""The benchmarks' command line, their table, and the benchmark that uses the engine's internals."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_tells_the_scenarios() -> None:
-    """`make bench BENCH=--help` names each scenario, how to make it smaller, and how to keep the table."""
+    """`make bench BENCH=--help` lists each scenario, and explains how to make it smaller and keep the table."""
     done = run("run.py", "--help")
     assert done.returncode == 0, done.stderr
     for word in ("accesses", "grants", "restart", "memory", "steps", "BENCH_SIZE", "--write"):
@@ -25,27 +25,27 @@ def test_help_tells_the_scenarios() -> None:
 
 
 def test_an_unknown_scenario_is_refused() -> None:
-    """The answer names the ones that there are."""
+    """The error lists the valid ones."""
     done = run("run.py", "acceses")
     assert done.returncode == 2
     assert "no scenario is called acceses: there are install, repositories, accesses" in done.stderr
 
 
 def test_a_size_is_a_part() -> None:
-    """More than all of the objects, and none, are refused."""
+    """A size above 1 and a size of 0 are rejected."""
     for size in ("0", "1.5", "all"):
         assert "invalid size value" in run("run.py", "memory", "--size", size).stderr
 
 
 def test_the_engine_runs_in_process() -> None:
-    """Memory is measured with finished accesses, whose passes write nothing: it asserts that itself."""
+    """Memory is measured with finished accesses, whose passes write nothing: the script itself asserts that."""
     done = run("engine.py", "memory", "20")
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) == {"seen", "remembered"}
 
 
 def test_a_table_has_a_row_for_each_figure() -> None:
-    """Aim, bare client and earlier engine stand beside the figure, empty where there is none."""
+    """Target, bare client and earlier engine are next to the figure, empty if there is none."""
     rows = "[Row('a, ms', 1.234, '≤ 2', 0.5), Row('b', 3)]"
     code = f"from report import *; print(markdown(Report('T', 'About.', {rows}), 'c'))"
     path = os.pathsep.join((str(BENCHMARKS), str(ROOT / "operator")))

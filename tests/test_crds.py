@@ -1,4 +1,4 @@
-"""crds/ is what the models say, and says only what Kubernetes and GitOps tools can live with."""
+"""crds/ matches the models, and uses only what Kubernetes and GitOps tools support."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ Node = dict[str, Any]
 
 
 def walk(node: Node, where: str = "", *, listed: bool = False) -> Iterator[tuple[str, Node, bool]]:
-    """Every schema below one, with its path, and whether it lies inside a list."""
+    """Every schema below one, with its path, and whether it is inside a list."""
     yield where, node, listed
     for name, child in node.get("properties", {}).items():
         yield from walk(child, f"{where}.{name}", listed=listed)
@@ -55,7 +55,7 @@ def test_every_field_is_documented(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_string_list_and_map_is_bounded(kind: str) -> None:
-    """Nothing grows without limit: CEL's cost is estimated from these bounds, and etcd holds what they allow."""
+    """Nothing grows without limit: CEL's cost is estimated from these bounds, and etcd stores what they allow."""
     unbounded = [
         where
         for where, node, _ in declared(kind)
@@ -68,7 +68,7 @@ def test_every_string_list_and_map_is_bounded(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_number_of_a_spec_is_bounded(kind: str) -> None:
-    """What a user writes as a number fits the field of Google's API that it is sent in."""
+    """A user's number fits the field of Google's API that receives it."""
     numbers = [(where, node) for where, node, _ in declared(kind) if node["type"] == "integer"]
     assert numbers
     unbounded = [where for where, node in numbers if not {"minimum", "maximum"} <= set(node)]
@@ -86,13 +86,13 @@ def test_keys_of_list_maps_are_required(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_defaults_inside_lists(kind: str) -> None:
-    """GitOps tools compare whole list items: a default in one would be drift for ever."""
+    """GitOps tools compare whole list items: a default in one would be permanent drift."""
     assert [where for where, node, listed in declared(kind) if listed and "default" in node] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_root_rules_run_on_create_only(kind: str) -> None:
-    """A root rule runs on every write, of finalizers too: one that tightens could make old objects undeletable."""
+    """A root rule runs on every write, even of finalizers: a stricter one could make old objects undeletable."""
     rules = SCHEMAS[kind]["x-kubernetes-validations"]
     assert rules
     for rule in rules:
@@ -102,7 +102,7 @@ def test_root_rules_run_on_create_only(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_rule_has_a_sentence(kind: str) -> None:
-    """What CEL refuses is told in words that say what to write."""
+    """The error of a CEL rule describes the valid values."""
     rules = [rule for _, node, _ in declared(kind) for rule in node.get("x-kubernetes-validations", ())]
     assert len(rules) > 5
     assert [rule for rule in rules if len(rule["message"].split()) < 5] == []
@@ -118,12 +118,12 @@ def test_the_schema_is_structural(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_takes_a_new_object_for_current(kind: str) -> None:
-    """Kstatus takes an object without a status as current: the default says that nobody has looked."""
+    """Kstatus treats an object without a status as current: the default shows that no pass has run."""
     assert SCHEMAS[kind]["properties"]["status"]["default"] == {"observedGeneration": -1}
 
 
 def test_lists_of_the_ledger_are_atomic_and_conditions_a_map() -> None:
-    """Long lists are atomic, or their managed fields grow ten times as large; conditions merge by type."""
+    """Long lists are atomic, to keep their managed fields ten times smaller; conditions merge by type."""
     status = SCHEMAS["RepositoryAccess"]["properties"]["status"]["properties"]
     assert status["grants"]["x-kubernetes-list-type"] == "atomic"
     assert status["secret"]["properties"]["namespaces"]["x-kubernetes-list-type"] == "atomic"
@@ -138,7 +138,7 @@ def test_lists_of_the_ledger_are_atomic_and_conditions_a_map() -> None:
 
 
 def test_lists_of_a_spec_merge_by_name() -> None:
-    """Two appliers can each keep an upstream or a policy of their own, and a role stands there once."""
+    """Two appliers can each own an upstream or a policy, and a role occurs only once."""
     spec = SCHEMAS["PythonRepository"]["properties"]["spec"]["properties"]
     lists = [spec["virtual"]["properties"]["upstreams"], spec["cleanup"]["properties"]["policies"]]
     assert [each["x-kubernetes-list-map-keys"] for each in lists] == [["name"], ["name"]]
@@ -147,7 +147,7 @@ def test_lists_of_a_spec_merge_by_name() -> None:
 
 
 def test_columns_of_a_repository() -> None:
-    """`kubectl get` shows the state first, and with `-o wide` what is long."""
+    """`kubectl get` shows the state first, and `-o wide` also the long columns."""
     columns = crds()["pythonrepositories.wheelhouse.dev"]["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = {wide: [c["name"] for c in columns if bool(c.get("priority")) is wide] for wide in (False, True)}
     assert shown == {False: ["Ready", "Reason", "Mode", "Location", "Age"], True: ["Index", "Accesses", "Message"]}
@@ -164,7 +164,7 @@ def test_columns_of_a_repository() -> None:
     ],
 )
 def test_descriptions_say_what_surprises(field: str, words: str) -> None:
-    """What a user could not guess from the field's name stands in `kubectl explain`."""
+    """`kubectl explain` has what a user could not guess from the field's name."""
     node = SCHEMAS["PythonRepository"]["properties"]["spec"]
     for name in field.split("."):
         node = node["properties"][name]
@@ -172,20 +172,20 @@ def test_descriptions_say_what_surprises(field: str, words: str) -> None:
 
 
 class Union(Model):
-    """Says what Kubernetes cannot."""
+    """A type that Kubernetes cannot express."""
 
     either: int | str
     """One or the other."""
 
 
 class Pattern(BaseModel):
-    """Says what nothing here uses."""
+    """A type that nothing here uses."""
 
     pair: tuple[int, int]
 
 
 class Exclusive(Model):
-    """Says what Kubernetes says otherwise: its exclusiveMinimum is a flag, not a number."""
+    """A type that Kubernetes expresses in another way: its exclusiveMinimum is a flag, not a number."""
 
     count: Annotated[int, Field(gt=0)]
     """How many."""
@@ -193,6 +193,6 @@ class Exclusive(Model):
 
 @pytest.mark.parametrize("model", [Union, Pattern, Exclusive])
 def test_what_kubernetes_cannot_say_raises(model: Any) -> None:
-    """A model that no structural schema can express is an error, not a schema that says less."""
+    """A model that no structural schema can express is an error, and not a weaker schema."""
     with pytest.raises(UnsayableError):
         structural(model)

@@ -1,7 +1,7 @@
-"""The Dockerfile, as far as it can be tried without a container engine.
+"""The Dockerfile, as far as it can be tested without a container engine.
 
-There is none here, so nothing is built: its RUN steps are executed one by one, with the image's folders moved into a
-temporary one. What stays untried: the base image, COPY --from, USER and the layers.
+There is none here, so nothing is built: its RUN steps run one by one, with the image's folders in a temporary one. Not
+tested: the base image, COPY --from, USER and the layers.
 """
 
 import os
@@ -23,7 +23,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def copied(work: Path) -> None:
-    """What the COPY instructions of the build stage bring."""
+    """Copy what the COPY instructions of the build stage copy."""
     for word, rest in instructions():
         if word != "COPY" or rest.startswith("--from"):
             continue
@@ -38,7 +38,7 @@ def copied(work: Path) -> None:
 
 @pytest.mark.slow
 def test_run_steps_make_a_working_operator(tmp_path: Path) -> None:
-    """The RUN steps end in an environment that runs `wheelhouse`, without what only the local world needs."""
+    """The RUN steps create an environment that runs `wheelhouse`, without the local world's dependencies."""
     work = tmp_path / "src"
     work.mkdir()
     copied(work)

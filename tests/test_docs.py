@@ -1,4 +1,4 @@
-"""The reference is complete: every condition, reason and setting is explained where a user looks for it."""
+"""The reference is complete: it explains every condition, reason and setting."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/
 
 
 def rows(page: str) -> dict[str, list[str]]:
-    """The table rows of a page by the word in their first cell."""
+    """The table rows of a page by the first cell."""
     found = {}
     for line in (DOCS / page).read_text().splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
@@ -45,7 +45,7 @@ def test_every_condition_and_reason_is_explained(word: str) -> None:
 
 
 def reasons(tree: ast.Module, method: str, position: int) -> set[str]:
-    """The constants that a module gives to a method, also by a helper of its own that passes its parameter on."""
+    """The constants that a module passes to a method, including through a helper that forwards its parameter."""
     found = set()
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -63,20 +63,20 @@ def reasons(tree: ast.Module, method: str, position: int) -> set[str]:
 
 
 def events() -> set[str]:
-    """The reasons of Events that the source names in its calls of `event(kind, object, reason, …)`."""
+    """The reasons of Events in the source's calls of `event(kind, object, reason, …)`."""
     modules = (ROOT / "operator/wheelhouse/reconcile").rglob("*.py")
     return set().union(*(reasons(ast.parse(path.read_text()), "event", 2) for path in modules))
 
 
 def test_the_page_says_when_an_object_stalls() -> None:
-    """The column Stalled is what the operator does."""
+    """The column Stalled matches the operator's behavior."""
     said = {name: cells[-1] for name, cells in rows("reference/conditions.md").items() if len(cells) == 5}
     wanted = {str(reason): "at once" for reason in STALLED_AT_ONCE} | {str(reason): "later" for reason in STALLED_LATER}
     assert {name: when for name, when in said.items() if when} == wanted
 
 
 def test_no_reason_is_invented() -> None:
-    """The page explains nothing that the operator never says, and every Event besides the reasons of Ready."""
+    """The page explains only what the operator uses, and every Event besides the reasons of Ready."""
     assert len(events()) >= 12
     assert set(rows("reference/conditions.md")) == {str(word) for word in (*ConditionType, *Reason)} | events()
 
@@ -95,21 +95,21 @@ def log_lines() -> set[str]:
 
 
 def test_every_log_line_is_listed() -> None:
-    """docs/operations.md names each line that an operator's log may hold."""
+    """docs/operations.md lists each line of an operator's log."""
     page = (DOCS / "operations.md").read_text()
     assert len(log_lines()) >= 25
     assert [line for line in sorted(log_lines()) if f"`{line}`" not in page] == []
 
 
 def test_every_setting_is_explained() -> None:
-    """docs/reference/settings.md has every variable, and none besides."""
+    """docs/reference/settings.md has every variable, and no others."""
     documented = {name for name in rows("reference/settings.md") if name.startswith("WHEELHOUSE_")}
     assert documented == {variable(name) for name in Settings.model_fields}
 
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_the_row_of_a_setting_is_what_the_operator_does(name: str) -> None:
-    """The page shows the default that the operator takes, the form that it asks for, and what the source says of it."""
+    """The page shows the operator's default, the required form, and the description in the source."""
     field = Settings.model_fields[name]
     default = "unset" if field.default is None else f"`{field.default}`"
     meaning = " ".join((field.description or "").split())
@@ -117,7 +117,7 @@ def test_the_row_of_a_setting_is_what_the_operator_does(name: str) -> None:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    """All commands as a user types them, each with its long options."""
+    """All commands in the form in which a user enters them, each with its long options."""
     below = {f"local {name}": command for name, command in local.commands.items()}
     return [
         (name, [option for each in command.params if isinstance(each, click.Option) for option in each.opts[:1]])
@@ -126,7 +126,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 
 def written(page: str, name: str) -> str:
-    """What a page has in code about a command: `wheelhouse NAME …`, or ` NAME` in the list of a longer line."""
+    """A page's code about a command: `wheelhouse NAME …`, or ` NAME` in the list of a longer line."""
     text = (DOCS / page).read_text()
     word = name.rpartition(" ")[2]
     found = re.findall(rf"`(?:wheelhouse (?:local )?)?{word}\b[^`]*`", text)
@@ -135,7 +135,7 @@ def written(page: str, name: str) -> str:
 
 @pytest.mark.parametrize(("name", "options"), commands(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_command_is_explained(name: str, options: list[str]) -> None:
-    """docs/reference/cli.md has each command with its options; --state is said once for all."""
+    """docs/reference/cli.md has each command with its options; --state is described once for all."""
     text = written("reference/cli.md", name)
     assert text
     general = {"--state", "--help"}
@@ -159,7 +159,7 @@ def manifests() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_manifest_of_the_docs_would_be_taken() -> None:
-    """What a page shows of our kinds is what the API server takes."""
+    """The API server accepts a page's examples of our kinds."""
     shown = manifests()
     assert len(shown) >= 8
     assert {page for page, _ in shown} >= {"README.md", "standard.md", "remote.md", "virtual.md", "adopt.md"}
@@ -170,20 +170,20 @@ def test_every_manifest_of_the_docs_would_be_taken() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link of a page names a file that is there."""
+    """Every relative link of a page refers to an existing file."""
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_readme_grants_what_the_tests_run_with() -> None:
-    """The custom role of the README is the one that the emulated Google holds the operator to."""
+    """The README has the same custom role that the emulated Google enforces for the operator."""
     command = re.search(r"--permissions=\\\n((?:.*\\\n)*.*)\n", (ROOT / "README.md").read_text())
     assert command is not None
     assert set(re.findall(r"[^,\\\s]+", command[1])) == ROLES[OPERATOR_ROLE]
 
 
 def test_reserved_names_are_told() -> None:
-    """The how-to names every id that clients call otherwise, and no other."""
+    """The how-to lists every id that has another name in clients, and no other."""
     page = (DOCS / "how-to/standard.md").read_text()
     told = re.search(r"PyPI's to you: ((?:`[a-z-]+`(?:, )?)+)\.", page)
     assert told is not None
@@ -198,7 +198,7 @@ def test_reserved_names_are_told() -> None:
     ],
 )
 def test_the_drawing_shows_the_layers_of_the_tree(contract: str, prefix: str) -> None:
-    """docs/architecture.md draws the layers that the import contracts hold, in their order."""
+    """docs/architecture.md shows the layers of the import contracts, in their order."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(each["layers"] for each in contracts if each["name"] == contract)
     drawn = [line.strip() for line in (DOCS / "architecture.md").read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""What a newcomer meets first: the Makefile and .ci/run say what is there, and what is missing."""
+"""A newcomer's first steps: the Makefile and .ci/run explain what is available, and what is missing."""
 
 import os
 import re
@@ -14,7 +14,7 @@ NEEDED = ("bash", "make", "grep", "sed", "expand", "dirname", "env")
 
 
 class Machine:
-    """A checkout in a path with a space, and a PATH with no program but those that are put there."""
+    """A checkout in a path with a space, and a PATH with only the given programs."""
 
     def __init__(self, folder: Path) -> None:
         self.checkout = folder / "a check out"
@@ -43,7 +43,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_help_tells_every_promised_target(machine: Machine) -> None:
-    """`make` alone lists the targets, and makes nothing."""
+    """`make` alone lists the targets, and builds nothing."""
     done = machine.run("make")
     assert done.returncode == 0, done.stderr
     assert set(re.findall(r"^  ([a-z-]+)  ", done.stdout, re.MULTILINE)) >= PROMISED
@@ -52,14 +52,14 @@ def test_help_tells_every_promised_target(machine: Machine) -> None:
 
 @pytest.mark.parametrize("target", sorted(PROMISED - {"help"}))
 def test_every_target_bootstraps_by_itself(machine: Machine, target: str) -> None:
-    """Whatever is asked for, a missing environment is looked for first, and no Python at all is said with a remedy."""
+    """For any target, a missing environment is created first; without any Python the error has a remedy."""
     done = machine.run("make", target)
     assert done.returncode != 0
     assert "needs Python 3.11 or newer, and none was found: install one" in done.stderr
 
 
 def test_an_old_python_is_named(machine: Machine) -> None:
-    """Who has only an old Python hears which, and what to do."""
+    """With only an old Python, the error names it and the remedy."""
     machine.script("python3", '[ "$1" = --version ] && echo Python 3.9.1 || exit 1')
     done = machine.run("make", "venv")
     assert done.returncode != 0
@@ -67,7 +67,7 @@ def test_an_old_python_is_named(machine: Machine) -> None:
 
 
 def test_a_python_without_venv_is_told(machine: Machine) -> None:
-    """Distributions that split venv off: the package to install is named."""
+    """On distributions that split venv off, the error names the package to install."""
     machine.script("python3", 'case "$2" in *ensurepip*) exit 1;; esac; [ "$1" = -c ]')
     done = machine.run("make", "venv")
     assert done.returncode != 0
@@ -75,7 +75,7 @@ def test_a_python_without_venv_is_told(machine: Machine) -> None:
 
 
 def test_an_old_make_is_told(machine: Machine) -> None:
-    """A make that would run each line in a shell of its own is refused with a remedy, not with a syntax error."""
+    """A make that would run each line in a separate shell is rejected with a remedy, not with a syntax error."""
     makefile = machine.checkout / "Makefile"
     makefile.write_text(makefile.read_text().replace("$(.FEATURES)", "archives target-specific"))
     done = machine.run("make", "help")
@@ -84,7 +84,7 @@ def test_an_old_make_is_told(machine: Machine) -> None:
 
 
 def test_a_dry_run_runs_nothing(machine: Machine) -> None:
-    """`make -n test` only shows: a recipe with $(MAKE) in it would be executed as a whole."""
+    """`make -n test` only prints: a recipe with $(MAKE) in it would really run."""
     environment = machine.checkout / ".venv"
     environment.mkdir()
     (environment / ".installed").touch()
@@ -110,7 +110,7 @@ def _tests(machine: Machine, python: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("failing", ["controlplane", "tests/unit", "--ignore tests/unit"])
 def test_ci_fails_when_a_step_fails(machine: Machine, failing: str) -> None:
-    """The exit status is true, and the last words say so, whichever step it was."""
+    """The exit status is not 0, and the last line reports the failure, whichever step it was."""
     done = _tests(machine, f'case "$*" in *"{failing}"*) exit 5;; esac')
     assert done.returncode != 0
     assert "make test: FAILED (status 5)" in done.stderr
@@ -118,7 +118,7 @@ def test_ci_fails_when_a_step_fails(machine: Machine, failing: str) -> None:
 
 
 def test_ci_passes_when_all_steps_pass(machine: Machine) -> None:
-    """And then the closing line says so, with the unit tests' time before it."""
+    """The last line reports it, with the unit tests' time before it."""
     done = _tests(machine, "exit 0")
     assert done.returncode == 0, done.stderr
     assert "make test: PASSED" in done.stdout.splitlines()[-1]
@@ -126,7 +126,7 @@ def test_ci_passes_when_all_steps_pass(machine: Machine) -> None:
 
 
 def test_ci_tells_that_make_is_missing(machine: Machine) -> None:
-    """Without make there is nothing that could run."""
+    """Without make nothing can run."""
     (machine.bin / "make").unlink()
     done = machine.run("bash", ".ci/run")
     assert done.returncode == 127

@@ -1,4 +1,4 @@
-"""What a cluster administrator applies: it renders, agrees with itself, and asks for no more than it needs."""
+"""What a cluster administrator applies: it renders, is consistent, and requests only necessary permissions."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def test_it_renders(kustomization: str) -> None:
 
 @pytest.mark.parametrize("kustomization", ["manifests/base", "manifests/overlays/local"])
 def test_setting_and_policy_name_the_same_pool(kustomization: str) -> None:
-    """The operator's setting and the admission policy's literal are one value, whatever the overlay sets."""
+    """The operator's setting and the admission policy's literal are equal, whatever the overlay sets."""
     objects = rendered(kustomization)
     pool = one(objects, "ConfigMap", "wheelhouse-settings")["data"]["WHEELHOUSE_WORKLOAD_IDENTITY_POOL"]
     variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
@@ -48,7 +48,7 @@ def test_setting_and_policy_name_the_same_pool(kustomization: str) -> None:
 
 
 def test_the_overlay_for_clusters_outside_gke_agrees_with_itself(tmp_path: Path) -> None:
-    """What docs/reference/settings.md shows renders, and the policy has the audience of the provider that is set."""
+    """The example in docs/reference/settings.md renders, and the policy has the audience of its provider."""
     page = (ROOT / "docs/reference/settings.md").read_text()
     (shown,) = re.findall(r"```yaml\n(patches:.*?)```", page, re.DOTALL)
     base = os.path.relpath(ROOT / "manifests/base", tmp_path.resolve())
@@ -63,7 +63,7 @@ def test_the_overlay_for_clusters_outside_gke_agrees_with_itself(tmp_path: Path)
 
 
 def test_the_base_fails_closed() -> None:
-    """Before an administrator has set the pool there is no audience that any token could have."""
+    """Until an administrator has set the pool, no token can have the required audience."""
     pool = one(rendered("manifests/base"), "ConfigMap", "wheelhouse-settings")["data"][
         "WHEELHOUSE_WORKLOAD_IDENTITY_POOL"
     ]
@@ -71,7 +71,7 @@ def test_the_base_fails_closed() -> None:
 
 
 def test_the_container_is_restricted() -> None:
-    """No root, nothing writable, no capability, no privilege; resources and probes are said."""
+    """No root, nothing writable, no capability, no privilege; resources and probes are set."""
     spec = one(rendered("manifests/base"), "Deployment", "wheelhouse-operator")["spec"]["template"]["spec"]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["runAsUser"] >= 10000
@@ -87,20 +87,20 @@ def test_the_container_is_restricted() -> None:
 
 
 def test_the_operators_rights_are_the_golden_ones() -> None:
-    """A change of the operator's rights is a change of tests/golden/operator_rights.yaml, for a reviewer to see."""
+    """A reviewer sees a change of the operator's permissions as a change of tests/golden/operator_rights.yaml."""
     rules = one(rendered("manifests/base"), "ClusterRole", "wheelhouse-operator")["rules"]
     assert rules == yaml.safe_load((ROOT / "tests/golden/operator_rights.yaml").read_text())
 
 
 def test_no_rights_are_wild() -> None:
-    """No wildcard and no verb that hands out rights, in any role."""
+    """No wildcard and no verb that grants permissions, in any role."""
     for role in (each for each in rendered("manifests/base") if each["kind"] in {"ClusterRole", "Role"}):
         text = yaml.safe_dump(role["rules"])
         assert not re.search(r"\*|escalate|bind\b|impersonate", text), role["metadata"]["name"]
 
 
 def test_the_operator_reads_exactly_its_own_policies() -> None:
-    """It may read each policy that we ship, and no other; each is bound by a binding of its name that denies."""
+    """It may read each policy that we ship, and no other; each has a denying binding with its name."""
     objects = rendered("manifests/base")
     rules = one(objects, "ClusterRole", "wheelhouse-operator")["rules"]
     named = [rule["resourceNames"] for rule in rules if "validatingadmissionpolicies" in rule["resources"]]
@@ -112,7 +112,7 @@ def test_the_operator_reads_exactly_its_own_policies() -> None:
 
 
 def test_every_validation_is_a_403_with_a_sentence() -> None:
-    """A denial of the admission policies says in whole sentences who may do what, as Forbidden."""
+    """A denial of the admission policies explains in whole sentences who may do what, as Forbidden."""
     policies = [each for each in rendered("manifests/base") if each["kind"] == "ValidatingAdmissionPolicy"]
     assert len(policies) == 5
     for policy in policies:
@@ -124,7 +124,7 @@ def test_every_validation_is_a_403_with_a_sentence() -> None:
 
 
 def test_policies_mean_the_operator_that_is_shipped() -> None:
-    """Every policy names the ServiceAccount of the Deployment: three bind it, two exempt it."""
+    """Every policy names the ServiceAccount of the Deployment: three apply to it, two exempt it."""
     objects = rendered("manifests/base")
     (subject,) = one(objects, "ClusterRoleBinding", "wheelhouse-operator")["subjects"]
     user = f"'system:serviceaccount:{subject['namespace']}:{subject['name']}'"

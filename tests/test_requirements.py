@@ -1,4 +1,4 @@
-"""The lock files: every line hashed, no host in them, and what pyproject asks for."""
+"""The lock files: every line with hashes, no host in them, and all requirements of pyproject."""
 
 import re
 import tomllib
@@ -31,7 +31,7 @@ def test_every_line_is_hashed_and_names_no_host(name: str) -> None:
 
 
 def test_the_locks_satisfy_pyproject() -> None:
-    """What pyproject asks for is locked, in a version that it takes."""
+    """Every requirement of pyproject is locked, in a version that satisfies it."""
     runtime = PROJECT["project"]["dependencies"]
     local = PROJECT["project"]["optional-dependencies"]["local"]
     groups = PROJECT["dependency-groups"]
@@ -46,5 +46,5 @@ def test_the_locks_satisfy_pyproject() -> None:
 def test_the_image_gets_nothing_of_the_local_world() -> None:
     """The runtime lock has none of the extra [local]."""
     extra = {canonicalize_name(Requirement(each).name) for each in PROJECT["project"]["optional-dependencies"]["local"]}
-    # cryptography comes with google-auth as well.
+    # cryptography is also a dependency of google-auth.
     assert (extra - {"cryptography"}) & set(locked("requirements.txt")) == set()

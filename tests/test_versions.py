@@ -1,4 +1,4 @@
-"""What an operator compares at its start: a schema or an admission policy that changes gets a new version."""
+"""What an operator compares at its start: a changed schema or admission policy gets a new version."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ VERSIONS = {"schemas": SCHEMA_VERSION, "policies": POLICY_VERSION}
 
 
 def meaning(node: Any) -> Any:
-    """An object without descriptions, which change nothing, and without its version."""
+    """An object without descriptions, which have no effect, and without its version."""
     if isinstance(node, list):
         return [meaning(child) for child in node]
     if not isinstance(node, dict):
@@ -31,7 +31,7 @@ def meaning(node: Any) -> Any:
     return {
         key: meaning(child)
         for key, child in node.items()
-        # A property may be called description too; then it is a schema.
+        # A property may be named description too; then it is a schema.
         if key not in left_out and not (key == "description" and isinstance(child, str))
     }
 
@@ -42,7 +42,7 @@ def digest(objects: list[dict[str, Any]]) -> str:
 
 @pytest.mark.parametrize("what", ["schemas", "policies"])
 def test_a_change_has_a_new_version(what: str) -> None:
-    """Who changes a schema or a policy raises its version, or an operator would take the old one for its own."""
+    """A change of a schema or a policy needs a new version, because otherwise an operator would accept the old one."""
     found = digest(SHIPPED[what])
     advice = f"The {what} changed: raise their version, and add it to {RECORD.relative_to(ROOT)} as {found}"
     assert RECORDED[what].get(VERSIONS[what]) == found, advice
@@ -50,13 +50,13 @@ def test_a_change_has_a_new_version(what: str) -> None:
 
 @pytest.mark.parametrize("what", ["schemas", "policies"])
 def test_the_newest_version_is_shipped(what: str) -> None:
-    """Versions only grow, and each stands for one state."""
+    """Versions only increase, and each belongs to one state."""
     assert max(RECORDED[what]) == VERSIONS[what]
     assert len(set(RECORDED[what].values())) == len(RECORDED[what])
 
 
 def test_every_definition_and_policy_carries_its_version() -> None:
-    """The annotations hold what the operator looks for, in every definition and every policy."""
+    """The annotations have the versions that the operator checks, in every definition and every policy."""
     policies = [each for each in SHIPPED["policies"] if each["kind"] == "ValidatingAdmissionPolicy"]
     assert [each["metadata"]["name"] for each in policies] == list(POLICIES)
     assert {each["metadata"]["annotations"][POLICY_ANNOTATION] for each in policies} == {str(POLICY_VERSION)}

@@ -1,4 +1,4 @@
-"""What the contract tests share: a wire to the small Google, and clusters, faked and real."""
+"""Common parts of the contract tests: a connection to the small Google, and clusters, fake and real."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def wire(tls: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
-    """The real client over TLS: only the CA is given by the test, since gRPC reads it from the environment once."""
+    """The real client over TLS: the test only supplies the CA, because gRPC reads it from the environment only once."""
     state = GoogleServer()
     server, port = await serve(state, tls)
     channel = registry._channel
@@ -65,7 +65,7 @@ async def wire(tls: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire
 
 @pytest.fixture(scope="session")
 def installed(control_plane: World) -> World:
-    """The control plane with our CRDs, and an operator with rights and admission policies that are enforced."""
+    """The control plane with our CRDs, and an operator with permissions and enforced admission policies."""
     root = Path(__file__).parents[2]
     control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(root / "crds"))
     control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *DEFINITIONS)
@@ -99,7 +99,7 @@ async def admin(installed: World) -> AsyncIterator[Transport]:
 
 @pytest.fixture
 async def operator(installed: World) -> AsyncIterator[Transport]:
-    """As the operator, once its admission policies bite."""
+    """As the operator, once its admission policies are enforced."""
     async with AsyncExitStack() as stack:
         transport = await _transport(stack, installed, "contract-system/operator")
 
@@ -112,7 +112,7 @@ async def operator(installed: World) -> AsyncIterator[Transport]:
 
 @pytest.fixture(params=["fake", "real"])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """A cluster to act on: the fakes, or a real API server."""
+    """A cluster to change: the fakes, or a real API server."""
     if request.param == "fake":
         return FakeBench()
     transport = request.getfixturevalue("operator")

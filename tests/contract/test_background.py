@@ -1,4 +1,4 @@
-"""The real Kopf beside a background task that fails for good: neither keeps the process from ending."""
+"""The real Kopf with a background task that fails permanently: neither prevents the end of the process."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.mark.timeout(60)
 async def test_kopf_ends_with_a_task_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kopf is canceled while it still looks for its API server, and nothing is left running."""
+    """Kopf is canceled while it still connects to its API server, and nothing keeps running."""
     monkeypatch.setattr(supervise, "PAUSE", 0.1)
 
     async def process(_key: object) -> None:

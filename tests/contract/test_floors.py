@@ -1,4 +1,4 @@
-"""Retry-After over the wire: nothing asks again before it is over, and no other project or host waits for it."""
+"""Retry-After on the wire: no request is sent before it is over, and no other project or host waits for it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -41,7 +41,7 @@ SETTINGS = RepositorySettings(Mode.STANDARD.wire)
 
 
 class Time:
-    """A clock that a test moves."""
+    """A clock that the test controls."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -71,7 +71,7 @@ def busy(
 
 
 async def waits(ask: Callable[[], Awaitable[object]]) -> float | None:
-    """Seconds that a call says to wait."""
+    """Seconds that a call must wait."""
     with pytest.raises(Unavailable) as caught:
         await ask()
     return caught.value.retry_after
@@ -95,7 +95,7 @@ async def test_a_project_rests(google: Wire, time: Time, code: grpc.StatusCode) 
 
 
 async def test_what_is_told_stays_the_same(google: Wire) -> None:
-    """A condition does not change while the project rests: Google's own words, and the reason."""
+    """A condition does not change during the wait: Google's own message, and the reason."""
     repositories = GoogleRepositories(google.google)
     google.server.fail["GetRepository"] = busy(grpc.StatusCode.RESOURCE_EXHAUSTED, 30)  # type: ignore[assignment] # as above
     told = []
@@ -108,7 +108,7 @@ async def test_what_is_told_stays_the_same(google: Wire) -> None:
 
 
 async def test_a_create_rests_alone_and_longer(google: Wire, time: Time) -> None:
-    """Its quota is its own: up to 300 s, and nothing else waits; anything else waits 60 s at most."""
+    """It has its own quota: up to 300 s, and only creates wait; other methods wait at most 60 s."""
     repositories = GoogleRepositories(google.google)
     google.server.fail["CreateRepository"] = busy(grpc.StatusCode.RESOURCE_EXHAUSTED, 280)  # type: ignore[assignment] # as above
     with pytest.raises(Unavailable) as caught:
@@ -135,7 +135,7 @@ async def test_a_create_rests_alone_and_longer(google: Wire, time: Time) -> None
     [(grpc.StatusCode.RESOURCE_EXHAUSTED, None), (grpc.StatusCode.INTERNAL, 30), (grpc.StatusCode.ABORTED, 30)],
 )
 async def test_other_errors_hold_nothing_up(google: Wire, code: grpc.StatusCode, seconds: float | None) -> None:
-    """Without a time, or with an error that is about one call, the next call is sent."""
+    """Without a time, or with an error about one call, the next call is sent."""
     repositories = GoogleRepositories(google.google)
     google.server.fail["GetRepository"] = busy(code, seconds)  # type: ignore[assignment] # as above
     with pytest.raises((Unavailable, Conflict)):
@@ -144,7 +144,7 @@ async def test_other_errors_hold_nothing_up(google: Wire, code: grpc.StatusCode,
 
 
 class Server:
-    """Answers all requests alike, and writes down their paths."""
+    """Answers all requests in the same way, and records their paths."""
 
     def __init__(self) -> None:
         self.status, self.headers, self.body = 200, {"Retry-After": "20"}, "{}"
@@ -172,7 +172,7 @@ def server() -> Server:
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_json_apis_rest_by_host_and_project(server: Server, time: Time, status: int) -> None:
-    """Secret Manager's Retry-After for one project holds up neither KMS nor another project."""
+    """Secret Manager's Retry-After for one project delays neither KMS nor another project."""
     own = Credentials("ya29.operator")  # type: ignore[no-untyped-call]
     elsewhere = Server()
     async with server.serve() as one, elsewhere.serve() as two, aiohttp.ClientSession() as session:
@@ -197,7 +197,7 @@ async def test_json_apis_rest_by_host_and_project(server: Server, time: Time, st
     ("status", "wait"), [(429, None), (503, None), (500, "20"), (502, "20"), (429, "0"), (429, "soon")]
 )
 async def test_no_wait_is_taken_from_other_answers(server: Server, status: int, wait: str | None) -> None:
-    """A 429 that names no time, and a 500 that does, hold up no other call."""
+    """A 429 without a time, and a 500 with one, delay no other call."""
     own = Credentials("ya29.operator")  # type: ignore[no-untyped-call]
     async with server.serve() as url, aiohttp.ClientSession() as session:
         http = GoogleHttp(session, own)
@@ -210,7 +210,7 @@ async def test_no_wait_is_taken_from_other_answers(server: Server, status: int, 
 
 @pytest.mark.parametrize("wait", ["100", "Fri, 31 Dec 2399 23:59:59 GMT", "99999999999999999999"])
 async def test_no_server_is_waited_for_longer_than_a_minute(server: Server, time: Time, wait: str) -> None:
-    """Whatever it says."""
+    """The maximum applies to any Retry-After."""
     own = Credentials("ya29.operator")  # type: ignore[no-untyped-call]
     async with server.serve() as url, aiohttp.ClientSession() as session:
         http = GoogleHttp(session, own)
@@ -226,7 +226,7 @@ async def test_no_server_is_waited_for_longer_than_a_minute(server: Server, time
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_exchanges_rest_without_a_token_request(server: Server, time: Time, status: int) -> None:
-    """While the Security Token Service rests, the API server is not asked for tokens that would be of no use."""
+    """While the Security Token Service must not be called, no tokens are requested from the API server in vain."""
     kubernetes = Server()
     kubernetes.answer(201, None, '{"status": {"token": "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}}')
     identity, hour = Identity("team-a", "wheels"), timedelta(hours=1)
@@ -240,13 +240,13 @@ async def test_exchanges_rest_without_a_token_request(server: Server, time: Time
         assert await waits(lambda: tokens.mint(Identity("team-b", "wheels"), hour)) == 20
         assert (len(server.paths), len(kubernetes.paths)) == (1, 1)
         time.seconds += 20
-        tokens._rate = Rate(1000.0)  # The 429 slowed it, too.
+        tokens._rate = Rate(1000.0)  # The 429 slowed it down, too.
         await tokens.mint(identity, hour)
 
 
 @pytest.mark.parametrize("template", ["{location}-python.pkg.dev/{project}/{repository}/", "{project}/{repository}/"])
 async def test_the_index_rests_by_project(server: Server, time: Time, template: str) -> None:
-    """All repositories of the project, on this host, and no other project's."""
+    """All repositories of the project, on this host, and those of no other project."""
 
     def page(base: str, project: str, repository: str, package: str) -> str:
         index = template.format(location="us-central1", project=project, repository=repository)
@@ -282,7 +282,7 @@ SHED = "Too many requests, please try again later."
 
 
 async def test_the_api_server_rests_when_it_sheds_load(server: Server, time: Time) -> None:
-    """Priority and fairness refuse in plain text, for the operator as a whole."""
+    """Priority and fairness answer in plain text, for the operator as a whole."""
     server.body = '{"a": 1}'
     async with server.serve() as url, kubernetes(url, time) as transport:
         server.answer(429, "2", SHED)
@@ -296,7 +296,7 @@ async def test_the_api_server_rests_when_it_sheds_load(server: Server, time: Tim
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_webhooks_retry_after_holds_up_no_other_object(server: Server, time: Time, status: int) -> None:
-    """Anybody's webhook may answer one object with any status and any time: that object rests, its neighbors do not."""
+    """A webhook may answer for one object with any status and any time: only that object waits."""
     async with server.serve() as url, kubernetes(url, time) as transport:
         server.answer(status, "60", '{"kind": "Status", "message": "admission webhook \\"x\\" denied the request"}')
         assert await waits(lambda: transport.send(APPLY)) == 60
@@ -310,7 +310,7 @@ async def test_a_webhooks_retry_after_holds_up_no_other_object(server: Server, t
     ),
 )
 def test_a_place_rests_for_the_longest_that_was_asked(events: list[tuple[str, float, float, float]]) -> None:
-    """Each place by itself, never longer than the limit, and nothing is kept of what is over."""
+    """Each place separately, never longer than the limit, and nothing is kept afterwards."""
     time = Time()
     floors = Floors(time)
     until = {"a": 0.0, "b": 0.0}

@@ -1,4 +1,4 @@
-"""What the metadata server says, and who the operator is."""
+"""The facts of the metadata server, and the operator's identity."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,7 +61,7 @@ async def test_the_host_is_where_google_auth_looks(monkeypatch: pytest.MonkeyPat
 
 
 async def test_elsewhere_there_is_none() -> None:
-    """Nobody there, or somebody else: None, soon."""
+    """No server, or another one: None, soon."""
     assert await metadata_facts("127.0.0.1:1") is None
     assert await metadata_facts("metadata.invalid") is None
     async with metadata(GKE, flavor="Other") as host:
@@ -76,7 +76,7 @@ async def test_a_broken_one_is_an_outage() -> None:
 
 
 async def test_credentials_of_another_universe_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Google's own universe google-auth calls Google by itself: an emulator must never be mixed with it."""
+    """In Google's own universe google-auth itself calls Google: an emulator must never be combined with it."""
     found = AnonymousCredentials()
     monkeypatch.setattr(google.auth, "default", lambda scopes: (found, "acme"))
     assert await operator_credentials("googleapis.com") is found
@@ -85,7 +85,7 @@ async def test_credentials_of_another_universe_are_refused(monkeypatch: pytest.M
 
 
 async def test_no_credentials_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to set."""
+    """It names what to set."""
 
     def none(scopes: object) -> object:
         raise exceptions.DefaultCredentialsError("no credentials in {some: detail}")

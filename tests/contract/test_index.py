@@ -1,4 +1,4 @@
-"""The index is asked with a tenant's token, and the token goes nowhere else."""
+"""The index gets requests with a tenant's token, and the token is sent nowhere else."""
 
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,7 +31,7 @@ async def index(
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404])
 async def test_an_answer_is_a_value(status: int) -> None:
-    """What the index says of the token is told as it is."""
+    """The index's answer for the token is returned unchanged."""
     sent: list[str] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -45,7 +45,7 @@ async def test_an_answer_is_a_value(status: int) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 429, 500, 503, 418])
 async def test_anything_else_is_an_outage(status: int) -> None:
-    """No redirect is followed: it could lead anywhere."""
+    """No redirect is followed: it could lead to any host."""
     asked: list[str] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ async def test_googles_hosts_are_allowed() -> None:
 
 
 async def test_an_absent_server_is_an_outage() -> None:
-    """Nothing of the request is in the message."""
+    """The message contains nothing of the request."""
 
     async def handler(_: web.Request) -> web.Response:
         return web.Response()

@@ -1,4 +1,4 @@
-"""Paged lists: complete or an error, with the version that they show, and in pages that fit whatever users make."""
+"""Paged lists: complete or an error, with the version that they show, and in pages that fit any user's objects."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ async def names(found: Listing) -> list[str]:
 
 
 async def test_pages_show_one_version(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What changes while the pages come is not in them, and the version is that of the first page."""
+    """Changes between two pages are not in the list, and the version is that of the first page."""
     monkeypatch.setattr(lists, "PAGE", 2)
     for number in range(5):
         server.put(f"team/{number}")
@@ -50,7 +50,7 @@ async def test_pages_show_one_version(server: ApiServer, monkeypatch: pytest.Mon
 
 
 async def test_an_empty_list_has_a_version_too(server: ApiServer) -> None:
-    """Of metadata it says `items: null`: nothing exists, which is an answer."""
+    """A list of metadata has `items: null`: no objects exist, which is a valid answer."""
     async with server.serve() as transport:
         found = listing(transport)
         assert await names(found) == []
@@ -58,7 +58,7 @@ async def test_an_empty_list_has_a_version_too(server: ApiServer) -> None:
 
 
 async def test_large_objects_come_in_small_pages(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user's large objects cost requests, not memory, and no other user's object is missing from the list."""
+    """Large objects of one user cost requests, not memory, and no other user's object is missing from the list."""
     monkeypatch.setattr(lists, "LARGEST", 20_000)
     for number in range(200):
         server.put(f"team/{number}", **({"labels": {"x": "<" * 15_000}} if 20 <= number < 30 else {}))
@@ -71,7 +71,7 @@ async def test_large_objects_come_in_small_pages(server: ApiServer, monkeypatch:
 
 
 async def test_one_object_beyond_the_bound_is_an_error(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What no page can hold is said; nothing is taken for complete without it."""
+    """An object that fits no page is an error; a list without it never counts as complete."""
     monkeypatch.setattr(lists, "LARGEST", 2000)
     server.put("team/large", labels={"x": "y" * 3000})
     async with server.serve() as transport:
@@ -92,7 +92,7 @@ async def test_one_object_beyond_the_bound_is_an_error(server: ApiServer, monkey
 async def test_a_failure_on_any_page_fails_the_list(
     server: ApiServer, monkeypatch: pytest.MonkeyPatch, status: int, kind: type[Exception], words: str
 ) -> None:
-    """The second page's error is the list's: what was yielded is known to be incomplete."""
+    """An error of the second page is an error of the list: the objects so far are known to be incomplete."""
     monkeypatch.setattr(lists, "PAGE", 1)
     for name in ("a", "b"):
         server.put(f"team/{name}")
@@ -120,7 +120,7 @@ async def test_a_failure_on_any_page_fails_the_list(
     ],
 )
 async def test_garbage_is_no_list(server: ApiServer, body: Any) -> None:
-    """Something else than objects with a version is an outage, and never an empty list."""
+    """An answer other than objects with a version is an outage, and never an empty list."""
 
     async def garbage(_: web.Request) -> web.Response:
         return web.json_response(body)

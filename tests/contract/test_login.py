@@ -29,7 +29,7 @@ def kubeconfig(tmp_path: Path, user: dict[str, object], **cluster: object) -> Pa
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Use:
-    """Point the library at a kubeconfig (it reads KUBECONFIG when it is imported)."""
+    """Set the library's kubeconfig (it reads KUBECONFIG when it is imported)."""
 
     def point(file: Path) -> None:
         monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(file))
@@ -39,7 +39,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Use:
 
 
 def test_a_token_file_is_read_again(tmp_path: Path, use: Use) -> None:
-    """A rotated tokenFile gives another header, without the newline that the file may end with."""
+    """A rotated tokenFile results in another header, without the newline at the end of the file."""
     token = tmp_path / "token"
     token.write_text("first\n")
     use(kubeconfig(tmp_path, {"tokenFile": str(token)}))
@@ -68,7 +68,7 @@ def test_an_exec_plugin_is_run(tmp_path: Path, use: Use) -> None:
 
 
 def test_in_a_pod(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a kubeconfig, the pod's own ServiceAccount."""
+    """Without a kubeconfig, the pod's own ServiceAccount is used."""
     (tmp_path / "token").write_text("of-the-pod\n")
     (tmp_path / "ca.crt").write_text("a certificate")
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
@@ -83,7 +83,7 @@ def test_in_a_pod(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("content", [None, "{", "a: [1", "[]", "current-context: gone"])
 def test_no_way_in_is_told(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch, content: str | None) -> None:
-    """An absent or broken configuration is one sentence, not a traceback."""
+    """A missing or broken configuration results in one sentence, not a traceback."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     file = tmp_path / "broken"
     if content is not None:
@@ -94,7 +94,7 @@ def test_no_way_in_is_told(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyP
 
 
 def test_what_cannot_be_honored_is_refused(tmp_path: Path, use: Use) -> None:
-    """tls-server-name would be ignored otherwise."""
+    """Otherwise tls-server-name would be ignored."""
     use(kubeconfig(tmp_path, {"token": "t"}, **{"tls-server-name": "other"}))
     with pytest.raises(Invalid, match="tls-server-name"):
         load_login()

@@ -1,4 +1,4 @@
-"""Our own kinds as the operator writes them: whole status with a resourceVersion, finalizers, Events, lists."""
+"""The operator's writes to our own kinds: whole status with a resourceVersion, finalizers, Events, lists."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,7 +35,7 @@ def status(ready: str = "True", **fields: Any) -> dict[str, Any]:
 
 
 async def test_status_is_written_whole_and_once(bench: Bench) -> None:
-    """The same again changes nothing; what is left out goes; an older resourceVersion is a conflict."""
+    """The same again changes nothing; omitted fields are removed; an older resourceVersion is a conflict."""
     stored = await bench.access(await bench.namespace())
     first = await bench.objects.write_status(KIND, stored, status(grantSummary="somebody"))
     assert first is not None
@@ -50,7 +50,7 @@ async def test_status_is_written_whole_and_once(bench: Bench) -> None:
 
 
 async def test_nobody_writes_to_what_is_gone(bench: Bench) -> None:
-    """Gone is None; a recreated object of the same name is a conflict."""
+    """A deleted object is None; a recreated object of the same name is a conflict."""
     namespace = await bench.namespace()
     stored = await bench.access(namespace)
     assert await bench.delete_access(stored.key) is None
@@ -64,7 +64,7 @@ async def test_nobody_writes_to_what_is_gone(bench: Bench) -> None:
 
 
 async def test_finalizers_hold_and_let_go(bench: Bench) -> None:
-    """Ours holds a deleted object, whose generation grows; the last one removed, it is gone."""
+    """Our finalizer holds a deleted object, whose generation increases; without its last finalizer, it is gone."""
     stored = await bench.access(await bench.namespace())
     held = await bench.objects.set_finalizers(KIND, stored, [FINALIZER])
     assert held is not None
@@ -85,7 +85,7 @@ async def test_finalizers_hold_and_let_go(bench: Bench) -> None:
 
 
 async def test_a_definition_that_stays(bench: Bench) -> None:
-    """Nobody is deleting our kinds."""
+    """Our kinds are not being deleted."""
     assert not await bench.objects.definition_deleting(KIND)
 
 
@@ -96,7 +96,7 @@ def real(admin: Transport, operator: Transport) -> RealBench:
 
 
 async def test_foreign_conditions_stay(real: RealBench, admin: Transport) -> None:
-    """Another controller's condition, applied by its own manager, outlives our writes."""
+    """Another controller's condition, applied by its own manager, stays after our writes."""
     stored = await real.access(await real.namespace())
     theirs = status()["conditions"][0] | {"type": "Theirs"}
     where = f"/apis/wheelhouse.dev/v1alpha1/namespaces/{stored.key.namespace}/repositoryaccesses/{stored.key.name}"
@@ -117,7 +117,7 @@ async def test_foreign_conditions_stay(real: RealBench, admin: Transport) -> Non
 
 
 async def test_events_reach_people(real: RealBench, admin: Transport) -> None:
-    """`kubectl describe` finds it by the object's uid; a long note is cut."""
+    """`kubectl describe` finds it by the object's uid; a long note is truncated."""
     stored = await real.access(await real.namespace())
     await real.objects.event(KIND, stored, "DriftCorrected", "ü" * 2000, warning=True)
     where = f"/apis/events.k8s.io/v1/namespaces/{stored.key.namespace}/events"
@@ -129,7 +129,7 @@ async def test_events_reach_people(real: RealBench, admin: Transport) -> None:
 
 
 async def test_an_event_that_cannot_be_is_no_failure(real: RealBench) -> None:
-    """In a terminating or absent namespace silently, otherwise with a line in the log."""
+    """Ignored in a terminating or absent namespace, otherwise logged."""
     stored = await real.access(await real.namespace())
     with capture_logs() as logs:
         await real.objects.event(KIND, stored, "", "an Event without a reason is refused")
@@ -143,7 +143,7 @@ async def test_an_event_that_cannot_be_is_no_failure(real: RealBench) -> None:
 
 
 async def test_the_self_test_sees_the_policies(operator: Transport, admin: Transport) -> None:
-    """Enforced for the operator; an administrator is stopped by nothing, which is told with the remedy."""
+    """Enforced for the operator; nothing denies an administrator, which is reported with the remedy."""
     assert await enforcement(operator, "contract-system", "operator") is None
     complaint = await enforcement(admin, "contract-system", "operator")
     assert complaint is not None
@@ -151,7 +151,7 @@ async def test_the_self_test_sees_the_policies(operator: Transport, admin: Trans
 
 
 async def test_tokens_are_for_tenants_that_opted_in(real: RealBench, operator: Transport, admin: Transport) -> None:
-    """A ServiceAccount's token for the pool; absent, not opted in, and another audience are told apart."""
+    """A ServiceAccount's token for the pool; absent, not opted in, and another audience are distinguished."""
     tokens = ServiceAccountTokens(operator, "acme-packages.svc.id.goog")
     namespace, closed = await real.namespace(), await real.namespace(opted_in=False)
     for where in (namespace, closed):
@@ -175,7 +175,7 @@ async def test_tokens_are_for_tenants_that_opted_in(real: RealBench, operator: T
 
 
 async def test_accesses_are_listed_by_their_uids(bench: Bench) -> None:
-    """A fresh list has each access that lives, also one that is being deleted, and none that is gone."""
+    """A fresh list has each existing access, even one that is being deleted, and no deleted one."""
     first, second, third = [await bench.access(await bench.namespace(), name) for name in ("a", "b", "c")]
     assert await bench.objects.set_finalizers(KIND, second, [FINALIZER]) is not None
     for each in (second, third):

@@ -1,4 +1,4 @@
-"""IAM policies over gRPC: what we did not change comes back byte for byte."""
+"""IAM policies over gRPC: everything that we did not change stays the same byte for byte."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ async def test_a_fresh_policy_is_empty_and_has_an_etag(port: Policies) -> None:
 
 
 async def test_read_modify_write(port: Policies) -> None:
-    """What was set is read; another writer in between makes the etag stale."""
+    """A get returns what was set; another writer in between makes the etag stale."""
     first = await port.get(NAME)
     assert first is not None
     await port.set(NAME, replace(first, bindings=(READERS,)))
@@ -54,7 +54,7 @@ async def test_read_modify_write(port: Policies) -> None:
 
 
 async def test_a_repository_that_is_gone(port: Policies) -> None:
-    """Reading is None, writing means observing again."""
+    """A get returns None, and a set is a conflict."""
     gone = replace(NAME, repository_id="gone")
     assert await port.get(gone) is None
     with pytest.raises(Conflict):
@@ -62,7 +62,7 @@ async def test_a_repository_that_is_gone(port: Policies) -> None:
 
 
 async def test_conditions_are_asked_for(wire: Wire) -> None:
-    """Version 3 in every read."""
+    """Every get requests version 3."""
     wire.server.plant(NAME.full)
     await GooglePolicies(wire.google).get(NAME)
     assert wire.server.requests[-1][1].options.requested_policy_version == 3
@@ -80,7 +80,7 @@ async def test_conditions_are_asked_for(wire: Wire) -> None:
     ],
 )
 async def test_rejections_are_told_apart(wire: Wire, words: str, reason: Reason) -> None:
-    """A member that IAM does not take is one access's business, a full policy everybody's."""
+    """A rejected member affects one access, a full policy all of them."""
     wire.server.plant(NAME.full)
     for code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):
         wire.server.fail["SetIamPolicy"] = (code, words, [])
@@ -90,7 +90,7 @@ async def test_rejections_are_told_apart(wire: Wire, words: str, reason: Reason)
 
 
 async def test_never_without_an_etag(wire: Wire) -> None:
-    """Neither does a set go out without one, nor is a policy taken that came without."""
+    """No set is sent without one, and no policy without one is accepted."""
     wire.server.plant(NAME.full)
     port = GooglePolicies(wire.google)
     with pytest.raises(Unavailable):
@@ -115,13 +115,13 @@ def bindings(draw: st.DrawFn) -> policy_pb2.Binding:
     if condition is not None:
         binding.condition.CopyFrom(condition)
     if draw(st.booleans()):
-        binding.MergeFromString(b"\xfa\x01\x03new")  # field 31, which no client knows
+        binding.MergeFromString(b"\xfa\x01\x03new")  # field 31, which is unknown to all clients
     return binding
 
 
 @given(listed=st.lists(bindings(), max_size=6), audited=st.booleans(), unknown=st.booleans())
 def test_nothing_is_lost_on_the_way(listed: list[policy_pb2.Binding], audited: bool, unknown: bool) -> None:
-    """Order, duplicates, conditions, unheard-of roles, audit configurations and unknown fields survive a round trip."""
+    """Order, duplicates, conditions, unknown roles, audit configurations and unknown fields survive a round trip."""
     conditional = any(binding.HasField("condition") for binding in listed)
     message = policy_pb2.Policy(etag=b"\x07etag", version=3 if conditional else 1, bindings=listed)
     if audited:
@@ -130,7 +130,7 @@ def test_nothing_is_lost_on_the_way(listed: list[policy_pb2.Binding], audited: b
         message.MergeFromString(b"\xfa\x01\x03new")
     read = from_wire(message)
     assert to_wire(read).SerializeToString(deterministic=True) == message.SerializeToString(deterministic=True)
-    # As the plan changes it: all but the member that it removes is still there.
+    # After the plan's change, all but the removed member is still there.
     changed = replace(read, bindings=(*read.bindings, Binding("roles/added", ("user:new@b.example",))))
     after = to_wire(changed)
     assert list(after.bindings)[:-1] == list(message.bindings)

@@ -32,7 +32,7 @@ async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
 
 @pytest.fixture
 async def port(google: Emulated, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GoogleProjects]:
-    """As the operator, with its shipped rights; only the CA is given by the test."""
+    """As the operator, with its shipped permissions; the test only supplies the CA."""
     channel = module._channel
 
     def trusting(*args: Any, **kwargs: Any) -> grpc.aio.Channel:
@@ -49,7 +49,7 @@ async def port(google: Emulated, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def test_a_project_has_its_number_and_state(google: Emulated, port: GoogleProjects) -> None:
-    """A living one, one whose deletion was asked for, and one that nobody knows: 403 as of what may not be seen."""
+    """An active one, one whose deletion was requested, and an unknown one: 403, as for a forbidden one."""
     assert await port.get(PROJECT) == Project(PROJECT, "123456789012", active=True)
     google.server.services.projects.mark(PROJECT, deleted=True)
     assert await port.get(PROJECT) == Project(PROJECT, "123456789012", active=False)
@@ -58,7 +58,7 @@ async def test_a_project_has_its_number_and_state(google: Emulated, port: Google
 
 
 async def test_an_api_is_enabled(google: Emulated, port: GoogleProjects) -> None:
-    """Off, then on; enabling again is no mistake; without the right it is refused with Google's words."""
+    """Off, then on; enabling again is not an error; without the permission it is denied with Google's message."""
     projects = google.server.services.projects
     projects.switch(PROJECT, "artifactregistry.googleapis.com", on=False)
     await port.enable(PROJECT)
@@ -69,7 +69,7 @@ async def test_an_api_is_enabled(google: Emulated, port: GoogleProjects) -> None
 
 
 async def test_bindings_of_keys_and_secrets_are_seen(google: Emulated, port: GoogleProjects) -> None:
-    """None where there is nothing to look at, then whether the policy itself binds the role to the member."""
+    """None if the resource does not exist, then whether the policy itself binds the role to the member."""
     key = f"{RING}/cryptoKeys/key"
     assert await port.permits(SECRET, ACCESSOR, AGENT) is None
     assert await port.permits(key, CRYPTER, AGENT) is None
@@ -86,7 +86,7 @@ async def test_bindings_of_keys_and_secrets_are_seen(google: Emulated, port: Goo
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_outage_is_an_outage(google: Emulated, port: GoogleProjects, status: int) -> None:
-    """Of each service, and never taken for an answer."""
+    """For each service; it never counts as an answer."""
     google.faults.rules.append(Rule("*", status=status))
     for call in (port.get(PROJECT), port.enable(PROJECT), port.permits(SECRET, ACCESSOR, AGENT)):
         with pytest.raises(Unavailable):
@@ -94,7 +94,7 @@ async def test_an_outage_is_an_outage(google: Emulated, port: GoogleProjects, st
 
 
 async def test_nobody_listens(port: GoogleProjects) -> None:
-    """A dead port is an outage too."""
+    """A port without a server is an outage too."""
     port._endpoints = Endpoints(*["http://127.0.0.1:1/"] * 3)
     with pytest.raises(Unavailable):
         await port.enable(PROJECT)

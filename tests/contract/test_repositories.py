@@ -41,7 +41,7 @@ def port(request: pytest.FixtureRequest) -> Repositories:
 
 
 async def test_absent_is_none(port: Repositories) -> None:
-    """404 is a value; so is an operation that nobody knows, and deleting what is gone is done."""
+    """404 is a value; so is an unknown operation, and deleting a missing repository succeeds."""
     assert await port.get(NAME) is None
     assert await port.poll(f"{NAME.parent}/operations/00000000-0000-4000-8000-000000000000") is None
     assert await port.delete(NAME) is None
@@ -50,7 +50,7 @@ async def test_absent_is_none(port: Repositories) -> None:
 
 
 async def test_create_patch_delete(port: Repositories) -> None:
-    """A repository's life: operations by name, labels as a whole map, only what the patch names."""
+    """A repository's lifecycle: operations by name, labels as a whole map, only the fields of the patch."""
     operation = await port.create(NAME, SETTINGS)
     assert operation.startswith(f"{NAME.parent}/operations/")
     result = await port.poll(operation)
@@ -81,7 +81,7 @@ async def test_create_patch_delete(port: Repositories) -> None:
 async def test_every_setting_survives_the_wire(
     wire: Wire, first: DesiredRepository, upstreams: frozenset[Upstream], second: DesiredRepository
 ) -> None:
-    """What is created reads back as it was asked for, and a patch to other settings leaves nothing to patch."""
+    """A created repository reads back as requested, and after a patch to other settings nothing is left to patch."""
     port, mode = GoogleRepositories(wire.google), first.mode
     wire.server.repositories.clear()
     blank = RepositorySettings(mode.wire)
@@ -113,7 +113,7 @@ async def test_every_setting_survives_the_wire(
     ],
 )
 async def test_sources_of_others_are_told_apart(wire: Wire, fields: dict[str, object], source: str) -> None:
-    """Both forms of a URL are one source; a kind that no spec can ask for is never taken for one that it can."""
+    """Both forms of a URL are one source; a kind that no spec can request never counts as one that a spec can."""
     wire.server.plant(NAME.full, mode="REMOTE_REPOSITORY", remote_repository_config=fields)
     found = await GoogleRepositories(wire.google).get(NAME)
     assert found is not None
@@ -121,7 +121,7 @@ async def test_sources_of_others_are_told_apart(wire: Wire, fields: dict[str, ob
 
 
 async def test_a_cleanup_policy_that_only_others_use_is_a_difference(wire: Wire) -> None:
-    """Tags mean nothing to Python, and a policy with them is not the one without."""
+    """Tags mean nothing for Python, but a policy with them is not the one without."""
     condition = {"older_than": {"seconds": 60}, "tag_prefixes": ["v"]}
     policies = {"old": {"id": "old", "action": "DELETE", "condition": condition}}
     wire.server.plant(NAME.full, cleanup_policies=policies)
@@ -132,7 +132,7 @@ async def test_a_cleanup_policy_that_only_others_use_is_a_difference(wire: Wire)
 
 
 async def test_whether_a_repository_is_empty(wire: Wire) -> None:
-    """One package is enough, and what is gone holds none."""
+    """One package is enough, and a missing repository has none."""
     port = GoogleRepositories(wire.google)
     assert await port.empty(NAME)
     wire.server.plant(NAME.full)
@@ -143,7 +143,7 @@ async def test_whether_a_repository_is_empty(wire: Wire) -> None:
 
 
 async def test_an_upstream_is_not_validated_where_the_spec_says_so(wire: Wire) -> None:
-    """Input only: sent with a create, and with a patch of the credentials."""
+    """Input-only: sent with a create, and with a patch of the credentials."""
     port = GoogleRepositories(wire.google)
     remote = Remote("https://a.example", validate=False)
     made = RepositorySettings(Mode.REMOTE.wire, remote=remote)
@@ -164,7 +164,7 @@ def read_back(made: RepositorySettings) -> RepositorySettings:
 
 
 async def test_every_request_is_authorized_and_counted(wire: Wire) -> None:
-    """The operator's token is on it, and metrics hear method and code."""
+    """It has the operator's token, and metrics get method and code."""
     port = GoogleRepositories(wire.google)
     await port.get(NAME)
     wire.server.plant(NAME.full)
@@ -174,7 +174,7 @@ async def test_every_request_is_authorized_and_counted(wire: Wire) -> None:
 
 
 async def test_a_patch_has_its_mask(wire: Wire) -> None:
-    """Without one, everything else would be reset."""
+    """Without it, all other fields would be reset."""
     wire.server.plant(NAME.full)
     await GoogleRepositories(wire.google).patch(
         NAME, RepositoryPatch(RepositorySettings(Mode.STANDARD.wire), ("description", "labels"))
@@ -184,7 +184,7 @@ async def test_a_patch_has_its_mask(wire: Wire) -> None:
 
 
 async def test_a_failed_operation_tells_its_code(wire: Wire) -> None:
-    """The code's name and words, whatever the number; while it runs, it is not done."""
+    """The code's name and message, whatever the number; while it runs, it is not done."""
     port = GoogleRepositories(wire.google)
     name = await port.create(NAME, SETTINGS)
     done = wire.server.operations[name]
@@ -201,7 +201,7 @@ async def test_a_failed_operation_tells_its_code(wire: Wire) -> None:
 
 
 async def test_unknown_enum_values_are_shown(wire: Wire) -> None:
-    """A format or mode that this client has no name for is a number, not a crash."""
+    """A format or mode that is unknown to this client is a number, not a crash."""
     wire.server.plant(NAME.full, format_=77, mode=66)
     found = await GoogleRepositories(wire.google).get(NAME)
     assert found is not None
@@ -231,7 +231,7 @@ RETRY = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=7,
 async def test_errors_are_named_by_what_happens_next(
     wire: Wire, code: grpc.StatusCode, details: list[Message], error: type[Exception], check: tuple[str, object] | None
 ) -> None:
-    """Each gRPC code becomes one error of the tree, its words on one line and without a token."""
+    """Each gRPC code becomes one error class, with its message on one line and without a token."""
     wire.server.fail["GetRepository"] = (code, "because\nof Bearer abcdefghijklmnopqrstuvwxyz", details)
     with pytest.raises(error) as caught:
         await GoogleRepositories(wire.google).get(NAME)

@@ -1,4 +1,4 @@
-"""Secrets are written and removed without a read: what the API server says, on a fake and on a real one."""
+"""Secrets are written and removed without a read: the API server's replies, on a fake and on a real one."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -35,20 +35,20 @@ async def manifest(bench: Bench, namespace: str, name: str = "pip") -> SecretMan
 
 
 async def ask(bench: Bench, secret: SecretManifest, *, force: bool = False) -> SecretReply:
-    """The answer to a bare dry run, without what is told besides."""
+    """The reply to a bare dry run, without its additional fields."""
     reply = await bench.secrets.apply(secret.bare, force=force, dry_run=True)
     return Applied(reply.uid, reply.created) if isinstance(reply, Applied) else reply
 
 
 async def look(bench: Bench, secret: SecretManifest) -> Applied:
-    """What a bare dry run tells of a Secret."""
+    """The reply to a bare dry run of a Secret."""
     reply = await bench.secrets.apply(secret.bare, force=False, dry_run=True)
     assert isinstance(reply, Applied)
     return reply
 
 
 async def test_create_no_op_update_delete(bench: Bench) -> None:
-    """The plain life: 201, then 200 and the same resourceVersion, then new data, then gone by its uid."""
+    """The simple lifecycle: 201, then 200 and the same resourceVersion, then new data, then deletion by its uid."""
     secret = await manifest(bench, await bench.namespace())
     created = await bench.secrets.apply(secret, force=False)
     assert isinstance(created, Applied)
@@ -68,7 +68,7 @@ async def test_create_no_op_update_delete(bench: Bench) -> None:
 
 
 async def test_asking_changes_nothing(bench: Bench) -> None:
-    """A release's dry run of an absent Secret would create it, and does not; of ours it keeps the data."""
+    """A release's dry run of an absent Secret does not create it; for our own Secret it keeps the data."""
     secret = await manifest(bench, await bench.namespace())
     absent = await ask(bench, secret)
     assert isinstance(absent, Applied)
@@ -82,7 +82,7 @@ async def test_asking_changes_nothing(bench: Bench) -> None:
 
 
 async def test_a_look_tells_what_our_manager_holds(bench: Bench) -> None:
-    """All that was applied, in the access's own namespace and elsewhere; nothing of an absent Secret."""
+    """All applied fields, in the access's own namespace and elsewhere; none of an absent Secret."""
     secret = await manifest(bench, await bench.namespace())
     elsewhere = replace(secret, namespace=await bench.namespace())
     absent = await look(bench, secret)
@@ -106,7 +106,7 @@ async def test_a_look_tells_what_our_manager_holds(bench: Bench) -> None:
 )
 @pytest.mark.parametrize("manager", ["kubectl-edit", "ours"])
 async def test_a_look_tells_what_was_edited(bench: Bench, path: str, text: str | None, manager: str) -> None:
-    """What a person changed or removed is no longer held, also when the person used our manager's name."""
+    """Our manager no longer owns what a person changed or removed, even under our manager's name."""
     secret = await manifest(bench, await bench.namespace())
     await bench.secrets.apply(secret, force=False)
     who = secret.access.manager if manager == "ours" else manager
@@ -115,7 +115,7 @@ async def test_a_look_tells_what_was_edited(bench: Bench, path: str, text: str |
 
 
 async def test_a_look_tells_nothing_of_what_others_added(bench: Bench) -> None:
-    """Keys, labels and annotations of others are theirs, and leave ours as they are."""
+    """Keys, labels and annotations of others belong to them, and do not change ours."""
     secret = await manifest(bench, await bench.namespace())
     await bench.secrets.apply(secret, force=False)
     await bench.edit(secret.namespace, secret.name, {".data.mine": "x", ".metadata.labels.mine": "x"})
@@ -136,7 +136,7 @@ async def test_a_foreign_type_is_never_ours(bench: Bench) -> None:
 
 
 async def test_a_persons_edit_names_the_person(bench: Bench) -> None:
-    """Data by kubectl, or under our own manager's name: unforced it is refused, forced it is put back."""
+    """Data by kubectl, or under our own manager's name: without force it is rejected, with force it is reverted."""
     secret = await manifest(bench, await bench.namespace())
     first = await bench.secrets.apply(secret, force=False)
     assert isinstance(first, Applied)
@@ -151,7 +151,7 @@ async def test_a_persons_edit_names_the_person(bench: Bench) -> None:
 
 
 async def test_an_edited_label_does_not_hide_a_secret(bench: Bench) -> None:
-    """A release asks again by force when only a person stands in the way, and gets the uid."""
+    """A release repeats with force if only a person's fields conflict, and gets the uid."""
     secret = await manifest(bench, await bench.namespace())
     written = await bench.secrets.apply(secret, force=False)
     assert isinstance(written, Applied)
@@ -161,7 +161,7 @@ async def test_an_edited_label_does_not_hide_a_secret(bench: Bench) -> None:
 
 
 async def test_another_access_is_named(bench: Bench) -> None:
-    """Two accesses want one Secret: the other's manager is named, when writing and when asking."""
+    """Two accesses want one Secret: the reply names the other's manager, for a write and for a dry run."""
     secret = await manifest(bench, await bench.namespace())
     await bench.secrets.apply(secret, force=False)
     theirs = replace(secret, access=OTHER, data={"pip.conf": "other"})
@@ -170,7 +170,7 @@ async def test_another_access_is_named(bench: Bench) -> None:
 
 
 async def test_taking_over_and_disowning(bench: Bench) -> None:
-    """A dead access's Secret is forced, and what only its manager held goes with one apply of nothing."""
+    """A deleted access's Secret is forced, and one apply of nothing removes what only its manager owned."""
     secret = await manifest(bench, await bench.namespace())
     dead = replace(secret, access=OTHER, data={"pip.conf": "old", ".pypirc": "old"}, annotations={})
     first = await bench.secrets.apply(dead, force=False)
@@ -187,7 +187,7 @@ async def test_taking_over_and_disowning(bench: Bench) -> None:
 
 
 async def test_a_frozen_secret(bench: Bench) -> None:
-    """422 on data when it would change; a no-op passes; a release still learns the uid, and deletes."""
+    """422 if data would change; an apply without a change succeeds; a release still gets the uid, and deletes."""
     secret = await manifest(bench, await bench.namespace())
     written = await bench.secrets.apply(secret, force=False)
     assert isinstance(written, Applied)
@@ -200,7 +200,7 @@ async def test_a_frozen_secret(bench: Bench) -> None:
 
 
 async def test_a_namespace_that_has_not_opted_in(bench: Bench) -> None:
-    """No Secret is created there, and asking for an absent one says the same."""
+    """No Secret is created there, and a dry run for an absent one has the same result."""
     secret = await manifest(bench, await bench.namespace(opted_in=False))
     for reply in (await bench.secrets.apply(secret, force=False), await ask(bench, secret)):
         assert isinstance(reply, Denied)
@@ -208,7 +208,7 @@ async def test_a_namespace_that_has_not_opted_in(bench: Bench) -> None:
 
 
 async def test_a_namespace_that_opted_out(bench: Bench) -> None:
-    """No refresh any more, but everything that removes works."""
+    """No refresh any more, but everything that removes still works."""
     secret = await manifest(bench, await bench.namespace())
     written = await bench.secrets.apply(secret, force=False)
     assert isinstance(written, Applied)
@@ -222,7 +222,7 @@ async def test_a_namespace_that_opted_out(bench: Bench) -> None:
 
 
 async def test_a_namespace_that_goes(bench: Bench) -> None:
-    """Terminating or gone: nothing can be created, and that is no error."""
+    """Terminating or missing: nothing can be created, and that is not an error."""
     secret = await manifest(bench, await bench.namespace())
     gone = replace(secret, namespace="contract-gone")
     await bench.terminate(secret.namespace)
@@ -235,7 +235,7 @@ async def test_a_namespace_that_goes(bench: Bench) -> None:
 
 
 async def test_a_secret_that_is_being_deleted(bench: Bench) -> None:
-    """The API server takes the apply; it is no success, since the Secret goes with it."""
+    """The API server accepts the apply, but it does not count as a success, because the Secret is deleted anyway."""
     secret = await manifest(bench, await bench.namespace())
     await bench.secrets.apply(secret, force=False)
     await bench.hold_and_delete(secret.namespace, secret.name)
@@ -246,7 +246,7 @@ async def test_a_secret_that_is_being_deleted(bench: Bench) -> None:
 
 
 async def test_a_secret_of_our_type_that_somebody_made(bench: Bench) -> None:
-    """The same type and no clash: it is joined, as any server-side apply does; what they wrote stays."""
+    """The same type without a conflict: both share it, as with any server-side apply; the other fields stay."""
     secret = await manifest(bench, await bench.namespace())
     await bench.plant(secret.namespace, secret.name, SECRET_TYPE, {"theirs": "kept"})
     joined = await bench.secrets.apply(secret, force=False)
@@ -256,7 +256,7 @@ async def test_a_secret_of_our_type_that_somebody_made(bench: Bench) -> None:
 
 
 async def test_only_our_type_is_deleted(bench: Bench) -> None:
-    """A wrong uid in the ledger could name somebody's Secret: admission refuses."""
+    """A wrong uid in the ledger could belong to another Secret: admission denies the deletion."""
     if isinstance(bench, RealBench):
         namespace = await bench.namespace()
         await bench.plant(namespace, "foreign", "Opaque", {"a": "b"})
@@ -269,7 +269,7 @@ async def test_only_our_type_is_deleted(bench: Bench) -> None:
 
 
 async def test_the_secret_belongs_to_its_access(bench: Bench) -> None:
-    """In the access's own namespace Kubernetes collects it, even when a finalizer was stripped; elsewhere it cannot."""
+    """In the own namespace Kubernetes collects it, even after a forced finalizer removal; elsewhere it cannot."""
     secret = await manifest(bench, await bench.namespace())
     fanned_out = replace(secret, namespace=await bench.namespace())
     for each in (secret, fanned_out):
@@ -279,7 +279,7 @@ async def test_the_secret_belongs_to_its_access(bench: Bench) -> None:
 
 
 async def test_no_data_comes_back(operator: Transport, admin: Transport) -> None:
-    """Replies are metadata alone, also to an apply of a Secret that holds more than ours."""
+    """Replies contain only metadata, even to an apply of a Secret with more than our fields."""
     bench = RealBench(admin, KubernetesSecrets(operator), KubernetesObjects(operator, Events(operator, "pod")))
     secret = await manifest(bench, await bench.namespace())
     await bench.plant(secret.namespace, secret.name, SECRET_TYPE, {"theirs": "canary"})

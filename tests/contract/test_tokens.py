@@ -1,4 +1,4 @@
-"""Tenants' tokens: TokenRequest, then the exchange; every odd answer is an error of our tree or a short life."""
+"""Tenants' tokens: TokenRequest, then the exchange; every invalid answer is an error or a short lifetime."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ FEDERATED = "ya29.federated-token"
 
 @dataclass
 class Servers:
-    """An API server that gives tokens and a Security Token Service, each with an answer to set."""
+    """An API server that issues tokens and a Security Token Service, each with a configurable answer."""
 
     kubernetes: tuple[int, Any] = (201, {"status": {"token": JWT}})
     sts: tuple[int, Any] = (200, {"access_token": FEDERATED, "expires_in": 3599, "token_type": "Bearer"})
@@ -62,7 +62,7 @@ class Servers:
 
 
 async def test_one_token_request_and_one_exchange() -> None:
-    """What is asked for, exactly: the pool's audience alone, the lifetime, and the cluster's own audience."""
+    """The exact requests: only the pool's audience, the lifetime, and the cluster's own audience."""
     servers = Servers()
     async with servers.tokens() as tokens:
         minted = await tokens.mint(WHEELS, timedelta(hours=1))
@@ -95,7 +95,7 @@ def test_outside_gke_the_provider_is_the_audience() -> None:
     [(-1, 600), (0, 600), (20, 600), (600, 600), (601, 601), (3599, 3599), (3600, 3600), (3601, 3600), (43200, 3600)],
 )
 async def test_a_serviceaccount_token_lives_ten_minutes_to_an_hour(lifetime: int, asked: int) -> None:
-    """A shorter life is refused by the API server, a longer one by the admission policy: neither is asked for."""
+    """The API server rejects a shorter lifetime, and the admission policy a longer one: neither is requested."""
     servers = Servers()
     async with servers.tokens() as tokens:
         await tokens.mint(WHEELS, timedelta(seconds=lifetime))
@@ -106,7 +106,7 @@ async def test_a_serviceaccount_token_lives_ten_minutes_to_an_hour(lifetime: int
     "expires_in", [0, -1, None, "3600", True, 12 * 3600 + 1, 1e300, math.inf, math.nan, [], "absent"]
 )
 async def test_an_incredible_expiry_is_five_minutes_and_said(expires_in: object) -> None:
-    """Zero, absent or absurd is never "never"."""
+    """Zero, absent or absurd never means "unlimited"."""
     body = {"access_token": FEDERATED} | ({} if expires_in == "absent" else {"expires_in": expires_in})
     async with Servers(sts=(200, body)).tokens() as tokens:
         with capture_logs() as logs:
@@ -143,7 +143,7 @@ def status(code: int, message: str, *causes: dict[str, str]) -> tuple[int, dict[
     ],
 )
 async def test_what_kubernetes_refuses(answer: tuple[int, Any], error: type[Exception], reason: Reason) -> None:
-    """Absent, not opted in, and refused by anything else are told apart; Google is not asked."""
+    """Absent, not opted in, and other refusals are distinguished; no request is sent to Google."""
     servers = Servers(kubernetes=answer)
     async with servers.tokens() as tokens:
         with pytest.raises(error) as caught:
@@ -153,7 +153,7 @@ async def test_what_kubernetes_refuses(answer: tuple[int, Any], error: type[Exce
 
 
 async def test_google_refuses() -> None:
-    """invalid_grant with Google's words, but never with the token that they may quote."""
+    """invalid_grant with Google's message, but never with the token that it may quote."""
     words = f"The audience in ID Token [x] does not match {JWT}"
     async with Servers(sts=(400, {"error": "invalid_grant", "error_description": words})).tokens() as tokens:
         with pytest.raises(Refused, match="does not match") as caught:
@@ -179,7 +179,7 @@ async def test_google_refuses() -> None:
     ],
 )
 async def test_no_usable_answer_is_an_outage(code: int, body: object) -> None:
-    """Neither a token nor a refusal: tried again, after the time that Google says."""
+    """Neither a token nor a refusal: retried, after Google's Retry-After."""
     servers = Servers(sts=(code, body), headers={"Retry-After": "9", "Location": "http://127.0.0.1:1/"})
     async with servers.tokens() as tokens:
         with pytest.raises(Unavailable) as caught:
@@ -188,12 +188,12 @@ async def test_no_usable_answer_is_an_outage(code: int, body: object) -> None:
 
 
 async def test_a_429_slows_what_follows_and_an_answer_does_not() -> None:
-    """The next exchange waits as long as Google says; other errors and answers slow nobody down."""
+    """The next exchange waits as long as Google requests; other errors and answers slow nothing down."""
     now = 1000.0
     servers = Servers(rate=Rate(20.0, clock=lambda: now))
     async with servers.tokens() as tokens:
         await tokens.mint(WHEELS, timedelta(hours=1))
-        # The 503 names no time: one that does is a floor, and nothing is asked at all (test_floors).
+        # The 503 has no Retry-After: with one it would be a floor, and no request would be sent (test_floors).
         for code, headers in ((503, {}), (400, {"Retry-After": "30"}), (429, {"Retry-After": "7"})):
             servers.sts, servers.headers = (code, {}), headers
             assert servers.rate.take() == 0
@@ -203,7 +203,7 @@ async def test_a_429_slows_what_follows_and_an_answer_does_not() -> None:
 
 
 async def test_minting_waits_its_turn() -> None:
-    """The pace is really kept."""
+    """The rate is really kept."""
     servers = Servers(rate=Rate(20.0, burst=1))
     async with servers.tokens() as tokens:
         begun = asyncio.get_running_loop().time()

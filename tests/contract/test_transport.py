@@ -1,4 +1,4 @@
-"""Requests to the API server: authorized, bounded in time and size, and every failure an error of our tree."""
+"""Requests to the API server: authorized, bounded in time and size, and every failure is one of our errors."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 async def transport(
     server: str, tokens: list[str] | None = None, patience: float = 5.0
 ) -> AsyncIterator[tuple[Transport, list[tuple[str, str, int]]]]:
-    """A transport whose login takes the next of `tokens` each time that it is loaded."""
+    """A transport whose login uses the next of `tokens` each time that it is loaded."""
     left = list(tokens or ["one"])
     seen: list[tuple[str, str, int]] = []
 
@@ -45,7 +45,7 @@ async def transport(
 
 
 async def test_a_refused_token_is_loaded_again_once() -> None:
-    """A 401 means that the token was rotated: it is read again, and the request is sent once more, body and all."""
+    """A 401 means that the token was rotated: it is read again, and the request is repeated once, with its body."""
     got: list[tuple[str, str]] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -60,7 +60,7 @@ async def test_a_refused_token_is_loaded_again_once() -> None:
 
 
 async def test_a_token_that_stays_refused_is_an_outage() -> None:
-    """Nobody but the cluster's administrator can mend the operator's own login; it is tried again."""
+    """Only the cluster's administrator can fix the operator's own login; it is retried."""
     count = 0
 
     async def handler(_: web.Request) -> web.Response:
@@ -114,7 +114,7 @@ async def test_the_token_goes_to_no_other_host() -> None:
 async def test_what_is_no_answer_is_an_outage(
     status: int, headers: dict[str, str], body: bytes, wait: float | None
 ) -> None:
-    """Overload, 5xx, other things than JSON objects and bodies beyond the limit are Unavailable, never a crash."""
+    """Overload, 5xx, answers other than JSON objects and bodies beyond the limit are Unavailable, never a crash."""
 
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=status, headers=headers, body=body)
@@ -127,7 +127,7 @@ async def test_what_is_no_answer_is_an_outage(
 
 
 async def test_silence_and_absence_are_outages() -> None:
-    """A server that does not answer in time, or is not there, is Unavailable; metrics say status 0."""
+    """A server that does not answer in time, or does not exist, is Unavailable; metrics have status 0."""
 
     async def handler(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -145,7 +145,7 @@ async def test_silence_and_absence_are_outages() -> None:
 
 
 async def test_errors_hold_no_credential() -> None:
-    """Whatever the server echoes: no token in a message, a repr or a cause."""
+    """Whatever the server echoes: there is no token in a message, a repr or a cause."""
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
 
     async def handler(request: web.Request) -> web.Response:
@@ -161,7 +161,7 @@ async def test_errors_hold_no_credential() -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(409, Conflict), (410, Conflict), (422, Invalid), (400, Invalid)])
 async def test_refusals_are_named_by_what_happens_next(status: int, kind: type[Exception]) -> None:
-    """409 and 410 are observed again, 4xx of a request that makes no sense needs an edit."""
+    """409 and 410 lead to a new observation, and a 4xx for an invalid request needs an edit."""
 
     async def handler(_: web.Request) -> web.Response:
         return web.json_response({"message": "no"}, status=status)
@@ -171,7 +171,7 @@ async def test_refusals_are_named_by_what_happens_next(status: int, kind: type[E
 
 
 async def test_a_login_that_cannot_be_loaded_again_stays() -> None:
-    """While kubelet swaps the token file, the token in hand is still good."""
+    """While kubelet replaces the token file, the current token is still valid."""
     loads = 0
 
     def load() -> Login:
@@ -197,7 +197,7 @@ def test_no_name_leaves_its_place_in_a_path() -> None:
 
 
 async def test_a_body_is_sent_as_it_was_given() -> None:
-    """Content type, query and JSON arrive."""
+    """Content type, query and JSON arrive unchanged."""
     got: list[tuple[str, str, object]] = []
 
     async def handler(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The watch of metadata over the wire: what happens is heard, whatever the API server or the network does."""
+"""The watch of metadata on the wire: it delivers all changes, whatever the API server or the network does."""
 
 import asyncio
 import itertools
@@ -51,11 +51,11 @@ ODD = [
     expired(),
     line("ADDED", {"metadata": {"namespace": "team", "name": "x" * 5000, "resourceVersion": "12"}}),
 ]
-"""Lines after which it is not known what was missed."""
+"""Lines after which it is unknown what was missed."""
 
 
 class Rig:
-    """A server, a store that a watch keeps true to it, and what was heard."""
+    """A server, a store that a watch keeps up to date, and the changes that were delivered."""
 
     def __init__(self) -> None:
         self.server = ApiServer()
@@ -66,7 +66,7 @@ class Rig:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[MetadataWatch[ServiceAccount]]:
-        """A watch that has listed, and runs until the end."""
+        """A watch that has listed, and runs until the end of the block."""
         async with self.server.serve() as transport:
             watch = MetadataWatch(transport, PATH, "serviceaccounts", ServiceAccount.parse, self.accounts)
             await watch.list()
@@ -80,17 +80,17 @@ class Rig:
                     await task
 
     async def hears(self, *changes: str) -> None:
-        """Wait until these have been heard, in this order, and nothing else since the last call."""
+        """Wait until these changes were delivered, in this order, and nothing else since the last call."""
         await self.server.signal.until(lambda: len(self.changes) >= len(changes))
         assert self.changes == list(changes)
         self.changes.clear()
 
     async def asked(self, watches: int) -> None:
-        """Wait until this many watches have been asked for."""
+        """Wait until this many watches were requested."""
         await self.server.signal.until(lambda: len(self.server.watches) >= watches)
 
     def true(self) -> bool:
-        """Whether the store is what the server has."""
+        """Whether the store equals the server's objects."""
         return {key: self.accounts.google_account(*key.split("/")) for key in self.server.accounts} == {
             key: meta["annotations"].get("iam.gke.io/gcp-service-account", "")
             for key, meta in self.server.accounts.items()
@@ -107,7 +107,7 @@ class Rig:
 
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
-    """Nothing pauses: how long it would have is written down."""
+    """Nothing really pauses: the durations are recorded."""
     rig = Rig()
     monkeypatch.setattr(watch_module, "asyncio", SimpleNamespace(sleep=rig.pause))
     rig.server.put("team/first")
@@ -115,7 +115,7 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
 
 
 async def test_it_hears_what_happens(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Created, annotated, deleted and created again: each is heard, and what does not concern us is not."""
+    """Created, annotated, deleted and created again: each is delivered, and irrelevant changes are not."""
     monkeypatch.setattr(lists, "PAGE", 2)
     for number in range(4):
         rig.server.put(f"other/{number}")
@@ -148,7 +148,7 @@ async def test_what_is_asked_for(rig: Rig) -> None:
 
 @given(st.lists(st.binary(max_size=8).map(lambda each: each.replace(b"\n", b"")), max_size=6), st.data())
 def test_lines_are_found_in_any_pieces(texts: list[bytes], data: st.DataObject) -> None:
-    """However the network cuts a stream, the same lines come out, and a line without its end does not."""
+    """However the network splits a stream, the same lines result, without an unfinished line."""
     whole = b"".join(text + b"\n" for text in texts)
     rest = data.draw(st.binary(max_size=4).map(lambda each: each.replace(b"\n", b"")))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole + rest)), max_size=6)))
@@ -166,7 +166,7 @@ def test_lines_are_found_in_any_pieces(texts: list[bytes], data: st.DataObject) 
 
 @pytest.mark.parametrize("piece", [1, 3, 9])
 async def test_a_line_has_a_bound(piece: int) -> None:
-    """A line that grows beyond it is an error, as soon as it does."""
+    """A line that grows beyond the limit is an error, as soon as it does."""
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -181,7 +181,7 @@ async def test_a_line_has_a_bound(piece: int) -> None:
 
 
 async def test_events_come_in_pieces(rig: Rig) -> None:
-    """Over the wire too."""
+    """On the wire too."""
     rig.server.piece = 7
     async with rig.watching():
         for number in range(3):
@@ -190,7 +190,7 @@ async def test_events_come_in_pieces(rig: Rig) -> None:
 
 
 async def test_a_bookmark_is_kept(rig: Rig) -> None:
-    """A stream that breaks goes on from the last version heard, be it a bookmark's, and nothing is listed again."""
+    """After a break the next stream starts at the last version, even a bookmark's, and nothing is listed again."""
     rig.server.streams.append(saying(BOOKMARK, then="break"))
     async with rig.watching():
         await rig.asked(2)
@@ -205,7 +205,7 @@ async def test_a_bookmark_is_kept(rig: Rig) -> None:
 
 
 async def test_half_a_line_is_heard_again(rig: Rig) -> None:
-    """An event whose end was lost with the connection comes once more on the next stream, and is heard once."""
+    """An event whose end was lost with the connection comes again on the next stream, and is delivered once."""
     event = line("ADDED", {"metadata": {"namespace": "team", "name": "second", "resourceVersion": "13"}})
 
     def happens() -> None:
@@ -224,7 +224,7 @@ async def test_half_a_line_is_heard_again(rig: Rig) -> None:
     ids=["status", "event", "later event"],
 )
 async def test_an_expired_version_is_listed_anew(rig: Rig, fault: Fault) -> None:
-    """410, as a status or as an event: a complete list tells what came, changed and went meanwhile."""
+    """410, as a status or as an event: a complete list delivers what was added, changed and deleted meanwhile."""
 
     def meanwhile() -> None:
         rig.server.delete("team/first")
@@ -244,7 +244,7 @@ async def test_an_expired_version_is_listed_anew(rig: Rig, fault: Fault) -> None
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 async def test_what_cannot_be_read_is_listed_anew(rig: Rig, odd: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that makes no sense may have been any event: a list tells what it was, and the watch goes on."""
+    """An unreadable line may have been any event: a list delivers what it was, and the watch continues."""
     monkeypatch.setattr(watch_module, "LARGEST", 4000)
     rig.server.streams.append(after(lambda: rig.server.delete("team/first"), saying(BOOKMARK, odd)))
     async with rig.watching():
@@ -261,7 +261,7 @@ async def test_what_cannot_be_read_is_listed_anew(rig: Rig, odd: bytes, monkeypa
     ids=["no answer", "no line", "no more", "half a line"],
 )
 async def test_a_hung_connection_is_left(rig: Rig, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence for longer than bookmarks take ends the stream, and what was missed is heard."""
+    """Silence for longer than the bookmark interval ends the stream, and missed changes are delivered."""
     monkeypatch.setattr(watch_module, "IDLE_SECONDS", 0.1)
     rig.server.streams.append(fault)
     async with rig.watching():
@@ -285,7 +285,7 @@ async def test_a_hung_connection_is_left(rig: Rig, fault: Fault, monkeypatch: py
     ids=["broken", "5xx", "429", "401", "403", "broken stream", "broken later"],
 )
 async def test_an_outage_ends_nothing(rig: Rig, faults: Sequence[Fault]) -> None:
-    """Whatever the server answers, and as often as it does: the watch tries again, and nothing is gone meanwhile."""
+    """Whatever the server answers, and however often: the watch retries, and nothing is deleted meanwhile."""
     async with rig.watching():
         await rig.asked(1)
         rig.server.faults.extend([*faults] * 5)
@@ -298,7 +298,7 @@ async def test_an_outage_ends_nothing(rig: Rig, faults: Sequence[Fault]) -> None
 
 
 async def test_retry_after_is_honored(rig: Rig) -> None:
-    """An overloaded server is left alone for as long as it asks for."""
+    """An overloaded server gets no request for as long as it requires."""
     rig.server.streams.append(answering(429, **{"Retry-After": "17"}))
     async with rig.watching():
         await rig.asked(2)
@@ -307,18 +307,18 @@ async def test_retry_after_is_honored(rig: Rig) -> None:
 
 @pytest.mark.parametrize("fault", [saying(), saying(BOOKMARK), breaking, answering(403)], ids=range(4))
 async def test_streams_that_end_at_once_do_not_spin(rig: Rig, fault: Fault) -> None:
-    """The pauses grow from a fifth of a second to ten, whether a line came or not."""
+    """The pauses grow from a fifth of a second to ten, whether a line arrived or not."""
     rig.server.streams.extend([fault] * 20)
     async with rig.watching():
         await rig.asked(21)
-    # aiohttp itself sends a GET once more when a connection breaks that it had used before.
+    # aiohttp itself repeats a GET if a connection breaks that was used before.
     assert len(rig.pauses) >= 10
     assert FIRST_PAUSE / 2 <= rig.pauses[0] <= 2 * FIRST_PAUSE
     assert all(LONGEST_PAUSE / 2 <= pause <= LONGEST_PAUSE for pause in rig.pauses[8:])
 
 
 async def test_a_steady_stream_ends_without_a_pause(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API server ends each stream after some minutes: the next one begins at once, from what was heard."""
+    """The API server ends each stream after some minutes: the next one starts at once, at the last version."""
     monkeypatch.setattr(watch_module, "STEADY_SECONDS", 0.0)
     async with rig.watching():
         await rig.asked(1)
@@ -332,9 +332,9 @@ async def test_a_steady_stream_ends_without_a_pause(rig: Rig, monkeypatch: pytes
 
 
 async def test_a_version_of_the_future_is_noticed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A restored etcd has no news for our version, not even bookmarks: silence is a reason to list.
+    """A restored etcd sends nothing for our version, not even bookmarks: silence is a reason to list.
 
-    What the backup did not have is gone.
+    Objects that are not in the backup are deleted.
     """
     monkeypatch.setattr(watch_module, "IDLE_SECONDS", 0.1)
     backup, version = dict(rig.server.accounts), rig.server.version
@@ -349,7 +349,7 @@ async def test_a_version_of_the_future_is_noticed(rig: Rig, monkeypatch: pytest.
 
 
 async def test_a_list_grows_old(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a watch should have brought and did not heals: the next stream begins with a list."""
+    """A list corrects what a watch missed: the next stream starts with a list."""
     monkeypatch.setattr(watch_module, "LIST_SECONDS", 0.0)
     async with rig.watching():
         await rig.asked(1)
@@ -366,7 +366,7 @@ async def test_a_list_grows_old(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> No
 async def test_half_a_list_takes_nothing_away(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
 ) -> None:
-    """A list that breaks off between two pages says nothing: not at the start, and not later."""
+    """A list that breaks off between two pages has no effect, at the start and later."""
     monkeypatch.setattr(lists, "PAGE", 1)
     rig.server.put("team/second")
 
@@ -387,7 +387,7 @@ async def test_half_a_list_takes_nothing_away(
 
 
 async def test_an_object_without_metadata_fails_the_list(rig: Rig) -> None:
-    """It cannot be known which one is meant, so none is taken for gone."""
+    """Its identity is unknown, so no object counts as deleted."""
     del rig.server.accounts["team/first"]["name"]
     async with rig.server.serve() as transport:
         watch = MetadataWatch(transport, PATH, "serviceaccounts", ServiceAccount.parse, rig.accounts)
@@ -398,7 +398,7 @@ async def test_an_object_without_metadata_fails_the_list(rig: Rig) -> None:
 
 @pytest.mark.parametrize(("status", "level"), [(403, "warning"), (500, "info"), (410, "info")])
 async def test_a_missing_right_is_a_warning(rig: Rig, status: int, level: str) -> None:
-    """Only a person can mend it; an outage ends by itself."""
+    """Only a person can fix it; an outage ends by itself."""
     rig.server.streams.append(answering(status))
     with capture_logs() as logs:
         async with rig.watching():
@@ -407,7 +407,7 @@ async def test_a_missing_right_is_a_warning(rig: Rig, status: int, level: str) -
 
 
 async def test_the_end_closes_the_stream(rig: Rig) -> None:
-    """A canceled watch leaves no connection behind."""
+    """A canceled watch closes its connection."""
     async with rig.watching():
         await rig.server.signal.until(lambda: rig.server.open)
     await rig.server.signal.until(lambda: not rig.server.open)

@@ -4,7 +4,7 @@
     fakes.cluster.put_namespace("team-a", projects="acme", opted_in=True)
     fakes.cluster.put(Kind.ACCESS, ObjectKey("team-a", "pull"), {...})
     Simulation(fakes)                    # convergence.simulation: an operator over it
-    fakes.calls.before = raise_something # crash before a port call; `after`: its effect stands, its reply is lost
+    fakes.calls.before = raise_something # crash before a port call; `after`: it took effect, its reply is lost
 
 The contract tests run the same cases against these and against the real clients.
 """

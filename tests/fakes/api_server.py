@@ -1,4 +1,4 @@
-"""A small API server for ServiceAccounts: pages of a snapshot, a watch from a version, and faults on order."""
+"""A small API server for ServiceAccounts: pages of a snapshot, a watch from a version, and configurable faults."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ PATH = "/api/v1/serviceaccounts"
 
 
 class Signal:
-    """Something happened: what waits for it looks again."""
+    """An event: whoever waits for it checks again."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -30,7 +30,7 @@ class Signal:
         event.set()
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until something holds that a signal announces."""
+        """Wait until a condition holds that depends on a signal."""
         async with asyncio.timeout(20):
             while not holds():
                 await self.next()
@@ -43,7 +43,7 @@ class Signal:
 class ApiServer:
     """ServiceAccounts by `namespace/name`.
 
-    `asked` are the queries so far. The next of `faults` answers a request in the server's place, and the next of
+    `asked` are the queries so far. The next of `faults` answers a request instead of the server, and the next of
     `streams` a watch. Events are written in pieces of `piece` bytes.
     """
 
@@ -80,17 +80,17 @@ class ApiServer:
         self._tell("DELETED", self.accounts.pop(key) | {"resourceVersion": str(self.version)})
 
     def bookmark(self) -> None:
-        """Say how far the streams are, as the API server does once a minute; something else had changed meanwhile."""
+        """Send a bookmark on the streams, as the API server does once a minute, after an unrelated change."""
         self.version += 1
         self._tell("BOOKMARK", {"resourceVersion": str(self.version)})
 
     def compact(self) -> None:
-        """Forget the past: versions and pages of before have expired."""
+        """Delete the history: earlier versions and pages have expired."""
         self._expired, self._history = self.version, []
         self._pages.clear()
 
     def restore(self, accounts: Mapping[str, dict[str, Any]], version: int) -> None:
-        """Go back to a backup."""
+        """Restore a backup."""
         self.accounts, self.version = dict(accounts), version
         self._history, self._expired = [], 0
         self.cut()
@@ -103,17 +103,17 @@ class ApiServer:
 
     @property
     def open(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return len(self._open)
 
     @property
     def watches(self) -> Sequence[str]:
-        """The versions from which watches were asked for."""
+        """The versions at which watches started."""
         return [query["resourceVersion"] for query in self.asked if "watch" in query]
 
     @property
     def lists(self) -> int:
-        """How many lists were begun."""
+        """The number of lists that were started."""
         return sum("watch" not in query and "continue" not in query for query in self.asked)
 
     def list(self, request: web.Request) -> web.Response:
@@ -140,7 +140,7 @@ class ApiServer:
 
     @asynccontextmanager
     async def serve(self, patience: float = 10.0) -> AsyncIterator[Transport]:
-        """A transport to it that waits so many seconds for an answer; at the end its streams are broken."""
+        """A transport to it with this timeout in seconds; at the end its streams are broken."""
         app = web.Application()
         app.router.add_get(PATH, self.handle)
         async with TestServer(app) as server:
@@ -182,18 +182,18 @@ class ApiServer:
 
 
 def line(event: str, body: Mapping[str, Any]) -> bytes:
-    """An event as the API server writes it."""
+    """An event in the API server's format."""
     return json.dumps({"type": event, "object": body}).encode() + b"\n"
 
 
 def expired() -> bytes:
-    """The event that a version is too old."""
+    """The event for a version that is too old."""
     return line("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"})
 
 
 @asynccontextmanager
 async def stream(request: web.Request) -> AsyncIterator[web.StreamResponse]:
-    """An answer in pieces, which begins at once."""
+    """An answer in pieces, which starts at once."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     yield response
@@ -238,7 +238,7 @@ async def breaking(request: web.Request) -> web.StreamResponse:
 
 
 def after(act: Callable[[], object], fault: Fault) -> Fault:
-    """A fault before which something happens in the cluster."""
+    """A fault before which the cluster changes."""
 
     async def both(request: web.Request) -> web.StreamResponse:
         act()

@@ -1,4 +1,4 @@
-"""One bench, two clusters: the contract cases act as people here, on a fake or on a real API server."""
+"""One interface for two clusters: the contract cases act as people here, on a fake or on a real API server."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ ACCESS_SPEC = {"repositoryRef": {"name": "wheels"}, "secret": {"name": "pip", "s
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
-    """Look until something holds that the API server brings about by itself."""
+    """Wait until a condition holds that the API server causes by itself."""
     for _ in range(int(seconds / 0.05)):
         if await holds():
             return
@@ -41,13 +41,13 @@ class Bench(Protocol):
         """A new RepositoryAccess."""
 
     async def delete_access(self, key: ObjectKey) -> CustomObject | None:
-        """Delete it; what is left of it while finalizers hold it."""
+        """Delete it; return what is left of it while finalizers hold it."""
 
     async def opt_out(self, namespace: str) -> None:
         """Remove the opt-in label."""
 
     async def plant(self, namespace: str, name: str, type_: str, data: Mapping[str, str]) -> None:
-        """A Secret that somebody made with kubectl."""
+        """A Secret that a person created with kubectl."""
 
     async def edit(self, namespace: str, name: str, changes: Edits, manager: str = "kubectl-edit") -> None:
         """A person's edit."""
@@ -56,19 +56,19 @@ class Bench(Protocol):
         """Set `immutable: true`."""
 
     async def hold_and_delete(self, namespace: str, name: str) -> None:
-        """Delete a Secret that a finalizer of somebody holds."""
+        """Delete a Secret that has another finalizer."""
 
     async def terminate(self, namespace: str) -> None:
-        """Delete a Namespace that something holds."""
+        """Delete a Namespace with an object that cannot be deleted."""
 
     async def data(self, namespace: str, name: str) -> dict[str, str] | None:
-        """A Secret's texts, None when there is none."""
+        """A Secret's texts, None if it does not exist."""
 
     async def version(self, namespace: str, name: str) -> str:
         """A Secret's resourceVersion."""
 
     async def owners(self, namespace: str, name: str) -> list[str]:
-        """The uids that a Secret's owner references name."""
+        """The uids in a Secret's owner references."""
 
 
 class FakeBench:
@@ -181,11 +181,11 @@ class RealBench:
         await self._do("DELETE", _secret(namespace, name))
 
     async def terminate(self, namespace: str) -> None:
-        """A ConfigMap with a finalizer holds it; what is in it without one goes after a while."""
+        """A ConfigMap with a finalizer keeps it; objects without one are deleted after a while."""
         held = {"metadata": {"name": "held", "finalizers": ["example.org/held"]}}
         await self._do("POST", f"/api/v1/namespaces/{namespace}/configmaps", held)
         await self._do("DELETE", f"/api/v1/namespaces/{namespace}")
-        # Admission learns of it through a watch: until then, a dry run would still create.
+        # Admission sees it through a watch: until then, a dry run would still create.
         where = f"/api/v1/namespaces/{namespace}/configmaps"
         probe = Call("create", "configmaps", "POST", where, {"dryRun": "All"}, {"metadata": {"name": "probe"}})
 
@@ -205,7 +205,7 @@ class RealBench:
 
     async def owners(self, namespace: str, name: str) -> list[str]:
         references = (await self._do("GET", _secret(namespace, name))).metadata.get("ownerReferences", [])
-        # Blocking would need a right on the access's finalizers that the operator does not have.
+        # Blocking would need a permission on the access's finalizers that the operator does not have.
         assert all("blockOwnerDeletion" not in reference for reference in references)
         return [reference["uid"] for reference in references]
 

@@ -11,7 +11,7 @@ Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 @dataclass(frozen=True, slots=True)
 class PortCall:
-    """One call of a port: `name` is like `repositories.get`; arguments as they were given."""
+    """One call of a port: `name` is like `repositories.get`; with its arguments."""
 
     name: str
     args: tuple[Any, ...] = ()
@@ -19,21 +19,21 @@ class PortCall:
 
 
 class Calls:
-    """Every port call in order; `before` and `after` may raise (a fault, or the crash of the process)."""
+    """Every port call in order; `before` and `after` may raise (a fault, or a crash of the process)."""
 
     def __init__(self) -> None:
         self.log: list[PortCall] = []
         self.changes: list[str] = []
-        """What really changed a resourceVersion, a policy or a repository, in order: an idle loop adds nothing."""
+        """Real changes of a resourceVersion, a policy or a repository, in order: an idle loop adds none."""
         self.before: Callable[[PortCall], None] | None = None
         self.after: Callable[[PortCall], None] | None = None
 
     def count(self) -> Counter[str]:
-        """How often each port method was called."""
+        """The number of calls of each port method."""
         return Counter(call.name for call in self.log)
 
     def clear(self) -> None:
-        """Forget what was counted; the hooks stay."""
+        """Delete the log; the hooks stay."""
         self.log.clear()
         self.changes.clear()
 

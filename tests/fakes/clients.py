@@ -1,4 +1,4 @@
-"""Real pip, uv, twine and Python as subprocesses that reach this machine and nothing else."""
+"""Real pip, uv, twine and Python as subprocesses that can reach only this machine."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from fakes.emulated import wheel
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     output: str
@@ -38,14 +38,14 @@ async def ran(
 
 @dataclass(slots=True)
 class Clients:
-    """Real pip, uv, twine and Python as subprocesses in an empty home: they reach this machine and nothing else."""
+    """Real pip, uv, twine and Python as subprocesses in an empty home directory: they can reach only this machine."""
 
     home: Path
     proxy: str
     strayed: list[bytes] = field(default_factory=list)
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """Nothing of the caller's settings; whatever is not on 127.0.0.1 goes to the trap."""
+        """Without the caller's settings; requests to hosts other than 127.0.0.1 go to the trap."""
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), self.proxy)
         quiet = {
             "PIP_CONFIG_FILE": os.devnull,
@@ -88,7 +88,7 @@ class Clients:
 
 @asynccontextmanager
 async def clients(home: Path) -> AsyncIterator[Clients]:
-    """Clients whose every request to another host would end in a trap, and fail the test."""
+    """Clients whose requests to other hosts end in a trap, and fail the test."""
     found = Clients(home, "")
 
     async def trap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

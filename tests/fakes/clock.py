@@ -1,10 +1,10 @@
-"""Time that moves only when told."""
+"""Time that only a test moves."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The world's time; `local` is what the operator's own clock says, `elapsed` seconds that only grow."""
+    """The world's time; `local` is the operator's own clock, `elapsed` is monotonic seconds."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self.start = start
@@ -19,11 +19,11 @@ class Clock:
         return self.time
 
     def local(self) -> datetime:
-        """What the operator's clock says (UTC)."""
+        """The time of the operator's clock (UTC)."""
         return self.time + self.skew
 
     def elapsed(self) -> float:
-        """Seconds since the beginning, but for those that the operator's machine was suspended."""
+        """Seconds since the start, without those in which the operator's machine was suspended."""
         return (self.time - self.start).total_seconds() - self._slept
 
     def uptime(self) -> float:
@@ -31,7 +31,7 @@ class Clock:
         return self.elapsed() + self._slept
 
     def timers(self) -> float:
-        """The time of the operator's queue: it goes along with each jump ahead of the wall clock."""
+        """The time of the operator's queue: it includes each forward jump of the wall clock."""
         return self.elapsed() + self._ahead
 
     def advance(self, seconds: float) -> None:

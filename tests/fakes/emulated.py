@@ -1,4 +1,4 @@
-"""The emulated Google in the process of a test, and a cluster whose tokens it believes."""
+"""The emulated Google in the test's process, and a cluster whose tokens it accepts."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ CREDENTIAL = "a token of the API server"
 
 @dataclass(slots=True)
 class Cluster:
-    """An API server as far as its key set goes: over TLS, for those who show the credential."""
+    """An API server with only its key set: over TLS, for clients with the credential."""
 
     folder: Path
     keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
@@ -46,15 +46,15 @@ class Cluster:
 
     @property
     def triple(self) -> tuple[str, Path, Path]:
-        """Server, CA file and token file, as the emulated Google is told."""
+        """Server, CA file and token file, for the emulated Google."""
         return self.server, self.folder / "ca.pem", self.folder / "token"
 
     def rotate(self, key_id: str) -> None:
-        """Publish one more key."""
+        """Publish another key."""
         self.keys[key_id] = rsa.generate_private_key(65537, 2048)
 
     def token(self, key_id: str = "first", key: rsa.RSAPrivateKey | None = None, **claims: Any) -> str:
-        """A ServiceAccount's token as the API server signs it, for ten minutes; claims of None are left out."""
+        """A ServiceAccount's token from the API server, valid for ten minutes; claims that are None are omitted."""
         now = time.time()
         standard = {"iss": ISSUER, "aud": [POOL], "iat": int(now), "exp": int(now + 600)}
         subject = {"sub": "system:serviceaccount:team-a:wheels-reader"}
@@ -100,7 +100,7 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer, read whole."""
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -114,7 +114,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Emulated:
-    """A running emulated Google, from the inside and from the outside."""
+    """A running emulated Google, with access to its internals."""
 
     server: Server
     data: Path
@@ -128,7 +128,7 @@ class Emulated:
 
     @property
     def faults(self) -> Faults:
-        """The faults in force."""
+        """The active faults."""
         return self.server.services.calls.faults
 
     @property
@@ -147,26 +147,26 @@ class Emulated:
         self.server.services.registry.create(parent, name, wanted)
 
     def grant(self, *grants: tuple[str, str], repository: str = REPOSITORY) -> None:
-        """Make these (role, member) the whole policy."""
+        """Set these (role, member) as the whole policy."""
         bindings = [policy_pb2.Binding(role=role, members=[member]) for role, member in grants]
         self.server.services.policies.plant(repository, policy_pb2.Policy(bindings=bindings))
 
     def url(self, token: str, path: str = "simple/") -> str:
-        """An index URL with credentials in it."""
+        """An index URL with credentials."""
         return self.index.replace("http://", f"http://oauth2accesstoken:{token}@") + path
 
     async def get(self, path: str, token: str | None = None, **kwargs: Any) -> "Reply":
-        """GET below the index URL of `team-wheels`, read whole."""
+        """GET below the index URL of `team-wheels`, with the complete response."""
         return await self.send("GET", self.index + path, token, **kwargs)
 
     async def send(self, method: str, url: str, token: str | None = None, **kwargs: Any) -> "Reply":
-        """Send with Basic authentication, follow no redirect, and read the answer whole."""
+        """Send with Basic authentication, follow no redirect, and read the complete response."""
         headers = {**kwargs.pop("headers", {}), **({} if token is None else basic("oauth2accesstoken", token))}
         async with self.session.request(method, url, headers=headers, allow_redirects=False, **kwargs) as response:
             return Reply(response.status, response.headers, await response.read())
 
     async def upload(self, name: str = "demo", version: str = "1.0") -> str:
-        """Upload a small wheel as the writer; its SHA-256."""
+        """Upload a small wheel as the writer; return its SHA-256."""
         filename, content = wheel(name, version)
         form = upload_form(name, version, filename, content)
         response = await self.send("POST", self.index, self.token(WRITER), data=form)
@@ -178,7 +178,7 @@ class Emulated:
         return [path.name for path in (self.data / "files").iterdir()]
 
     def trace(self) -> list[dict[str, Any]]:
-        """What was recorded."""
+        """The recorded requests."""
         return [json.loads(line) for line in (self.data / "requests.jsonl").read_text().splitlines()]
 
 
@@ -195,7 +195,7 @@ async def emulated(data: Path, kubernetes: tuple[str, Path, Path], cap: int | No
 
 
 def wheel(name: str = "demo", version: str = "1.0", requires_python: str = ">=3.8") -> tuple[str, bytes]:
-    """Filename and content of a wheel with one module `NAME`, that says its version."""
+    """Filename and content of a wheel with one module `NAME` that prints its version."""
     module = name.replace("-", "_").replace(".", "_").lower()
     info = f"{module}-{version}.dist-info"
     files = {
@@ -232,7 +232,7 @@ Ask = Callable[[str, str, Any], Awaitable[tuple[int, Any]]]
 
 @asynccontextmanager
 async def asking(token: str) -> AsyncIterator[Ask]:
-    """A client with a bearer token: ask(method, URL, JSON) gives the status and the JSON, or text, of the answer."""
+    """A client with a bearer token: ask(method, URL, JSON) returns the status and the JSON, or text."""
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
 
         async def ask(method: str, url: str, body: Any) -> tuple[int, Any]:

@@ -32,20 +32,20 @@ class _Operation:
 
 @dataclass(slots=True)
 class Google:
-    """The state of Google; tests plant and look here, the ports go through FakeRepositories and FakePolicies."""
+    """The state of Google; tests change and read it here, the ports use FakeRepositories and FakePolicies."""
 
     clock: Clock
     repositories: dict[str, ObservedRepository] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     operations: dict[str, _Operation] = field(default_factory=dict)
     filled: set[str] = field(default_factory=set)
-    """Repositories that hold packages."""
+    """Repositories with packages."""
     blind_gets: int = 0
-    """How often a get right after a create still finds nothing."""
+    """How many gets after a create still find nothing."""
     polls_until_done: int = 0
-    """How often an operation still answers that it runs; its effect comes when it is done."""
+    """How many polls find an operation running; it takes effect when it is done."""
     rejected_members: set[str] = field(default_factory=set)
-    """Members that setIamPolicy answers with INVALID_ARGUMENT."""
+    """Members for which setIamPolicy answers INVALID_ARGUMENT."""
     member_limit: int = MEMBER_LIMIT
     _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -57,23 +57,23 @@ class Google:
         labels: dict[str, str] | None = None,
         description: str = "",
     ) -> None:
-        """A repository that somebody made."""
+        """A repository that another client created."""
         now = self.clock.now()
         uri = f"{name.location}-python.pkg.dev/{name.project}/{name.repository_id}"
         made = settings or RepositorySettings(Mode.STANDARD.wire, description, dict(labels or {}))
         self.repositories[name.full] = ObservedRepository(name, PYTHON_FORMAT, kept(made), uri, now, now)
 
     def remove(self, name: RepositoryName) -> None:
-        """A repository that somebody deleted, and its policy with it."""
+        """Delete a repository as another client, and its policy with it."""
         self.repositories.pop(name.full, None)
         self.policies.pop(name.full, None)
 
     def policy(self, name: RepositoryName) -> Policy:
-        """The policy as it stands."""
+        """The current policy."""
         return self.policies.get(name.full, Policy(FRESH_ETAG, 0, ()))
 
     def plant_policy(self, name: RepositoryName, *bindings: Binding) -> None:
-        """Replace the policy as another writer would: the etag moves unless nothing changed."""
+        """Replace the policy as another writer would: the etag changes unless nothing changed."""
         if self.policy(name).bindings != bindings:
             version = 3 if any(binding.condition is not None for binding in bindings) else 1
             etag = b"\x07" + next(self._serial).to_bytes(7, "big")
@@ -85,7 +85,7 @@ class Google:
         return any(Grant(role, member).identity == (role, found) for role, found in grants)
 
     def start(self, parent: str, finish: Callable[[], None]) -> str:
-        """Begin an operation; returns its name."""
+        """Start an operation; return its name."""
         name = f"{parent}/operations/{next(self._serial):08d}-0000-4000-8000-000000000000"
         self.operations[name] = _Operation(finish, self.polls_until_done)
         if not self.polls_until_done:
@@ -93,7 +93,7 @@ class Google:
         return name
 
     def poll(self, name: str) -> OperationResult | None:
-        """Look at an operation once."""
+        """Poll an operation once."""
         operation = self.operations.get(name)
         if operation is None:
             return None
@@ -104,7 +104,7 @@ class Google:
         return operation.result
 
     def advance(self) -> None:
-        """Operations go on whether anybody polls them or not."""
+        """Operations continue whether they are polled or not."""
         for name, operation in list(self.operations.items()):
             if operation.result is None:
                 operation.polls_left -= 1
@@ -112,7 +112,7 @@ class Google:
                     self._finish(name)
 
     def fail(self, name: str, code: str, message: str) -> None:
-        """Let an operation end in an error."""
+        """Let an operation fail."""
         self.operations[name].result = OperationResult(True, code, message)
 
     def _finish(self, name: str) -> None:
@@ -123,13 +123,13 @@ class Google:
 
 
 def kept(settings: RepositorySettings) -> RepositorySettings:
-    """What the server keeps: whether an upstream is validated is input only."""
+    """What the server stores: whether an upstream is validated is input-only."""
     remote = settings.remote
     return settings if remote is None else replace(settings, remote=replace(remote, validate=True))
 
 
 def patched(found: RepositorySettings, patch: RepositoryPatch) -> RepositorySettings:
-    """What a PATCH makes of a repository: what the mask names and nothing else."""
+    """A repository after a PATCH: only the fields in the mask change."""
     wanted, changes = patch.settings, {}
     for path in patch.mask:
         match path:

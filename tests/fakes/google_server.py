@@ -1,6 +1,6 @@
-"""A small Artifact Registry on the wire: for what the real client does with each answer.
+"""A small Artifact Registry on the wire, to test the real client with each response.
 
-It answers as recordings of the real one do, and with any error that a test sets. It is no emulator: no rights.
+It answers as recordings of the real one do, and with any error that a test sets. It has no permissions.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Refusal = tuple[grpc.StatusCode, str, list[Message]]
 
 
 class Refused(Exception):
-    """What an RPC answers instead."""
+    """The error of an RPC."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class GoogleServer:
-    """State to plant and look at; `fail` by RPC name answers the next call so."""
+    """State to change and read; `fail` by RPC name makes the next call fail."""
 
     repositories: dict[str, registry.Repository] = field(default_factory=dict)
     packages: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class GoogleServer:
     metadata: list[dict[str, str]] = field(default_factory=list)
 
     def plant(self, name: str, **fields: Any) -> None:
-        """A repository that somebody made."""
+        """A repository that another client created."""
         _, project, _, location, _, repository = name.split("/")
         uri = f"{location}-python.pkg.dev/{project}/{repository}"
         self.repositories[name] = registry.Repository(
@@ -57,7 +57,7 @@ class GoogleServer:
         )
 
     def policy(self, name: str) -> policy_pb2.Policy:
-        """The policy as it stands; one that was never set has no version."""
+        """The current policy; one that was never set has no version."""
         return self.policies.get(name, policy_pb2.Policy(etag=b"\x00\x20\x01"))
 
     def _existing(self, name: str) -> registry.Repository:
@@ -77,7 +77,7 @@ class GoogleServer:
         made = registry.Repository(request.repository)
         made.name, made.registry_uri, made.create_time = name, uri, _now()
         if "remote_repository_config" in made:
-            made.remote_repository_config.disable_upstream_validation = False  # input only
+            made.remote_repository_config.disable_upstream_validation = False  # input-only
         self.repositories[name] = made
         return self._operation(request.parent, registry.Repository.pb(self.repositories[name]))
 
@@ -130,7 +130,7 @@ class GoogleServer:
 
 @dataclass(slots=True)
 class Wire:
-    """A server and the real client's connection to it; `seen` is what metrics were told."""
+    """A server and the real client's connection to it; `seen` are the calls reported to metrics."""
 
     server: GoogleServer
     google: ArtifactRegistry
@@ -162,7 +162,7 @@ _RPCS: dict[str, tuple[tuple[Any, Any], tuple[Any, Any], str]] = {
 
 
 async def serve(state: GoogleServer, certificates: Path) -> tuple[grpc.aio.Server, int]:
-    """Start serving with TLS; returns the server, for its user to stop, and its port."""
+    """Start serving with TLS; returns the server, which the caller must stop, and its port."""
 
     def method(name: str, attribute: str) -> Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]:
         async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:

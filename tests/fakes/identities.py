@@ -1,4 +1,4 @@
-"""Tokens of tenants and the index that they open, in memory."""
+"""Tokens of tenants and the index that they give access to, in memory."""
 
 import itertools
 from datetime import timedelta
@@ -25,7 +25,7 @@ class FakeTokens:
         self.calls = calls
         self.minted: dict[str, tuple[Identity, MintedToken]] = {}
         self.lifetime: timedelta | None = None
-        """When set, what the exchange answers whatever was asked for."""
+        """If set, the lifetime that the exchange returns whatever was requested."""
         self._serial = itertools.count(1)
 
     @port_call
@@ -46,12 +46,12 @@ class FakeTokens:
         now, life = self._clock.now(), self.lifetime or lifetime
         token = Token(f"fake-token-{next(self._serial)}")
         self.minted[token.value] = (identity, MintedToken(token, now, now + life))
-        issued = self._clock.local()  # The client knows no other clock: the reply says how many seconds are left.
+        issued = self._clock.local()  # The client knows no other clock: the reply has the remaining seconds.
         return MintedToken(token, issued, issued + life)
 
 
 class FakeIndex:
-    """The Index port: 200 or 404 where the token's identity is granted anything, else 403; 401 when it is no token."""
+    """The Index port: 200 or 404 if the token's identity has any grant, otherwise 403; 401 if it is not a token."""
 
     PORT = "index"
 
@@ -64,9 +64,9 @@ class FakeIndex:
         self._clock = clock
         self.calls = calls
         self.pages: set[str] = set()
-        """Package pages that exist; others are 404."""
+        """Package pages that exist; others result in 404."""
         self.propagating = False
-        """Whether grants are not known to the index yet."""
+        """Whether the index does not know new grants yet."""
 
     @port_call
     async def probe(self, page: str, token: Token) -> int:

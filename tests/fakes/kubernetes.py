@@ -16,7 +16,7 @@ from wheelhouse.errors import Conflict
 
 @dataclass(frozen=True, slots=True)
 class FakeEvent:
-    """An Event as it was published."""
+    """A published Event."""
 
     kind: Kind
     key: ObjectKey
@@ -27,7 +27,7 @@ class FakeEvent:
 
 @dataclass(slots=True)
 class Cluster:
-    """What the API server holds; tests act as users here, the ports act as the operator."""
+    """The API server's objects; tests act as users here, the ports act as the operator."""
 
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     service_accounts: set[tuple[str, str]] = field(default_factory=set)
@@ -64,7 +64,7 @@ class Cluster:
         return (identity.namespace, identity.service_account) in self.service_accounts
 
     def put(self, kind: Kind, key: ObjectKey, spec: Mapping[str, Any], **meta: Any) -> CustomObject:
-        """Apply an object as a user: a changed spec is a new generation; `meta` overrides metadata."""
+        """Apply an object as a user: a changed spec increases the generation; `meta` overrides metadata."""
         body = self.objects.get((kind, key))
         if body is None:
             body = {
@@ -88,7 +88,7 @@ class Cluster:
         return CustomObject.parse(copy.deepcopy(body))
 
     def get(self, kind: Kind, key: ObjectKey) -> CustomObject | None:
-        """An object as it stands."""
+        """The current object."""
         body = self.objects.get((kind, key))
         return None if body is None else CustomObject.parse(copy.deepcopy(body))
 
@@ -104,7 +104,7 @@ class Cluster:
         self.collect(kind, key)
 
     def collect(self, kind: Kind, key: ObjectKey) -> None:
-        """Remove a deleted object that no finalizer holds, and the Secrets that it owns."""
+        """Remove a deleted object without finalizers, and the Secrets that it owns."""
         meta = self.objects[kind, key]["metadata"]
         if "deletionTimestamp" not in meta or meta.get("finalizers"):
             return
@@ -114,7 +114,7 @@ class Cluster:
             del self.secrets[secret]
 
     def touch(self, body: dict[str, Any]) -> None:
-        """A new resourceVersion."""
+        """Set a new resourceVersion."""
         body["metadata"]["resourceVersion"] = str(next(self._serial))
 
     def uid(self) -> str:
@@ -123,7 +123,7 @@ class Cluster:
 
 
 class FakeObjects:
-    """The Objects port: whole status by one manager, with the resourceVersion; foreign conditions stay."""
+    """The Objects port: whole status by one manager, with the resourceVersion; conditions of others stay."""
 
     PORT = "objects"
 
@@ -144,7 +144,7 @@ class FakeObjects:
         body = self._find(kind, stored)
         if body is None:
             return None
-        # A status that somebody else wrote may have any shape: what is no mapping or no list counts as empty.
+        # A status that another client wrote may have any form: what is not a mapping or list counts as empty.
         found = body.get("status")
         current: dict[str, Any] = found if isinstance(found, dict) else {}
         listed = current.get("conditions")

@@ -1,4 +1,4 @@
-"""The policy room alone over the fakes: one repository, its accesses, and an operator that can be killed."""
+"""The policy unit alone over the fakes: one repository, its accesses, and an operator that can crash."""
 
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -31,7 +31,7 @@ NAME = RepositoryName("acme-packages", "us-central1", "wheels")
 
 @dataclass
 class PolicyRoom:
-    """One operator's policy unit; what the repository and access units would do is done here in a line or two."""
+    """One operator's policy unit; the work of the repository and access units is reduced to a line or two."""
 
     fakes: Fakes = field(default_factory=Fakes)
     usable: bool = True
@@ -46,11 +46,11 @@ class PolicyRoom:
         self.boot()
 
     def plant(self) -> None:
-        """Make the repository in Google, ours by its labels."""
+        """Create the repository in Google, ours by its labels."""
         self.fakes.google.plant(NAME, labels=dict(Ownership.of(self.fakes.options.cluster, REPOSITORY).labels))
 
     def boot(self, *, look: bool = True) -> None:
-        """Start the process: whatever only it knew is lost; without a look the repository is not known to be usable."""
+        """Start the process: its memory is lost; without `look` the repository is not known to be usable."""
         self.fakes.restart()
         world = self.fakes.world
         self.findings, self.debts = Findings(), Debts()
@@ -63,7 +63,7 @@ class PolicyRoom:
             self.look()
 
     def watch(self) -> None:
-        """Bring the cache up to date; what disappeared without a release is owed."""
+        """Bring the cache up to date; what disappeared without a release becomes a debt."""
         cache, cluster = self.fakes.cache, self.fakes.cluster
         for namespace in cluster.namespaces.values():
             cache.store_namespace(namespace)
@@ -78,7 +78,7 @@ class PolicyRoom:
                 cache.store(kind, found)
 
     def look(self) -> None:
-        """What the repository unit finds."""
+        """Set what the repository unit would find."""
         found = self.fakes.google.repositories.get(NAME.full)
         body = self.fakes.cluster.objects[Kind.REPOSITORY, REPOSITORY]
         body["status"] = {"observedGeneration": 1, "repository": NAME.full}
@@ -106,14 +106,14 @@ class PolicyRoom:
         return key
 
     async def reconcile(self) -> float | None:
-        """One pass of the policy unit, and what the access units then do."""
+        """One pass of the policy unit, and the resulting work of the access units."""
         self.watch()
         seconds = await self.unit.reconcile(NAME)
         await self.report()
         return seconds
 
     async def settle(self, passes: int = 20) -> None:
-        """Passes until one has nothing more to do at once; each time that is waited for passes."""
+        """Run passes until one has nothing more to do at once; each wait really passes."""
         for _ in range(passes):
             try:
                 seconds = await self.reconcile()
@@ -125,7 +125,7 @@ class PolicyRoom:
         raise AssertionError("the policy does not settle")
 
     async def report(self) -> None:
-        """Report every access whose findings changed, and let go of those that are released."""
+        """Report every access whose findings changed, and remove the finalizer of released ones."""
         for stored in self.fakes.cache.objects(Kind.ACCESS):
             if stored.deleting:
                 self.fakes.queue.add(AccessKey(stored.key))
@@ -147,7 +147,7 @@ class PolicyRoom:
                 continue
 
     def woken(self) -> list[Key]:
-        """The keys that wait; none of them does afterwards."""
+        """The keys that wait; it removes them from the queue."""
         keys = []
         while (key := self.fakes.queue.pop()) is not None:
             self.fakes.queue.done(key, None)
@@ -160,7 +160,7 @@ class PolicyRoom:
             self.debts.released(declared.stored.uid)
             await let_go(self.fakes.world, Kind.ACCESS, declared.stored)
         elif not declared.stored.deleting:
-            await self.ledger.record(Kind.ACCESS, declared.stored.key)  # Not `report`: progress would wait.
+            await self.ledger.record(Kind.ACCESS, declared.stored.key)  # Not `report`, in which progress would wait.
 
     def _changed(self, kind: Kind, old: AnyDeclared | None, new: AnyDeclared | None) -> None:
         if new is not None:
@@ -179,7 +179,7 @@ class PolicyRoom:
         self.ledger.forget(Kind.ACCESS, key)
 
     def recorded(self, key: ObjectKey) -> GrantFindings:
-        """The ledger as it stands in the object's status."""
+        """The ledger in the object's status."""
         return read_grants(self.fakes.cluster.objects[Kind.ACCESS, key].get("status", {}))
 
     def states(self, key: ObjectKey) -> dict[str, str]:
@@ -187,7 +187,7 @@ class PolicyRoom:
         return {_name(record): str(record.state) for record in self.recorded(key).grants}
 
     def condition(self, key: ObjectKey) -> tuple[str, str]:
-        """Status and reason of the condition Granted, as memory has it."""
+        """Status and reason of the condition Granted, from memory."""
         declared = self.fakes.cache.access(key)
         assert declared is not None
         check = self.findings.grants(declared.stored).check
@@ -195,7 +195,7 @@ class PolicyRoom:
         return str(check.truth), str(check.reason)
 
     def members(self, role: str = "reader") -> set[str]:
-        """The first names of who has a role."""
+        """The first names of the members with a role."""
         policy = self.fakes.google.policy(NAME)
         return {
             member.partition(":")[2].partition("@")[0]
@@ -205,7 +205,7 @@ class PolicyRoom:
         }
 
     def plant_members(self, *members: str, role: str = "reader") -> None:
-        """Somebody else grants a role, besides what is there."""
+        """Grant a role as another client, in addition to existing grants."""
         bindings = self.fakes.google.policy(NAME).bindings
         binding = Binding(f"roles/artifactregistry.{role}", tuple(f"user:{member}@example.com" for member in members))
         self.fakes.google.plant_policy(NAME, *bindings, binding)

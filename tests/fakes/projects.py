@@ -6,7 +6,7 @@ from wheelhouse.errors import Refused
 
 
 class FakeProjects:
-    """The Projects port; tests put projects and policies here."""
+    """The Projects port; tests set projects and policies here."""
 
     PORT = "projects"
 

@@ -1,4 +1,4 @@
-"""The real clients of Artifact Registry, pointed at the emulated one: nothing of them reaches anything else."""
+"""The real clients of Artifact Registry, configured for the emulated one: they can reach nothing else."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,19 +25,19 @@ PYTHON = ar.Repository.Format.PYTHON
 
 
 def credentials(token: str) -> Credentials:
-    """A token as credentials of a universe in which google-auth calls nobody by itself."""
+    """A token as credentials of a universe in which google-auth itself makes no calls."""
     return Credentials(token, universe_domain=UNIVERSE)  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager
 async def alone(folder: Path) -> AsyncIterator[Emulated]:
-    """The emulated Google without a cluster: nobody exchanges tokens here."""
+    """The emulated Google without a cluster: it exchanges no tokens."""
     async with emulated(folder, ("https://127.0.0.1:1", folder / "none", folder / "none")) as found:
         yield found
 
 
 def channel(google: Emulated) -> grpc.aio.Channel:
-    """A bare channel to the gRPC port; its certificate is checked against the CA that clients are given."""
+    """A bare channel to the gRPC port; it verifies the certificate with the CA for clients."""
     trusted = grpc.ssl_channel_credentials((google.data / "ca.pem").read_bytes())
     return grpc.aio.secure_channel(google.endpoints["artifactRegistryGrpc"], trusted)
 
@@ -73,14 +73,14 @@ async def rest(google: Emulated, method: str, path: str, identity: str | None = 
 
 
 async def body(google: Emulated, method: str, path: str, identity: str | None = OWNER_MEMBER, **kwargs: Any) -> Any:
-    """The JSON of a raw call that succeeds."""
+    """The JSON of a successful raw call."""
     response = await rest(google, method, path, identity, **kwargs)
     assert response.status == 200, await response.text()
     return await response.json()
 
 
 async def refusal(google: Emulated, method: str, path: str, identity: str | None = OWNER_MEMBER, **kwargs: Any) -> Any:
-    """HTTP status, status name and message of a raw call that is refused; the form is checked."""
+    """HTTP status, status name and message of a rejected raw call; the form is checked."""
     response = await rest(google, method, path, identity, **kwargs)
     error = (await response.json())["error"]
     assert error.keys() == {"code", "message", "status"}

@@ -9,7 +9,7 @@ from wheelhouse.runtime.queue.agenda import Agenda
 from wheelhouse.runtime.queue.backoff import Next, after_error
 
 TICK = 1e-5
-"""Seconds that a clock of microseconds may be short of a float."""
+"""Seconds by which a clock of microseconds may differ from a float."""
 
 
 class FakeQueue:
@@ -34,12 +34,12 @@ class FakeQueue:
         self._agenda.add_resync(key, self._now())
 
     def pop(self) -> Key | None:
-        """Begin the pass of the next key; None when none is due now."""
+        """Start the pass of the next key; None if none is due now."""
         self._agenda.wake(self._now() + TICK)
         return self._agenda.begin()
 
     def done(self, key: Key, answer: float | WheelhouseError | None) -> None:
-        """End the pass of a key: the seconds until the next look, or the error."""
+        """End the pass of a key: with the seconds until the next pass, or the error."""
         if isinstance(answer, WheelhouseError):
             then = after_error(key, answer, self._troubles.get(key, Next()), self._chance.random())
             self._troubles[key] = then
@@ -49,7 +49,7 @@ class FakeQueue:
         self._agenda.end(key, self._now(), then)
 
     def skip(self, until: float | None = None) -> float | None:
-        """Let time pass until the next key is due, at most to `until`; the seconds, or None when nothing waits."""
+        """Let time pass until the next key is due, at most to `until`; the seconds, or None if nothing waits."""
         due = self._now() if self._agenda.depth else self._agenda.first
         if due is None:
             return None
@@ -62,5 +62,5 @@ class FakeQueue:
 
 
 def _later(seconds: float) -> float:
-    """A timer that is a hair early in floats is not due yet: time must pass before it is."""
+    """A timer that is slightly early in floats is not due yet: time must pass first."""
     return max(seconds, 2 * TICK) if seconds > 0 else seconds

@@ -18,11 +18,11 @@ from wheelhouse.domain.secret import (
 from wheelhouse.errors import Conflict, Refused
 
 ASKING = "wheelhouse-release"
-"""The real client asks a bare dry run under a manager of its own, so that it drops nothing."""
+"""The real client sends a bare dry run with a separate manager, so that it drops nothing."""
 
 
 class FakeSecrets:
-    """Answers like the API server with the shipped admission policy in force."""
+    """Answers like the API server with the shipped admission policy."""
 
     PORT = "secrets"
 
@@ -34,7 +34,7 @@ class FakeSecrets:
     def plant(
         self, namespace: str, name: str, *, manager: str = "kubectl", type_: str = "Opaque", **data: str
     ) -> StoredSecret:
-        """A Secret that somebody else wrote."""
+        """A Secret that another client wrote."""
         fields = {TYPE: type_} | {f".data.{key}": text for key, text in data.items()}
         stored = StoredSecret(self._cluster.uid(), fields, {manager: set(fields)})
         self._cluster.secrets[namespace, name] = stored
@@ -112,7 +112,7 @@ class FakeSecrets:
 
 
 def _told(reply: SecretReply, stored: StoredSecret, secret: SecretManifest) -> SecretReply:
-    """A bare dry run also tells what the access's manager holds, and one annotation."""
+    """A bare dry run also returns what the access's manager owns, and one annotation."""
     if not isinstance(reply, Applied):
         return reply
     owned = frozenset(path.removeprefix(".") for path in stored.managers.get(secret.access.manager, ()))

@@ -1,4 +1,4 @@
-"""A Secret with field managers: what server-side apply does, as far as Wheelhouse can tell."""
+"""A Secret with field managers: server-side apply, as far as Wheelhouse can observe it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from datetime import datetime
 
 TYPE = ".type"
 UPDATE = " (Update)"
-"""The API server tells an apply from an update, also by the same manager."""
+"""The API server distinguishes an apply from an update, even by the same manager."""
 
 
 @dataclass(slots=True)
 class StoredSecret:
-    """Fields by path (`.type`, `.data.KEY`, `.metadata.labels.KEY`, …) and who manages which."""
+    """Fields by path (`.type`, `.data.KEY`, `.metadata.labels.KEY`, …) and their managers."""
 
     uid: str
     fields: dict[str, str]
@@ -20,7 +20,7 @@ class StoredSecret:
     deleting: bool = False
     version: int = 1
     times: dict[str, datetime] = field(default_factory=dict)
-    """When each manager last changed something by an apply."""
+    """When each manager last changed a field by an apply."""
 
     @property
     def data(self) -> dict[str, str]:
@@ -39,13 +39,13 @@ class StoredSecret:
         return StoredSecret(self.uid, dict(self.fields), managers, self.immutable, self.deleting, self.version, times)
 
     def clashes(self, manager: str, wanted: Mapping[str, str]) -> dict[str, set[str]]:
-        """Which other managers hold which wanted fields with another value."""
+        """Which other managers own wanted fields with another value."""
         differing = {path for path, text in wanted.items() if path in self.fields and self.fields[path] != text}
         found = {name: paths & differing for name, paths in self.managers.items() if name != manager}
         return {name.removesuffix(UPDATE): paths for name, paths in found.items() if paths}
 
     def apply(self, manager: str, wanted: Mapping[str, str]) -> bool:
-        """Take what is wanted, drop what only this manager held and wants no longer; whether a field changed."""
+        """Set wanted fields, drop those that only this manager owned and no longer wants; whether a field changed."""
         before = dict(self.fields)
         stolen = {path for path, text in wanted.items() if self.fields.get(path) != text}
         for name, paths in self.managers.items():

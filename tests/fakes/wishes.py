@@ -1,4 +1,4 @@
-"""Any repository that can be asked for, and any that can be found: strategies for hypothesis."""
+"""Any valid desired and observed repository: strategies for hypothesis."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""All fakes wired together."""
+"""All fakes together."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,7 +35,7 @@ WORKLOAD = WorkloadIdentity("123456789012", "acme-packages.svc.id.goog")
 
 @dataclass(slots=True)
 class Fakes:
-    """A whole world in memory; `restart` is the operator's crash: cache and queue are lost, the rest stands."""
+    """A whole world in memory; `restart` is the operator's crash: cache and queue are lost, everything else stays."""
 
     options: Options = OPTIONS
     workload: WorkloadIdentity = WORKLOAD
@@ -66,7 +66,7 @@ class Fakes:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what only the process knew; a new cache is empty until it is synced."""
+        """Delete the process's memory; a new cache is empty until it is synced."""
         self.cache = ObjectCache(self.options.any_project, self.cluster.account)
         self.queue = FakeQueue(self.clock)
         self.world = World(

@@ -1,7 +1,7 @@
 """Seed bugs and see which survive: `PYTHONPATH=operator:tests .venv/bin/python -m mutations [-l] [WORD…]`.
 
-A WORD picks the bugs whose name or module has it; `-l` lists them. The exit status is not 0 when one survives, does
-not apply, or could not be tried.
+A WORD selects the bugs whose name or module contains it; `-l` lists them. The exit status is not 0 if one survives,
+does not apply, or could not be tried.
 """
 
 import sys
@@ -11,7 +11,7 @@ from mutations.runner import Fate, try_out
 
 
 def main(words: list[str]) -> int:
-    """Try what the words name."""
+    """Try the selected bugs."""
     named = [word for word in words if word != "-l"]
     chosen = [bug for bug in BUGS if not named or any(word in f"{bug.path} {bug.name}" for word in named)]
     if "-l" in words:

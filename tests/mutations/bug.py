@@ -1,16 +1,16 @@
-"""A seeded bug: one small change of the product's text, and the suites that must notice it."""
+"""A seeded bug: one small change of the product's text, and the suites that must detect it."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
 class Stale(Exception):
-    """The text that a bug replaces is not there, or not once, or what comes out is no program."""
+    """The text that a bug replaces is missing or not unique, or the result is not a valid program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """`old` stands exactly once in the module `path` (below operator/wheelhouse); `suites` are arguments of pytest."""
+    """`old` occurs exactly once in the module `path` (below operator/wheelhouse); `suites` are arguments of pytest."""
 
     name: str
     path: str

@@ -1,4 +1,4 @@
-"""All seeded bugs, and the five of them that every run of the tests tries."""
+"""All seeded bugs, and the five of them that every test run tries."""
 
 import hashlib
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ BUGS: tuple[Bug, ...] = (
 )
 SAMPLE = 5
 QUICK = "tests/unit/"
-"""Where the suites are that a sample may cost."""
+"""The folder of the suites that a sample may use."""
 SLOW = frozenset({"tests/unit/test_queue_agenda.py"})
 """State machines."""
 
 
 def sample(root: Path, count: int = SAMPLE) -> list[Bug]:
-    """Some of the bugs with quick suites: others after each change of the product, the same for the same product."""
+    """Some of the bugs with quick suites: different ones after each change of the product, the same without one."""
     product = hashlib.sha256()
     for path in sorted((root / "operator" / "wheelhouse").rglob("*.py")):
         product.update(path.read_bytes())

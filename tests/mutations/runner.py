@@ -1,4 +1,4 @@
-"""Seeds bugs into copies of the tree, and runs the suites that must notice."""
+"""Seeds bugs into copies of the tree, and runs the suites that must detect them."""
 
 import functools
 import os
@@ -15,15 +15,15 @@ from mutations.bug import Bug, Stale
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("operator", "tests", "docs", "crds", "manifests", "pyproject.toml")
-"""What the suites read."""
+"""The files that the suites read."""
 PATIENCE = 300.0
-"""Seconds that a suite may take; one that hangs has noticed."""
+"""Maximum seconds of a suite; one that hangs has detected the bug."""
 PASSED, FAILED = 0, 1
-"""Exit statuses of pytest: everything else is a suite that did not run."""
+"""Exit statuses of pytest: with any other one the suite did not run."""
 
 
 class Fate(StrEnum):
-    """What became of a bug."""
+    """The result for a bug."""
 
     KILLED = "killed"
     SURVIVED = "SURVIVED"
@@ -33,7 +33,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A bug's fate, why, and how long it took to learn it."""
+    """A bug's fate, the reason, and how long it took."""
 
     bug: Bug
     fate: Fate
@@ -45,7 +45,7 @@ class Verdict:
 
 
 def try_out(bug: Bug) -> Verdict:
-    """Seed one bug, and see whether its suites notice: they must pass without it, and fail with it."""
+    """Seed one bug, and check that its suites detect it: they must pass without it, and fail with it."""
     begun = time.monotonic()
     fate, why = _fate(bug)
     return Verdict(bug, fate, why, time.monotonic() - begun)
@@ -72,7 +72,7 @@ def _fate(bug: Bug) -> tuple[Fate, str]:
 
 @functools.cache
 def _baseline(suites: tuple[str, ...]) -> str | None:
-    """What is wrong with the suites as they are; None when they pass."""
+    """The problem of the suites without a bug; None if they pass."""
     with tempfile.TemporaryDirectory(prefix="mutation ") as folder:
         _copy(Path(folder))
         status, words = _run(Path(folder), suites)

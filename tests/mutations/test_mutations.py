@@ -1,6 +1,6 @@
-"""The suites notice seeded bugs: five of them in each run, all of them in the long one.
+"""The suites detect seeded bugs: five of them in each run, all of them in the long one.
 
-`PYTHONPATH=operator:tests .venv/bin/python -m mutations` tries all and prints which suite killed which.
+`PYTHONPATH=operator:tests .venv/bin/python -m mutations` tries all and prints which suite detected which.
 """
 
 import os
@@ -25,7 +25,7 @@ def test_a_seeded_bug_is_killed(bug: Bug) -> None:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_every_seeded_bug_applies(bug: Bug, tmp_path: Path) -> None:
-    """The text that a bug replaces stands in the product as it is, and suites for it are there."""
+    """The product contains the text that a bug replaces, and its suites exist."""
     module = tmp_path / bug.file
     module.parent.mkdir(parents=True)
     shutil.copy(ROOT / bug.file, module)
@@ -36,14 +36,14 @@ def test_every_seeded_bug_applies(bug: Bug, tmp_path: Path) -> None:
 
 
 def test_bugs_have_names_of_their_own() -> None:
-    """A name tells one bug from the others; there are enough of them, and a sample is five."""
+    """Names are unique; there are enough bugs, and a sample has five."""
     assert len({bug.name for bug in BUGS}) == len(BUGS)
     assert len(BUGS) >= 24
     assert len(sample(ROOT)) == SAMPLE
 
 
 def test_a_bug_that_does_not_apply_is_told(tmp_path: Path) -> None:
-    """A text that is not there, or that stands twice, is an error and no killed bug."""
+    """A missing or ambiguous text is an error and not a detected bug."""
     module = tmp_path / "operator/wheelhouse/a.py"
     module.parent.mkdir(parents=True)
     module.write_text("x = 1\ny = 1\n")
@@ -54,7 +54,7 @@ def test_a_bug_that_does_not_apply_is_told(tmp_path: Path) -> None:
 
 
 def test_a_change_that_is_no_bug_survives() -> None:
-    """The runner can tell that nothing noticed: here the first line of a module, its docstring, grows."""
+    """The runner reports an undetected change: here the first line of a module, its docstring, grows."""
     bug = BUGS[0]
     first = (ROOT / bug.file).read_text().splitlines()[0]
     verdict = try_out(Bug("no bug", bug.path, first, f"{first} ", bug.suites))

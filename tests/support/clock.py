@@ -1,4 +1,4 @@
-"""A wrong clock for one process: libfaketime, which answers what the process asks the C library about the time."""
+"""A wrong clock for one process: libfaketime, which changes the time that the process gets from the C library."""
 
 import importlib.util
 import os
@@ -13,23 +13,23 @@ _PROBE = "import time; print(time.time(), time.monotonic())"
 
 
 class Clock:
-    """The clock of processes that are started with its variables; a file says by how much it is wrong."""
+    """The clock of processes that are started with its variables; a file contains its offset."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.set("+0")
 
     def set(self, offset: str) -> None:
-        """Make it wrong by so much, as `+1h`, and right by `+0`; processes follow within a second."""
+        """Set the offset, such as `+1h`, or `+0` for none; processes follow within a second."""
         pending = self._file.with_suffix(".new")
         pending.write_text(f"{offset}\n")
         pending.replace(self._file)
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a process is started with. Timers are right, as they are on a machine whose clock is wrong.
+        """The variables for a process. Timers are right, as they are on a machine with a wrong clock.
 
-        The library is named without its folder: LD_PRELOAD takes no path that has a space in it.
+        The library is named without its folder, because LD_PRELOAD accepts no path with a space.
         """
         return {
             "LD_PRELOAD": _NAME,
@@ -61,7 +61,7 @@ def problem() -> str | None:
 
 
 def _folder() -> Path | None:
-    """Where the library lies: in PyPI's package libfaketime (Linux on x86-64), else where distributions put it."""
+    """The folder of the library: in PyPI's package libfaketime (Linux on x86-64), or that of distributions."""
     spec = importlib.util.find_spec("libfaketime")
     places = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
     folders = [place / "vendor/libfaketime/src" for place in places]
@@ -70,7 +70,7 @@ def _folder() -> Path | None:
 
 
 def _times(more: dict[str, str]) -> tuple[float, float] | None:
-    """Seconds since 1970 and of the monotonic clock, as a process sees them; None when it cannot say."""
+    """Seconds since 1970 and of the monotonic clock, as a process sees them; None if it fails."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE], env={**os.environ, **more}, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""A pod that installs: a Secret mounted as kubelet mounts it, and pip in a loop."""
+"""A pod that installs: a Secret mounted as kubelet does, and pip in a loop."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ from wheelhouse_local.world import World
 
 
 def environment() -> dict[str, str]:
-    """What a pod has: no client configuration from outside."""
+    """The environment of a pod: no client configuration from outside."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "UV_", "TWINE_"))}
 
 
 def wheel(folder: Path, name: str) -> Path:
-    """The smallest wheel that pip takes."""
+    """The smallest wheel that pip accepts."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
@@ -47,12 +47,12 @@ def mounted(world: World, secret: str, folder: Path) -> Iterator[Path]:
 
 
 class Downloads(threading.Thread):
-    """Downloads a package again and again, with the mounted pip.conf, until it is ended.
+    """Downloads a package repeatedly, with the mounted pip.conf, until it is stopped.
 
     Attributes:
-        count: how often.
+        count: the number of downloads.
         failures: what pip printed when it failed.
-        tokens: the tokens that were in the mount.
+        tokens: the tokens that were in the mounted Secret.
     """
 
     def __init__(self, mount: Path, package: str, folder: Path) -> None:
@@ -69,7 +69,7 @@ class Downloads(threading.Thread):
             self._download()
 
     def end(self) -> None:
-        """Let the download that runs be the last."""
+        """Stop after the current download."""
         self._ended.set()
         self.join()
 

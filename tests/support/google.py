@@ -1,4 +1,4 @@
-"""What people do in Google beside the operator: repositories, keys, secrets and packages, as the project's owner."""
+"""What people do in Google without the operator: repositories, keys, secrets and packages, as the project's owner."""
 
 import base64
 import urllib.request
@@ -12,26 +12,26 @@ AGENT = "service-123456789012@gcp-sa-artifactregistry.iam.gserviceaccount.com"
 
 
 def ask(kube: Kube, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One call that succeeds, below /v1/."""
+    """One successful call below /v1/."""
     status, answer = kube.google(method, f"v1/{path}", body)
     assert status == 200, answer
     return answer
 
 
 def described(kube: Kube, name: str) -> dict[str, Any] | None:
-    """A repository as REST shows it; None when there is none."""
+    """A repository as REST returns it; None if it does not exist."""
     status, answer = kube.google("GET", f"v1/{full_name(name)}")
     assert status in {200, 404}, answer
     return answer if status == 200 else None
 
 
 def create(kube: Kube, name: str, **fields: Any) -> None:
-    """A repository that somebody makes."""
+    """Create a repository as a person."""
     ask(kube, "POST", f"{LOCATION}/repositories?repositoryId={name}", {"format": "PYTHON", **fields})
 
 
 def secret(kube: Kube, name: str, value: str) -> None:
-    """A secret with one version, that the service agent may read."""
+    """A secret with one version that the service agent may read."""
     full = f"projects/{PROJECT}/secrets/{name}"
     ask(kube, "POST", f"projects/{PROJECT}/secrets?secretId={name}", {"replication": {"automatic": {}}})
     ask(kube, "POST", f"{full}:addVersion", {"payload": {"data": base64.b64encode(value.encode()).decode()}})
@@ -39,7 +39,7 @@ def secret(kube: Kube, name: str, value: str) -> None:
 
 
 def key(kube: Kube, ring: str, name: str, *, granted: bool = True) -> str:
-    """A key, that the service agent may use if it is granted; its full name."""
+    """A key that the service agent may use if `granted`; returns its full name."""
     full = f"{LOCATION}/keyRings/{ring}"
     ask(kube, "POST", f"{LOCATION}/keyRings?keyRingId={ring}", {})
     ask(kube, "POST", f"{full}/cryptoKeys?cryptoKeyId={name}", {"purpose": "ENCRYPT_DECRYPT"})
@@ -49,7 +49,7 @@ def key(kube: Kube, ring: str, name: str, *, granted: bool = True) -> str:
 
 
 def grant(kube: Kube, resource: str, role: str) -> None:
-    """Make this the only binding of a key or a secret: the service agent."""
+    """Bind only the service agent on a key or a secret."""
     policy = {"bindings": [{"role": role, "members": [f"serviceAccount:{AGENT}"]}]}
     ask(kube, "POST", f"{resource}:setIamPolicy", {"policy": policy})
 

@@ -25,7 +25,7 @@ class Hands:
     def ask(
         self, method: str, path: str, body: Json | list[Json] | None = None, *, content: str = JSON, **query: str
     ) -> tuple[int, Json]:
-        """One request; its status and JSON body."""
+        """Send one request; return its status and JSON body."""
         url = f"{self.server}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content}
         data = None if body is None else json.dumps(body).encode()
@@ -44,7 +44,7 @@ class Hands:
         return self.ask("PATCH", path, body, content=APPLY, fieldManager=manager, **forced, **query)
 
     def account(self, namespace: str, name: str) -> Self:
-        """The same server as a ServiceAccount, which is made where it is missing; these hands may do so."""
+        """The same server as a ServiceAccount, which is created if it is missing; this user must be allowed to."""
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         made, _ = self.ask("POST", accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
         assert made in {201, 409}

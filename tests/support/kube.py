@@ -1,4 +1,4 @@
-"""A test's hands on a world: apply, wait, read, and count what was asked of Google and of Kubernetes."""
+"""A test's access to a world: apply, wait, read, and count the requests to Google and to Kubernetes."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def principal(namespace: str, service_account: str) -> str:
 
 
 def await_that(check: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Look until the check is truthy; what is awaited here has no event to wait for."""
+    """Poll until the check is truthy; there is no event to wait for."""
     until = time.monotonic() + patience
     while not (found := check()):
         assert time.monotonic() < until, f"waited {patience} s for {what}"
@@ -134,7 +134,7 @@ class Kube:
         return {key: base64.b64decode(text).decode() for key, text in body["data"].items()} if status == 200 else None
 
     def google(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """Ask the emulated Artifact Registry as the project's owner."""
+        """Call the emulated Artifact Registry as the project's owner."""
         environment = self.world.environment()
         token = Path(environment["accessTokenFile"]).read_text().strip()
         request = urllib.request.Request(
@@ -155,7 +155,7 @@ class Kube:
         return {binding["role"]: binding["members"] for binding in policy.get("bindings", ())}
 
     def grant(self, repository_id: str, role: str, member: str) -> None:
-        """Add a binding as somebody else would: read, change, write."""
+        """Add a binding as another client would: read, change, write."""
         path = f"v1/{full_name(repository_id)}"
         _, policy = self.google("GET", f"{path}:getIamPolicy")
         policy.setdefault("bindings", []).append({"role": role, "members": [member]})
@@ -164,9 +164,9 @@ class Kube:
 
     @contextmanager
     def counted(self) -> Iterator[Counter[str]]:
-        """What the operator asked of Google and changed in Kubernetes while the block ran.
+        """The operator's requests to Google and its changes in Kubernetes during the block.
 
-        Dry runs change nothing, and count apart: `patch secrets (dry run)`.
+        Dry runs change nothing and are counted separately: `patch secrets (dry run)`.
         """
         google, audit = self._google_lines(), self._audit_lines()
         counts: Counter[str] = Counter()
@@ -183,6 +183,6 @@ class Kube:
 
 
 def _act(row: dict[str, Any]) -> str:
-    """The verb and the resource of a line of the audit log; a look at a Secret is a patch that is only tried."""
+    """The verb and the resource of a line of the audit log; a check of a Secret is a dry-run patch."""
     method: str = row["method"]
     return f"{method} (dry run)" if "dryRun=All" in row["resource"] else method

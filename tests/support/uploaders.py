@@ -1,7 +1,7 @@
-"""Where programs that read .pypirc send an upload, and with which password: each by the rules of its own source.
+"""Where programs that read .pypirc send an upload, and with which password: each by the rules in its source.
 
-twine is asked itself. The others would bring a hundred packages, so their rules are told here; they were compared with
-the answers of flit 4.2, hatch 1.18, devpi-client 7.3 and distutils of Python 3.11 for every name of the test.
+twine itself is used. The others would need a hundred packages, so their rules are implemented here; they were compared
+with the results of flit 4.2, hatch 1.18, devpi-client 7.3 and distutils of Python 3.11 for every name of the test.
 """
 
 import configparser
@@ -17,7 +17,7 @@ PYPI, TEST_PYPI = utils.DEFAULT_REPOSITORY, utils.TEST_REPOSITORY
 
 @dataclass(frozen=True)
 class Upload:
-    """Where it goes, and what is shown there."""
+    """The URL of an upload, and the credentials."""
 
     url: str
     username: str | None
@@ -25,7 +25,7 @@ class Upload:
 
 
 Uploader = Callable[[str, str], Upload | None]
-"""The text of .pypirc, and the name or URL that a person asks for → the upload, None where the program gives up."""
+"""The text of .pypirc, and the name or URL that a person enters → the upload, None if the program fails."""
 
 
 def twine(text: str, asked: str) -> Upload | None:
@@ -50,7 +50,7 @@ def flit(text: str, asked: str) -> Upload | None:
 
 
 def hatch(text: str, asked: str) -> Upload:
-    """What hatch 1 does: publish.index.IndexPublisher.get_repos and publish.auth; what is no name is a URL."""
+    """What hatch 1 does: publish.index.IndexPublisher.get_repos and publish.auth; an unknown name is used as a URL."""
     url = {"main": PYPI, "test": TEST_PYPI}.get(asked, asked)
     parser = configparser.ConfigParser()
     parser.read_string(text)
@@ -69,7 +69,7 @@ def devpi(text: str, asked: str) -> Upload | None:
 
 
 def maturin(text: str, asked: str) -> Upload | None:
-    """What maturin 1 does: complete_registry in src/upload.rs; PyPI's URLs bring the password of their names."""
+    """What maturin 1 does: complete_registry in src/upload.rs; PyPI's URLs use the password for their names."""
     parser = configparser.RawConfigParser()
     parser.read_string(text)
     known = {"pypi": PYPI, "testpypi": TEST_PYPI}
@@ -81,7 +81,7 @@ def maturin(text: str, asked: str) -> Upload | None:
 
 
 def distutils(text: str, asked: str) -> Upload | None:
-    """What Python 3.11 and older do: distutils.config.PyPIRCCommand; asked for `pypi`, that section goes to PyPI."""
+    """What Python 3.11 and older do: distutils.config.PyPIRCCommand; for `pypi`, that section goes to PyPI."""
     parser = configparser.RawConfigParser()
     parser.read_string(text)
     for server in parser.get("distutils", "index-servers").split("\n"):

@@ -1,7 +1,7 @@
-"""Virtual time for asyncio: timers fire in their order, and hours pass in a moment.
+"""Virtual time for asyncio: timers fire in order, and hours pass in a moment.
 
-The loop's clock stands still while anything can run and jumps to the next timer when nothing can. A test that reads
-time from the loop (sleep, timeout, call_later, `loop.time`) runs unchanged; threads and processes take no virtual time.
+The loop's clock stops while anything can run and jumps to the next timer when nothing can. A test that reads time from
+the loop (sleep, timeout, call_later, `loop.time`) runs unchanged; threads and processes take no virtual time.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PATIENCE = 5.0
 
 
 class Deadlock(Exception):
-    """Everything waits for something that never comes."""
+    """Everything waits for an event that never happens."""
 
 
 class _Selector(selectors.DefaultSelector):
@@ -44,7 +44,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time; it begins at 0."""
+    """An event loop in virtual time; it starts at 0."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -60,9 +60,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class Wall:
-    """A wall clock beside the loop's time, which may be set: `wall()` in POSIX seconds, `wall.now()` as a datetime.
+    """A wall clock that may be set, next to the loop's time: `wall()` in POSIX seconds, `wall.now()` as a datetime.
 
-    A machine that sleeps is a jump ahead: the loop's monotonic clock stands still meanwhile.
+    A machine that sleeps is a forward jump: the loop's monotonic clock stops meanwhile.
     """
 
     def __init__(self, start: datetime = START) -> None:
@@ -76,15 +76,15 @@ class Wall:
         return datetime.fromtimestamp(self(), UTC)
 
     def jump(self, seconds: float) -> None:
-        """Set the clock ahead, or back with negative seconds."""
+        """Set the clock forward, or back with negative seconds."""
         self._offset += seconds
 
 
 def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run a coroutine in a virtual loop of its own; what it leaves running is canceled.
+    """Run a coroutine in its own virtual loop; tasks that are still running are canceled.
 
     Raises:
-        Deadlock: it waits for something that never comes.
+        Deadlock: it waits for an event that never happens.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(work)
@@ -93,7 +93,7 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
 def in_virtual_time(
     test: Callable[Arguments, Coroutine[Any, Any, Answer]],
 ) -> Callable[Arguments, Answer]:
-    """Make a test of an async function: each call, and each example of hypothesis, has a virtual loop of its own."""
+    """Make a test of an async function: each call, and each example of hypothesis, has its own virtual loop."""
 
     @functools.wraps(test)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:

@@ -1,4 +1,4 @@
-"""Which ServiceAccounts exist: unknown before the first list, then every difference is told once."""
+"""Which ServiceAccounts exist: unknown before the first list, then every difference is reported once."""
 
 import tracemalloc
 from typing import Any
@@ -30,7 +30,7 @@ def accounts(told: list[tuple[str, str]]) -> ServiceAccounts:
 
 
 def test_nothing_is_known_before_a_list(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
-    """Before the first complete list nothing is absent, whatever has been seen; the list itself is no news."""
+    """Before the first complete list nothing is absent, whatever was seen; the list itself is not reported."""
     accounts.seen(WHEELS, gone=True)
     assert accounts.exists("team-a", "wheels") is None
     assert accounts.google_account("team-a", "wheels") is None
@@ -43,13 +43,13 @@ def test_nothing_is_known_before_a_list(accounts: ServiceAccounts, told: list[tu
 
 
 def test_an_empty_list_is_a_list(accounts: ServiceAccounts) -> None:
-    """In a cluster without any, each one is known to be absent."""
+    """In a cluster without ServiceAccounts, each one is known to be absent."""
     accounts.listed([])
     assert accounts.exists("team-a", "wheels") is False
 
 
 def test_a_life_is_told(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
-    """Created, annotated, deleted and created again are told; what changes nothing is not."""
+    """Creation, annotation, deletion and another creation are reported; events without a change are not."""
     accounts.listed([OTHER])
     for found, gone in (
         (WHEELS, False),
@@ -64,7 +64,7 @@ def test_a_life_is_told(accounts: ServiceAccounts, told: list[tuple[str, str]]) 
 
 
 def test_a_list_tells_what_was_missed(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
-    """What a later list lacks, adds or shows changed is told, and nothing else."""
+    """Additions, changes and deletions in a later list are reported, and nothing else."""
     kept = ServiceAccount("team-c", "wheels")
     accounts.listed([WHEELS, OTHER, kept])
     accounts.listed([BOUND, kept, ServiceAccount("team-d", "new")])
@@ -73,7 +73,7 @@ def test_a_list_tells_what_was_missed(accounts: ServiceAccounts, told: list[tupl
 
 
 def test_who_is_told_can_ask(accounts: ServiceAccounts) -> None:
-    """The callback finds the new answers."""
+    """The callback sees the new answers."""
     answers: list[bool | None] = []
     accounts.changed = lambda namespace, name: answers.append(accounts.exists(namespace, name))
     accounts.listed([WHEELS])
@@ -88,7 +88,7 @@ FOUND = st.builds(ServiceAccount, st.sampled_from("ab"), st.sampled_from("xy"), 
 
 @given(st.lists(FOUND | st.tuples(FOUND, st.booleans()) | st.lists(FOUND, unique_by=lambda f: (f.namespace, f.name))))
 def test_what_was_told_is_the_truth(steps: list[Any]) -> None:
-    """Who only listens knows the same as who asks, and nothing is told that did not change."""
+    """A listener has the same state as the store, and nothing is reported without a change."""
     accounts = ServiceAccounts()
     mirror: dict[tuple[str, str], str | None] = {}
     truth: dict[tuple[str, str], str | None] = {}
@@ -115,7 +115,7 @@ def test_what_was_told_is_the_truth(steps: list[Any]) -> None:
 
 
 def test_ten_thousand_are_small() -> None:
-    """At most 250 bytes each, with names as long as clusters have them, and every one annotated."""
+    """At most 250 bytes each, with names of realistic length, and every one annotated."""
     accounts, count = ServiceAccounts(), 10_000
     tracemalloc.start()
     try:
@@ -144,7 +144,7 @@ def test_what_is_read_of_one(meta: dict[str, Any], expected: str) -> None:
 
 
 def test_a_long_annotation_stays_wrong() -> None:
-    """What a tenant writes takes no memory to speak of, and what is cut does not become an address by that."""
+    """A tenant's text takes little memory, and truncation does not make it a valid address."""
     long = "a" * 300 + "@acme-packages.iam.gserviceaccount.com" + "\n" * 200_000
     meta = {"namespace": "team-a", "name": "wheels", "annotations": {GOOGLE_ACCOUNT_ANNOTATION: long}}
     found = ServiceAccount.parse({"metadata": meta})
@@ -157,6 +157,6 @@ def test_a_long_annotation_stays_wrong() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": {}}, {"metadata": {"name": "x"}}])
 def test_other_things_are_no_service_account(body: dict[str, Any]) -> None:
-    """Without a namespace and a name it is not known who is meant."""
+    """Without a namespace and a name the object is not identified."""
     with pytest.raises((KeyError, TypeError, AttributeError)):
         ServiceAccount.parse(body)

@@ -1,4 +1,4 @@
-"""What the watches have seen, with the reverse look-ups; answers without a request."""
+"""What the watches delivered, with the reverse lookups; answers without a request."""
 
 from typing import Any
 
@@ -63,14 +63,14 @@ def cache() -> ObjectCache:
 
 
 def test_an_empty_cache_answers_nothing(cache: ObjectCache) -> None:
-    """Every look-up has an answer before anything was seen."""
+    """Every lookup has an answer before anything was seen."""
     assert (cache.repository(REPOSITORY), cache.access(ACCESS), cache.namespace("team-a")) == (None, None, None)
     assert not [*cache.accesses_of(REPOSITORY), *cache.accesses_on(NAME), *cache.repositories_on(NAME)]
 
 
 @pytest.mark.parametrize("url", ["https://[x/", "https://us-python.pkg.dev/[/", "\ud800", "", 7, None, ["https://a/"]])
 def test_a_url_that_breaks_a_parser_is_kept_as_it_is(cache: ObjectCache, url: object) -> None:
-    """What got in malformed is stored, found and removed like any other object: it may not stop the first list."""
+    """A malformed object is stored, found and removed like any other: it must not stop the first list."""
     spec = {"mode": "Remote", "remote": {"url": url}, "location": "us-central1"}
     meta = {"namespace": REPOSITORY.namespace, "name": REPOSITORY.name, "uid": "u", "resourceVersion": "1"}
     cache.store(Kind.REPOSITORY, CustomObject.parse({"metadata": meta, "spec": spec, "status": {"indexURL": url}}))
@@ -82,7 +82,7 @@ def test_a_url_that_breaks_a_parser_is_kept_as_it_is(cache: ObjectCache, url: ob
 
 
 def test_changes_are_told_with_old_and_new(cache: ObjectCache, changes: list[Change]) -> None:
-    """Who listens hears of each change with the value before and after."""
+    """A listener gets each change with the value before and after."""
     one, two = access(1), access(2)
     cache.store(Kind.ACCESS, one)
     cache.store(Kind.ACCESS, two)
@@ -104,14 +104,14 @@ def test_what_is_not_newer_is_passed_over(cache: ObjectCache, changes: list[Chan
 
 
 def test_another_object_of_the_same_name_stays(cache: ObjectCache) -> None:
-    """The late news that an older uid is gone does not take its successor."""
+    """A late deletion event for an older uid does not remove its successor."""
     cache.store(Kind.ACCESS, access(2, uid="new"))
     cache.remove(Kind.ACCESS, ACCESS, "old")
     assert cache.access(ACCESS) is not None
 
 
 def test_the_last_finalizers_reply_takes_the_object_away(cache: ObjectCache, changes: list[Change]) -> None:
-    """A deleted object without finalizers is gone, whichever reply tells it."""
+    """A deleted object without finalizers is gone, whichever reply shows it."""
     cache.store(Kind.ACCESS, access(1, deleting=True, finalizers=("wheelhouse.dev/finalizer",)))
     cache.store(Kind.ACCESS, access(2, deleting=True))
     assert cache.access(ACCESS) is None
@@ -119,7 +119,7 @@ def test_the_last_finalizers_reply_takes_the_object_away(cache: ObjectCache, cha
 
 
 def test_accesses_are_found_by_their_reference(cache: ObjectCache) -> None:
-    """A reference without a namespace means the access's own."""
+    """A reference without a namespace refers to the access's own."""
     cache.store(Kind.ACCESS, access())
     own = access(key=ObjectKey("owners", "own"), reference={"name": "wheels"})
     cache.store(Kind.ACCESS, own)
@@ -136,7 +136,7 @@ def test_a_malformed_reference_refers_to_nothing(cache: ObjectCache, reference: 
 
 
 def test_kinds_are_looked_up_apart(cache: ObjectCache) -> None:
-    """An access's ledger and a repository's status name the same repository in two look-ups."""
+    """An access's ledger and a repository's status name the same repository in two lookups."""
     cache.store(Kind.REPOSITORY, python_repository(recorded=FULL))
     cache.store(Kind.ACCESS, access(repository=FULL))
     assert [found.stored.key for found in cache.repositories_on(NAME)] == [REPOSITORY]
@@ -144,7 +144,7 @@ def test_kinds_are_looked_up_apart(cache: ObjectCache) -> None:
 
 
 def test_a_repository_is_found_by_what_it_means(cache: ObjectCache) -> None:
-    """What a spec means with its Namespace counts without a status, and follows the Namespace's annotation."""
+    """The repository in a spec with its Namespace counts without a status, and follows the Namespace's annotation."""
     cache.store(Kind.REPOSITORY, python_repository())
     assert not cache.repositories_on(NAME)
     cache.store_namespace(Namespace("owners", projects=("acme-packages",)))
@@ -159,7 +159,7 @@ def test_a_repository_is_found_by_what_it_means(cache: ObjectCache) -> None:
 
 
 def test_a_restored_store_is_taken_as_it_is(cache: ObjectCache) -> None:
-    """`take` believes an older resourceVersion, and an object that was gone may be there again."""
+    """`take` accepts an older resourceVersion, and a deleted object may exist again."""
     cache.store(Kind.ACCESS, access(10))
     cache.take(Kind.ACCESS, access(3, repository=FULL))
     assert [found.stored.key for found in cache.accesses_on(NAME)] == [ACCESS]
@@ -171,7 +171,7 @@ def test_a_restored_store_is_taken_as_it_is(cache: ObjectCache) -> None:
 
 
 def test_an_object_made_again_is_a_removal_and_a_new_one(cache: ObjectCache, changes: list[Change]) -> None:
-    """A new uid under the same name tells of the end of the old object first."""
+    """A new uid under the same name first reports the deletion of the old object."""
     cache.store(Kind.ACCESS, access(1, uid="old"))
     cache.store(Kind.ACCESS, access(2, uid="new"))
     told = [(old and old.stored.uid, new and new.stored.uid) for _, old, new in changes]
@@ -179,7 +179,7 @@ def test_an_object_made_again_is_a_removal_and_a_new_one(cache: ObjectCache, cha
 
 
 def test_objects_are_found_by_their_namespace(cache: ObjectCache) -> None:
-    """A Namespace's change concerns the objects in it alone."""
+    """A Namespace's change affects only the objects in it."""
     cache.store(Kind.ACCESS, access())
     cache.store(Kind.REPOSITORY, python_repository())
     assert cache.within("team-a") == ((Kind.ACCESS, ACCESS),)
@@ -188,7 +188,7 @@ def test_objects_are_found_by_their_namespace(cache: ObjectCache) -> None:
 
 
 def test_a_namespace_is_news_only_when_it_differs(cache: ObjectCache) -> None:
-    """The same labels, projects and deletion seen again are no change."""
+    """The same labels, projects and deletion again are not a change."""
     assert cache.store_namespace(Namespace("team-a"))
     assert not cache.store_namespace(Namespace("team-a"))
     assert cache.store_namespace(Namespace("team-a", {"team": "a"}))
@@ -206,7 +206,7 @@ STEPS = st.lists(st.tuples(KEYS, REFERENCES, st.sampled_from([None, ONE.full, TW
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
 def test_look_ups_agree_with_a_search_through_everything(steps: list[tuple[ObjectKey, Any, str | None, bool]]) -> None:
-    """After any history the indexes name exactly the objects that a full search finds, and keep nothing behind."""
+    """After any history the indexes contain exactly the objects that a full search finds, and nothing else."""
     cache = ObjectCache(any_project=False, account=lambda _identity: True)
     for version, (key, reference, name, remove) in enumerate(steps, 1):
         if remove:

@@ -41,7 +41,7 @@ def row(rows: list[Any], kind: ConditionType) -> Any:
 def test_exactly_one_of_reconciling_and_stalled_while_not_ready(
     found: Found, before: Found, after: int, deleting: bool
 ) -> None:
-    """While Ready is not True, exactly one of Reconciling and Stalled is True, else neither is there."""
+    """While Ready is not True, exactly one of Reconciling and Stalled is True, otherwise neither is present."""
     rows = conditions(found, conditions(before), after=after, deleting=deleting)
     types = [each["type"] for each in rows]
     assert types[:4] == ["Ready", *map(str, KINDS)]
@@ -54,20 +54,20 @@ def test_exactly_one_of_reconciling_and_stalled_while_not_ready(
 
 @given(found=FINDINGS, deleting=st.booleans())
 def test_an_object_being_deleted_is_never_ready(found: Found, deleting: bool) -> None:
-    """Ready is True only when every finding is good and nothing is being released."""
+    """Ready is True only if every finding is good and the object is not being released."""
     ready = conditions(found, deleting=deleting)[0]["status"] == "True"
     assert ready == (not deleting and all(check.ok for _, check in found))
 
 
 @given(found=FINDINGS, before=FINDINGS, deleting=st.booleans())
 def test_building_again_changes_nothing(found: Found, before: Found, deleting: bool) -> None:
-    """The same findings a moment later give identical conditions, so that nothing is written."""
+    """The same findings a moment later result in identical conditions, so that nothing is written."""
     first = conditions(found, conditions(before), after=10, deleting=deleting)
     assert conditions(found, first, after=11, deleting=deleting) == first
 
 
 def test_ready_names_the_first_finding_that_stands_in_its_way() -> None:
-    """Of several failures the earliest step's reason and message are Ready's, and Reconciling's."""
+    """Of several failures, Ready and Reconciling have the reason and message of the earliest step."""
     found = [*with_one(ConditionType.GRANTED, failed(Reason.UNAVAILABLE, "503"))[:2], (KINDS[2], pending("waits"))]
     rows = conditions(found)
     assert (rows[0]["status"], rows[0]["reason"], rows[0]["message"]) == ("False", "Unavailable", "503")
@@ -76,28 +76,28 @@ def test_ready_names_the_first_finding_that_stands_in_its_way() -> None:
 
 @pytest.mark.parametrize("reason", [Reason.NOT_APPLICABLE, Reason.VERIFICATION_OFF])
 def test_unknown_stands_not_in_the_way(reason: Reason) -> None:
-    """What does not apply, or is switched off, leaves the object Ready."""
+    """What does not apply, or is off, leaves the object Ready."""
     rows = conditions(with_one(ConditionType.VERIFIED, Check(Truth.UNKNOWN, reason)))
     assert [each["status"] for each in rows] == ["True", "True", "True", "Unknown"]
 
 
 @pytest.mark.parametrize("reason", sorted(STALLED_AT_ONCE))
 def test_what_only_the_user_can_mend_stalls_at_once(reason: Reason) -> None:
-    """A finding that no waiting heals is Stalled from its first moment."""
+    """A finding that does not resolve by itself is Stalled at once."""
     assert conditions(with_one(ConditionType.GRANTED, failed(reason, "mend")))[-1]["type"] == "Stalled"
 
 
 @pytest.mark.parametrize("reason", sorted(STALLED_LATER))
 @pytest.mark.parametrize(("after", "kind"), [(0, "Reconciling"), (899, "Reconciling"), (900, "Stalled")])
 def test_a_refusal_stalls_after_15_minutes(reason: Reason, after: float, kind: str) -> None:
-    """What may be propagation is Reconciling for 15 minutes, counted over restarts from the transition time."""
+    """What may be propagation is Reconciling for 15 minutes, counted across restarts from the transition time."""
     found = with_one(ConditionType.VERIFIED, failed(reason, "403"))
     assert conditions(found, conditions(found), after=after)[-1]["type"] == kind
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - STALLED_AT_ONCE - STALLED_LATER))
 def test_what_heals_by_itself_never_stalls(reason: Reason) -> None:
-    """All else is Reconciling however long it lasts, since Flux gives up on Stalled."""
+    """All others are Reconciling however long they last, because Flux gives up on Stalled."""
     found = with_one(ConditionType.GRANTED, failed(reason, "waits"))
     assert conditions(found, conditions(found), after=86400)[-1]["type"] == "Reconciling"
 
@@ -111,7 +111,7 @@ def test_a_refusal_that_passed_begins_anew() -> None:
 
 
 def test_transition_times_change_with_the_status_alone() -> None:
-    """Another reason, message or generation keeps the time; another status takes the clock's."""
+    """Another reason, message or generation keeps the time; another status gets the current time."""
     first = conditions(with_one(ConditionType.GRANTED, pending("waits")))
     second = conditions(
         with_one(ConditionType.GRANTED, failed(Reason.UNAVAILABLE, "503")), first, after=60, generation=2
@@ -131,7 +131,7 @@ def test_transition_times_change_with_the_status_alone() -> None:
 
 @pytest.mark.parametrize("garbage", ["never", "", 5, None])
 def test_a_transition_time_that_is_none_is_replaced(garbage: object) -> None:
-    """Another hand wrote it: the API server's clients read times there."""
+    """Another client wrote it, but the API server's clients expect times there."""
     first = [dict(each, lastTransitionTime=garbage) for each in conditions(GOOD)]
     assert {each["lastTransitionTime"] for each in conditions(GOOD, first, after=60)} == {
         timestamp(NOW + timedelta(seconds=60))
@@ -139,7 +139,7 @@ def test_a_transition_time_that_is_none_is_replaced(garbage: object) -> None:
 
 
 def test_a_deletion_is_said_until_something_holds_it_up() -> None:
-    """Deleting while released; a failure that holds the release up is named instead."""
+    """Deleting while the release proceeds; a failure that delays it is reported instead."""
     rows = conditions(GOOD, deleting=True)
     assert (rows[0]["reason"], rows[-1]["type"]) == ("Deleting", "Reconciling")
     waiting = conditions(with_one(ConditionType.GRANTED, pending("waits")), deleting=True)
@@ -149,7 +149,7 @@ def test_a_deletion_is_said_until_something_holds_it_up() -> None:
 
 
 def test_no_reason_stalls_both_at_once_and_later() -> None:
-    """Each reason has one way to stall at most, and absent looks like forbidden by never stalling."""
+    """Each reason has at most one way to stall, and absent looks like forbidden because neither stalls."""
     assert not STALLED_AT_ONCE & STALLED_LATER
     assert Reason.REF_NOT_PERMITTED not in STALLED_AT_ONCE | STALLED_LATER
 
@@ -159,14 +159,14 @@ def test_no_reason_stalls_both_at_once_and_later() -> None:
     [None, 7, "x", {}, [None], [7], ["Ready"], [{}], [{"type": 7}], [{"type": "Ready"}], [{"type": ["Ready"]}]],
 )
 def test_malformed_conditions_are_passed_over(garbage: object) -> None:
-    """Whatever stands where conditions should be, a whole list is built from the findings."""
+    """Whatever is in place of the conditions, a complete list is built from the findings."""
     rows = build(GOOD, {"conditions": garbage}, Situation(1, 1), NOW)
     assert [each["lastTransitionTime"] for each in rows] == [timestamp(NOW)] * 4
 
 
 @given(check=CHECKS, status=st.text(max_size=5), reason=st.text(max_size=5))
 def test_a_condition_reads_back_or_is_nothing(check: Check, status: str, reason: str) -> None:
-    """Our words read back as the finding they came from; anybody else's are None."""
+    """Our own values read back as the original finding; others are None."""
     rows = conditions([(KINDS[0], check)])
     assert check_of(rows[1]) == check
     assert check_of({"status": status, "reason": reason}) is None
@@ -181,17 +181,17 @@ def test_times_are_written_in_seconds_and_read_back(when: datetime) -> None:
 
 @pytest.mark.parametrize("garbage", [None, 0, "", "soon", "2026-13-01T00:00:00Z", [], {}])
 def test_anything_else_is_no_time(garbage: object) -> None:
-    """What is not an RFC 3339 time is None and never an error."""
+    """A value that is not an RFC 3339 time is None and never an error."""
     assert moment(garbage) is None
 
 
 def test_a_time_in_another_zone_is_the_same_moment() -> None:
-    """Offsets are understood; the value is UTC."""
+    """Offsets are parsed; the value is UTC."""
     assert moment("2026-01-01T13:00:00+01:00") == NOW
 
 
 def test_a_suspended_object_keeps_its_truth() -> None:
-    """Ready stays True with the reason Suspended; what is wrong is still said."""
+    """Ready stays True with the reason Suspended; problems are still reported."""
     rows = build(GOOD, {}, Situation(2, 2, suspended="rests"), NOW)
     assert (rows[0]["status"], rows[0]["reason"]) == ("True", "Suspended")
     bad = with_one(ConditionType.GRANTED, failed(Reason.UNAVAILABLE, "503"))
@@ -217,12 +217,12 @@ STANDING = {
 def test_until_a_unit_has_looked_its_condition_is_that_of_status(
     situation: Situation, check: Check | None, reason: Reason
 ) -> None:
-    """After a start a condition of this generation stands until its unit has passed: pending never replaces it."""
+    """After a start a condition of this generation stays until its unit has passed: pending never replaces it."""
     assert situation.known(ConditionType.GRANTED, check, STANDING).reason is reason
 
 
 def test_a_generation_is_observed_once_a_pass_of_it_has_finished() -> None:
-    """ObservedGeneration is that of the last finished pass, by this process or the one before."""
+    """ObservedGeneration is that of the last finished pass, by this process or an earlier one."""
     assert Situation(4, None).observed({"observedGeneration": 3}) == 3
     assert Situation(4, 4).observed({"observedGeneration": 3}) == 4
     assert Situation(4, None).observed({"observedGeneration": "x"}) == -1

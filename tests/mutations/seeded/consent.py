@@ -1,4 +1,4 @@
-"""Bugs in who may use a repository, and in what a suspended one lets through."""
+"""Bugs in who may use a repository, and in what a suspended one permits."""
 
 from mutations.bug import Bug
 

@@ -1,4 +1,4 @@
-"""Bugs in what is remembered of objects, and in what status tells."""
+"""Bugs in what is remembered of objects, and in what status contains."""
 
 from mutations.bug import Bug
 

@@ -1,4 +1,4 @@
-"""Bugs in the plan of an IAM policy: whose a grant is, what is recorded, what a set may change."""
+"""Bugs in the plan of an IAM policy: who owns a grant, what is recorded, what a set may change."""
 
 from mutations.bug import Bug
 

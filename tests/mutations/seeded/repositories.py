@@ -1,4 +1,4 @@
-"""Bugs in what is done to a repository: whose it is, and what a PATCH changes."""
+"""Bugs in changes to a repository: who owns it, and what a PATCH changes."""
 
 from mutations.bug import Bug
 

@@ -1,4 +1,4 @@
-"""Bugs in when tokens are minted, and in what an answer about a Secret means."""
+"""Bugs in when tokens are minted, and in the meaning of a reply about a Secret."""
 
 from mutations.bug import Bug
 

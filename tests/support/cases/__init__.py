@@ -1,4 +1,4 @@
-"""Values that users, and attackers, write into the fields: which are taken, and what is said to the rest."""
+"""Values that users, and attackers, write into the fields: valid ones, and the errors for the others."""
 
 from support.cases.access import ACCESS, ACCESS_CASES
 from support.cases.case import Case

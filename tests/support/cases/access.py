@@ -1,4 +1,4 @@
-"""RepositoryAccess: values that are taken and values that are refused."""
+"""RepositoryAccess: valid and invalid values."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One value at one place of a spec, and the hostile tails that no name may carry."""
+"""One value in one field of a spec, and the hostile suffixes that no name may have."""
 
 import copy
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ HOSTILE = {
 
 @dataclass(frozen=True)
 class Base:
-    """A whole spec of a kind that is taken as it stands; cases change it at one place."""
+    """A complete valid spec of a kind; cases change it in one field."""
 
     kind: str
     name: str
@@ -40,7 +40,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Case:
-    """One value at one place of a base; `words` are part of the refusal, None where the value is taken."""
+    """One value in one field of a base; `words` are part of the error, None if the value is valid."""
 
     base: Base
     place: str
@@ -68,13 +68,13 @@ class Case:
 
 
 def case(base: Base, place: str, value: Any, words: str | None) -> Case:
-    """A case that is named after its value."""
+    """A case with a name from its value."""
     shown = "missing" if value is MISSING else ascii(value)[:40]
     return Case(base, place, value, words, f"{base.name}-{place}-{shown}")
 
 
 def hostile(base: Base, place: str, words: str, harmless: Iterable[str] = ()) -> list[Case]:
-    """The value that stands at a place with each hostile tail but the harmless ones, and no string at all."""
+    """The value of a field with each hostile suffix except the harmless ones, and a value that is not a string."""
     good: Any = base.spec
     for part in place.split("/"):
         good = good[int(part) if part.isdigit() else part]

@@ -1,4 +1,4 @@
-"""PythonRepository: values that are taken and values that are refused, by mode."""
+"""PythonRepository: valid and invalid values, by mode."""
 
 from typing import Any
 
@@ -103,8 +103,8 @@ _SOURCE, _ONE = "set exactly one of remote.upstream and remote.url", "set exactl
 _NEEDS_REMOTE, _NEEDS_VIRTUAL = "set remote when mode is Remote", "set virtual when mode is Virtual"
 _REQUIRED, _DUPLICATE, _INTEGER, _BOOLEAN = "Required value", "Duplicate value", "of type int", "of type boolean"
 
-# Of the hostile tails these are part of a good value: international letters in Google's labels, punctuation in a user
-# name, which stands in no URL of ours.
+# These hostile suffixes are part of a valid value: international letters in Google's labels, punctuation in a user
+# name, which is in no URL of ours.
 _LETTERS = ("accent", "look-alike")
 _PRINTABLE = ("escape", "dots", "fragment", "query", "userinfo", "port", "quote", "backslash")
 _GRAMMARS: list[tuple[Base, str, str, tuple[str, ...]]] = [
