@@ -1,4 +1,4 @@
-"""Client configuration files: what the clients read is what was meant, or there is no file."""
+"""Client configuration files: clients read exactly the intended values, or there is no file."""
 
 import configparser
 import netrc
@@ -29,7 +29,7 @@ WRITER = replace(READER, upload_url=BASE)
 FIELDS = ["repository_id", "index_url", "upload_url", "token"]
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 LONGEST = (ALPHABET * 200)[:12_286] + "=="
-"""As long as the Security Token Service says a token may be: 12,288 bytes (its v1 discovery document)."""
+"""The maximum length of a token by the Security Token Service: 12,288 bytes (its v1 discovery document)."""
 INJECTIONS = [
     "\r", "\n", "\0", "\t", "\x0b", "\x0c", "\x1b", "\x7f", '"', "'", "\\", "\\n", " ", "#", ";", "%", "%0a", "%(x)s",
     "=", ":", "]", "[", "@", "\x85", "\xa0", "\u2028", "\u2029", "é", "\n ", "\n[install]\nno-deps = true", "\ud800",
@@ -69,7 +69,7 @@ def read_as_netrc(text: str) -> dict[str, tuple[str, str, str]]:
 
 
 def credentials(url: str) -> tuple[str, str | None, str]:
-    """Where a URL goes without its credentials, the user, and the password as clients send it."""
+    """The URL without its credentials, the user, and the password as clients send it."""
     parts = urlsplit(url)
     return (
         parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
@@ -79,7 +79,7 @@ def credentials(url: str) -> tuple[str, str | None, str]:
 
 
 def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguration) -> None:
-    """pip, uv, netrc's readers, twine and hatch all see our index, our user and this token, and nothing else."""
+    """pip, uv, netrc's readers, twine and hatch all get our index, our user and this token, and nothing else."""
     token = configuration.token.value
     index, upload = ((url, USERNAME, token) for url in (configuration.index_url, str(configuration.upload_url)))
     found = read_as_pip(texts["pip.conf"])
@@ -112,7 +112,7 @@ def test_a_readers_files() -> None:
 
 
 def test_a_writers_files() -> None:
-    """A Writer gets .pypirc and uv's publish-url besides, where uploads go without /simple/."""
+    """A Writer also gets .pypirc and uv's publish-url, where uploads go to the URL without /simple/."""
     texts = render(WRITER, None)
     assert texts[".pypirc"] == (
         "[distutils]\nindex-servers =\n    wheels\n\n"
@@ -132,7 +132,7 @@ def test_the_index_url_file_holds_no_credential() -> None:
 
 
 def test_netrc_names_the_host_without_the_port() -> None:
-    """A world on a port of the loopback is looked up by its host, as pip, uv and requests do."""
+    """A world on a loopback port is found by its host, as pip, uv and requests look it up."""
     local = replace(READER, index_url="http://127.0.0.1:8080/us-central1-python.pkg.dev/acme/wheels/simple/")
     texts = render(local, LOCAL)
     assert texts["netrc"].startswith("machine 127.0.0.1 login ")
@@ -160,13 +160,13 @@ def test_netrc_names_the_host_without_the_port() -> None:
     ],
 )
 def test_no_file_for_a_url_that_gets_no_token(field: str, template: str | None, url: str) -> None:
-    """The allow-list is asked where the files are made, and the error says which URL was meant."""
+    """The allow-list is checked where the files are rendered, and the error names the URL's field."""
     with pytest.raises(RenderError, match=f"^{field}: a URL that must not receive a token$"):
         render(changed(field, url), template)
 
 
 def test_the_templates_server_is_allowed_by_the_template_alone() -> None:
-    """The local world's URLs make files with its setting, and none without."""
+    """The local world's URLs result in files with its setting, and in none without it."""
     url = "http://127.0.0.1:8080/us-central1-python.pkg.dev/acme-packages/wheels/"
     local = replace(WRITER, index_url=f"{url}simple/", upload_url=url)
     assert_clients_read(render(local, LOCAL), local)
@@ -177,7 +177,7 @@ def test_the_templates_server_is_allowed_by_the_template_alone() -> None:
 @settings(max_examples=60, deadline=None)
 @given(token=st.text(ALPHABET, min_size=1, max_size=40) | st.text(max_size=20) | st.text(ALPHABET + "=%\"'#:; \n"))
 def test_every_client_reads_what_was_meant(token: str) -> None:
-    """For any token there are no files, or pip, uv, twine, hatch and netrc readers all see one index and this token."""
+    """For any token there are no files, or pip, uv, twine, hatch and netrc readers all get one index and this token."""
     configuration = replace(WRITER, token=Token(token))
     if is_access_token(token):
         assert_clients_read(render(configuration, None), configuration)
@@ -188,7 +188,7 @@ def test_every_client_reads_what_was_meant(token: str) -> None:
 
 @pytest.mark.parametrize("token", ["ya29.a0Af_bC-d", "ya29.c.Kp~x/y+z==", "a" * 2048, LONGEST])
 def test_tokens_as_google_issues_them_are_rendered(token: str) -> None:
-    """The alphabet of RFC 6750, and a token of Google's greatest length, reach every client unchanged."""
+    """The alphabet of RFC 6750, and a token of Google's maximum length, reach every client unchanged."""
     configuration = replace(WRITER, token=Token(token))
     assert_clients_read(render(configuration, None), configuration)
 
@@ -203,7 +203,7 @@ def test_the_longest_token_is_as_long_as_google_says() -> None:
 @pytest.mark.parametrize("text", INJECTIONS, ids=lambda text: ascii(text)[:40])
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_value_smuggles_in_a_line_a_section_or_a_host(field: str, text: str, where: str) -> None:
-    """Whatever a field holds, there are no files, or every client reads from them exactly what the field says."""
+    """Whatever a field contains, there are no files, or every client reads exactly the field's value from them."""
     configuration = injected(field, text, where)
     try:
         texts = render(configuration, None)
@@ -220,7 +220,7 @@ def test_no_value_smuggles_in_a_line_a_section_or_a_host(field: str, text: str, 
 def test_whatever_the_model_holds_a_refusal_is_a_render_error(
     configuration: ClientConfiguration, template: str
 ) -> None:
-    """No string breaks a parser on the way: nothing but a RenderError comes out."""
+    """No string breaks a parser in between: the only error is a RenderError."""
     with pytest.raises(RenderError):
         render(configuration, template)
 
@@ -235,9 +235,9 @@ HOSTILE = st.text(max_size=8) | st.sampled_from(INJECTIONS).filter(lambda text: 
     where=st.sampled_from(["before", "within", "after"]),
 )
 def test_reading_back_sees_what_the_checks_would_have_let_through(field: str, text: str, where: str) -> None:
-    """Without the checks of the values: a text that reads back is read so by the client, from a file.
+    """Without the checks of the values: a client reads the same values from a file whose text passes the round trip.
 
-    Control characters are refused before (a bare CR is a line end to pip and none to a string's reader).
+    Control characters are rejected before (a bare CR ends a line for pip, but not for a parser of a string).
     """
     configuration = injected(field, text, where)
     for client, read in ((pip, read_as_pip), (pypirc, read_as_pip), (uv, tomllib.loads), (our_netrc, read_as_netrc)):
@@ -275,14 +275,14 @@ def test_reading_back_sees_what_the_checks_would_have_let_through(field: str, te
 @pytest.mark.parametrize("text", ["\r", "\n", "\0", " ", "\t", '"', "'", "\\", "#", "%"], ids=ascii)
 @pytest.mark.parametrize("where", ["before", "within", "after"])
 def test_a_token_that_breaks_a_file_is_refused(text: str, where: str) -> None:
-    """Line ends, blanks, quotes, escapes, comment signs and hatch's interpolation in a token make no file at all."""
+    """Line ends, blanks, quotes, escapes, comment signs and hatch's interpolation in a token prevent all files."""
     with pytest.raises(RenderError):
         render(injected("token", text, where), None)
 
 
 @pytest.mark.parametrize("token", ["se\rcret", "se cret", "se#cret", "se\ncret"])
 def test_a_refusal_shows_no_value(token: str) -> None:
-    """The error and its traceback name the file and never what stood in it."""
+    """The error and its traceback name the file and never its content."""
     with pytest.raises(RenderError) as caught:
         render(replace(WRITER, token=Token(token)), None)
     shown = "".join(traceback.format_exception(caught.value))
@@ -292,19 +292,19 @@ def test_a_refusal_shows_no_value(token: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "Wheels", "a.b", "-a", "a" * 64, "pypi]", "a\n"])
 def test_a_name_is_a_repositorys_id(name: str) -> None:
-    """What stands in a section's head has nothing that a reader could take for more."""
+    """The name of a section contains nothing special to a reader."""
     with pytest.raises(RenderError, match=r"^repository_id: "):
         render(replace(WRITER, repository_id=name), None)
 
 
 def test_an_empty_token_is_refused() -> None:
-    """A configuration that carries no token is not written."""
+    """A configuration without a token is not written."""
     with pytest.raises(RenderError):
         render(replace(READER, token=Token("")), None)
 
 
 def test_a_token_never_shows() -> None:
-    """No repr, str or format of anything that holds a token has its text."""
+    """No repr, str or format of an object with a token has its text."""
     token = Token("ya29.secret")
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     for holder in (token, MintedToken(token, moment, moment), READER, [token], {"t": token}):

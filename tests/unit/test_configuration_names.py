@@ -1,4 +1,4 @@
-"""What a repository is called: our token comes with our URL, whatever its id means to a client."""
+"""The name of a repository in clients: our token is sent to our URL, whatever its id means to a client."""
 
 import configparser
 import tomllib
@@ -33,15 +33,15 @@ def configuration(repository_id: str) -> ClientConfiguration:
 
 
 def astray(uploader: Uploader, text: str, repository_id: str) -> list[Upload]:
-    """The uploads that show our token to a server which is not ours, whatever a person names."""
+    """The uploads that send our token to another server, whatever name a person enters."""
     url, name = configuration(repository_id).upload_url, index_name(repository_id)
     found = [uploader(text, asked) for asked in (*RESERVED, repository_id, name, str(url), PYPI, TEST_PYPI)]
-    # A name that hatch does not know is a URL to it, one that leads nowhere.
+    # A name that hatch does not know is used as a URL, which leads nowhere.
     return [each for each in found if each and each.password == TOKEN and "://" in each.url and each.url != url]
 
 
 def test_the_list_is_long_and_every_name_is_an_id() -> None:
-    """All reserved names are possible ids, or the table would say nothing; fifty others stand beside them."""
+    """All reserved names are possible ids, or the table would be pointless; fifty others are tested too."""
     assert set(RESERVED) == {"distutils", "server-login", "pypi", "testpypi", "main", "test"}
     assert len(set(OTHERS)) >= 50
     assert not set(OTHERS) & set(RESERVED)
@@ -51,7 +51,7 @@ def test_the_list_is_long_and_every_name_is_an_id() -> None:
 
 @pytest.mark.parametrize("uploader", UPLOADERS, ids=lambda each: each.__name__)
 def test_our_token_goes_to_our_server_only(uploader: Uploader) -> None:
-    """Whatever a person asks a client for, our token never comes with PyPI's URL or another."""
+    """Whatever a person enters, no client sends our token to PyPI's URL or another one."""
     for repository_id in IDS:
         text = render(configuration(repository_id), None)[".pypirc"]
         assert astray(uploader, text, repository_id) == [], repository_id
@@ -59,7 +59,7 @@ def test_our_token_goes_to_our_server_only(uploader: Uploader) -> None:
 
 @pytest.mark.parametrize("uploader", UPLOADERS, ids=lambda each: each.__name__)
 def test_asked_for_our_name_a_client_finds_us(uploader: Uploader) -> None:
-    """The section has the upload URL, the user and the token; hatch knows no sections and is given the URL."""
+    """The section has the upload URL, the user and the token; hatch has no sections and gets the URL."""
     for repository_id in IDS:
         ours = configuration(repository_id)
         name = str(ours.upload_url) if uploader is hatch else index_name(repository_id)
@@ -68,7 +68,7 @@ def test_asked_for_our_name_a_client_finds_us(uploader: Uploader) -> None:
 
 
 def test_twine_has_our_token_in_our_section_alone(tmp_path: Path) -> None:
-    """All that twine takes from the file, beside PyPI's own entry, which has no password."""
+    """Twine reads nothing else from the file, except PyPI's own entry, which has no password."""
     path = tmp_path / ".pypirc"
     for repository_id in IDS:
         path.write_text(render(configuration(repository_id), None)[".pypirc"])
@@ -79,7 +79,7 @@ def test_twine_has_our_token_in_our_section_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("repository_id", RESERVED)
 def test_every_name_of_the_table_is_there_for_a_reason(repository_id: str) -> None:
-    """A file with the id itself as its section shows our token to somebody else, or is no file at all."""
+    """A file with the id itself as its section sends our token to another server, or is not valid."""
     text = render(configuration(repository_id), None)[".pypirc"].replace(index_name(repository_id), repository_id)
     try:
         assert any(astray(uploader, text, repository_id) for uploader in UPLOADERS)
@@ -88,7 +88,7 @@ def test_every_name_of_the_table_is_there_for_a_reason(repository_id: str) -> No
 
 
 def test_all_formats_say_the_same_name() -> None:
-    """What uv calls the index is what .pypirc calls the server: the id, or with `-repository` after it."""
+    """The index in uv.toml and the server in .pypirc have one name: the id, or the id with `-repository` after it."""
     for repository_id in IDS:
         texts = render(configuration(repository_id), None)
         (index,) = tomllib.loads(texts["uv.toml"])["index"]
@@ -100,10 +100,10 @@ def test_all_formats_say_the_same_name() -> None:
 
 
 def test_no_name_is_one_that_pdm_and_poetry_have() -> None:
-    """pdm.project.config.DEFAULT_REPOSITORIES and poetry.factory: PyPI whatever URL a project gives the name."""
+    """pdm.project.config.DEFAULT_REPOSITORIES and poetry.factory: PyPI, whatever URL a project sets for the name."""
     assert not {index_name(each).lower() for each in IDS} & {"pypi", "testpypi"}
 
 
 def test_every_source_is_named() -> None:
-    """The table says of each name which client's source means something by it."""
+    """The table names the client whose source gives each name a meaning."""
     assert all(len(source) > 20 and source.endswith(".") for source in RESERVED.values())

@@ -49,13 +49,13 @@ def reason(judged: Consent) -> Reason | None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_the_repositorys_own_namespace_needs_no_consent(role: Role) -> None:
-    """In the repository's namespace every role is had without accessFrom."""
+    """In the repository's namespace every role is permitted without accessFrom."""
     judged = judge(view(), role=role, own=True)
     assert (judged.permission, reason(judged)) == (Permission.GIVE, Reason.RESOLVED_REFS)
 
 
 def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
-    """In one's own namespace the message says that the repository is not there, and what to do."""
+    """In the own namespace the message reports that the repository does not exist, and the remedy."""
     judged = judge(None, own=True)
     assert (judged.permission, reason(judged)) == (Permission.WITHDRAW, Reason.REPOSITORY_NOT_FOUND)
 
@@ -74,7 +74,7 @@ def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
 def test_another_namespace_has_access_with_consent(
     namespace: Namespace, repository: RepositoryView, role: Role
 ) -> None:
-    """A namespace that accessFrom names or selects may have the roles that it names."""
+    """A namespace that accessFrom lists or selects may have the roles that it lists."""
     judged = judge(repository, namespace, role)
     assert (judged.permission, reason(judged)) == (Permission.GIVE, Reason.RESOLVED_REFS)
 
@@ -93,7 +93,7 @@ FORBIDDEN = {
 @pytest.mark.parametrize(("namespace", "repository"), FORBIDDEN.values(), ids=FORBIDDEN)
 @pytest.mark.parametrize("role", list(Role))
 def test_absent_and_forbidden_are_the_same(namespace: Namespace | None, repository: RepositoryView, role: Role) -> None:
-    """Without consent the whole judgment equals that of a repository that does not exist."""
+    """Without consent the whole decision equals that for a repository that does not exist."""
     judged = judge(repository, namespace, role)
     assert judged == judge(None, namespace, role)
     assert (judged.permission, reason(judged)) == (Permission.WITHDRAW, Reason.REF_NOT_PERMITTED)
@@ -101,19 +101,19 @@ def test_absent_and_forbidden_are_the_same(namespace: Namespace | None, reposito
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_consent_is_asked_whatever_the_posture_is(holds: bool) -> None:
-    """Lost consent withdraws while the repository is being deleted, unusable or not looked at yet."""
+    """Lost consent revokes even while the repository is being deleted, unusable or not checked yet."""
     for standing in Standing:
         assert judge(view("team-b", standing=standing), holds=holds).permission is Permission.WITHDRAW
 
 
 @pytest.mark.parametrize("namespace", ["team-a-2", "team", "Team-a"])
 def test_a_namespace_is_named_in_full(namespace: str) -> None:
-    """A name that begins like one that accessFrom lists is another namespace."""
+    """A name with a prefix that accessFrom lists is another namespace."""
     assert judge(view("team-a"), Namespace(namespace), holds=True).permission is Permission.WITHDRAW
 
 
 def test_another_role_looks_like_absence() -> None:
-    """A role that accessFrom does not name looks like a repository that does not exist."""
+    """A role that accessFrom does not list looks like a repository that does not exist."""
     judged = judge(view("team-a"), role=Role.WRITER)
     assert judged == judge(None, role=Role.WRITER)
     assert judged.permission is Permission.WITHDRAW
@@ -128,7 +128,7 @@ def test_a_repository_that_cannot_be_used_withdraws_nothing(repository: Reposito
 
 
 def test_a_suspended_repository_keeps_and_gives_nothing_new() -> None:
-    """Accesses of a suspended repository stay Ready with what they have; a new one waits and says why."""
+    """Accesses of a suspended repository stay Ready with what they have; a new one waits and reports why."""
     suspended = view("team-a", standing=Standing.SUSPENDED)
     held, new = judge(suspended, holds=True), judge(suspended)
     assert (held.permission, reason(held)) == (Permission.KEEP, Reason.RESOLVED_REFS)
@@ -136,12 +136,12 @@ def test_a_suspended_repository_keeps_and_gives_nothing_new() -> None:
 
 
 def test_before_the_first_look_nothing_changes() -> None:
-    """After a start the finding before stands until the repository was looked at."""
+    """After a start the previous finding stays until the repository was checked."""
     assert judge(view("team-a", standing=Standing.UNSEEN), holds=True) == Consent(Permission.KEEP)
 
 
 def test_a_release_that_is_held_up_keeps_and_says_so() -> None:
-    """While a release is held up accesses keep what they have, and their message says why it is."""
+    """While a release is delayed, accesses keep what they have, and their message reports the reason."""
     judged = judge(view("team-a", standing=Standing.RELEASING, held_up="it has packages"), holds=True)
     assert judged.permission is Permission.KEEP
     assert judged.check is not None
@@ -153,7 +153,7 @@ def test_a_release_that_is_held_up_keeps_and_says_so() -> None:
 @pytest.mark.parametrize(("gone", "permission"), [(0.0, Permission.KEEP), (ABSENCE, Permission.WITHDRAW)])
 @pytest.mark.parametrize("own", [True, False])
 def test_absence_withdraws_after_30_seconds(gone: float, permission: Permission, own: bool) -> None:
-    """A replacement takes seconds: what an access has stays so long; one that has nothing waits for nothing."""
+    """A replacement takes seconds: an access keeps what it has for 30 s; one without anything need not wait."""
     assert judge(None, own=own, holds=True, gone=gone).permission is permission
     assert judge(None, own=own, holds=False, gone=gone).permission is Permission.WITHDRAW
 
@@ -161,7 +161,7 @@ def test_absence_withdraws_after_30_seconds(gone: float, permission: Permission,
 @pytest.mark.parametrize("standing", Standing)
 @pytest.mark.parametrize("role", Role)
 def test_an_unreadable_repository_withdraws_nothing_and_grants_nothing(role: Role, standing: Standing) -> None:
-    """A repository whose accessFrom cannot be read gives nothing, and keeps what is held."""
+    """A repository with an unreadable accessFrom adds nothing, and keeps what exists."""
     unreadable = RepositoryView(REPOSITORY, None, standing, NAME)
     assert judge(unreadable, role=role, holds=True).permission is Permission.KEEP
     stranger = judge(unreadable, role=role)

@@ -1,4 +1,4 @@
-"""Spec → desired state: the only place where a spec meets the domain."""
+"""Spec → desired state: the only place that converts a spec into the domain's values."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def grants(workload: WorkloadIdentity = GKE, **spec: Any) -> tuple[tuple[Grant, 
 
 
 def test_a_small_spec_is_enough() -> None:
-    """With a location alone the object's name and the namespace's first project are the repository."""
+    """With only a location, the object's name and the namespace's first project identify the repository."""
     assert repository() == DesiredRepository(
         name=RepositoryName("acme-packages", "us-central1", "wheels"),
         ownership=Ownership.of("cluster-1", ObjectKey("team-a", "wheels")),
@@ -54,7 +54,7 @@ def test_a_small_spec_is_enough() -> None:
 
 
 def test_every_field_of_the_spec_counts() -> None:
-    """What the spec says beats every default."""
+    """The spec has priority over every default."""
     desired = repository(project="acme-other", repositoryId="team-wheels", description="ours", deletionPolicy="Delete")
     assert desired.name == RepositoryName("acme-other", "us-central1", "team-wheels")
     assert desired.description == "ours"
@@ -65,7 +65,7 @@ def admitted(location: object = "us-central1", **access_from: Any) -> AccessFrom
 
 
 def test_whom_a_repository_lets_in() -> None:
-    """Names and selector are taken as they stand, whatever the project is."""
+    """Names and selector are used unchanged, whatever the project is."""
     expressions = [
         {"key": "env", "operator": "NotIn", "values": ["dev"]},
         {"key": "old", "operator": "DoesNotExist"},
@@ -83,7 +83,7 @@ def test_whom_a_repository_lets_in() -> None:
 
 
 def test_consent_is_read_even_where_the_rest_does_not_parse() -> None:
-    """`accessFrom` counts as it stands; where that part is broken too, the last valid one does, else it is unknown."""
+    """The current `accessFrom` counts; if it is invalid too, the last valid one does, otherwise it is unknown."""
     assert admitted(location=7, namespaces=["team-b"]) == AccessFrom(frozenset({"team-b"}))
     assert access_from_of(declared_repository(stored(location=7))) == AccessFrom()
     assert admitted(location=7, namespaces="team-b") is None
@@ -93,7 +93,7 @@ def test_consent_is_read_even_where_the_rest_does_not_parse() -> None:
 
 
 def test_a_broken_spec_keeps_the_last_valid_wish() -> None:
-    """The same object's last valid wish stands beside the complaint; another object's of that name does not."""
+    """The same object's last valid state is kept with the complaint, but not that of another object with its name."""
     subject = [account("pull")]
     before = declared_access(access(subjects=subject))
     broken = declared_access(access(generation=2, subjects=subject, role="Emperor"), before)
@@ -105,7 +105,7 @@ def test_a_broken_spec_keeps_the_last_valid_wish() -> None:
 
 
 def test_what_can_be_read_of_a_broken_access_is_read() -> None:
-    """After a restart the reference and a Secret that parses are known of a spec that does not."""
+    """After a restart the reference and a valid Secret are known, even if the rest of the spec does not parse."""
     broken = access(role="Emperor", secret={"name": "pip", "serviceAccountName": "ci"})
     wish = declared_access(broken).wish
     assert wish is not None
@@ -122,13 +122,13 @@ def test_an_unchanged_generation_is_not_parsed_again() -> None:
 
 
 def test_fields_of_a_newer_version_are_passed_over() -> None:
-    """An older operator goes on with what a newer one declared."""
+    """An older operator continues with the declaration of a newer one."""
     assert repository(unheardOf=1).name.repository_id == "wheels"
     assert desired_access(access(subjects=[account("pull")], unheardOf={"a": 1})).role is Role.READER
 
 
 def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
-    """`namespaceSelector: {}` selects all namespaces; leaving it out selects none."""
+    """`namespaceSelector: {}` selects all namespaces; without it none is selected."""
     assert admitted(namespaceSelector={}) == AccessFrom(frozenset(), Selector())
     assert admitted() == AccessFrom()
     assert admitted(namespaces=["b"]) == AccessFrom(frozenset({"b"}))
@@ -140,27 +140,27 @@ def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
     ids=["no default", "unknown namespace", "not listed", "nothing listed"],
 )
 def test_a_project_must_be_allowed_for_the_namespace(namespace: Namespace | None, project: str | None) -> None:
-    """Only the namespace's annotation lets a project be used."""
+    """Only the namespace's annotation allows a project."""
     with pytest.raises(Invalid) as caught:
         repository(namespace, project=project)
     assert caught.value.reason is Reason.PROJECT_NOT_ALLOWED
 
 
 def test_any_project_is_allowed_where_the_setting_says_so() -> None:
-    """With the policy Any an unlisted project is used; without a project and a default there is still none."""
+    """With the policy Any an unlisted project is allowed; without a project and a default there is still none."""
     assert repository(Namespace("team-a"), any_project=True, project="acme-third").name.project == "acme-third"
     with pytest.raises(Invalid):
         repository(Namespace("team-a"), any_project=True)
 
 
 def test_a_malformed_default_project_is_refused() -> None:
-    """A project from the annotation obeys the grammar too, since it ends in URLs."""
+    """A project from the annotation must match the grammar too, because it becomes part of URLs."""
     with pytest.raises(Invalid):
         repository(Namespace("team-a", projects=("evil.com/#",)))
 
 
 def test_a_name_that_is_no_repository_id_asks_for_one() -> None:
-    """An object name with a dot is fine once the spec gives a repositoryId."""
+    """An object name with a dot is valid if the spec has a repositoryId."""
     with pytest.raises(Invalid, match=r"spec\.repositoryId"):
         repository(name="my.wheels")
     assert repository(name="my.wheels", repositoryId="wheels").name.repository_id == "wheels"
@@ -201,7 +201,7 @@ def test_what_the_api_server_would_refuse_is_refused_here_too(spec: dict[str, An
     ],
 )
 def test_nothing_but_delete_deletes(value: object, policy: DeletionPolicy) -> None:
-    """Even where the spec no longer parses, anything but `Delete` leaves the repository."""
+    """Even if the spec no longer parses, anything but `Delete` keeps the repository."""
     assert deletion_policy(stored(deletionPolicy=value, location=7)) is policy
 
 
@@ -214,14 +214,14 @@ def test_a_reference_without_a_namespace_is_the_own() -> None:
 
 
 def test_an_access_reads_and_has_no_secret_by_default() -> None:
-    """Reader is the default role, and no Secret is made unasked."""
+    """Reader is the default role, and no Secret is created without a request."""
     desired = desired_access(access(subjects=[account("pull")]))
     assert (desired.role, desired.secret) == (Role.READER, None)
     assert desired.subjects == (Subject(SubjectKind.SERVICE_ACCOUNT, "pull"),)
 
 
 def test_the_only_serviceaccount_lends_its_identity() -> None:
-    """With one ServiceAccount among the subjects the token is its; a named one comes first."""
+    """With one ServiceAccount among the subjects the token belongs to it; a named one has priority."""
     subjects = [account("pull"), {"kind": "GoogleUser", "name": "ann@example.com"}]
     one = desired_access(access(subjects=subjects, secret={"name": "pip"}))
     assert one.secret == DesiredSecret("pip", Identity("team-a", "pull"))
@@ -231,7 +231,7 @@ def test_the_only_serviceaccount_lends_its_identity() -> None:
 
 @pytest.mark.parametrize("names", [[], ["a", "b"]])
 def test_whose_token_it_is_must_be_clear(names: list[str]) -> None:
-    """Without a ServiceAccount, or with several, a Secret has to name one."""
+    """Without a ServiceAccount, or with several, a Secret must name one."""
     with pytest.raises(Invalid):
         desired_access(access(subjects=[account(name) for name in names], secret={"name": "pip"}))
 
@@ -253,7 +253,7 @@ def test_whose_token_it_is_must_be_clear(names: list[str]) -> None:
     ids=str,
 )
 def test_an_access_that_does_not_parse_is_invalid(spec: dict[str, Any]) -> None:
-    """Whatever breaks the schema is Invalid, and nothing is granted by it."""
+    """Whatever violates the schema is Invalid, and does not add a grant."""
     with pytest.raises(Invalid):
         desired_access(access(**spec))
 
@@ -280,12 +280,12 @@ def test_serviceaccounts_are_granted_as_principals() -> None:
     ],
 )
 def test_google_subjects_are_granted_by_e_mail(kind: str, name: str, member: str) -> None:
-    """In the repository's own namespace somebody outside the cluster may be named."""
+    """In the repository's own namespace a principal outside the cluster is allowed."""
     assert grants(subjects=[{"kind": kind, "name": name}]) == ((Grant(READER, member),), None)
 
 
 def test_a_google_subject_from_another_namespace_is_not_granted() -> None:
-    """Across namespaces the ServiceAccounts go on, and the first other subject is the complaint."""
+    """Across namespaces the ServiceAccounts are granted, and the first other subject is the complaint."""
     found, complaint = grants(
         repositoryRef={"name": "wheels", "namespace": "owners"},
         subjects=[{"kind": "GoogleUser", "name": "ann@example.com"}, account("pull")],
@@ -296,7 +296,7 @@ def test_a_google_subject_from_another_namespace_is_not_granted() -> None:
 
 @pytest.mark.parametrize(("gke", "prefix"), [(True, "ns/team-a/sa/"), (False, "system:serviceaccount:team-a:")])
 def test_a_subject_of_more_than_127_bytes_is_refused_before_the_call(gke: bool, prefix: str) -> None:
-    """The limit is of the subject as the cluster writes it; the others go on."""
+    """The limit applies to the subject in the cluster's form; the others are granted."""
     longest = 127 - len(prefix)
     workload = WorkloadIdentity("1", "pool", gke=gke)
     fits, complaint = grants(workload, subjects=[account("a" * 60 + "." + "a" * (longest - 61))])

@@ -1,4 +1,4 @@
-"""The template of index URLs: tenants choose what goes into it, and it decides where tokens go."""
+"""The template of index URLs: tenants choose its values, and it decides where tokens are sent."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ TEMPLATES = st.builds(
 def test_two_repositories_never_share_a_url_and_no_name_changes_the_host(
     template: str, one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
-    """Whatever template is taken: one URL for each repository, on the host that the administrator wrote, as written."""
+    """For any valid template: one URL for each repository, on the administrator's host, unchanged."""
     first, second = expanded(template, *one), expanded(template, *other)
     assert (first == second) == (one == other)
     assert URL(first).origin() == URL("https://mirror.example")
@@ -39,7 +39,7 @@ def test_a_value_is_never_read_as_a_template(location: str, project: str, reposi
 
 @given(st.sampled_from(["location.__class__", "location[0]", "0", "", "location!r", "location:>1000000000"]))
 def test_nothing_else_in_braces_is_looked_up(field: str) -> None:
-    """Format fields that reach into objects or ask for a billion blanks are text here, and refused as a setting."""
+    """Format fields that access objects or request a billion blanks are plain text here, and rejected in a setting."""
     template = f"https://mirror.example/{{{field}}}/{{project}}/{{repository}}/"
     assert expanded(template, "us", "p", "r") == f"https://mirror.example/{{{field}}}/p/r/"
     assert not is_index_url_template(template)

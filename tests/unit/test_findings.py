@@ -1,4 +1,4 @@
-"""What the units found, in memory: status is taken again when another hand wrote it."""
+"""What the units found, in memory: status is read again after another client wrote it."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,14 +32,14 @@ def record(member: str) -> GrantRecord:
 
 
 def test_memory_starts_from_status() -> None:
-    """The first look at an object takes its ledger from its status."""
+    """The first access to an object reads its ledger from its status."""
     findings = Findings()
     assert members(findings, stored(1, "user:a@x.y")) == ["user:a@x.y"]
     assert findings.grants(stored(1, "user:a@x.y")).check is None
 
 
 def test_what_is_noted_stays_until_another_hand_writes() -> None:
-    """Own notes outlive edits of the spec; a status that somebody else wrote is taken again."""
+    """Own findings stay after edits of the spec; a status that another client wrote is read again."""
     findings = Findings()
     first = stored(1)
     findings.note_grants(first, grants=(record("user:a@x.y"),))
@@ -52,7 +52,7 @@ def test_what_is_noted_stays_until_another_hand_writes() -> None:
 
 
 def test_an_own_write_is_no_other_hand() -> None:
-    """After a write of its own, memory is ahead of nothing and nothing is taken again."""
+    """After its own write, memory is up to date and nothing is read again."""
     findings = Findings()
     findings.note_grants(stored(1), grants=(record("user:a@x.y"),), made_for=5)
     written = stored(2, "user:a@x.y")
@@ -62,7 +62,7 @@ def test_an_own_write_is_no_other_hand() -> None:
 
 
 def test_a_watch_that_is_faster_than_the_reply_takes_nothing_back() -> None:
-    """The status that is being written comes by the watch first: what was noted meanwhile stays."""
+    """The watch delivers the status before the reply: findings from in between stay."""
     findings, before = Findings(), stored(1, "a")
     findings.grants(before)
     written = stored(2, "b")
@@ -102,7 +102,7 @@ def test_a_grant_of_this_process_stays_its_own() -> None:
 
 
 def test_a_restored_store_loses_no_owned_entry() -> None:
-    """Where the resourceVersion went back, what memory owns and what status records both count."""
+    """If the resourceVersion is older, the grants in memory and those in status both count."""
     findings = Findings()
     findings.note_grants(stored(9, "user:a@x.y"), grants=(record("user:a@x.y"), record("user:b@x.y")))
     restored = stored(4, "user:c@x.y")
@@ -130,7 +130,7 @@ def test_a_status_without_grants_ends_what_memory_owns() -> None:
 
 
 def test_another_object_of_the_name_begins_anew() -> None:
-    """Findings of a deleted object are not those of its successor."""
+    """A successor does not have the findings of a deleted object."""
     findings = Findings()
     findings.note_grants(stored(1), grants=(record("user:a@x.y"),))
     assert members(findings, stored(2, uid="other")) == []
@@ -139,7 +139,7 @@ def test_another_object_of_the_name_begins_anew() -> None:
 
 
 def test_usable_is_never_read_from_status() -> None:
-    """Only this process's own look at Google makes a repository usable, whatever its status claims."""
+    """Only this process's own check at Google makes a repository usable, whatever its status claims."""
     findings = Findings()
     claims = {"createTime": "2026-01-01T00:00:00Z", "conditions": [{"type": "Ready", "status": "True"}]}
     forged = stored(1, **claims)

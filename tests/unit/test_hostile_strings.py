@@ -1,4 +1,4 @@
-"""No string breaks the domain: what cannot be read is a value that says so, never an error on the way."""
+"""No string breaks the domain: for an unreadable one there is a value, and never an unexpected error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from wheelhouse.domain.objects import Namespace, Requirement
 from wheelhouse.domain.repository import Ownership, digest_of
 
 ANYTHING = st.text(st.characters()) | st.text("htps:/[]@#?%.-pkgdev0123456789\\ \n", max_size=30)
-"""Lone surrogates too: JSON can hold them, and Python reads them."""
+"""Lone surrogates too: JSON can contain them, and Python reads them."""
 MALFORMED = [
     "https://[x/",
     "https://[::1/",
@@ -27,7 +27,7 @@ MALFORMED = [
     "https://a\u2488com/",
     "//[",
 ]
-"""What urllib.parse refuses or misreads: brackets, and hosts that mean something else once normalized."""
+"""What urllib.parse rejects or misreads: brackets, and hosts that differ after normalization."""
 
 READERS: list[Callable[[str], Any]] = [
     names.is_project,
@@ -63,7 +63,7 @@ READERS: list[Callable[[str], Any]] = [
 @given(text=ANYTHING)
 @pytest.mark.parametrize("read", READERS)
 def test_nothing_raises(read: Callable[[str], Any], text: str) -> None:
-    """Every function of the domain that is handed a string answers."""
+    """Every function of the domain returns for any string."""
     read(text)
     for malformed in MALFORMED:
         read(malformed)
@@ -71,7 +71,7 @@ def test_nothing_raises(read: Callable[[str], Any], text: str) -> None:
 
 @pytest.mark.parametrize("url", MALFORMED)
 def test_a_malformed_url_names_no_repository_and_is_not_used(url: str) -> None:
-    """None where a repository is asked for, and unknown, so without consent, where its host is."""
+    """None for the repository, and unknown for its host, so it is not used without consent."""
     assert RepositoryName.of_url(url) is None
     assert is_registry_url(url)
 
@@ -97,7 +97,7 @@ def test_a_malformed_url_names_no_repository_and_is_not_used(url: str) -> None:
     ],
 )
 def test_a_host_that_cannot_be_told_may_be_googles(url: str) -> None:
-    """Such URLs name no repository that one could consent to, and they are not taken for a public index."""
+    """Such URLs name no repository that could consent, and they do not count as a public index."""
     assert RepositoryName.of_url(url) is None
     assert is_registry_url(url)
 
@@ -111,7 +111,7 @@ def test_a_host_that_cannot_be_told_may_be_googles(url: str) -> None:
 @example("1_0d")
 @example(" 1d")
 def test_a_duration_is_seconds_or_a_value_error(text: str) -> None:
-    """No other error, and no number for what is no duration: an age of nothing would choose every version."""
+    """No other error, and no number for an invalid duration: an age of 0 would select every version."""
     try:
         seconds = duration(text)
     except ValueError:

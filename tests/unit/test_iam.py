@@ -1,4 +1,4 @@
-"""Grants, policies and Workload Identity as IAM understands them."""
+"""Grants, policies and Workload Identity as in IAM."""
 
 import pytest
 from hypothesis import given
@@ -34,13 +34,13 @@ def test_roles_are_the_predefined_ones(role: Role, iam: str, uploads: bool) -> N
     ],
 )
 def test_members_are_the_same_as_iam_sees_them(one: str, other: str, same: bool) -> None:
-    """E-mails fold their case; type prefixes, principals and words without a colon are exact."""
+    """E-mails are case-insensitive; type prefixes, principals and texts without a colon are exact."""
     assert (Grant(READER, one).identity == Grant(READER, other).identity) is same
 
 
 @given(member=st.text(max_size=30))
 def test_the_identity_of_an_identity_is_itself(member: str) -> None:
-    """A grant built from its own identity is the same grant, whatever stands in the policy."""
+    """A grant built from its own identity is the same grant, whatever the policy contains."""
     identity = Grant("r", member).identity
     assert Grant(*identity).identity == identity
 
@@ -60,18 +60,18 @@ def test_roles_are_part_of_a_grant() -> None:
     ],
 )
 def test_recorded_and_granted_are_ours(state: GrantState, owned: bool) -> None:
-    """Only what a ledger recorded or granted may ever be removed."""
+    """Only a grant that a ledger has as Recorded or Granted may ever be removed."""
     assert state.owned is owned
 
 
 def test_a_new_state_drops_the_old_message() -> None:
-    """IAM's words belong to the rejection alone."""
+    """IAM's message belongs only to the rejection."""
     rejected = GrantRecord(Grant(READER, "user:a@x.y"), GrantState.REJECTED, "does not exist")
     assert rejected.with_state(GrantState.GRANTED) == GrantRecord(rejected.grant, GrantState.GRANTED)
 
 
 def test_only_unconditional_grants_count() -> None:
-    """A conditional binding grants nothing that we could rely on, yet takes room."""
+    """A conditional binding grants nothing that we could rely on, but still counts against the limits."""
     policy = Policy(b"", 3, (Binding(READER, ("user:A@x.y",)), Binding("r", ("user:b@x.y",), {"expression": "true"})))
     assert policy.grants() == {(READER, "user:a@x.y")}
     assert policy.size == 2
@@ -93,7 +93,7 @@ def test_a_serviceaccount_on_gke_is_known_by_namespace_and_name() -> None:
 
 
 def test_a_serviceaccount_elsewhere_is_known_by_its_kubernetes_user_name() -> None:
-    """Outside GKE the subject is what the API server calls the ServiceAccount."""
+    """Outside GKE the subject is the API server's name of the ServiceAccount."""
     workload = WorkloadIdentity("1", "pool", gke=False)
     assert workload.member(Identity("team-a", "pull")).endswith("/subject/system:serviceaccount:team-a:pull")
 

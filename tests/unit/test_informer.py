@@ -1,4 +1,4 @@
-"""Events and lists → cache → keys: who must look when something changes."""
+"""Events and lists → cache → keys: which keys are reconciled after a change."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ READY = {"repository": NAME.full, "indexURL": "https://x/simple/"}
 
 
 class Woken:
-    """A queue that is not worked off: it remembers what was asked for."""
+    """A queue without workers: it remembers the added keys."""
 
     def __init__(self) -> None:
         self.now: set[Key] = set()
@@ -44,7 +44,7 @@ class Woken:
 
 
 class Remembered:
-    """The loop's memory: which objects vanished, and whose status another hand wrote."""
+    """The loop's memory: which objects disappeared, and whose status another client wrote."""
 
     def __init__(self) -> None:
         self.gone: list[str] = []
@@ -80,7 +80,7 @@ async def pages(bodies: Sequence[Mapping[str, Any]], *, broken: bool) -> AsyncIt
 
 
 class Rig:
-    """An informer over a real cache; `woken` hands out the keys since it was last asked."""
+    """An informer over a real cache; `woken` returns the keys since its last call."""
 
     def __init__(self) -> None:
         self.cache = ObjectCache(any_project=False, account=lambda _identity: True)
@@ -115,7 +115,7 @@ class Rig:
 
 @pytest.fixture
 def rig() -> Rig:
-    """An informer that has started over nothing."""
+    """An informer that has started without objects."""
     rig = Rig()
     rig.informer.start()
     return rig
@@ -123,7 +123,7 @@ def rig() -> Rig:
 
 @pytest.fixture
 def seen(rig: Rig) -> Rig:
-    """Both objects and their namespaces are known already."""
+    """Both objects and their namespaces are already known."""
     rig.namespace("owners")
     rig.namespace("team-a")
     rig.repository(READY)
@@ -154,13 +154,13 @@ def test_a_changed_object_is_looked_at(seen: Rig, meta: dict[str, Any]) -> None:
 
 
 def test_our_own_status_writes_wake_no_key(seen: Rig) -> None:
-    """What only the ledger writes does not bring its object back, or the loop would feed itself."""
+    """A write by the ledger alone does not wake its object, because otherwise the loop would feed itself."""
     assert seen.access({"repository": NAME.full, "grantSummary": "x"}) == set()
     assert seen.repository({**READY, "indexURL": "https://y/simple/"}) == set()
 
 
 def test_a_status_that_another_hand_wrote_is_looked_at(seen: Rig) -> None:
-    """A person, a restore or a second operator changed the record: it is put right soon, and never in a hot loop."""
+    """A person, a restore or a second operator changed the record: it is corrected soon, and never in a hot loop."""
     seen.memory.foreign = True
     assert seen.access({"repository": NAME.full}) == set()
     assert seen.repository({}) == set()
@@ -168,7 +168,7 @@ def test_a_status_that_another_hand_wrote_is_looked_at(seen: Rig) -> None:
 
 
 def test_a_repository_that_changes_wakes_its_followers(seen: Rig) -> None:
-    """Accesses, readers and the loser of its name follow a repository and look again."""
+    """Accesses, readers and the loser of its name follow a repository and are reconciled."""
     reader, loser = RepositoryKey(ObjectKey("team-a", "all")), RepositoryKey(ObjectKey("team-b", "wheels"))
     seen.interests.follow(AccessKey(ACCESS), [REPOSITORY])
     seen.interests.follow(reader, [REPOSITORY])
@@ -179,7 +179,7 @@ def test_a_repository_that_changes_wakes_its_followers(seen: Rig) -> None:
 
 
 def test_absence_begins_when_nothing_of_ours_holds_the_object(seen: Rig) -> None:
-    """An object without our finalizer that is being deleted is gone, and is back when it is made again."""
+    """An object without our finalizer that is being deleted is missing, and exists again when it is created again."""
     seen.clock.advance(100)
     seen.repository(READY, deletionTimestamp="t", finalizers=["someone/else"])
     seen.clock.advance(7)
@@ -192,7 +192,7 @@ def test_absence_begins_when_nothing_of_ours_holds_the_object(seen: Rig) -> None
 
 
 def test_what_disappears_is_told_to_the_loop(seen: Rig) -> None:
-    """The end of an object, also by another one of its name, is told with what was last seen of it."""
+    """The deletion of an object, even by a replacement with its name, is reported with its last known state."""
     seen.informer.seen(Kind.ACCESS, seen.body(ACCESS), gone=True)
     assert seen.woken() == {AccessKey(ACCESS)}
     seen.access(uid="one")
@@ -201,7 +201,7 @@ def test_what_disappears_is_told_to_the_loop(seen: Rig) -> None:
 
 
 def test_the_end_of_a_predecessor_wakes_no_key(seen: Rig) -> None:
-    """A late deletion event with another uid leaves the successor alone."""
+    """A late deletion event with another uid does not affect the successor."""
     seen.informer.seen(Kind.ACCESS, seen.body(ACCESS, uid="other"), gone=True)
     assert seen.woken() == set()
     assert seen.cache.access(ACCESS) is not None
@@ -217,18 +217,18 @@ def test_the_end_of_a_predecessor_wakes_no_key(seen: Rig) -> None:
     ],
 )
 def test_a_changed_namespace_wakes_its_objects(seen: Rig, meta: dict[str, Any]) -> None:
-    """Labels, projects and deletion concern the objects in the namespace, and those of no other."""
+    """Labels, projects and deletion affect the objects in the namespace, and no others."""
     assert seen.namespace("team-a", **meta) == {AccessKey(ACCESS)}
     assert seen.namespace("owners", **meta) == {RepositoryKey(REPOSITORY)}
 
 
 def test_an_unchanged_namespace_wakes_no_key(seen: Rig) -> None:
-    """Annotations that Wheelhouse does not read, and events that repeat, are no news."""
+    """Annotations that Wheelhouse does not read, and repeated events, wake nothing."""
     assert seen.namespace("team-a", annotations={"x": "y"}) == set()
 
 
 def test_a_namespace_that_goes_wakes_its_objects(seen: Rig) -> None:
-    """Objects of a namespace that is no longer there are looked at once more."""
+    """Objects of a deleted namespace are reconciled once more."""
     seen.informer.seen_namespace({"metadata": {"name": "team-a"}}, gone=True)
     assert seen.woken() == {AccessKey(ACCESS)}
     assert seen.cache.namespace("team-a") is None
@@ -242,13 +242,13 @@ def test_an_object_without_metadata_is_passed_over(rig: Rig, body: dict[str, Any
 
 
 def test_nothing_is_looked_at_before_the_start() -> None:
-    """Until all lists are complete nothing is decided; the start looks at everything."""
+    """Until all lists are complete nothing is decided; the start reconciles everything."""
     rig = Rig()
     assert rig.access() | rig.repository() | rig.namespace("team-a", labels={"a": "b"}) == set()
 
 
 def test_a_start_looks_at_everything(seen: Rig) -> None:
-    """Objects and the policies that their statuses name are looked at once, whatever was known."""
+    """Objects and the policies in their statuses are reconciled once, whatever was known."""
     seen.queue.later.clear()
     seen.access({"repository": "projects/other-project/locations/us/repositories/old"})
     seen.informer.start()
@@ -264,7 +264,7 @@ def test_a_start_looks_at_everything(seen: Rig) -> None:
 
 
 def test_a_resync_stands_behind_what_changed(seen: Rig) -> None:
-    """The regular look at everything goes to the back of the queue, in every lane."""
+    """The periodic resync of everything waits behind changes, in every lane."""
     seen.informer.resync()
     assert seen.woken() == set()
     assert {type(key) for key in seen.queue.later} == {RepositoryKey, AccessKey, SecretKey, PolicyKey}
@@ -309,7 +309,7 @@ async def test_another_object_of_the_name_that_a_restore_brings_back_is_taken(se
 
 
 async def test_an_object_that_a_restore_brings_back_is_taken(seen: Rig) -> None:
-    """It was gone before the list began, and it is there again."""
+    """It was deleted before the list began, and it exists again."""
     body = seen.body(ACCESS)
     seen.informer.seen(Kind.ACCESS, body, gone=True)
     namespaces = [{"metadata": {"name": name}} for name in ("owners", "team-a")]
@@ -318,7 +318,7 @@ async def test_an_object_that_a_restore_brings_back_is_taken(seen: Rig) -> None:
 
 
 async def test_a_list_that_is_slower_than_a_watch_takes_nothing_back(seen: Rig) -> None:
-    """A copy that is older than what a watch brought after the list began is passed over."""
+    """A copy that is older than what a watch delivered after the list began is ignored."""
 
     class Slow(list[Mapping[str, Any]]):
         def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -335,7 +335,7 @@ async def test_a_list_that_is_slower_than_a_watch_takes_nothing_back(seen: Rig) 
 
 
 async def test_a_sync_finds_what_the_watches_missed(rig: Rig) -> None:
-    """Objects and namespaces of a complete list that were not known are taken, and looked at."""
+    """Unknown objects and namespaces of a complete list are stored and reconciled."""
     lists = Lists(
         [{"metadata": {"name": "team-a", "labels": {"team": "a"}}}],
         {Kind.REPOSITORY: [rig.body(REPOSITORY, READY)], Kind.ACCESS: [rig.body(ACCESS)]},
@@ -348,7 +348,7 @@ async def test_a_sync_finds_what_the_watches_missed(rig: Rig) -> None:
 
 
 async def test_a_sync_finds_what_has_gone_unseen(seen: Rig) -> None:
-    """What a complete list lacks is gone, and those whom it concerns are woken."""
+    """Objects that a complete list lacks are deleted, and their followers are woken."""
     await seen.informer.sync(
         Lists([{"metadata": {"name": "owners"}}], {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)]})
     )
@@ -358,7 +358,7 @@ async def test_a_sync_finds_what_has_gone_unseen(seen: Rig) -> None:
 
 
 async def test_a_sync_of_what_is_known_wakes_nobody(seen: Rig) -> None:
-    """Lists that say nothing new cost nothing."""
+    """Lists without news cost nothing."""
     lists = Lists(
         [{"metadata": {"name": name}} for name in ("owners", "team-a")],
         {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [seen.body(ACCESS)]},
@@ -369,7 +369,7 @@ async def test_a_sync_of_what_is_known_wakes_nobody(seen: Rig) -> None:
 
 @pytest.mark.parametrize("broken", ["namespaces", Kind.REPOSITORY, Kind.ACCESS], ids=str)
 async def test_an_incomplete_list_takes_nothing_away(seen: Rig, broken: Kind | str) -> None:
-    """A list that fails half-way is an error, and what it did not reach stays known."""
+    """A list that fails halfway is an error, and objects that it did not reach stay known."""
     everywhere = [{"metadata": {"name": name}} for name in ("owners", "team-a")]
     objects = {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)], Kind.ACCESS: [seen.body(ACCESS)]}
     other = ObjectKey("team-a", "other")

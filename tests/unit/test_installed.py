@@ -1,4 +1,4 @@
-"""What the operator finds missing, old or without effect at its start, and what it says to apply."""
+"""What the operator finds missing, old or ineffective at its start, and what its message says to apply."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +51,7 @@ class Installed(Transport):
 
 
 async def test_everything_is_there() -> None:
-    """With both definitions and all policies in our versions the operator has nothing to say."""
+    """With both definitions and all policies in our versions there is no complaint."""
     assert await not_installed(Installed()) is None
 
 
@@ -71,7 +71,7 @@ async def test_each_of_them_is_missed(key: tuple[str, str]) -> None:
     ("key", "kind"), [((CRD, DEFINITIONS[1]), "schema"), ((POLICY, "wheelhouse-status"), "policy")], ids=str
 )
 async def test_older_or_absent_versions(key: tuple[str, str], kind: str, version: object) -> None:
-    """An older version, none, or one that is no number: named, with what to apply."""
+    """An older version, none, or an invalid one: named, with what to apply."""
     cluster = Installed()
     cluster.objects[key] = {"metadata": {}} if version is None else versioned(kind, version)
     said = await not_installed(cluster)
@@ -82,7 +82,7 @@ async def test_older_or_absent_versions(key: tuple[str, str], kind: str, version
 
 @pytest.mark.parametrize("newer", [1, 8, 98])
 async def test_newer_versions_do(newer: int) -> None:
-    """What a newer release installed serves an older operator too: a rollback starts."""
+    """The objects of a newer release are sufficient for an older operator too: after a rollback it starts."""
     cluster = Installed()
     cluster.objects |= {(CRD, name): versioned("schema", str(SCHEMA_VERSION + newer)) for name in DEFINITIONS}
     cluster.objects |= {(POLICY, name): versioned("policy", str(POLICY_VERSION + newer)) for name in POLICIES}
@@ -103,7 +103,7 @@ async def test_newer_versions_do(newer: int) -> None:
     ids=str,
 )
 async def test_a_binding_that_does_not_deny(binding: Json) -> None:
-    """A binding that only audits, binds another policy, or leaves namespaces out protects nothing."""
+    """A binding that only audits, binds another policy, or omits namespaces protects nothing."""
     cluster = Installed()
     cluster.objects[BINDING, "wheelhouse-status"] = binding
     said = await not_installed(cluster)
@@ -113,14 +113,14 @@ async def test_a_binding_that_does_not_deny(binding: Json) -> None:
 
 
 async def test_more_than_deny_is_fine() -> None:
-    """A binding may audit what it denies."""
+    """A binding may also audit what it denies."""
     cluster = Installed()
     cluster.objects[BINDING, "wheelhouse-status"] = bound("wheelhouse-status", validationActions=["Audit", "Deny"])
     assert await not_installed(cluster) is None
 
 
 async def test_rights_of_an_older_release() -> None:
-    """Without the right to read the policies the operator does not take them for absent: it says where the right is."""
+    """Without the permission to read the policies they do not count as absent: the message names the permission."""
     cluster = Installed()
     cluster.refusal = {"message": 'User "operator" cannot get resource'}
     said = await not_installed(cluster)

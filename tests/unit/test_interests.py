@@ -1,4 +1,4 @@
-"""Who looks again when something changes, and since when something is gone."""
+"""Which keys are reconciled when something changes, and since when an object is missing."""
 
 from fakes.clock import Clock
 from hypothesis import given
@@ -12,7 +12,7 @@ from wheelhouse.reconcile.interests import Interests, NamespaceTopic, SecretTopi
 
 
 class Woken:
-    """A queue that is not worked off."""
+    """A queue without workers."""
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
@@ -31,7 +31,7 @@ class Woken:
 
 
 def test_followers_of_a_topic_look_again() -> None:
-    """All keys that follow a topic are queued, but for the one that changed it."""
+    """All keys that follow a topic are added to the queue, except the one that changed it."""
     queue = Woken()
     interests = Interests(queue)
     one, two = AccessKey(ObjectKey("a", "one")), AccessKey(ObjectKey("a", "two"))
@@ -50,7 +50,7 @@ KEYS: list[Key] = [AccessKey(ObjectKey("a", "x")), RepositoryKey(ObjectKey("a", 
 
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.sets(st.sampled_from(TOPICS))), max_size=12))
 def test_a_key_follows_what_it_declared_last(steps: list[tuple[Key, set[Topic]]]) -> None:
-    """Whatever was declared before, followers are those whose last declaration names the topic."""
+    """Whatever was declared before, followers are those whose last declaration contains the topic."""
     interests = Interests(Woken())
     wanted: dict[Key, set[Topic]] = {}
     for key, topics in steps:
@@ -64,7 +64,7 @@ def test_a_key_follows_what_it_declared_last(steps: list[tuple[Key, set[Topic]]]
 
 
 def test_absence_is_counted_from_the_end_or_the_first_list() -> None:
-    """A repository that went counts from then; one that was never seen from the first complete list."""
+    """A deleted repository is missing since its deletion, and an unseen one since the first complete list."""
     clock = Clock()
     absences = Absences(clock.elapsed)
     clock.advance(100)
@@ -81,7 +81,7 @@ def test_absence_is_counted_from_the_end_or_the_first_list() -> None:
 
 
 def test_long_absences_are_forgotten() -> None:
-    """Memory holds only absences that may still matter."""
+    """Memory has only absences that may still matter."""
     clock = Clock()
     absences = Absences(clock.elapsed)
     absences.gone(ObjectKey("a", "x"))

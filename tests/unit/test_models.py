@@ -1,4 +1,4 @@
-"""The models take and refuse what the table says, without an API server (test_admission_table asks a real one)."""
+"""The models accept and reject the table, without an API server (test_admission_table uses a real one)."""
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,7 @@ MODELS: dict[str, type[BaseModel]] = {
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.encode("unicode_escape").decode())
 def test_a_model_takes_and_refuses_the_table(case: Case) -> None:
-    """What the table promises to be taken is taken, and all else is refused."""
+    """Valid values of the table are accepted, and all others are rejected."""
     model, spec = MODELS[case.kind], case.spec()
     if case.words is None:
         assert model.model_validate(spec)
@@ -28,7 +28,7 @@ def test_a_model_takes_and_refuses_the_table(case: Case) -> None:
 
 
 def test_a_location_alone_is_a_small_spec() -> None:
-    """Every default is the harmless one: nothing is adopted, deleted, shared or suspended unasked."""
+    """Every default is harmless: nothing is adopted, deleted, shared or suspended without a request."""
     spec = PythonRepositorySpec.model_validate({"location": "us"})
     assert (spec.mode, spec.management_policy) == (Mode.STANDARD, ManagementPolicy.FULL)
     assert (spec.adoption_policy, spec.deletion_policy) == (AdoptionPolicy.NEVER, DeletionPolicy.ORPHAN)
@@ -38,7 +38,7 @@ def test_a_location_alone_is_a_small_spec() -> None:
 
 
 def test_what_a_manifest_says_is_read() -> None:
-    """Each mode's own fields arrive under their names in Python."""
+    """Each mode's own fields have their names in Python."""
     cleanup = PythonRepositorySpec.model_validate(STANDARD).cleanup
     assert cleanup is not None
     assert [(each.name, each.action) for each in cleanup.policies] == [
@@ -58,7 +58,7 @@ def test_what_a_manifest_says_is_read() -> None:
 
 
 def test_other_namespaces_may_read_and_no_more_unless_it_is_said() -> None:
-    """The default of `accessFrom.roles` is Reader, and an empty list lets nobody in."""
+    """The default of `accessFrom.roles` is Reader, and an empty list allows no access."""
     default = PythonRepositorySpec.model_validate({"location": "us", "accessFrom": {}}).access_from
     none = PythonRepositorySpec.model_validate({"location": "us", "accessFrom": {"roles": []}}).access_from
     assert default is not None

@@ -1,4 +1,4 @@
-"""Names and their grammars: what stands in URLs that carry a token is named by what is allowed."""
+"""Names and their grammars: parts of URLs with a token are restricted to a list of allowed characters."""
 
 import re
 from collections.abc import Callable
@@ -95,7 +95,7 @@ HOSTILE = [
     "\u2028",
     "é",
 ]
-"""What may stand nowhere in a name: `@` and `%` are part of an e-mail only, so they are left out there."""
+"""What no name may contain: `@` and `%` are omitted, because an e-mail may contain them."""
 
 
 def cases(table: dict[Grammar, list[str]]) -> list[object]:
@@ -104,19 +104,19 @@ def cases(table: dict[Grammar, list[str]]) -> list[object]:
 
 @pytest.mark.parametrize(("grammar", "text"), cases(GOOD))
 def test_a_name_as_google_and_kubernetes_allow_it_passes(grammar: Grammar, text: str) -> None:
-    """Every form that the grammar's source names is accepted."""
+    """Every form in the grammar's source is accepted."""
     assert grammar(text)
 
 
 @pytest.mark.parametrize(("grammar", "text"), cases(BAD))
 def test_a_name_that_breaks_a_rule_is_refused(grammar: Grammar, text: str) -> None:
-    """One broken rule is enough: length, first or last character, case, a missing part."""
+    """One violated rule is enough: length, first or last character, case, a missing part."""
     assert not grammar(text)
 
 
 @pytest.mark.parametrize(("grammar", "good"), [(grammar, texts[0]) for grammar, texts in GOOD.items()])
 def test_nothing_may_stand_before_or_after_a_name(grammar: Grammar, good: str) -> None:
-    """A trailing newline, a path step or a delimiter at either end is refused, and so is nothing at all."""
+    """A trailing newline, a path step or a delimiter at either end is rejected, and so is an empty string."""
     assert not grammar("")
     for hostile in HOSTILE:
         assert not grammar(good + hostile), hostile
@@ -125,7 +125,7 @@ def test_nothing_may_stand_before_or_after_a_name(grammar: Grammar, good: str) -
 
 @given(data=st.data(), smuggled=st.characters())
 def test_what_passes_is_lower_case_ascii_without_delimiters(data: st.DataObject, smuggled: str) -> None:
-    """Whatever character is put anywhere into a good name, what passes cannot leave its place in a URL or a file."""
+    """Whatever character is inserted into a valid name, an accepted text stays in its place in a URL or a file."""
     grammar = data.draw(st.sampled_from(list(GOOD)))
     good = data.draw(st.sampled_from(GOOD[grammar]))
     place = data.draw(st.integers(min_value=0, max_value=len(good)))
@@ -136,7 +136,7 @@ def test_what_passes_is_lower_case_ascii_without_delimiters(data: st.DataObject,
 
 @pytest.mark.parametrize("grammar", list(GOOD))
 def test_a_megabyte_is_refused_at_once(grammar: Grammar) -> None:
-    """A long text neither passes nor makes the expression backtrack for long."""
+    """A long text is rejected, and the expression does not backtrack for long."""
     for text in ("a" * 1_000_000, "a." * 200_000, "a-" * 200_000, "a@" + "a." * 200_000):
         assert not grammar(text)
 
@@ -144,7 +144,7 @@ def test_a_megabyte_is_refused_at_once(grammar: Grammar) -> None:
 KEY = "projects/acme-keys/locations/us-central1/keyRings/packages/cryptoKeys/wheels"
 SECRET = "projects/acme-packages/secrets/password/versions/1"
 INDEX = "https://packages.example.com/simple/"
-# Pattern, length, what is good, and what is not.
+# Pattern, length, valid texts, invalid texts.
 COMPOSED: dict[str, tuple[str, int, list[str], list[str]]] = {
     "full repository name": (
         names.REPOSITORY,
@@ -193,7 +193,7 @@ PARTS = pytest.mark.parametrize(
 
 @PARTS
 def test_what_is_composed_of_names(pattern: str, length: int, good: list[str], bad: list[str]) -> None:
-    """Each part obeys its own grammar, none is missing, and nothing stands around them."""
+    """Each part matches its own grammar, none is missing, and nothing surrounds them."""
     for text in good:
         assert names.matches(pattern, text, length), text
         for tail in ("\n", "\r", "\0", " ", "\x85", "\xa0", "\u2028", "é"):
@@ -205,7 +205,7 @@ def test_what_is_composed_of_names(pattern: str, length: int, good: list[str], b
 
 @PARTS
 def test_a_composed_megabyte_is_refused_at_once(pattern: str, length: int, good: list[str], bad: list[str]) -> None:
-    """No expression backtracks for long, even where the length is not looked at first."""
+    """No expression backtracks for long, even if the length is not checked first."""
     assert good
     assert bad
     for text in (good[0] + "/" * 50_000 + "\n", good[0] + "a." * 50_000 + "\n", "https://" + "a." * 50_000 + "\n"):
@@ -215,13 +215,13 @@ def test_a_composed_megabyte_is_refused_at_once(pattern: str, length: int, good:
 
 @given(st.text(alphabet="projectslain/.:-0129uswERk", max_size=80) | st.text(max_size=40))
 def test_no_part_of_a_full_name_exceeds_its_length(text: str) -> None:
-    """What passes as a full name is read by `parse`, which looks at each part."""
+    """An accepted full name can be read by `parse`, which checks each part."""
     full = f"projects/{text}/locations/us/repositories/r"
     assert names.matches(names.REPOSITORY, full, names.REPOSITORY_LENGTH) == (RepositoryName.parse(full) is not None)
 
 
 def test_the_longest_project_fits_into_every_full_name() -> None:
-    """Where a full name has its greatest length, its project has at most its own."""
+    """In a full name of maximum length, the project has at most its own maximum."""
     shortest = [
         (names.REPOSITORY_LENGTH, "projects//locations/us/repositories/r"),
         (names.KMS_KEY_LENGTH, "projects//locations/us/keyRings/r/cryptoKeys/k"),
@@ -232,7 +232,7 @@ def test_the_longest_project_fits_into_every_full_name() -> None:
 
 @given(data=st.data(), smuggled=st.text(alphabet=st.characters(max_codepoint=0x24F) | st.just("/"), max_size=3))
 def test_a_url_that_passes_goes_where_it_seems_to(data: st.DataObject, smuggled: str) -> None:
-    """Whatever is put into a good URL, what passes has one reading: https, a host name, no user, a plain path."""
+    """Whatever is inserted into a valid URL, an accepted text has one meaning: https, a host, no user, a path."""
     good = data.draw(st.sampled_from([INDEX, "https://a.example:8443/x/..y/z", "https://localhost"]))
     place = data.draw(st.integers(min_value=0, max_value=len(good)))
     text = good[:place] + smuggled + good[place:]
@@ -280,7 +280,7 @@ def test_labels_of_google(text: str, key: bool, value: bool) -> None:
 
 @pytest.mark.parametrize(("key", "ours"), [("wheelhouse", True), ("wheelhouse-object", True), ("my-wheelhouse", False)])
 def test_our_labels_are_ours(key: str, ours: bool) -> None:
-    """Every key with our prefix, also such as no version writes yet."""
+    """Every key with our prefix, even one that no version writes yet."""
     assert names.is_our_label(key) is ours
 
 
@@ -291,7 +291,7 @@ REPOSITORIES = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
 @given(st.builds(RepositoryName, PROJECTS | PROJECTS.map("example.com:{}".format), LOCATIONS, REPOSITORIES))
 def test_a_full_name_reads_back(name: RepositoryName) -> None:
-    """What is written as a full name is read as the same project, location and id."""
+    """A full name reads back as the same project, location and id."""
     assert RepositoryName.parse(name.full) == name
     assert name.full == f"{name.parent}/repositories/{name.repository_id}" == str(name)
 
@@ -323,6 +323,6 @@ def test_anything_else_is_no_full_name(text: str) -> None:
 
 
 def test_object_keys_sort_and_show_as_namespace_and_name() -> None:
-    """Keys order by namespace first, and read as kubectl users write them."""
+    """Keys are ordered by namespace first, and shown as kubectl users write them."""
     assert ObjectKey("a", "b") < ObjectKey("b", "a") < ObjectKey("b", "b")
     assert str(ObjectKey("team-a", "pull")) == "team-a/pull"

@@ -1,4 +1,4 @@
-"""What the cache holds, read from the API server's JSON; selectors as Kubernetes evaluates them."""
+"""The objects in the cache, read from the API server's JSON; selectors as Kubernetes evaluates them."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def test_kinds_know_both_their_names() -> None:
 
 
 def test_an_object_is_read_from_json() -> None:
-    """Metadata becomes values; spec and status stay as they are."""
+    """Metadata becomes values; spec and status stay unchanged."""
     stored = CustomObject.parse(
         body({"generation": 3, "finalizers": ["x/y", FINALIZER]}, spec={"a": 1}, status={"b": 2})
     )
@@ -38,13 +38,13 @@ def test_an_object_is_read_from_json() -> None:
 
 @pytest.mark.parametrize("odd", [None, [], "text", 7])
 def test_a_spec_or_status_of_another_type_is_empty(odd: object) -> None:
-    """What is no mapping reads as nothing, so that no pass stumbles over it."""
+    """A value that is not a mapping reads as empty, so that no pass fails."""
     stored = CustomObject.parse(body(spec=odd, status=odd))
     assert (stored.spec, stored.status) == ({}, {})
 
 
 def test_a_deletion_timestamp_means_deleting() -> None:
-    """An object is being deleted from the moment its deletionTimestamp stands there."""
+    """An object is being deleted as soon as it has a deletionTimestamp."""
     assert CustomObject.parse(body({"deletionTimestamp": "2026-01-01T00:00:00Z"})).deleting
     assert not CustomObject.parse(body()).deleting
 
@@ -66,7 +66,7 @@ def test_foreign_finalizers_do_not_hold_for_us() -> None:
     ],
 )
 def test_a_namespaces_projects_are_a_comma_separated_list(listed: str, projects: tuple[str, ...]) -> None:
-    """Blanks and empty entries are nothing; the order stays, since the first project is the default."""
+    """Blanks and empty entries are ignored; the order stays, because the first project is the default."""
     meta = {"name": "team-a", "annotations": {"wheelhouse.dev/projects": listed}}
     assert Namespace.parse({"metadata": meta}).projects == projects
 
@@ -100,7 +100,7 @@ def test_a_bare_namespace_has_nothing() -> None:
 def test_requirements_follow_kubernetes(
     operator: str, values: tuple[str, ...], absent: bool, other: bool, equal: bool
 ) -> None:
-    """NotIn and DoesNotExist hold for an absent key, In and Exists do not; an unknown operator never matches."""
+    """NotIn and DoesNotExist match an absent key, In and Exists do not; an unknown operator never matches."""
     requirement = Requirement("team", operator, values)
     found = [requirement.matches(labels) for labels in ({"else": "x"}, {"team": "z"}, {"team": "x"})]
     assert found == [absent, other, equal]
@@ -130,7 +130,7 @@ def test_an_empty_selector_matches_everything(labels: dict[str, str]) -> None:
 
 @given(labels=LABELS, requirements=st.lists(REQUIREMENTS, max_size=3))
 def test_requirements_are_anded(labels: dict[str, str], requirements: list[Requirement]) -> None:
-    """A selector matches when each of its requirements does, and one more never widens it."""
+    """A selector matches if each of its requirements does, and another one never makes it match more."""
     selector = Selector(tuple(requirements))
     assert selector.matches(labels) == all(Selector((one,)).matches(labels) for one in requirements)
 

@@ -1,4 +1,4 @@
-"""How long tokens live by two clocks, when they are minted, and which one may go into which Secret."""
+"""How long tokens live by two clocks, when they are minted, and which token may go into which Secret."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,14 +21,14 @@ def at(seconds: float, jump: float = 0.0) -> Moment:
 
 
 def token(life: float = 3600, jitter: float = 0.0, asked: float = 0.0) -> HeldToken:
-    """A token that was asked for `asked` seconds after the start."""
+    """A token that was requested `asked` seconds after the start."""
     issued = START + timedelta(seconds=asked)
     return held(MintedToken(Token("t"), issued, issued + timedelta(seconds=life)), at(asked), jitter)
 
 
 @pytest.mark.parametrize(("jitter", "seconds"), [(-1.0, 1620), (0.0, 1800), (1.0, 1980)])
 def test_a_token_is_replaced_at_half_its_life(jitter: float, seconds: float) -> None:
-    """An hour's token is replaced after 30 minutes, 3 minutes earlier or later."""
+    """A token of one hour is replaced after 30 minutes, 3 minutes earlier or later."""
     lease = token(jitter=jitter).lease
     assert lease.due(at(0)) == pytest.approx(seconds)
     assert lease.refreshes == START + timedelta(seconds=seconds)
@@ -36,7 +36,7 @@ def test_a_token_is_replaced_at_half_its_life(jitter: float, seconds: float) -> 
 
 @given(life=LIVES, jitter=JITTERS)
 def test_refresh_stands_between_45_and_55_percent(life: int, jitter: float) -> None:
-    """Whatever the life, the refresh is at half of it ± 10 % of that time."""
+    """Whatever the lifetime, the refresh is at half of it ± 10 % of that time."""
     assert 0.45 - 1e-6 <= token(life, jitter).lease.due(at(0)) / life <= 0.55 + 1e-6
 
 
@@ -49,12 +49,12 @@ def test_the_earlier_of_two_ends_counts(life: int, age: float, jump: float) -> N
 
 
 def test_a_machine_that_slept_finds_its_tokens_dead() -> None:
-    """The timer's clock stood still for two hours, the wall clock did not."""
+    """The timer's clock stopped for two hours, the wall clock did not."""
     assert token().lease.left(Moment(START + timedelta(hours=2), 1.0)) < 0
 
 
 def test_a_life_below_zero_is_none() -> None:
-    """A reply whose token ended before it began gives no life, and no negative timer."""
+    """A reply whose token expired before its start results in no lifetime, and no negative timer."""
     assert token(-5).lease.life == 0
     assert not token(-5).fresh(at(0))
     assert not token(0).fresh(at(0))
@@ -62,7 +62,7 @@ def test_a_life_below_zero_is_none() -> None:
 
 @pytest.mark.parametrize(("age", "expected"), [(0, True), (900, True), (901, False), (3599, False), (4000, False)])
 def test_a_token_goes_elsewhere_only_while_it_is_fresh(age: float, expected: bool) -> None:
-    """A token with less than three quarters of its life left goes into no other Secret."""
+    """A token with less than three quarters of its lifetime left goes into no other Secret."""
     assert token().fresh(at(age)) is expected
 
 
@@ -74,7 +74,7 @@ def test_no_token_replaces_one_that_ends_later(earlier: float, expected: bool) -
 
 
 def test_anything_replaces_nothing() -> None:
-    """Where no token stands that counts, none binds."""
+    """Without a valid token in place, none prevents a replacement."""
     assert replaces(token(1), None, at(0))
 
 
@@ -84,7 +84,7 @@ def test_anything_replaces_nothing() -> None:
     lifetime=st.integers(min_value=600, max_value=43200),
 )
 def test_what_is_recorded_is_bounded(expires: float | None, refresh: float | None, lifetime: int) -> None:
-    """Whatever status says: nothing that a restart believes lies further away than a new token's times could."""
+    """Whatever status contains: no time that a restart accepts is later than a new token's times could be."""
     times = [None if seconds is None else START + timedelta(seconds=seconds) for seconds in (expires, refresh)]
     lease = recorded(times[0], times[1], lifetime, at(0))
     if lease is None:
@@ -97,7 +97,7 @@ def test_what_is_recorded_is_bounded(expires: float | None, refresh: float | Non
 
 @given(life=st.integers(min_value=600, max_value=43200), jitter=JITTERS, age=st.floats(min_value=0, max_value=1))
 def test_a_true_record_is_believed(life: int, jitter: float, age: float) -> None:
-    """The times of a token of this lifetime read back as they were, whenever they are read."""
+    """The times of a token of this lifetime read back unchanged, whenever they are read."""
     lease, now = token(life, jitter).lease, at(age * life)
     found = recorded(lease.expires, lease.refreshes, life, now)
     assert found is not None
@@ -106,7 +106,7 @@ def test_a_true_record_is_believed(life: int, jitter: float, age: float) -> None
 
 
 def test_a_record_without_a_refresh_is_due_half_a_lifetime_before_its_end() -> None:
-    """As the annotation on a Secret tells it."""
+    """As the annotation on a Secret has it."""
     lease = recorded(START + timedelta(minutes=50), None, 3600, at(0))
     assert lease is not None
     assert lease.due(at(0)) == 1200
@@ -114,7 +114,7 @@ def test_a_record_without_a_refresh_is_due_half_a_lifetime_before_its_end() -> N
 
 @pytest.mark.parametrize(("ahead", "believed"), [(0, True), (200, True), (400, False), (3600, False), (-9999, True)])
 def test_a_record_of_a_clock_that_was_ahead_is_not_believed(ahead: float, believed: bool) -> None:
-    """The API server's clock tells when the Secret was written: no token written then can live that long."""
+    """The API server's clock shows when the Secret was written: no token written then can live that long."""
     written = START - timedelta(minutes=30)
     expires = written + timedelta(seconds=3600 + ahead)
     assert (recorded(expires, None, 3600, at(1200), written) is not None) is believed
@@ -122,7 +122,7 @@ def test_a_record_of_a_clock_that_was_ahead_is_not_believed(ahead: float, believ
 
 @given(life=LIVES, jitter=JITTERS)
 def test_an_outage_is_told_before_the_token_dies(life: int, jitter: float) -> None:
-    """Whatever life and jitter, silence ends with a quarter of the life left: of a minted token exactly."""
+    """An outage is reported with a quarter of the lifetime left, exactly for a minted token, whatever the jitter."""
     lease = token(life, jitter).lease
     assert lease.alarm == life / 4
     read = recorded(lease.expires, lease.refreshes, max(life, 600), at(0))
@@ -135,13 +135,13 @@ def test_an_outage_is_told_before_the_token_dies(life: int, jitter: float) -> No
     [(3600, 3600, 30), (3600, 60, 30), (600, 600, 5), (600, 151, 5), (600, 149, 30), (43200, 3600, 360), (12, 12, 0.5)],
 )
 def test_mints_keep_their_distance(lifetime: int, life: float, seconds: float) -> None:
-    """1/120 of the lifetime and half a second, 30 seconds where a token lives less than a quarter of it."""
+    """1/120 of the lifetime and half a second, 30 seconds if a token lives less than a quarter of it."""
     assert spacing(lifetime, life) == seconds
 
 
 @given(life=LIVES, jitter=JITTERS, floor=st.floats(min_value=0, max_value=60))
 def test_retries_are_paced_by_the_life(life: int, jitter: float, floor: float) -> None:
-    """From 1/720 to 1/60 of it, half a second at least, and not before the server wants it."""
+    """From 1/720 to 1/60 of it, half a second at least, and not before the server's Retry-After."""
     seconds = retry(life, jitter, floor)
     assert max(life / 720 - 1e-9, 0.5, floor) <= seconds <= max(life / 60 + 1e-9, 0.5, floor)
 

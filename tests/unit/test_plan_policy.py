@@ -1,4 +1,4 @@
-"""The plan of an IAM policy: add what is wanted, remove what is ours, touch nothing else."""
+"""The plan of an IAM policy: add what is wanted, remove what is ours, change nothing else."""
 
 import pytest
 from hypothesis import given
@@ -39,7 +39,7 @@ def granted(result: Policy | None) -> frozenset[tuple[str, str]]:
 
 
 def test_wanted_and_absent_is_added() -> None:
-    """What an access wants and the policy lacks is recorded first and granted afterwards."""
+    """A grant that an access wants and the policy lacks is recorded first and granted afterwards."""
     plan = plan_policy([claimant(A, PULL)], policy())
     assert plan.add == (PULL,)
     assert plan.before == {A: (record(PULL, GrantState.RECORDED),)}
@@ -48,7 +48,7 @@ def test_wanted_and_absent_is_added() -> None:
 
 
 def test_the_etag_that_was_read_is_the_one_that_is_set() -> None:
-    """A planned policy carries the etag and version of the one it was computed from."""
+    """A planned policy has the etag and version of the one that it was computed from."""
     observed = Policy(b"\x07etag", 3, ())
     plan = plan_policy([claimant(A, PULL)], observed)
     assert plan.policy is not None
@@ -56,7 +56,7 @@ def test_the_etag_that_was_read_is_the_one_that_is_set() -> None:
 
 
 def test_a_member_joins_the_first_unconditional_binding_of_its_role() -> None:
-    """A new member is appended to the role's binding and nobody's place changes."""
+    """A new member is appended to the role's binding and no other member moves."""
     observed = policy(Binding(WRITER, ("user:w@x.y",)), Binding(READER, ("user:b@x.y", "user:a@x.y")))
     plan = plan_policy([claimant(A, PULL)], observed)
     assert plan.policy is not None
@@ -67,7 +67,7 @@ def test_a_member_joins_the_first_unconditional_binding_of_its_role() -> None:
 
 
 def test_owned_and_unwanted_is_removed() -> None:
-    """What is ours and nobody wants any longer goes, and leaves the ledger only after the policy was set."""
+    """A grant of ours that no access wants is removed, and leaves the ledger only after the policy was set."""
     plan = plan_policy([claimant(A, ledger=(record(PULL),))], policy(Binding(READER, (PULL.member,))))
     assert plan.remove == (PULL,)
     assert plan.before == {A: (record(PULL),)}
@@ -77,7 +77,7 @@ def test_owned_and_unwanted_is_removed() -> None:
 
 
 def test_a_recorded_grant_is_ours_to_remove() -> None:
-    """A grant that was recorded before a crash and got set is removed like any other of ours."""
+    """A grant that was recorded before a crash and then set is removed like any other of ours."""
     ledger = (record(PULL, GrantState.RECORDED),)
     plan = plan_policy([claimant(A, ledger=ledger)], policy(Binding(READER, (PULL.member, "user:o@x.y"))))
     assert plan.remove == (PULL,)
@@ -85,7 +85,7 @@ def test_a_recorded_grant_is_ours_to_remove() -> None:
 
 
 def test_a_recorded_grant_found_in_the_policy_is_granted() -> None:
-    """After a lost reply the recorded grant is found in place and counted as ours without another set."""
+    """After a lost reply the recorded grant is found in the policy and counts as ours without another set."""
     ledger = (record(PULL, GrantState.RECORDED),)
     plan = plan_policy([claimant(A, PULL, ledger=ledger)], policy(Binding(READER, (PULL.member,))))
     assert plan.policy is None
@@ -93,14 +93,14 @@ def test_a_recorded_grant_found_in_the_policy_is_granted() -> None:
 
 
 def test_a_grant_that_was_there_before_is_used_and_not_owned() -> None:
-    """A grant that somebody else made serves the access as Existing."""
+    """A grant that another client made serves the access as Existing."""
     plan = plan_policy([claimant(A, PULL)], policy(Binding(READER, (PULL.member,))))
     assert plan.policy is None
     assert plan.before == plan.after == {A: (record(PULL, GrantState.EXISTING),)}
 
 
 def test_an_existing_grant_is_never_removed() -> None:
-    """An Existing grant stays in the policy when its access lets go of it."""
+    """An Existing grant stays in the policy when its access no longer wants it."""
     ledger = (record(PULL, GrantState.EXISTING),)
     plan = plan_policy([claimant(A, ledger=ledger)], policy(Binding(READER, (PULL.member,))))
     assert plan.policy is None
@@ -108,28 +108,28 @@ def test_an_existing_grant_is_never_removed() -> None:
 
 
 def test_a_rejected_grant_is_never_removed() -> None:
-    """A Rejected entry gives no right over a grant that somebody makes later."""
+    """A Rejected entry does not own a grant that another client makes later."""
     ledger = (record(PULL, GrantState.REJECTED),)
     plan = plan_policy([claimant(A, ledger=ledger)], policy(Binding(READER, (PULL.member,))))
     assert plan.policy is None
 
 
 def test_a_grant_that_no_ledger_knows_is_foreign() -> None:
-    """A member that looks like ours but stands in no ledger is left alone."""
+    """A member that looks like ours but is in no ledger is not changed."""
     foreign = Binding(READER, (f"{POOL}/ns/a/sa/orphan",))
     plan = plan_policy([claimant(A, PULL)], policy(foreign))
     assert (READER, foreign.members[0]) in granted(plan.policy)
 
 
 def test_a_vanished_grant_is_put_back() -> None:
-    """An owned grant that somebody took out of the policy is added again; the ledger holds it all the while."""
+    """An owned grant that another client removed is added again; the ledger has it all the time."""
     plan = plan_policy([claimant(A, PULL, ledger=(record(PULL),))], policy())
     assert (plan.add, plan.restored) == ((PULL,), {PULL.identity})
     assert plan.before == plan.after == {A: (record(PULL),)}
 
 
 def test_a_vanished_grant_is_not_put_back_while_nothing_may_be_added() -> None:
-    """What drifted away stays away while the repository cannot be used; the ledger goes on holding it."""
+    """A removed grant is not restored while the repository is not usable; the ledger keeps it."""
     plan = plan_policy([claimant(A, PULL, may_add=False, ledger=(record(PULL),))], policy())
     assert plan.policy is None
     assert plan.missing == {PULL.identity}
@@ -147,7 +147,7 @@ def test_a_change_of_role_is_one_add_and_one_remove() -> None:
 
 
 def test_a_shared_grant_stays_while_one_access_claims_it() -> None:
-    """Of two accesses with the same grant, the first that lets go removes nothing."""
+    """If two accesses have the same grant, the first one that gives it up removes nothing."""
     observed = policy(Binding(READER, (PULL.member,)))
     leaving, staying = claimant(A, ledger=(record(PULL),)), claimant(B, PULL, ledger=(record(PULL),))
     plan = plan_policy([leaving, staying], observed)
@@ -156,7 +156,7 @@ def test_a_shared_grant_stays_while_one_access_claims_it() -> None:
 
 
 def test_the_last_claimant_removes_a_shared_grant() -> None:
-    """When both accesses let go at once, the grant goes with them."""
+    """When both accesses give it up at once, the grant is removed."""
     observed = policy(Binding(READER, (PULL.member,)))
     plan = plan_policy([claimant(A, ledger=(record(PULL),)), claimant(B, ledger=(record(PULL),))], observed)
     assert plan.remove == (PULL,)
@@ -164,7 +164,7 @@ def test_the_last_claimant_removes_a_shared_grant() -> None:
 
 
 def test_who_claims_an_owned_grant_records_it_before_the_other_drops_it() -> None:
-    """A new claimant of an owned grant owns it in `before`, where the releasing access still holds it too."""
+    """A new claimant of an owned grant owns it in `before`, where the ledger of the other one still has it too."""
     observed = policy(Binding(READER, (PULL.member,)))
     plan = plan_policy([claimant(A, ledger=(record(PULL),)), claimant(B, PULL)], observed)
     assert plan.policy is None
@@ -173,7 +173,7 @@ def test_who_claims_an_owned_grant_records_it_before_the_other_drops_it() -> Non
 
 
 def test_an_existing_entry_becomes_owned_when_another_ledger_owns_the_grant() -> None:
-    """Owned beats Existing, so that the last claimant removes what Wheelhouse once granted."""
+    """Owned has priority over Existing, so that the last claimant removes what Wheelhouse once granted."""
     observed = policy(Binding(READER, (PULL.member,)))
     one = claimant(A, PULL, ledger=(record(PULL, GrantState.EXISTING),))
     plan = plan_policy([one, claimant(B, PULL, ledger=(record(PULL),))], observed)
@@ -191,7 +191,7 @@ def test_an_existing_entry_becomes_owned_when_another_ledger_owns_the_grant() ->
     ids=["conditional", "unknown role", "deleted members", "odd members"],
 )
 def test_foreign_bindings_stay_as_they_were_read(untouchable: Binding) -> None:
-    """Conditional bindings, unknown roles, deleted members and the order of things are equal afterwards."""
+    """Conditional bindings, unknown roles, deleted members and the order are unchanged afterwards."""
     ours = Binding(WRITER, (PUSH.member,)), Binding(READER, (PULL.member,))
     last = Binding("roles/owner", ("user:z@x.y", "user:a@x.y"))
     ledger = (record(PUSH), record(PULL))
@@ -201,7 +201,7 @@ def test_foreign_bindings_stay_as_they_were_read(untouchable: Binding) -> None:
 
 
 def test_a_conditional_grant_is_not_the_grant() -> None:
-    """A member that has the role under a condition only is still added without one, in a binding of its own."""
+    """A member that has the role only under a condition is still added without one, in a separate binding."""
     conditional = Binding(READER, (PULL.member,), CONDITION)
     plan = plan_policy([claimant(A, PULL)], policy(conditional))
     assert plan.policy is not None
@@ -210,7 +210,7 @@ def test_a_conditional_grant_is_not_the_grant() -> None:
 
 @pytest.mark.parametrize("found", ["user:Ann@Example.com", "user:ANN@EXAMPLE.COM"])
 def test_e_mails_are_compared_without_case(found: str) -> None:
-    """IAM hands e-mails back in any case; they are the same member, for keeping and for removing."""
+    """IAM returns e-mails in any case; they are the same member, for keeping and for removing."""
     ann = Grant(READER, "user:ann@example.com")
     observed = policy(Binding(READER, (found,)))
     assert plan_policy([claimant(A, ann, ledger=(record(ann),))], observed).policy is None
@@ -221,7 +221,7 @@ def test_e_mails_are_compared_without_case(found: str) -> None:
     "found", [PULL.member.replace("/sa/pull", "/sa/Pull"), f"deleted:{PULL.member}", "principalSet" + PULL.member[9:]]
 )
 def test_principals_are_compared_exactly(found: str) -> None:
-    """A principal of another case or type is another member: it neither satisfies nor is it removed."""
+    """A principal of another case or type is another member: it neither counts as the grant nor is it removed."""
     observed = policy(Binding(READER, (found,)))
     assert plan_policy([claimant(A, PULL)], observed).add == (PULL,)
     assert plan_policy([claimant(A, ledger=(record(PULL),))], observed).policy is None
@@ -239,7 +239,7 @@ def _crowd(size: int) -> Binding:
 
 
 def test_the_last_free_place_is_used() -> None:
-    """A policy of 1,499 principals takes one more."""
+    """A policy of 1,499 principals has room for one more."""
     plan = plan_policy([claimant(A, PULL)], policy(_crowd(MEMBER_LIMIT - 1)))
     assert plan.policy is not None
     assert plan.policy.size == MEMBER_LIMIT
@@ -247,7 +247,7 @@ def test_the_last_free_place_is_used() -> None:
 
 
 def test_what_passes_the_limit_is_left_out_and_named() -> None:
-    """At 1,500 principals nothing is set, recorded or granted; the grant is named as having no room."""
+    """At 1,500 principals nothing is set, recorded or granted; the plan names the grant as not fitting."""
     plan = plan_policy([claimant(A, PULL)], policy(_crowd(MEMBER_LIMIT)))
     assert plan.policy is None
     assert plan.full == {PULL.identity}
@@ -255,21 +255,21 @@ def test_what_passes_the_limit_is_left_out_and_named() -> None:
 
 
 def test_conditional_and_repeated_principals_count() -> None:
-    """IAM counts each occurrence, so a conditional binding takes room too."""
+    """IAM counts each occurrence, so a conditional binding counts too."""
     crowd = _crowd(MEMBER_LIMIT - 1)
     conditional = Binding(READER, ("user:u1@x.y",), CONDITION)
     assert plan_policy([claimant(A, PULL)], policy(crowd, conditional)).full == {PULL.identity}
 
 
 def test_what_is_removed_makes_room() -> None:
-    """In a full policy a removal and an addition go together."""
+    """In a full policy a removal and an addition happen together."""
     observed = policy(_crowd(MEMBER_LIMIT - 1), Binding(READER, (PULL.member,)))
     plan = plan_policy([claimant(A, PUSH, ledger=(record(PULL),))], observed)
     assert (plan.add, plan.remove, plan.full) == ((PUSH,), (PULL,), frozenset())
 
 
 def test_withdrawal_works_in_an_overfull_policy() -> None:
-    """A policy that is over the limit already still loses what is ours and nobody wants in exchange."""
+    """A policy that is already over the limit still loses our unwanted grants without an addition."""
     observed = policy(_crowd(MEMBER_LIMIT + 5), Binding(READER, (PULL.member,)))
     plan = plan_policy([claimant(A, ledger=(record(PULL),)), claimant(B, PUSH)], observed)
     assert (plan.add, plan.remove, plan.full) == ((), (PULL,), frozenset({PUSH.identity}))
@@ -277,7 +277,7 @@ def test_withdrawal_works_in_an_overfull_policy() -> None:
 
 @pytest.mark.parametrize("successor", [Grant(WRITER, PULL.member), PUSH], ids=["another role", "another member"])
 def test_a_replacement_without_room_keeps_what_it_replaces(successor: Grant) -> None:
-    """Where a policy is over the limit, an access whose new grant finds no room keeps its old one."""
+    """If a policy is over the limit, an access whose new grant does not fit keeps its old one."""
     observed = policy(_crowd(MEMBER_LIMIT + 5), Binding(READER, (PULL.member,)))
     plan = plan_policy([claimant(A, successor, ledger=(record(PULL),))], observed)
     assert (plan.policy, plan.full) == (None, {successor.identity})
@@ -285,7 +285,7 @@ def test_a_replacement_without_room_keeps_what_it_replaces(successor: Grant) -> 
 
 
 def test_an_access_gets_the_room_that_it_frees_itself() -> None:
-    """In a full policy a change of role is carried out, whoever else waits for room for longer."""
+    """In a full policy a change of role is applied, even if another access has waited longer for room."""
     writer = Grant(WRITER, PULL.member)
     observed = policy(_crowd(MEMBER_LIMIT - 1), Binding(READER, (PULL.member,)))
     changing = Claimant(B, (writer,), True, (record(PULL),), created="2026-01-02T00:00:00Z")
@@ -295,7 +295,7 @@ def test_an_access_gets_the_room_that_it_frees_itself() -> None:
 
 
 def test_the_oldest_access_gets_the_last_place() -> None:
-    """Room goes by age, not by name."""
+    """The age decides, not the name."""
     young = Claimant(A, (PULL,), True, (), created="2026-01-02T00:00:00Z")
     old = Claimant(B, (PUSH,), True, (), created="2026-01-01T00:00:00Z")
     plan = plan_policy([young, old], policy(_crowd(MEMBER_LIMIT - 1)))
@@ -303,7 +303,7 @@ def test_the_oldest_access_gets_the_last_place() -> None:
 
 
 def test_groups_have_a_limit_of_their_own() -> None:
-    """The 251st group finds no room in a policy that has room for others."""
+    """The 251st group does not fit into a policy that has room for others."""
     groups = Binding("roles/viewer", tuple(f"group:g{number}@x.y" for number in range(GROUP_LIMIT)))
     team = Grant(READER, "group:team@x.y")
     plan = plan_policy([claimant(A, team, PULL)], policy(groups))
@@ -311,7 +311,7 @@ def test_groups_have_a_limit_of_their_own() -> None:
 
 
 def test_a_narrowing_waits_while_nothing_may_be_added() -> None:
-    """A role that cannot be changed into another now is kept, so that the access is not left without any."""
+    """A role that cannot be replaced now is kept, so that the access does not lose it without a successor."""
     reader = Grant(READER, PUSH.member)
     observed = policy(Binding(WRITER, (PUSH.member,)))
     plan = plan_policy([claimant(A, reader, may_add=False, ledger=(record(PUSH),))], observed)
@@ -320,7 +320,7 @@ def test_a_narrowing_waits_while_nothing_may_be_added() -> None:
 
 
 def test_a_grant_found_where_none_was_set_is_somebody_elses() -> None:
-    """What this process recorded and surely never set is Existing when it is found, and is never removed."""
+    """A grant that this process recorded and certainly never set is Existing when it is found, and is never removed."""
     ledger = (record(PULL, GrantState.RECORDED),)
     unset = Circumstances(unset={("a", PULL.identity)})
     observed = policy(Binding(READER, (PULL.member,)))
@@ -331,7 +331,7 @@ def test_a_grant_found_where_none_was_set_is_somebody_elses() -> None:
 
 
 def test_what_another_ledger_may_have_set_is_ours() -> None:
-    """A found grant is ours as long as any ledger holds it that is not known never to have been set."""
+    """A found grant is ours as long as any ledger has it that may have set it."""
     ledger = (record(PULL, GrantState.RECORDED),)
     observed = policy(Binding(READER, (PULL.member,)))
     claimants = [claimant(A, PULL, ledger=ledger), claimant(B, ledger=ledger)]
@@ -342,7 +342,7 @@ def test_what_another_ledger_may_have_set_is_ours() -> None:
 
 @pytest.mark.parametrize("ledger", [(), (record(PULL, GrantState.EXISTING),)], ids=["new", "existing"])
 def test_adoption_takes_over_what_no_ledger_owns(ledger: tuple[GrantRecord, ...]) -> None:
-    """With adoptionPolicy Always an identical grant is the access's own, at once or later."""
+    """With adoptionPolicy Always an identical grant becomes the access's own, at once or later."""
     adopting = Claimant(A, (PULL,), True, ledger, adopts=True)
     plan = plan_policy([adopting], policy(Binding(READER, (PULL.member,))))
     assert plan.adopted == ((A, PULL),)
@@ -351,20 +351,20 @@ def test_adoption_takes_over_what_no_ledger_owns(ledger: tuple[GrantRecord, ...]
 
 
 def test_adoption_waits_while_nothing_may_be_added() -> None:
-    """An access that may add nothing takes nothing over either."""
+    """An access that may add nothing does not adopt anything either."""
     adopting = Claimant(A, (PULL,), False, (record(PULL, GrantState.EXISTING),), adopts=True)
     assert plan_policy([adopting], policy(Binding(READER, (PULL.member,)))).adopted == ()
 
 
 def test_a_debt_is_removed() -> None:
-    """What an access left behind that disappeared goes, though no ledger holds it."""
+    """What a disappeared access left behind is removed, though no ledger has it."""
     plan = plan_policy([], policy(Binding(READER, (PULL.member, "user:o@x.y"))), Circumstances(debts=[PULL]))
     assert (plan.remove, plan.unpaid) == ((PULL,), frozenset())
     assert granted(plan.policy) == {(READER, "user:o@x.y")}
 
 
 def test_a_debt_that_is_wanted_gets_a_new_owner() -> None:
-    """A living access that wants the grant owns it; until that is recorded the debt stands."""
+    """An existing access that wants the grant owns it; until that is recorded the debt stays."""
     observed = policy(Binding(READER, (PULL.member,)))
     plan = plan_policy([claimant(A, PULL)], observed, Circumstances(debts=[PULL]))
     assert (plan.policy, plan.before) == (None, {A: (record(PULL),)})
@@ -375,7 +375,7 @@ def test_a_debt_that_is_wanted_gets_a_new_owner() -> None:
 
 
 def test_only_what_is_recorded_is_added() -> None:
-    """Right before the set nothing is added that no ledger holds, and what another owns stays in its ledger."""
+    """Right before the set nothing is added that is in no ledger, and a grant that another one owns stays there."""
     observed = policy(Binding(WRITER, (PUSH.member,)))
     claimants = [claimant(A, PULL, PUSH), claimant(B, ledger=(record(PUSH),))]
     plan = plan_policy(claimants, observed, Circumstances(recorded=True))
@@ -384,7 +384,7 @@ def test_only_what_is_recorded_is_added() -> None:
 
 
 def test_what_is_withheld_is_unrecorded() -> None:
-    """A grant that a set was refused for leaves the ledger if it surely was not set, and stays if it may have been."""
+    """A grant of a refused set leaves the ledger if it was certainly not set, and stays if it may have been."""
     ledger = (record(PULL, GrantState.RECORDED), record(PUSH, GrantState.RECORDED))
     known = Circumstances(withheld={PULL.identity, PUSH.identity}, unset={("a", PULL.identity)}, recorded=True)
     plan = plan_policy([claimant(A, PULL, PUSH, ledger=ledger)], policy(), known)
@@ -393,7 +393,7 @@ def test_what_is_withheld_is_unrecorded() -> None:
 
 
 def test_nothing_leaves_a_ledger_while_the_policy_cannot_be_set() -> None:
-    """What should be removed stays ours until a set has removed it."""
+    """A grant to remove stays ours until a set has removed it."""
     plan = plan_policy(
         [claimant(A, ledger=(record(PULL),))], policy(Binding(READER, (PULL.member,))), Circumstances(still=True)
     )
@@ -411,7 +411,7 @@ def test_nothing_leaves_a_ledger_while_the_policy_cannot_be_set() -> None:
     ),
 )
 def test_room_is_never_overdrawn_and_no_replacement_lost(size: int, sides: list[tuple[list[int], list[int]]]) -> None:
-    """Whoever asks for what: no set passes the limit, and no access ends with fewer grants than it could keep."""
+    """For any claims: no set exceeds the limit, and no access ends with fewer grants than it could keep."""
     held = {number for _, olds in sides for number in olds}
     ours = tuple(f"user:m{number}@x.y" for number in sorted(held))
     observed = policy(_crowd(size - len(ours)), Binding(READER, ours))
@@ -447,7 +447,7 @@ def test_room_is_never_overdrawn_and_no_replacement_lost(size: int, sides: list[
     ),
 )
 def test_a_change_touches_only_its_own_grant(role: str, keep: bool, crowd: list[Binding]) -> None:
-    """Of any policy, adding and removing one grant leaves every other member of every binding in its place."""
+    """In any policy, adding and removing one grant leaves every other member of every binding in its place."""
     grant = Grant(role, PULL.member)
     observed = policy(*crowd)
     ledger = () if keep else (record(grant),)
@@ -466,7 +466,7 @@ def test_a_change_touches_only_its_own_grant(role: str, keep: bool, crowd: list[
 
 
 def test_a_rejected_member_is_left_out_with_iams_words() -> None:
-    """What IAM refused is marked Rejected on the access that wants it, and all others proceed."""
+    """A member that IAM rejected is marked Rejected on the access that wants it, and all others proceed."""
     plan = plan_policy(
         [claimant(A, PULL), claimant(B, PUSH)], policy(), Circumstances(rejected={PULL.identity: "does not exist"})
     )
@@ -475,13 +475,13 @@ def test_a_rejected_member_is_left_out_with_iams_words() -> None:
 
 
 def test_a_rejection_that_has_lapsed_is_tried_again() -> None:
-    """A Rejected entry does not keep a grant from being added once the rejection is forgotten."""
+    """A Rejected entry does not prevent a grant once the rejection is forgotten."""
     ledger = (GrantRecord(PULL, GrantState.REJECTED, "does not exist"),)
     assert plan_policy([claimant(A, PULL, ledger=ledger)], policy()).add == (PULL,)
 
 
 def test_a_rejected_member_that_is_there_after_all_is_existing() -> None:
-    """Where somebody else granted what IAM refused us, it is used."""
+    """If another client granted what IAM rejected for us, it is used."""
     plan = plan_policy(
         [claimant(A, PULL)], policy(Binding(READER, (PULL.member,))), Circumstances(rejected={PULL.identity: "no"})
     )
@@ -489,7 +489,7 @@ def test_a_rejected_member_that_is_there_after_all_is_existing() -> None:
 
 
 def test_an_attempt_adds_only_what_it_may() -> None:
-    """While bisecting only the named grants are added; the others stay recorded."""
+    """During a bisection only the named grants are added; the others stay recorded."""
     plan = plan_policy([claimant(A, PULL, PUSH)], policy(), Circumstances(only={PUSH.identity}))
     assert plan.add == (PUSH,)
     assert plan.after == {A: (record(PULL, GrantState.RECORDED), record(PUSH))}
@@ -511,7 +511,7 @@ def test_only_what_was_granted_is_put_back_while_nothing_may_be_added(state: Gra
 
 
 def test_nothing_held_is_removed_while_nothing_may_be_added() -> None:
-    """An access of a repository that is not Ready keeps what it has and gets nothing besides."""
+    """An access of a repository that is not Ready keeps what it has and gets nothing more."""
     plan = plan_policy(
         [claimant(A, PULL, PUSH, may_add=False, ledger=(record(PULL),))], policy(Binding(READER, (PULL.member,)))
     )
@@ -520,7 +520,7 @@ def test_nothing_held_is_removed_while_nothing_may_be_added() -> None:
 
 
 def test_withdrawal_does_not_wait_for_readiness() -> None:
-    """What an access wants no longer goes even while nothing may be added."""
+    """A grant that an access no longer wants is removed even while nothing may be added."""
     observed = policy(Binding(READER, (PULL.member,)), Binding(WRITER, (PUSH.member,)))
     ledger = (record(PULL), record(PUSH))
     plan = plan_policy([claimant(A, PULL, may_add=False, ledger=ledger)], observed)
@@ -537,13 +537,13 @@ def test_many_accesses_are_one_set() -> None:
 
 
 def test_the_plan_does_not_depend_on_the_order_of_accesses() -> None:
-    """The same accesses in another order plan the same policy, so that two passes never fight."""
+    """The same accesses in another order result in the same policy, so that two passes never conflict."""
     claimants = [claimant(A, PUSH, PULL), claimant(B, PULL)]
     assert plan_policy(claimants, policy()).policy == plan_policy(claimants[::-1], policy()).policy
 
 
 def test_a_settled_state_plans_nothing() -> None:
-    """What a pass left plans no other set."""
+    """After a pass, no other set is planned."""
     first = plan_policy([claimant(A, PULL)], policy())
     assert first.policy is not None
     second = plan_policy([claimant(A, PULL, ledger=first.after[A])], first.policy)

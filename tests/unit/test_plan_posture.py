@@ -1,4 +1,4 @@
-"""What suspend, Observe and a release let through: lost consent always withdraws, and nothing else is done."""
+"""What suspend, Observe and a release permit: lost consent always removes, and nothing else is done."""
 
 from dataclasses import replace
 
@@ -59,14 +59,14 @@ def test_a_resting_object_creates_nothing_and_still_refuses() -> None:
 
 
 def test_what_waits_is_known() -> None:
-    """An object whose spec differs from what stands says that a change waits."""
+    """An object whose spec differs from the current state reports that a change waits."""
     assert waits(CHANGE, Keep())
     assert waits(Create(SETTINGS), Keep())
     assert not waits(Keep(), Keep())
 
 
 def test_a_password_that_is_not_allowed_goes() -> None:
-    """Credentials whose secret the Namespace no longer lists leave a resting Remote repository."""
+    """Credentials whose secret the Namespace no longer lists are removed from a suspended Remote repository."""
     remote = replace(SETTINGS, mode=Mode.REMOTE.wire, remote=Remote("PyPI", CREDENTIALS), upstreams=frozenset())
     done = resting(Keep(), observed(remote), Allowed(frozenset(), credentials=False))
     assert isinstance(done, Change)
@@ -75,17 +75,17 @@ def test_a_password_that_is_not_allowed_goes() -> None:
 
 
 def test_parting_takes_our_labels_and_what_others_consented_to() -> None:
-    """One PATCH: our two labels, the password, and upstreams of other namespaces; everything else stays."""
+    """One PATCH removes our two labels, the password, and upstreams of other namespaces; everything else stays."""
     patch = parting(observed(), frozenset({FULL[0]}))
     assert patch.mask == ("labels", "virtual_repository_config")
     assert patch.settings.labels == {"team": "a"}
     assert {upstream.repository for upstream in patch.settings.upstreams} == set(FULL[1:])
     remote = replace(SETTINGS, mode=Mode.REMOTE.wire, remote=Remote("PyPI", CREDENTIALS), upstreams=frozenset())
-    # An upstream that asks for a password would not validate without one.
+    # An upstream that requires a password would not validate without one.
     assert parting(observed(remote), frozenset()).settings.remote == Remote("PyPI", validate=False)
 
 
 def test_parting_with_the_last_labels_is_still_a_change() -> None:
-    """An empty map of labels stands in the mask, or the labels would stay."""
+    """An empty map of labels is in the mask, because otherwise the labels would stay."""
     alone = RepositorySettings(Mode.STANDARD.wire, labels=OURS.labels)
     assert parting(observed(alone), frozenset()).mask == ("labels",)

@@ -1,4 +1,4 @@
-"""One repository, desired × observed → what to do about it."""
+"""One repository, desired × observed → the plan for it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -66,24 +66,24 @@ def refusal(found: RepositoryPlan) -> Reason:
 
 
 def test_an_absent_repository_is_created() -> None:
-    """Where there is none, one is created with what the spec sets and our labels."""
+    """If it does not exist, it is created with the spec's settings and our labels."""
     wanted = desired("wheels", labels={"team": "a"})
     labels = {"team": "a", **OWNERSHIP.labels}
     assert plan(wanted, None) == Create(RepositorySettings(STANDARD, "wheels", labels))
 
 
 def test_a_repository_as_wanted_is_kept() -> None:
-    """What carries our labels and does not differ costs no request."""
+    """A repository with our labels and no difference costs no request."""
     assert plan(desired("wheels"), observed(description="wheels")) == Keep()
 
 
 def test_a_field_that_the_spec_does_not_set_is_not_compared() -> None:
-    """A description that somebody wrote stays while the spec sets none."""
+    """A description of another client stays while the spec sets none."""
     assert plan(desired(None), observed(description="by hand")) == Keep()
 
 
 def test_an_empty_description_is_a_wish() -> None:
-    """A spec that sets the empty description clears what is there, with description in the mask."""
+    """A spec with an empty description clears the current one, with description in the mask."""
     found = plan(desired(""), observed(description="by hand"))
     assert isinstance(found, Change)
     assert found.differences == (("description", "'by hand'", "''"),)
@@ -91,7 +91,7 @@ def test_an_empty_description_is_a_wish() -> None:
 
 
 def test_labels_of_others_are_no_drift() -> None:
-    """Foreign labels beside ours are neither drift nor touched."""
+    """Labels of others are neither drift nor changed."""
     assert plan(desired(), observed(OWNERSHIP.labels | {"team": "a"})) == Keep()
 
 
@@ -111,7 +111,7 @@ UNMANAGED = {"none", "foreign", "cluster only", "dead object"}
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_only_both_of_our_labels_own(name: str) -> None:
-    """Whatever lacks either label, or has another's, is refused even when it differs in nothing."""
+    """A repository that lacks either label, or has another's, is refused even without a difference."""
     found = observed(STRANGERS[name], description="found")
     assert not owns(OWNERSHIP, found)
     assert refusal(plan(desired("wanted"), found)) is Reason.ALREADY_EXISTS
@@ -120,7 +120,7 @@ def test_only_both_of_our_labels_own(name: str) -> None:
 @pytest.mark.parametrize("name", STRANGERS)
 @pytest.mark.parametrize("policy", [AdoptionPolicy.IF_UNMANAGED, AdoptionPolicy.ALWAYS])
 def test_adoption(name: str, policy: AdoptionPolicy) -> None:
-    """IfUnmanaged takes what no living tool labels, Always takes all; labels and drift go in one PATCH."""
+    """IfUnmanaged adopts what no existing tool labels, Always adopts all; labels and drift are one PATCH."""
     found = plan(desired("wanted", adoption=policy), observed(STRANGERS[name], description="found"))
     if policy is AdoptionPolicy.ALWAYS or name in UNMANAGED:
         assert isinstance(found, Change)
@@ -134,7 +134,7 @@ def test_adoption(name: str, policy: AdoptionPolicy) -> None:
 @pytest.mark.parametrize("policy", AdoptionPolicy)
 @pytest.mark.parametrize("observe", [False, True])
 def test_a_rivals_repository_is_owned_elsewhere(policy: AdoptionPolicy, *, observe: bool) -> None:
-    """What another living object owns stays its, under every policy, and the message does not name it."""
+    """A repository of another existing object stays its own, under every policy, and the message does not name it."""
     found = observed(Ownership.of("cluster-1", RIVAL).labels)
     refused = plan(desired(adoption=policy, observe=observe), found, RIVAL)
     assert refusal(refused) is Reason.OWNED_ELSEWHERE
@@ -142,7 +142,7 @@ def test_a_rivals_repository_is_owned_elsewhere(policy: AdoptionPolicy, *, obser
 
 
 def test_our_labels_beat_a_rival() -> None:
-    """Who has its labels on the repository keeps it, whatever another object recorded."""
+    """The owner of the labels on the repository keeps it, whatever another object recorded."""
     assert plan(desired(), observed(), RIVAL) == Keep()
 
 
@@ -184,7 +184,7 @@ def test_a_slash_at_the_end_of_a_url_makes_no_difference() -> None:
 
 
 def test_observing_never_does_anything() -> None:
-    """Observe resolves what is there, whatever it is like, and waits for what is not."""
+    """Observe resolves an existing repository, whatever its settings, and waits for a missing one."""
     wanted = desired("wanted", observe=True, adoption=AdoptionPolicy.ALWAYS)
     assert refusal(plan(wanted, None)) is Reason.NOT_FOUND
     for labels in STRANGERS.values():
@@ -198,7 +198,7 @@ MADE = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize("policy", AdoptionPolicy)
 @pytest.mark.parametrize("labels", STRANGERS.values(), ids=STRANGERS)
 def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPolicy, labels: dict[str, str]) -> None:
-    """The same repository without any keeper's label is taken up under every policy; a labeled one only by policy."""
+    """The same repository without labels of others is adopted under every policy; a labeled one only by policy."""
     before = Predecessor(MADE, released=True, lately=True)
     found = replace(observed(labels), create_time=MADE)
     taken = plan(desired(adoption=policy), found, None, before)
@@ -216,7 +216,7 @@ def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPo
     ],
 )
 def test_a_known_past_is_said_with_a_remedy_that_works(before: Predecessor, words: str) -> None:
-    """A repository of the same creation says what became of it, and IfUnmanaged takes it back."""
+    """A repository of the same creation explains its past, and IfUnmanaged takes it back."""
     found = replace(observed({}), create_time=MADE)
     refused = plan(desired(), found, None, before)
     assert refusal(refused) is Reason.ALREADY_EXISTS
@@ -227,7 +227,7 @@ def test_a_known_past_is_said_with_a_remedy_that_works(before: Predecessor, word
 
 @pytest.mark.parametrize("name", sorted(set(STRANGERS) - UNMANAGED))
 def test_another_keepers_labels_name_the_policy_that_works(name: str) -> None:
-    """Where another tool or cluster keeps the repository, only Always takes it over, and the message says so."""
+    """If another tool or cluster owns the repository, only Always takes it over, and the message says so."""
     refused = plan(desired(), observed(STRANGERS[name]))
     assert "adoptionPolicy to Always" in str(refused)
     assert "IfUnmanaged" not in str(refused)
@@ -246,7 +246,7 @@ CANDIDATES = [
 
 
 def test_the_labels_say_whose_a_repository_is() -> None:
-    """A living owner's labels win over who recorded it first; without a repository there is no rival."""
+    """An existing owner's labels have priority over the first record; without a repository there is no rival."""
     a, b, c = CANDIDATES
     assert rival_of(a, [b, c], observed(c.ownership.labels)) == c.key
     assert rival_of(c, [a, b], observed(c.ownership.labels)) is None
@@ -254,7 +254,7 @@ def test_the_labels_say_whose_a_repository_is() -> None:
 
 
 def test_without_labels_the_one_that_recorded_it_first_keeps_it() -> None:
-    """Of several that recorded it the oldest keeps it; a record that the spec does not mean counts for nothing."""
+    """Of several that recorded it the oldest keeps it; a record that the spec does not refer to is ignored."""
     a, b, c = CANDIDATES
     assert rival_of(b, [a, c], observed({})) == a.key
     assert rival_of(a, [b, c], observed({})) is None
@@ -264,7 +264,7 @@ def test_without_labels_the_one_that_recorded_it_first_keeps_it() -> None:
 
 
 def test_ownership_fits_a_label_and_tells_objects_apart() -> None:
-    """The digest holds 160 bits in at most 63 label characters; namespace and name cannot be shifted into one."""
+    """The digest has 160 bits in at most 63 label characters; namespace and name cannot be shifted into one."""
     one, other = Ownership.of("c", ObjectKey("a", "b-c")), Ownership.of("c", ObjectKey("a-b", "c"))
     assert one.digest != other.digest
     assert len(one.digest) == 40
@@ -273,6 +273,6 @@ def test_ownership_fits_a_label_and_tells_objects_apart() -> None:
 
 @pytest.mark.parametrize(("elapsed", "delay"), [(0.0, 0.2), (0.4, 0.2), (4.0, 1.0), (40.0, 10.0), (86400.0, 10.0)])
 def test_operations_are_polled_at_a_quarter_of_their_age(elapsed: float, delay: float) -> None:
-    """The pace grows from 0.2 s to 10 s, and a clock that went back does not spin."""
+    """The interval grows from 0.2 s to 10 s, and a clock that was set back does not cause a busy loop."""
     assert poll_delay(timedelta(seconds=elapsed)) == delay
     assert poll_delay(timedelta(seconds=-elapsed)) == 0.2

@@ -1,4 +1,4 @@
-"""What an answer about a Secret means, and what is told of a Secret's token."""
+"""The meaning of a reply about a Secret, and the report on a Secret's token."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ HOUR = Lease(at(0), 3600, 1800, 900)
 
 @pytest.mark.parametrize(("elapsed", "delay"), [(0, 5.0), (20, 5.0), (40, 10.0), (240, 60.0), (900, 60.0)])
 def test_a_refused_index_is_asked_again_from_5_to_60_seconds(elapsed: float, delay: float) -> None:
-    """The pace is a quarter of the time it has taken, within 5 s and 60 s."""
+    """The interval is a quarter of the elapsed time, between 5 s and 60 s."""
     assert probe_delay(elapsed) == delay
 
 
@@ -51,7 +51,7 @@ def test_a_refused_index_is_asked_again_from_5_to_60_seconds(elapsed: float, del
     ],
 )
 def test_what_is_told(lease: Lease | None, failure: WheelhouseError | None, age: float, reason: Reason | None) -> None:
-    """A refusal at once, an outage with a quarter of the life left, the end of a token whatever else is wrong."""
+    """A refusal at once, an outage with a quarter of the lifetime left, the expiry of a token in any case."""
     check = told(lease, failure, "owners/pip", at(age))
     assert (check.reason if check is not None else None) == reason
 
@@ -62,7 +62,7 @@ def test_what_is_told(lease: Lease | None, failure: WheelhouseError | None, age:
     later=st.floats(min_value=0.001, max_value=4000),
 )
 def test_news_come_when_the_finding_changes(age: float, failure: WheelhouseError | None, later: float) -> None:
-    """Until the moment that `news` names, the finding stays; at it, it may change; after the last one it never does."""
+    """Until the time that `news` returns, the finding stays; then it may change; after the last one it never does."""
     seconds = news(HOUR, failure, at(age))
     before = told(HOUR, failure, "owners/pip", at(age))
     until = later if seconds is None else min(later, seconds * 0.999999)
@@ -93,7 +93,7 @@ def test_news_come_when_the_finding_changes(age: float, failure: WheelhouseError
     ],
 )
 def test_the_answer_to_an_apply_decides_the_step(reply: SecretReply, verdict: Verdict) -> None:
-    """Somebody else's is left, a dead access's taken over, a person's edit put back, a frozen one replaced."""
+    """Another's Secret stays, a deleted access's is taken over, a person's edit reverted, an immutable one replaced."""
     assert judge(reply, OWN, {OWN, LIVING}) == verdict
 
 
@@ -105,7 +105,7 @@ def test_the_answer_to_an_apply_decides_the_step(reply: SecretReply, verdict: Ve
 def test_a_living_access_or_a_foreign_type_is_never_forced(
     managers: list[str], foreign_type: bool, immutable: bool
 ) -> None:
-    """Whatever else an answer says, another access's Secret and a foreign type are a conflict."""
+    """Whatever else a reply contains, another access's Secret and another type are a conflict."""
     reply = Clash(tuple(managers), foreign_type, immutable)
     assert (judge(reply, OWN, {LIVING}).step is Step.CONFLICT) == (foreign_type or LIVING in managers)
     assert set(accesses(reply, OWN)) == set(managers) & {LIVING, DEAD}

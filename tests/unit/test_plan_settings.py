@@ -1,4 +1,4 @@
-"""Any desired repository against any observed one: the patch is right, whole, and the last one."""
+"""Any desired repository against any observed one: the patch is correct, complete, and the last one."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ STANDARD = RepositorySettings(Mode.STANDARD.wire)
 def test_a_patch_is_the_last_one(
     desired: DesiredRepository, observed: ObservedRepository, upstreams: frozenset[Upstream], managed: frozenset[str]
 ) -> None:
-    """What a PATCH makes of the repository needs no other one, and the ledger that it leaves asks for none."""
+    """After a PATCH no other one is needed, and its ledger causes none."""
     plan = plan_repository(desired, upstreams, observed, None, managed)
     if not isinstance(plan, Change):
         return
@@ -37,7 +37,7 @@ def test_a_patch_is_the_last_one(
 def test_nothing_is_touched_that_nobody_asked_for(
     desired: DesiredRepository, observed: ObservedRepository, upstreams: frozenset[Upstream], managed: frozenset[str]
 ) -> None:
-    """A foreign label, and each field that the spec does not set and that was not ours, stand afterwards as before."""
+    """A label of others, and each field that the spec does not set and that was not ours, are unchanged afterwards."""
     plan = plan_repository(desired, upstreams, observed, None, managed)
     if not isinstance(plan, Change):
         return
@@ -65,7 +65,7 @@ def test_only_what_is_ours_or_may_be_adopted_is_changed(
     managed: frozenset[str],
     rival: ObjectKey | None,
 ) -> None:
-    """Over all plans: Observe never acts, a rival's repository is never touched, and no create meets a repository."""
+    """Over all plans: Observe never acts, a rival's repository is never changed, and no create meets a repository."""
     plan = plan_repository(desired, upstreams, observed, rival, managed)
     if desired.observe:
         assert isinstance(plan, Keep | Refuse)
@@ -82,7 +82,7 @@ def test_only_what_is_ours_or_may_be_adopted_is_changed(
 
 @given(wishes.desired, wishes.upstreams)
 def test_a_create_needs_no_patch(desired: DesiredRepository, upstreams: frozenset[Upstream]) -> None:
-    """What a create asks for is what the next look finds as wanted."""
+    """After a create the next pass finds everything as desired."""
     desired = replace(desired, observe=False)
     plan = plan_repository(desired, upstreams, None, None, frozenset())
     assert isinstance(plan, Create)
@@ -92,7 +92,7 @@ def test_a_create_needs_no_patch(desired: DesiredRepository, upstreams: frozense
 
 
 def test_what_the_spec_drops_is_taken_back() -> None:
-    """What this object had set goes with the field; what others set stays."""
+    """What this object had set is removed with the field; what others set stays."""
     desired = replace(wishes_standard(), labels={"env": "a"})
     cleanup = Cleanup(frozenset({CleanupPolicy("old", CleanupAction.KEEP, most_recent=MostRecentVersions(1))}))
     found = replace(STANDARD, description="ours", labels={"team": "ours", "theirs": "x"}, cleanup=cleanup)
@@ -115,7 +115,7 @@ def test_what_the_spec_drops_is_taken_back() -> None:
 def test_credentials_change_by_nested_masks(
     before: Credentials | None, after: Credentials | None, paths: tuple[str, ...]
 ) -> None:
-    """Only what differs is in the mask, or the other half would be reset."""
+    """Only differences are in the mask, because otherwise the other half would be reset."""
     found = replace(STANDARD, remote=Remote("PyPI", before))
     wanted = replace(STANDARD, remote=Remote("PyPI", after, validate=False))
     prefix = "remote_repository_config.upstream_credentials"
@@ -124,7 +124,7 @@ def test_credentials_change_by_nested_masks(
 
 
 def test_an_emptied_list_of_upstreams_is_sent() -> None:
-    """No upstream is a wish like any other: the configuration is in the mask."""
+    """An empty list of upstreams is a desired state like any other: the configuration is in the mask."""
     found = replace(STANDARD, upstreams=frozenset({Upstream("one", "a", 1)}))
     wanted = replace(STANDARD, upstreams=frozenset())
     assert mask(found, wanted) == ("virtual_repository_config",)
@@ -132,14 +132,14 @@ def test_an_emptied_list_of_upstreams_is_sent() -> None:
 
 
 def test_the_last_upstream_is_taken_out() -> None:
-    """A Virtual repository whose upstreams may no longer be read has none afterwards."""
+    """A Virtual repository without permitted upstreams has none afterwards."""
     desired = replace(wishes.VIRTUAL, upstreams=())
     found = RepositorySettings(Mode.VIRTUAL.wire, upstreams=frozenset({Upstream("one", "a", 1)}))
     assert target(desired, frozenset(), found, frozenset()).upstreams == frozenset()
 
 
 def test_a_patch_that_names_nothing_changes_nothing() -> None:
-    """The mask alone decides what of the settings is sent."""
+    """Only the mask decides which settings are sent."""
     assert patched(STANDARD, RepositoryPatch(replace(STANDARD, description="x"), ())) == STANDARD
 
 

@@ -57,13 +57,13 @@ def reason(judged: Judgement) -> Reason | None:
 
 
 def test_an_upstream_of_the_own_namespace_needs_no_consent() -> None:
-    """Who may make a Virtual here may make its upstream too."""
+    """A user who may create a Virtual repository here may create its upstream too."""
     assert referred(OWN, view(OWN, AccessFrom())).addable
     assert reason(referred(OWN, None)) is Reason.REPOSITORY_NOT_FOUND
 
 
 def test_absent_and_forbidden_look_the_same_across_namespaces() -> None:
-    """One reason and one message for absent, closed, closed to readers, and unreadable: a difference would tell."""
+    """One reason and message for absent, closed, closed to readers, and unreadable: a difference would reveal it."""
     found = [
         None,
         view(access_from=AccessFrom()),
@@ -79,14 +79,14 @@ def test_absent_and_forbidden_look_the_same_across_namespaces() -> None:
 
 @pytest.mark.parametrize("access_from", [OPEN, AccessFrom(frozenset(), Selector())])
 def test_consent_by_name_or_by_an_empty_selector(access_from: AccessFrom) -> None:
-    """A named namespace and any namespace of an open selector may read."""
+    """A listed namespace and any namespace of an empty selector may read."""
     verdict = referred(OTHER, view(access_from=access_from))
     assert (verdict.name, verdict.permitted, verdict.addable) == (NAME, True, True)
 
 
 @pytest.mark.parametrize("found", [view(standing=Standing.UNUSABLE), view(name=None)])
 def test_one_that_cannot_be_used_is_neither_added_nor_removed(found: RepositoryView) -> None:
-    """It waits, and what stands stays."""
+    """It waits, and existing upstreams stay."""
     verdict = referred(OTHER, found)
     assert reason(verdict) is Reason.REPOSITORY_NOT_READY
     assert (verdict.permitted, verdict.addable) == (True, False)
@@ -105,20 +105,20 @@ def test_one_that_cannot_be_used_is_neither_added_nor_removed(found: RepositoryV
 def test_what_stands_stays_while_its_object_is_replaced_or_not_looked_at(
     found: RepositoryView | None, gone: float
 ) -> None:
-    """A replacement of the upstream's object, or a start of the operator, changes nothing of a Virtual repository."""
+    """A replacement of the upstream's object, or a start of the operator, does not change a Virtual repository."""
     judged = referred(OTHER, found, gone=gone, stands=NAME)
     assert (judged.check, judged.name, judged.permitted, judged.addable) == (None, NAME, True, False)
 
 
 def test_one_whose_release_is_held_up_stays_and_says_so() -> None:
-    """An upstream that is being deleted and holds packages stays, and the message says why it is still there."""
+    """An upstream that is being deleted and has packages stays, and the message explains why it still exists."""
     judged = referred(OTHER, view(standing=Standing.RELEASING, held_up="it has packages"))
     assert (reason(judged), judged.permitted) == (Reason.REPOSITORY_NOT_READY, True)
     assert "being deleted: it has packages" in str(judged.check)
 
 
 def test_a_full_name_is_not_judged_before_all_that_may_own_it_were_looked_at() -> None:
-    """Until then nothing is added and nothing is taken away; a refusal that is sure already stands."""
+    """Until then nothing is added and nothing is removed; a certain refusal already counts."""
     judged = judge_name(reader(), "Upstream one", NAME, [], sure=False)
     assert (judged.check, judged.permitted, judged.addable) == (None, True, False)
     assert not judge_name(reader(), "Upstream one", ELSEWHERE, [], sure=False).permitted
@@ -126,7 +126,7 @@ def test_a_full_name_is_not_judged_before_all_that_may_own_it_were_looked_at() -
 
 
 def test_another_location_or_itself_is_a_mistake() -> None:
-    """An upstream has the location of its Virtual repository, and is not that one."""
+    """An upstream has the location of its Virtual repository, and is another repository."""
     far = view(OWN, name=RepositoryName("acme-packages", "europe-west1", "wheels"))
     assert reason(referred(OWN, far)) is Reason.INVALID_ARGUMENT
     assert reason(referred(KEY, view(KEY))) is Reason.INVALID_ARGUMENT
@@ -155,7 +155,7 @@ LISTED = Namespace("team-a", {}, (), (ELSEWHERE.full,))
 def test_full_names(
     namespace: Namespace, name: RepositoryName, managers: list[RepositoryView], *, permitted: bool
 ) -> None:
-    """In an allowed project and not another namespace's that did not consent; else only what the Namespace lists."""
+    """In an allowed project and not another namespace's without consent; otherwise only what the Namespace lists."""
     verdict = judge_name(reader(namespace), "Upstream one", name, managers)
     assert (verdict.permitted, verdict.addable) == (permitted, permitted)
     if not permitted:
@@ -165,7 +165,7 @@ def test_full_names(
 
 
 def test_any_project_is_no_consent_of_others() -> None:
-    """The policy Any allows every project, and still asks who manages the repository."""
+    """The policy Any allows every project, but the owner of the repository still counts."""
     anyone = reader(any_project=True)
     assert judge_name(anyone, "Upstream one", ELSEWHERE, []).permitted
     assert not judge_name(anyone, "Upstream one", ELSEWHERE, [view(access_from=AccessFrom())]).permitted
@@ -188,7 +188,7 @@ def test_any_project_is_no_consent_of_others() -> None:
     ],
 )
 def test_urls_of_artifact_registry_are_seen_as_such(url: str, name: RepositoryName | None) -> None:
-    """Every host of Artifact Registry counts, also where no repository can be read from the URL: that is refused."""
+    """Every host of Artifact Registry counts, even if no repository can be read from the URL: that is rejected."""
     assert is_registry_url(url)
     assert RepositoryName.of_url(url) == name
     assert reason(judge_unnamed(reader(), url)) is Reason.REF_NOT_PERMITTED
@@ -198,13 +198,13 @@ def test_urls_of_artifact_registry_are_seen_as_such(url: str, name: RepositoryNa
     "url", ["https://pkg.dev.example/a/b", "https://notpkg.dev/a/b", "https://a.example/pkg.dev/b"]
 )
 def test_other_urls_are_not(url: str) -> None:
-    """A host that only looks like it is a public index like any other."""
+    """A host that only looks similar is a public index like any other."""
     assert not is_registry_url(url)
     assert RepositoryName.of_url(url) is None
 
 
 def test_secrets_are_listed_by_the_namespace() -> None:
-    """Default none; every version of a listed secret, and no secret whose name only begins like it."""
+    """None by default; every version of a listed secret, and no secret that only has the same prefix."""
     allowed = Namespace("team-a", upstream_secrets=("projects/p/secrets/s",))
     version = Credentials("ann", "projects/p/secrets/s/versions/3")
     longer = Credentials("ann", "projects/p/secrets/s2/versions/3")
@@ -231,7 +231,7 @@ def ranked(**modes: tuple[Mode | None, int]) -> list[tuple[Upstream, Mode | None
     ],
 )
 def test_index_safety(upstreams: list[tuple[Upstream, Mode | None]], truth: Truth, reason: Reason) -> None:
-    """A public index that ranks at or above a private one is told, in whatever order they are written."""
+    """A public index that ranks at or above a private one is reported, in any order of the upstreams."""
     for order in itertools.permutations(upstreams):
         check = index_safety(order)
         assert (check.truth, check.reason) == (truth, reason)

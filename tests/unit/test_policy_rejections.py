@@ -21,7 +21,7 @@ def grant(number: int) -> Grant:
 
 
 def searched(count: int, bad: set[int], *, naming: bool) -> tuple[set[Grant], set[Grant], int]:
-    """Search among so many additions; what was set, what was blamed, and how many sets were tried."""
+    """Search among this many additions; return what was set, what was rejected, and the number of sets."""
     search, waiting, done, blamed, sets = Search(), {grant(n) for n in range(count)}, set(), set(), 0
     wrong = {grant(number) for number in bad}
     while not search.over:
@@ -42,7 +42,7 @@ def searched(count: int, bad: set[int], *, naming: bool) -> tuple[set[Grant], se
 
 @given(count=st.integers(0, 128), bad=st.sets(st.integers(0, 127), max_size=5), naming=st.booleans())
 def test_all_but_the_bad_ones_are_set(count: int, bad: set[int], naming: bool) -> None:
-    """Whichever members are bad, exactly they are blamed and all others set, in O(k log n) sets."""
+    """Whichever members are bad, exactly these are found and all others set, in O(k log n) sets."""
     bad = {number for number in bad if number < count}
     done, blamed, sets = searched(count, bad, naming=naming)
     assert blamed == {grant(number) for number in bad}
@@ -52,13 +52,13 @@ def test_all_but_the_bad_ones_are_set(count: int, bad: set[int], naming: bool) -
 
 
 def test_a_policy_that_is_rejected_without_additions_blames_nobody() -> None:
-    """The error is handed on when nothing was added."""
+    """The error is raised again if nothing was added."""
     with pytest.raises(Invalid):
         Search().refused((), SILENT, EMPTY)
 
 
 def test_a_foreign_member_is_blamed_on_nobody() -> None:
-    """When IAM's words name a member that stands in the policy already, no addition is at fault."""
+    """If IAM's message names a member that was already in the policy, no addition is rejected."""
     standing = Policy(b"e", 1, (Binding(READER, ("user:gone@example.com",)),))
     with pytest.raises(Invalid):
         Search().refused([grant(1), grant(2)], Invalid("user:gone@example.com does not exist."), standing)
@@ -82,5 +82,5 @@ def test_a_foreign_member_is_blamed_on_nobody() -> None:
     ],
 )
 def test_only_the_member_itself_is_named(words: str, member: str, named: int) -> None:
-    """A name within a longer name is another member, and must not be left out for it."""
+    """A name within a longer name is another member, which must not be left out."""
     assert names(words, member) is bool(named)

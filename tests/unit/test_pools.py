@@ -1,4 +1,4 @@
-"""A change of the pool under living ledgers: nothing is rewritten by accident, and a migration leaves no gap."""
+"""A change of the pool with existing ledgers: nothing is rewritten by accident, and a migration leaves no gap."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ def record(
 
 @pytest.mark.parametrize("workload", [OLD, ON_PREM])
 def test_a_member_is_read_back_in_either_form(workload: WorkloadIdentity) -> None:
-    """Pool and ServiceAccount, whether the subject is written as GKE or as Kubernetes writes it."""
+    """Pool and ServiceAccount, whether the subject is in GKE's or in Kubernetes' form."""
     assert principal(workload.member(PULL)) == (Pool.of(workload), PULL)
     assert is_gke_pool(workload.pool) is workload.gke
 
@@ -34,7 +34,7 @@ LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
 @given(LABELS, st.lists(LABELS, min_size=1, max_size=3).map(".".join), st.sampled_from([OLD, NEW, ON_PREM]))
 def test_every_serviceaccount_is_read_back(namespace: str, name: str, workload: WorkloadIdentity) -> None:
-    """Whatever Kubernetes lets a ServiceAccount be called."""
+    """Any name that Kubernetes accepts for a ServiceAccount."""
     assert principal(workload.member(Identity(namespace, name))) == (Pool.of(workload), Identity(namespace, name))
 
 
@@ -56,7 +56,7 @@ def test_every_serviceaccount_is_read_back(namespace: str, name: str, workload: 
     ],
 )
 def test_other_members_were_made_for_no_pool(member: str) -> None:
-    """E-mails, sets, subjects of other kinds and nonsense in a status hold nothing up."""
+    """E-mails, sets, subjects of other kinds and invalid texts in a status do not block anything."""
     assert principal(member) is None
     assert pool_complaint([GrantRecord(Grant(READER, member), GrantState.GRANTED)], NEW, None) is None
 
@@ -94,13 +94,13 @@ def test_a_pool_is_read_back() -> None:
 def test_when_the_operator_may_not_begin(
     records: list[GrantRecord], migrate: WorkloadIdentity | None, ready: bool
 ) -> None:
-    """Any grant of ours for a pool that is neither the configured one nor the one that is left."""
+    """Any grant of ours for a pool that is neither the configured nor the previous one."""
     found = pool_complaint(records, NEW, Pool.of(migrate) if migrate else None)
     assert (found is None) is ready
 
 
 def test_the_sentence_names_both_pools_and_both_remedies() -> None:
-    """The value to set can be copied from it."""
+    """The value to set can be copied from the message."""
     found = pool_complaint([record(OLD), record(OLD, Identity("team-b", "push")), record(NEW)], NEW, None) or ""
     assert found.startswith(f"2 of the grants in status were made for the Workload Identity pool {Pool.of(OLD)}, ")
     assert f"pool is {Pool.of(NEW)}" in found
@@ -109,7 +109,7 @@ def test_the_sentence_names_both_pools_and_both_remedies() -> None:
 
 
 def test_the_sentence_is_bounded() -> None:
-    """However many pools the ledgers name, one is told and the others are counted."""
+    """However many pools are in the ledgers, one is named and the others are counted."""
     records = [record(WorkloadIdentity(str(number), f"pool-{number}", gke=False)) for number in range(1, 1000)]
     found = pool_complaint(records, NEW, None) or ""
     assert "and some for 998 others" in found
@@ -123,7 +123,7 @@ def wanted(*identities: Identity, role: str = READER) -> list[Grant]:
 @pytest.mark.parametrize("old", [OLD, ON_PREM])
 @pytest.mark.parametrize("state", OWNED)
 def test_the_old_member_stays_until_the_new_token_is_verified(old: WorkloadIdentity, state: GrantState) -> None:
-    """The same ServiceAccount and role in the pool of before, also when subjects were written in the other form."""
+    """The same ServiceAccount and role in the previous pool, even if its subjects have the other form."""
     ledger = [record(old, state=state), record(NEW, state=GrantState.RECORDED)]
     assert outgoing_grants(ledger, wanted(PULL), Pool.of(old)) == (ledger[0].grant,)
 
@@ -146,7 +146,7 @@ def test_the_old_member_stays_until_the_new_token_is_verified(old: WorkloadIdent
 def test_a_migration_keeps_nothing_else(
     ledger: list[GrantRecord], wishes: list[Grant], migrate: WorkloadIdentity | None
 ) -> None:
-    """No migration, another pool, withdrawn or lowered rights, foreign grants: none of these is held back by it."""
+    """No migration, another pool, revoked or reduced permissions, grants of others: it keeps none of these."""
     assert outgoing_grants(ledger, wishes, Pool.of(migrate) if migrate else None) == ()
 
 
@@ -166,7 +166,7 @@ def test_a_migration_keeps_nothing_else(
 def test_what_is_kept_is_ours_old_and_still_wanted(
     ledger: list[GrantRecord], identities: list[Identity], migrate: WorkloadIdentity | None
 ) -> None:
-    """Never a grant that the ledger does not own, and never a right that the access may not have in the new pool."""
+    """Never a grant that the ledger does not own, and never one that the access may not have in the new pool."""
     pool = Pool.of(migrate) if migrate else None
     kept = outgoing_grants(ledger, wanted(*identities), pool)
     owned = {each.grant for each in ledger if each.state.owned}

@@ -1,4 +1,4 @@
-"""What the service agent seems to lack is told with the command that grants it."""
+"""A permission that the service agent seems to lack is reported with the command that grants it."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ KEY = "projects/keys/locations/us-central1/keyRings/ring/cryptoKeys/wheels"
 
 
 def test_a_plain_repository_needs_nothing() -> None:
-    """No key and no upstream's password: nothing to ask."""
+    """No key and no upstream's password: no permission is needed."""
     assert needs(STANDARD) == ()
     assert needs(replace(STANDARD, mode=Mode.REMOTE, remote=Remote("PyPI"))) == ()
 

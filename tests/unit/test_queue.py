@@ -1,4 +1,4 @@
-"""The work queue in virtual time: serial per key, floors, coalescing, backoff, and changes ahead of resyncs."""
+"""The work queue in virtual time: serial per key, floors, coalescing, backoff, and changes before resyncs."""
 
 import asyncio
 import random
@@ -45,7 +45,7 @@ def now() -> float:
 
 
 class Work:
-    """A queue whose passes take `takes` seconds and answer what `answer` says; all beginnings are written down."""
+    """A queue whose passes take `takes` seconds and return `answer`; all starts are recorded."""
 
     def __init__(self, takes: float = 0.0) -> None:
         self.takes = takes
@@ -75,7 +75,7 @@ class Work:
         self.observed.append((unit, result))
 
     def of(self, key: Key) -> list[float]:
-        """When the passes of a key began."""
+        """When the passes of a key started."""
         return [moment for found, moment in self.begun if found == key]
 
     @property
@@ -83,7 +83,7 @@ class Work:
         return [key for key, _ in self.begun]
 
     def fail(self, *errors: BaseException) -> None:
-        """Answer with these errors in turn, and well after them."""
+        """Return these errors in turn, and succeed after them."""
         left = list(errors)
 
         def answer(_key: Key) -> float | None:
@@ -107,7 +107,7 @@ class Work:
 
 @in_virtual_time
 async def test_a_key_that_waits_is_not_queued_twice() -> None:
-    """However often a key is asked for before its turn, it is one pass."""
+    """However often a key is added before its turn, it gets one pass."""
     work = Work()
     for _ in range(5):
         work.queue.add(A)
@@ -151,7 +151,7 @@ async def test_other_keys_run_side_by_side() -> None:
 
 @in_virtual_time
 async def test_a_slow_unit_delays_no_other() -> None:
-    """With every worker of one unit stuck, a key of another is processed at once."""
+    """If every worker of one unit hangs, a key of another is processed at once."""
     work = Work()
     work.before = lambda key: asyncio.sleep(1e6 if isinstance(key, SecretKey) else 0)
     async with work.run() as queue:
@@ -168,7 +168,7 @@ async def test_a_slow_unit_delays_no_other() -> None:
 @pytest.mark.parametrize("key", UNITS, ids=lambda key: UNIT_NAMES[type(key)])
 @in_virtual_time
 async def test_changes_go_before_resyncs(key: Key) -> None:
-    """In every lane: what changed first, in its order, then what is merely looked at again; a change overtakes."""
+    """In every lane: changes first, in their order, then resyncs; a change replaces the resync of its key."""
     work = Work()
     async with work.run() as queue:
         for resync in accesses(5):
@@ -184,7 +184,7 @@ async def test_changes_go_before_resyncs(key: Key) -> None:
 
 @in_virtual_time
 async def test_a_resync_of_a_running_key_stays_behind_changes() -> None:
-    """What asks only for a resync while the key runs does not make a change of it."""
+    """A resync that is added while the key runs does not count as a change."""
     work = Work(takes=1.0)
     async with work.run() as queue:
         queue.add(A)
@@ -199,7 +199,7 @@ async def test_a_resync_of_a_running_key_stays_behind_changes() -> None:
 
 @in_virtual_time
 async def test_the_seconds_of_a_pass_bring_the_key_back() -> None:
-    """A pass that names a delay comes back after it, and one that names none does not."""
+    """A pass that returns a delay is repeated after it, and one that returns none is not."""
     work, answers = Work(), iter([600.0, None])
     work.answer = lambda _key: next(answers)
     async with work.run() as queue:
@@ -211,7 +211,7 @@ async def test_the_seconds_of_a_pass_bring_the_key_back() -> None:
 @pytest.mark.parametrize("delays", [(5.0, 60.0), (60.0, 5.0)], ids=["earlier first", "earlier last"])
 @in_virtual_time
 async def test_the_earlier_of_two_times_wins(delays: tuple[float, float]) -> None:
-    """Two delays for a key are one pass, at the earlier time."""
+    """Two delays for a key result in one pass, at the earlier time."""
     work = Work()
     async with work.run() as queue:
         for delay in delays:
@@ -223,7 +223,7 @@ async def test_the_earlier_of_two_times_wins(delays: tuple[float, float]) -> Non
 
 @in_virtual_time
 async def test_a_pass_makes_a_delay_that_waits_needless() -> None:
-    """A key that is looked at now is not looked at again for an older delay."""
+    """A key that is processed now is not processed again for an older delay."""
     work = Work()
     async with work.run() as queue:
         queue.add_after(A, 5.0)
@@ -235,7 +235,7 @@ async def test_a_pass_makes_a_delay_that_waits_needless() -> None:
 
 @in_virtual_time
 async def test_no_delay_is_now() -> None:
-    """Zero and negative delays queue at once."""
+    """Zero and negative delays add the key at once."""
     work = Work()
     work.queue.add_after(A, 0)
     work.queue.add_after(B, -1)
@@ -260,8 +260,8 @@ async def test_company_is_waited_for(gaps: list[float], least: float, most: floa
             queue.add_soon(A, least, most)
         await asyncio.sleep(10)
     begun = work.of(A)
-    assume(not set(begun) & set(calls))  # A call in the very moment of a pass may come before it or after it.
-    # Each pass answers the calls before it: the first of them opened the wait, the last of them prolonged it.
+    assume(not set(begun) & set(calls))  # A call at exactly the time of a pass may come before it or after it.
+    # Each pass covers the calls before it: the first of them started the wait, the last of them extended it.
     for number, moment in enumerate(begun):
         previous = begun[number - 1] if number else -1.0
         answered = [call for call in calls if previous <= call < moment]
@@ -273,7 +273,7 @@ async def test_company_is_waited_for(gaps: list[float], least: float, most: floa
 @pytest.mark.parametrize(("limit", "floor"), [(60.0, 30.0), (60.0, 60.0), (300.0, 300.0)])
 @in_virtual_time
 async def test_no_change_cuts_a_retry_after_short(way: str, limit: float, floor: float) -> None:
-    """Whatever is asked meanwhile, the key rests until its floor, comes right then, and holds up no other."""
+    """Whatever is added meanwhile, the key waits until its floor, runs right then, and delays no other."""
     work = Work()
     work.fail(Unavailable("429", retry_after=1e6 if floor == limit else floor, retry_limit=limit))
     ask: Callable[..., None] = getattr(work.queue, way)
@@ -294,7 +294,7 @@ async def test_no_change_cuts_a_retry_after_short(way: str, limit: float, floor:
 
 @in_virtual_time
 async def test_a_change_during_the_refused_pass_waits_too() -> None:
-    """News that came while the server asked for patience does not cut it short, and comes when it is over."""
+    """Changes during the Retry-After do not shorten it, and are processed when it is over."""
     work = Work(takes=1.0)
     work.fail(*[Unavailable("503")] * 12, Unavailable("429", retry_after=10.0))
     async with work.run() as queue:
@@ -325,7 +325,7 @@ async def test_a_change_during_the_refused_pass_waits_too() -> None:
 )
 @in_virtual_time
 async def test_no_answer_drops_a_key(error: BaseException, low: float, high: float) -> None:
-    """After every error the key is looked at again by itself, also for a defect of what the pass awaited."""
+    """After every error the key is processed again without a change, even after a defect in what the pass awaited."""
     work = Work()
     work.fail(error)
     async with work.run() as queue:
@@ -337,7 +337,7 @@ async def test_no_answer_drops_a_key(error: BaseException, low: float, high: flo
 
 @in_virtual_time
 async def test_a_success_forgets_the_failures() -> None:
-    """After a good pass the next failure is the first again."""
+    """After a successful pass the next failure is the first again."""
     work = Work()
     failing = [True] * 12 + [False, True, False]
 
@@ -358,7 +358,7 @@ async def test_a_success_forgets_the_failures() -> None:
 
 @in_virtual_time
 async def test_a_change_during_a_failing_pass_is_looked_at_at_once() -> None:
-    """News that came while a pass failed is not made to wait for its backoff."""
+    """Changes while a pass failed do not wait for its backoff."""
     work = Work(takes=1.0)
     work.fail(Refused("403"))
     async with work.run() as queue:
@@ -371,7 +371,7 @@ async def test_a_change_during_a_failing_pass_is_looked_at_at_once() -> None:
 
 @in_virtual_time
 async def test_a_defect_stops_no_other_key() -> None:
-    """Unexpected exceptions in more passes than there are workers leave the unit working, and are logged."""
+    """Unexpected exceptions in more passes than there are workers do not stop the unit, and are logged."""
     work = Work()
     work.takes = 1.0
 
@@ -397,7 +397,7 @@ async def test_a_defect_stops_no_other_key() -> None:
 
 @in_virtual_time
 async def test_a_worker_that_breaks_loses_no_key() -> None:
-    """When not even the notes on a pass can be made, the worker is started again and its key comes back."""
+    """If recording the result of a pass fails, the worker is restarted and its key is processed again."""
     work = Work()
     broken = [True, True, False, False]
 
@@ -417,7 +417,7 @@ async def test_a_worker_that_breaks_loses_no_key() -> None:
 
 @in_virtual_time
 async def test_workers_that_break_for_good_end_the_queue() -> None:
-    """A worker is started again three times; then `run` ends with a sentence, and the process with it."""
+    """A worker is restarted three times; then `run` ends with a message, and so does the process."""
 
     def observe(_unit: str, _result: str, _seconds: float) -> None:
         raise RuntimeError("the metrics are broken")
@@ -436,7 +436,7 @@ async def test_workers_that_break_for_good_end_the_queue() -> None:
 
 @in_virtual_time
 async def test_passes_that_await_nothing_let_others_run() -> None:
-    """A thousand passes from the cache alone keep neither probes nor watches waiting."""
+    """A thousand passes from the cache alone delay neither probes nor watches."""
     work = Work()
     work.before = lambda key: asyncio.sleep(1e6 if key in accesses(WORKERS[AccessKey] - 1) else 0)
     async with work.run() as queue:
@@ -467,14 +467,14 @@ async def test_canceling_stops_every_worker() -> None:
 
 @in_virtual_time
 async def test_a_machine_that_slept_looks_at_what_is_due() -> None:
-    """The loop's clock stood still: what is due by the wall clock comes within ten seconds, the rest is that closer."""
+    """The loop's clock stopped: keys due by the wall clock run within ten seconds, and others that much earlier."""
     work = Work()
     async with work.run() as queue:
         queue.add_after(A, 1800)
         queue.add_after(B, 7200)
         await asyncio.sleep(60)
         work.wall.jump(3600)
-        queue.add_after(SECRET, 600)  # Asked for after the sleep: none of it is taken off.
+        queue.add_after(SECRET, 600)  # Added after the sleep: its delay is not shortened.
         await asyncio.sleep(7200)
     assert 60 <= work.of(A)[0] <= 60 + CHECK_SECONDS
     assert work.of(B) == pytest.approx([3600 + MOMENT])
@@ -498,7 +498,7 @@ async def test_a_clock_that_goes_back_changes_nothing(jumps: list[float]) -> Non
 
 @in_virtual_time
 async def test_a_clock_put_right_after_a_jump_back_still_sees_sleep() -> None:
-    """A clock that was wrong at the start and set back does not hide that the machine sleeps afterwards."""
+    """A clock that was wrong at the start and set back does not hide a later sleep of the machine."""
     work = Work()
     async with work.run() as queue:
         await asyncio.sleep(60)
@@ -512,7 +512,7 @@ async def test_a_clock_put_right_after_a_jump_back_still_sees_sleep() -> None:
 
 @in_virtual_time
 async def test_a_clock_of_1970_is_put_right() -> None:
-    """A jump of half a century rounds times, and no timer is missed or spins for it."""
+    """A jump of half a century rounds times, but no timer is missed or causes a busy loop."""
     work = Work()
     delays = [number / 7 for number in range(1, 200)]
     async with work.run() as queue:
@@ -549,7 +549,7 @@ async def test_liveness_asks_whether_work_is_completed() -> None:
 
 @in_virtual_time
 async def test_a_pass_that_takes_long_is_not_stuck() -> None:
-    """While it runs and nothing waits, and when the next key comes, which waits from then on only."""
+    """While it runs and nothing waits, and when the next key comes, which waits only from then on."""
     work = Work(takes=1e6)
     async with work.run() as queue:
         await asyncio.sleep(1)
@@ -565,7 +565,7 @@ async def test_a_pass_that_takes_long_is_not_stuck() -> None:
 
 @in_virtual_time
 async def test_a_hanging_pass_that_is_asked_for_again_is_stuck() -> None:
-    """The only key of a lane hangs and is wanted again: nothing is completed while work waits."""
+    """The only key of a lane hangs and is added again: nothing completes while work waits."""
     work = Work(takes=1e6)
     async with work.run() as queue:
         queue.add(A)
@@ -577,7 +577,7 @@ async def test_a_hanging_pass_that_is_asked_for_again_is_stuck() -> None:
 
 @in_virtual_time
 async def test_an_answer_with_an_error_is_completed_work() -> None:
-    """An outage of Google is no reason to start the operator again."""
+    """An outage of Google is no reason to restart the operator."""
     work = Work(takes=10.0)
 
     def answer(_key: Key) -> float | None:
@@ -594,7 +594,7 @@ async def test_an_answer_with_an_error_is_completed_work() -> None:
 
 @in_virtual_time
 async def test_liveness_waits_for_the_start() -> None:
-    """Keys of lists that are still being read wait for `run`, which is no death."""
+    """Keys of lists that are still being read wait for `run`, which does not count as stuck."""
     work = Work()
     work.queue.add(A)
     await asyncio.sleep(10_000)
@@ -606,7 +606,7 @@ async def test_liveness_waits_for_the_start() -> None:
 
 @in_virtual_time
 async def test_the_log_says_what_is_new() -> None:
-    """A line at INFO when the message of a key is new, at DEBUG when it repeats, and for conflicts always."""
+    """A line at INFO if the message of a key is new, at DEBUG if it repeats, and always for conflicts."""
     work = Work()
     work.fail(Refused("no"), Refused("no"), Conflict("etag"), Refused("no"), Refused("other"))
     with capture_logs() as logs:
@@ -631,7 +631,7 @@ async def test_the_log_says_what_is_new() -> None:
 
 @in_virtual_time
 async def test_nothing_is_kept_of_keys_that_are_done() -> None:
-    """However a key got into trouble, after a good pass the lane knows nothing of it."""
+    """Whatever error a key had, after a successful pass the lane keeps nothing of it."""
     work = Work()
     errors: list[BaseException] = [Refused("no"), Conflict("etag"), ValueError("a defect"), Unavailable("429", 5.0)]
     left = {key: list(errors) for key in accesses(50)}
@@ -667,7 +667,7 @@ STEPS = st.lists(
 @given(steps=STEPS, seed=st.integers(0, 1 << 16))
 @in_virtual_time
 async def test_nothing_is_lost_and_no_floor_is_broken(steps: list[Step], seed: int) -> None:
-    """Any requests, passes of any length and any answers: after each request its key is looked at, and in time."""
+    """Any calls, passes of any length and any results: after each call its key is processed, and in time."""
     chance, work = random.Random(seed), Work()
     keys = [*accesses(2, "a"), *accesses(2, "b")]
     asked: dict[Key, float] = {}
@@ -699,7 +699,7 @@ async def test_nothing_is_lost_and_no_floor_is_broken(steps: list[Step], seed: i
                 more = {"add_soon": (0.2, 2.0), "add_after": (seconds,)}.get(way, ())
                 getattr(queue, way)(key, *more)
                 asked.setdefault(key, now())
-            # The longest: a pass, a floor after it, and the delay.
+            # The longest sequence: a pass, a floor after it, and the delay.
             await asyncio.sleep(60 + 20 + 60)
             assert {key for key, since in asked.items() if now() - since > 130} - set(work.running) == set()
             work.answer = lambda _key: None

@@ -1,4 +1,4 @@
-"""Which key is next: the order against a naive model, and what is kept of keys that nobody asks for."""
+"""Which key is next: the order against a naive model, and what is kept of idle keys."""
 
 import math
 import random
@@ -23,14 +23,14 @@ SECONDS = st.sampled_from([0.0, 0.5, 1.0, 2.0, 5.0, 60.0])
 
 @dataclass
 class Asked:
-    """What was asked of one key since its last pass began, by definition and without any cleverness."""
+    """What was requested for one key since the start of its last pass, directly by definition."""
 
     moments: list[float] = field(default_factory=list)
     soon: list[tuple[float, float, float]] = field(default_factory=list)
     floor: float = -math.inf
 
     def due(self) -> float:
-        """When the key must wait for a worker, and not before."""
+        """When the key must start to wait for a worker, and not before."""
         wanted = list(self.moments)
         if self.soon:
             now, least, _ = self.soon[-1]
@@ -39,7 +39,7 @@ class Asked:
 
 
 class Model(RuleBasedStateMachine):
-    """Random requests, passes and time, on the agenda and on lists."""
+    """Random calls, passes and time, on the agenda and on lists."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Model(RuleBasedStateMachine):
             self.settle(key)
 
     def settle(self, key: Key) -> None:
-        """What is due waits for a worker, ahead of all resyncs."""
+        """Keys that are due wait for a worker, before all resyncs."""
         if self.asked[key].due() > self.now:
             return
         if key in self.running:
@@ -97,7 +97,7 @@ class Model(RuleBasedStateMachine):
             return
         assert found is not None
         assert found in waiting
-        assert self.since[found] == min(self.since[key] for key in waiting)  # Those of one moment come in any order.
+        assert self.since[found] == min(self.since[key] for key in waiting)  # Those of one time come in any order.
         assert self.asked[found].floor <= self.now
         waiting.remove(found)
         self.asked[found] = Asked()
@@ -154,7 +154,7 @@ TestModel = Model.TestCase
 
 
 def test_what_came_first_is_first() -> None:
-    """Changes in their order, then resyncs in theirs; a change takes its key out of the resyncs."""
+    """Changes in their order, then resyncs in theirs; a change removes its key from the resyncs."""
     agenda = Agenda()
     for key in KEYS:
         agenda.add_resync(key, 0.0)
@@ -164,7 +164,7 @@ def test_what_came_first_is_first() -> None:
 
 
 def test_a_resync_asked_for_does_not_hide_what_the_pass_said() -> None:
-    """A key that waits as a resync behind many changes still comes when its pass wanted."""
+    """A key that waits as a resync behind many changes still runs when its pass requested it."""
     agenda = Agenda()
     agenda.add(A, 0.0)
     agenda.begin()
@@ -177,7 +177,7 @@ def test_a_resync_asked_for_does_not_hide_what_the_pass_said() -> None:
 
 @pytest.mark.parametrize("way", ["add", "add_resync", "add_soon"])
 def test_what_was_asked_for_during_a_pass_comes_at_the_floor(way: str) -> None:
-    """Not later, when the backoff is longer, and not before."""
+    """Not later, even if the backoff is longer, and not before."""
     agenda = Agenda()
     agenda.add(A, 0.0)
     agenda.begin()
@@ -200,7 +200,7 @@ def test_timers_fire_in_their_order() -> None:
 
 
 def test_timers_keep_their_order_when_they_are_tidied() -> None:
-    """The heap is made anew from what is left of it, and is one again."""
+    """The heap is rebuilt from the remaining entries, and is a heap again."""
     chance = random.Random(0)
     keys = [AccessKey(ObjectKey("n", str(number))) for number in range(4 * SPARE)]
     dues = {key: chance.random() for key in keys}
@@ -218,7 +218,7 @@ def test_timers_keep_their_order_when_they_are_tidied() -> None:
 
 
 def test_moved_and_canceled_timers_leave_nothing() -> None:
-    """A timer that is set a thousand times takes the room of one, and one that is canceled none."""
+    """A timer that is set a thousand times takes the memory of one, and one that is canceled none."""
     timers = Timers()
     for due in range(10_000):
         timers.set(KEYS[due % 3], float(due))
@@ -234,7 +234,7 @@ def test_moved_and_canceled_timers_leave_nothing() -> None:
 
 
 def test_ten_thousand_timers_are_cheap() -> None:
-    """Less than 200 bytes for each key that comes later, whatever its delay."""
+    """Less than 200 bytes for each key with a timer, whatever its delay."""
     many = [AccessKey(ObjectKey("n", str(number))) for number in range(10_000)]
     agenda = Agenda()
     tracemalloc.start()
@@ -249,7 +249,7 @@ def test_ten_thousand_timers_are_cheap() -> None:
 
 @pytest.mark.parametrize("then", [Next(), Next(1.0), Next(30.0, 30.0, 1)])
 def test_nothing_is_kept_of_an_idle_key(then: Next) -> None:
-    """After its last pass a key has left no trace."""
+    """After its last pass nothing is kept of a key."""
     agenda = Agenda()
     agenda.add(A, 0.0)
     agenda.add_soon(A, 0.0, 1.0, 2.0)

@@ -1,4 +1,4 @@
-"""What each error means in seconds: all keys come back, and nothing spins."""
+"""The delay in seconds after each error: all keys are retried, and nothing causes a busy loop."""
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ ERRORS = st.one_of(
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_each_error_has_its_delay(error: Exception, key: Key, low: float, high: float) -> None:
-    """Errors are named by what happens next: when the key comes back after the first of them, at every chance."""
+    """Errors are named by what happens next: the delay after the first of them, for every random number."""
     found = [after_error(key, error, Next(), chance).seconds for chance in (0.0, 1.0)]
     assert found == pytest.approx([low, high])
 
@@ -80,7 +80,7 @@ def test_failures_in_a_row_wait_longer_up_to_a_limit(error: Exception, key: Key,
 
 
 def test_a_conflict_and_an_outage_are_counted_apart() -> None:
-    """A conflict is an answer: the outage before it is over, and the next is the first again."""
+    """A conflict is an answer: an earlier outage is over, and the next one is the first again."""
     then = Next()
     for _ in range(12):
         then = after_error(ACCESS, Unavailable("503"), then, 1.0)
@@ -91,7 +91,7 @@ def test_a_conflict_and_an_outage_are_counted_apart() -> None:
 
 @pytest.mark.parametrize("answer", [Invalid("i"), Refused("r"), NotReady("n", Reason.PENDING)], ids=str)
 def test_an_answer_ends_a_row_of_failures(answer: Exception) -> None:
-    """Whatever says no has been reached."""
+    """A server that denies a request is reachable."""
     before = Next(1.0, failures=12, conflicts=12)
     then = after_error(ACCESS, answer, before, 0.5)
     assert (then.failures, then.conflicts) == (0, 0)
@@ -101,7 +101,7 @@ def test_an_answer_ends_a_row_of_failures(answer: Exception) -> None:
     error=ERRORS, key=st.sampled_from([ACCESS, SECRET, TOKEN, SHORT_TOKEN]), chance=CHANCES, rows=st.integers(0, 10**4)
 )
 def test_every_key_comes_back(error: Exception, key: Key, chance: float, rows: int) -> None:
-    """After any error and any number of them: later than at once, within twelve minutes, and never before the floor."""
+    """After any error and any number of them: not at once, within twelve minutes, and never before the floor."""
     then = after_error(key, error, Next(None, 0.0, rows, rows), chance)
     assert then.seconds is not None
     assert 0.01 < then.seconds <= 720

@@ -1,4 +1,4 @@
-"""How fast requests follow each other: never faster than asked, and slower once Google says 429."""
+"""The rate of requests: never faster than configured, and slower after a 429 from Google."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ BOUNDS = [1.0, 20.0, 60.0]
 
 
 class Time:
-    """A clock that stands still until it is told to go on."""
+    """A clock that only the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -24,7 +24,7 @@ class Time:
 
 
 def turns(rate: Rate, time: Time, seconds: float) -> Iterator[float]:
-    """The moments of all turns that are taken within so many seconds by somebody who always wants one."""
+    """The times of all turns within this many seconds, for a client that always waits for one."""
     until = time.now + seconds
     while time.now <= until:
         wait = rate.take()
@@ -34,13 +34,13 @@ def turns(rate: Rate, time: Time, seconds: float) -> Iterator[float]:
 
 
 def test_the_default_is_twenty_a_second() -> None:
-    """A third of what may be set, since other clusters share the quota."""
+    """A third of the quota, because other clusters share it."""
     assert Settings.model_fields["exchange_rate"].default == 20.0
 
 
 @pytest.mark.parametrize("rate", BOUNDS)
 def test_exchanges_keep_under_the_quota(rate: float) -> None:
-    """However many want to start at once, 61 seconds hold no more than the rate and its burst: less than 6,000."""
+    """However many start at once, 61 seconds contain at most the rate and its burst: less than 6,000."""
     time = Time()
     taken = len(list(turns(Rate(rate, clock=time), time, 61.0)))
     assert 61 * rate <= taken <= 61 * rate + 11
@@ -48,7 +48,7 @@ def test_exchanges_keep_under_the_quota(rate: float) -> None:
 
 
 def test_a_burst_goes_at_once_and_comes_back_with_time() -> None:
-    """After a rest ten go at once, never more."""
+    """After a pause ten go at once, never more."""
     time = Time()
     rate = Rate(20.0, clock=time)
     for _ in range(2):
@@ -57,7 +57,7 @@ def test_a_burst_goes_at_once_and_comes_back_with_time() -> None:
 
 
 def test_asking_takes_nothing() -> None:
-    """Who must wait has no turn yet, so a 429 that comes meanwhile slows it too."""
+    """A client that must wait has no turn yet, so a 429 meanwhile slows it too."""
     time = Time()
     rate = Rate(20.0, burst=1, clock=time)
     assert rate.take() == 0
@@ -67,7 +67,7 @@ def test_asking_takes_nothing() -> None:
 
 
 def test_each_429_halves_the_rate_and_answers_bring_it_back() -> None:
-    """At the least one a second, and after thirty answers or so the full rate."""
+    """At least one a second, and after about thirty answers the full rate."""
     time = Time()
     rate = Rate(20.0, burst=1, clock=time)
     gaps = []
@@ -83,7 +83,7 @@ def test_each_429_halves_the_rate_and_answers_bring_it_back() -> None:
 
 
 def test_a_rate_of_one_is_not_made_faster_by_a_429() -> None:
-    """The slowest that may be set stays as it is."""
+    """The slowest possible rate stays unchanged."""
     time = Time()
     rate = Rate(1.0, burst=1, clock=time)
     rate.slow(0.0)
@@ -104,7 +104,7 @@ def test_a_pause_is_bounded() -> None:
     st.lists(st.one_of(st.just("quicken"), st.floats(0, 100), st.tuples(st.floats(0, 3))), max_size=30),
 )
 def test_no_history_lets_more_through(speed: float, history: list[object]) -> None:
-    """Whatever was answered and however long nobody came: never more than the rate and its burst."""
+    """For any answers and any pauses: never more than the rate and its burst."""
     time = Time()
     rate = Rate(speed, clock=time)
     for each in history:
@@ -119,7 +119,7 @@ def test_no_history_lets_more_through(speed: float, history: list[object]) -> No
 
 
 async def test_who_waits_in_line_is_slowed_by_a_429() -> None:
-    """Three wait and a 429 comes: none of them goes before its pause is over, and they go in the order of coming."""
+    """Three wait and a 429 arrives: none of them goes before its pause is over, and they go in order of arrival."""
     rate = Rate(50.0, burst=1)
     order: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Whose a Secret is: a fresh list decides, and what a tenant can forge does not."""
+"""Which access owns a Secret: a fresh list decides, and a tenant's forgery does not."""
 
 import pytest
 from fakes.world import Fakes
@@ -24,7 +24,7 @@ def holders(fakes: Fakes) -> Holders:
 
 
 def access(fakes: Fakes, namespace: str, name: str, secret: str | None) -> CustomObject:
-    """An access that lives, whatever the cache knows of it."""
+    """An existing access, whatever the cache knows about it."""
     spec = {"repositoryRef": {"name": "wheels"}, "subjects": [{"kind": "ServiceAccount", "name": "pull"}]}
     wanted = {} if secret is None else {"secret": {"name": secret}}
     return fakes.cluster.put(Kind.ACCESS, ObjectKey(namespace, name), spec | wanted)
@@ -35,7 +35,7 @@ def manager(stored: CustomObject) -> str:
 
 
 async def test_an_access_that_the_cache_has_not_seen_lives() -> None:
-    """The fresh list knows it, so its Secret is not taken over."""
+    """The fresh list has it, so its Secret is not taken over."""
     fakes = Fakes()
     other = access(fakes, "team", "other", "pip")
     assert await holders(fakes).living([manager(other)], PLACE) == {manager(other): other.key}
@@ -47,7 +47,7 @@ async def test_a_deleted_access_does_not_live() -> None:
 
 
 async def test_an_access_elsewhere_has_no_secret_here() -> None:
-    """A tenant wrote its manager's name: it is not told, and holds nothing."""
+    """A tenant wrote its manager's name: it is not returned, and owns nothing."""
     fakes = Fakes()
     other = access(fakes, "elsewhere", "other", "pip")
     fakes.cache.store(Kind.ACCESS, other)
@@ -56,7 +56,7 @@ async def test_an_access_elsewhere_has_no_secret_here() -> None:
 
 @pytest.mark.parametrize("secret", [None, "another"])
 async def test_an_access_that_wants_another_secret_has_not_this_one(secret: str | None) -> None:
-    """Also in the same namespace a manager's name alone proves nothing."""
+    """Even in the same namespace a manager's name alone proves nothing."""
     fakes = Fakes()
     other = access(fakes, "team", "other", secret)
     fakes.cache.store(Kind.ACCESS, other)
@@ -64,7 +64,7 @@ async def test_an_access_that_wants_another_secret_has_not_this_one(secret: str 
 
 
 async def test_no_list_is_asked_for_without_need() -> None:
-    """Nobody named, or an access that is known to want this place: no request."""
+    """No manager, or an access that is known to want this place: no request."""
     fakes = Fakes()
     other = access(fakes, "team", "other", "pip")
     fakes.cache.store(Kind.ACCESS, other)
@@ -75,7 +75,7 @@ async def test_no_list_is_asked_for_without_need() -> None:
 
 
 async def test_a_list_that_fails_decides_nothing() -> None:
-    """While the accesses cannot be listed, nobody's Secret is taken over."""
+    """While the accesses cannot be listed, no Secret is taken over."""
     fakes = Fakes()
 
     def before(_call: object) -> None:

@@ -1,4 +1,4 @@
-"""What a restart takes from status, and what it leaves as it stands until it has looked."""
+"""What a restart reads from status, and what it leaves unchanged until it has checked."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ WAITS = pending("Waiting.")
 
 
 def stored(fakes: Fakes, *, distributed: str = "True", verified: str = "Verified", **secret: Any) -> CustomObject:
-    """An access whose status a process before this one wrote."""
+    """An access whose status an earlier process wrote."""
     status = {
         "secret": {
             "name": "pip",
@@ -46,7 +46,7 @@ def stored(fakes: Fakes, *, distributed: str = "True", verified: str = "Verified
 
 
 def test_counts_stand_until_every_secret_was_looked_at() -> None:
-    """One of two Secrets was seen: status is not told that only one is current, and nothing is written."""
+    """One of two Secrets was checked: status does not get a count of one, and nothing is written."""
     fakes, findings, targets = Fakes(), Findings(), Targets()
     memory = Memory(fakes.world, findings, targets)
     access = stored(fakes)
@@ -78,7 +78,7 @@ def test_counts_stand_until_every_secret_was_looked_at() -> None:
     ],
 )
 def test_what_stands_after_a_start(status: dict[str, Any], stands: bool) -> None:
-    """Only a Secret that status tells as finished is believed to hold what is wanted."""
+    """Only a Secret that is finished by status counts as having the desired content."""
     fakes = Fakes()
     memory = Memory(fakes.world, Findings(), Targets())
     _, target = memory.recall(SecretKey(KEY, "owners"), stored(fakes, **status), CONTENT)
@@ -86,7 +86,7 @@ def test_what_stands_after_a_start(status: dict[str, Any], stands: bool) -> None
 
 
 def test_mere_progress_waits_for_company() -> None:
-    """Other counts and times come to the access within five seconds, another finding at once."""
+    """Other counts and times reach the access within five seconds, another finding at once."""
     fakes, findings = Fakes(), Findings()
     memory = Memory(fakes.world, findings, Targets())
     access = stored(fakes, namespaces=["owners"])

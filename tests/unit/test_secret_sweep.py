@@ -1,4 +1,4 @@
-"""The pace at which Secrets are looked at."""
+"""The interval at which Secrets are checked."""
 
 import random
 from dataclasses import replace
@@ -17,7 +17,7 @@ from wheelhouse.reconcile.secret.writer import SecretWriter
 
 
 def looks(number: int, seconds: float) -> tuple[dict[int, int], dict[int, list[float]]]:
-    """How many looks fall into each second, and when each of some Secrets is looked at, from a start on."""
+    """How many checks are in each second, and when each of some Secrets is checked, since a start."""
     fakes, chance = Fakes(), random.Random(1)
     world = replace(fakes.world, jitter=lambda: chance.uniform(-1, 1))
     targets, findings = Targets(), Findings()
@@ -54,7 +54,7 @@ def test_a_few_secrets_are_looked_at_once_a_minute() -> None:
 
 
 def test_many_secrets_are_looked_at_20_a_second() -> None:
-    """2,000 Secrets: each at least every two minutes, never more than 20 looks in a second, no burst at the start."""
+    """2,000 Secrets: each at least every two minutes, at most 20 checks per second, no burst at the start."""
     rate, times = looks(2000, 500)
     assert max(rate.values()) <= 21
     gaps = [later - earlier for moments in times.values() for earlier, later in pairwise([0.0, *moments])]

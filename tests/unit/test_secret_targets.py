@@ -1,4 +1,4 @@
-"""The aggregate of an access's Secrets counts what single passes find, at the same cost among thousands."""
+"""The aggregate of an access's Secrets equals the results of single passes, at constant cost."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ def lease(minutes: int) -> Lease:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(min_value=0, max_value=5)), max_size=60))
 def test_the_earliest_of_moments_that_come_and_go(steps: list[tuple[bool, int]]) -> None:
-    """Like the least of a list, however often moments are added and taken away."""
+    """Like the minimum of a list, however often times are added and removed."""
     moments: list[datetime] = []
     book = Earliest()
     for adds, number in steps:
@@ -46,7 +46,7 @@ PASSES = st.tuples(NAMESPACES, CHECKS, st.none() | st.integers(min_value=1, max_
 def test_the_aggregate_is_the_sum_of_its_secrets(
     steps: list[tuple[str, Check | None, int | None] | str | None],
 ) -> None:
-    """After any passes, removals and changes of what is wanted it says what counting all of them would say."""
+    """After any passes, removals and changes of the desired content it equals a count of all of them."""
     targets, truth = Targets(), dict[str, tuple[Check | None, int | None]]()
     distribution = targets.open(KEY, "uid", ())
     content = 0
@@ -74,7 +74,7 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
 
 
 def test_until_all_were_looked_at_status_tells() -> None:
-    """After a start the aggregate says nothing of Secrets that no pass has seen, but a failure is told at once."""
+    """After a start the aggregate ignores Secrets that no pass has checked, but reports a failure at once."""
     targets = Targets()
     distribution = targets.open(KEY, "uid", ("a", "b"))
     distribution.count("a", targets.target(distribution, "a"), GOOD)
@@ -87,12 +87,12 @@ def test_until_all_were_looked_at_status_tells() -> None:
 
 
 def test_nothing_wanted_is_not_distributed() -> None:
-    """An access without any Secret is not told to have all of them."""
+    """An access without any Secret does not count as having all of them."""
     assert Distribution("uid").check(0, WAITS) == WAITS
 
 
 def test_ten_failures_are_shown() -> None:
-    """A thousand failing Secrets put ten lines into status."""
+    """A thousand failing Secrets result in ten entries in status."""
     targets = Targets()
     distribution = targets.open(KEY, "uid", ())
     for number in range(1000):
@@ -102,7 +102,7 @@ def test_ten_failures_are_shown() -> None:
 
 
 def test_another_uid_under_the_name_is_another_access() -> None:
-    """What is known of a deleted access is not believed of the one that has its name now."""
+    """What is known of a deleted access does not apply to the one that has its name now."""
     targets = Targets()
     targets.target(targets.open(KEY, "uid", ()), "a")
     assert targets.peek(SecretKey(KEY, "a"), "other") is None

@@ -130,7 +130,7 @@ STRINGS = [
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No setting of the shell that runs the tests."""
+    """Without settings from the shell that runs the tests."""
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
     return
@@ -143,20 +143,20 @@ def complaints_of(**values: str) -> list[str]:
 
 
 def test_every_setting_has_its_cases() -> None:
-    """A new setting needs a grammar or a bound, and values that it takes and refuses."""
+    """A new setting needs a grammar or a bound, and valid and invalid values."""
     assert list(CASES) == list(Settings.model_fields)
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD)
 def test_what_is_taken(name: str, value: str) -> None:
-    """A good value is taken as it is written."""
+    """A valid value is used unchanged."""
     found = getattr(Settings.model_validate({name: value}), name)
     assert isinstance(found, bool | float) or str(found) == value
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_what_is_refused(name: str, value: str) -> None:
-    """One sentence: the variable and what it must be."""
+    """One sentence: the variable and its required form."""
     assert complaints_of(**{name: value}) == [f"{variable(name)} must be {form(name)}."]
 
 
@@ -165,7 +165,7 @@ def test_what_is_refused(name: str, value: str) -> None:
     "junk", ["\n", "\r", "\0", " ", "\x85", "\u2028", "\u0430", "#", "?", "@", "\\", "%2f", "'", '"']
 )
 def test_no_string_takes_what_breaks_out_of_it(name: str, junk: str) -> None:
-    """White space, controls, look-alikes and delimiters are refused at either end and alone; so is an empty value."""
+    """White space, controls, look-alikes and delimiters are rejected at either end and alone; so is an empty value."""
     good = CASES[name][0][0]
     for value in (good + junk, junk + good, junk, ""):
         assert complaints_of(**{name: value}) == [f"{variable(name)} must be {form(name)}."]
@@ -180,7 +180,7 @@ def run(monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
 
 
 def test_the_command_names_every_wrong_variable_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`wheelhouse run` says all that is wrong at once, with the remedy, and repeats no password that was pasted in."""
+    """`wheelhouse run` reports all errors at once, with the remedy, and repeats no password that was pasted in."""
     output = run(monkeypatch, sts_endpoint="https://me:hunter2@sts.example/", http_port="99999", log_level="loud")
     assert "hunter2" not in output
     assert "99999" not in output
@@ -194,13 +194,13 @@ def test_the_command_names_every_wrong_variable_and_no_value(monkeypatch: pytest
 
 
 def test_the_pool_of_the_base_is_told_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who applies manifests/base as it stands reads what to write instead of set-me.invalid."""
+    """For manifests/base without changes, the error says what to write instead of set-me.invalid."""
     output = run(monkeypatch, workload_identity_pool="set-me.invalid")
     assert "WHEELHOUSE_WORKLOAD_IDENTITY_POOL must be `PROJECT_ID.svc.id.goog` on GKE" in output
 
 
 def test_the_local_world_says_the_same_of_its_settings() -> None:
-    """`wheelhouse local up --set` refuses what the operator would refuse, before anything starts."""
+    """`wheelhouse local up --set` rejects what the operator would reject, before anything starts."""
     done = CliRunner().invoke(local, ["up", "--set", "sts-endpoint=https://me:hunter2@sts.example/"])
     assert done.exit_code == 2
     assert "WHEELHOUSE_STS_ENDPOINT must be an https URL" in " ".join(done.output.split())

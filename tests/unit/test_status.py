@@ -1,4 +1,4 @@
-"""Findings ↔ status: what is written is what a restart reads."""
+"""Findings ↔ status: a restart reads what was written."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -115,7 +115,7 @@ def reasons(status: dict[str, Any]) -> dict[str, str]:
 @settings(max_examples=60, deadline=None)
 @given(found=REPOSITORIES, summary=st.none() | st.builds(AccessSummary, COUNTS, COUNTS, COUNTS))
 def test_a_repositorys_ledger_reads_back(found: RepositoryFindings, summary: AccessSummary | None) -> None:
-    """All that a PythonRepository's unit recorded survives a restart, but for the checks and what only a look tells."""
+    """What a PythonRepository's unit recorded survives a restart, except checks and what Google must confirm."""
     status = repository(replace(found, generation=1), summary=summary)
     assert read_repository(status) == (replace(found, resolved=None, synced=None), summary)
 
@@ -134,7 +134,7 @@ def test_an_accesss_ledgers_read_back(grants: GrantFindings, distribution: Distr
 def test_a_restart_writes_nothing(
     found: RepositoryFindings, grants: GrantFindings, distribution: DistributionFindings
 ) -> None:
-    """After a restart, before any unit has looked, the very status that stands there is computed."""
+    """After a restart, before any unit has run, the computed status equals the current one."""
     status = repository(replace(found, generation=1))
     assert repository(read_repository(status)[0], status) == status
     first = AccessFindings(1, GOOD, handled_request="now")
@@ -145,7 +145,7 @@ def test_a_restart_writes_nothing(
 
 
 def test_findings_for_another_claim_are_pending() -> None:
-    """What the policy and the secret unit found for an earlier claim says nothing of the present one."""
+    """What the policy and the secret unit found for an earlier claim does not apply to the current one."""
     grants = GrantFindings(made_for=1, check=passed(Reason.GRANTED))
     distribution = DistributionFindings(made_for=1, distributed=passed(Reason.DISTRIBUTED), verified=GOOD, name="pip")
     same = access(found=AccessFindings(1, GOOD, granting=1, distributing=1), grants=grants, distribution=distribution)
@@ -155,7 +155,7 @@ def test_findings_for_another_claim_are_pending() -> None:
 
 
 def test_a_generation_that_no_pass_has_finished_is_not_claimed() -> None:
-    """Until the unit has passed a new generation, observedGeneration is the old one and Synced says Updating."""
+    """Until the unit has passed a new generation, observedGeneration is the old one and Synced is Updating."""
     found = RepositoryFindings(generation=1, resolved=GOOD, synced=passed(Reason.SYNCED), name=NAME)
     before = repository(found)
     assert (before["observedGeneration"], reasons(before)["Ready"]) == (1, "Ready")
@@ -168,7 +168,7 @@ def test_a_generation_that_no_pass_has_finished_is_not_claimed() -> None:
 
 
 def test_a_refused_subject_and_a_missing_opt_in_come_before_what_was_found() -> None:
-    """What keeps a grant or a Secret from being asked for is said, whatever the units found before."""
+    """What prevents a grant or a Secret is reported, whatever the units found before."""
     grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED))
     found = AccessFindings(
         1, GOOD, granted=failed(Reason.SUBJECT_TOO_LONG, "x"), secret=failed(Reason.NOT_OPTED_IN, "x")
@@ -178,7 +178,7 @@ def test_a_refused_subject_and_a_missing_opt_in_come_before_what_was_found() -> 
 
 
 def test_a_missing_serviceaccount_is_said_of_a_grant_that_stands() -> None:
-    """A grant to a ServiceAccount that does not exist is made, and its condition says what is missing."""
+    """A grant to a ServiceAccount that does not exist is made, and its condition reports it."""
     found = AccessFindings(1, GOOD, advice="ServiceAccount a/x does not exist yet.")
     grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED))
     status = access(found=found, grants=grants, secret=False)
@@ -187,14 +187,14 @@ def test_a_missing_serviceaccount_is_said_of_a_grant_that_stands() -> None:
 
 
 def test_a_new_object_is_not_ready() -> None:
-    """The default status, observedGeneration -1, reads as nothing looked at yet."""
+    """The default status, observedGeneration -1, reads as not checked yet."""
     status = access({"observedGeneration": -1}, found=AccessFindings())
     assert (status["observedGeneration"], reasons(status)["Ready"]) == (-1, "Pending")
     assert reasons(repository(RepositoryFindings(), {"observedGeneration": -1}))["Ready"] == "Pending"
 
 
 def test_a_grant_without_a_secret_needs_none() -> None:
-    """Distributed and Verified do not keep an access without a Secret from being Ready."""
+    """Distributed and Verified do not prevent an access without a Secret from being Ready."""
     status = access(grants=GrantFindings(made_for=0, check=passed(Reason.GRANTED)), secret=False)
     assert reasons(status) == {
         "Ready": "Ready",
@@ -206,7 +206,7 @@ def test_a_grant_without_a_secret_needs_none() -> None:
 
 
 def test_the_grant_summary_says_who_as_what() -> None:
-    """ServiceAccounts are short, others as IAM writes them, rejected ones left out."""
+    """ServiceAccounts are short, others in IAM's form, rejected ones are left out."""
     grants = (
         GrantRecord(Grant("roles/artifactregistry.reader", f"{POOL}/ns/a/sa/pull"), GrantState.GRANTED),
         GrantRecord(Grant("roles/artifactregistry.writer", "user:ann@x.y"), GrantState.EXISTING),
@@ -218,7 +218,7 @@ def test_the_grant_summary_says_who_as_what() -> None:
 
 
 def test_a_long_grant_summary_is_cut() -> None:
-    """However many grants there are, the column stays within its length and shows that it was cut."""
+    """However many grants there are, the column stays within its length and shows that it was truncated."""
     grants = tuple(GrantRecord(Grant("roles/x.reader", f"user:{n}@x.y"), GrantState.GRANTED) for n in range(1000))
     summary = access(grants=GrantFindings(grants=grants))["grantSummary"]
     assert len(summary) == SUMMARY_LENGTH
@@ -238,13 +238,13 @@ def test_the_secrets_progress_is_told() -> None:
 
 
 def test_what_is_absent_is_not_written() -> None:
-    """No null, empty list or empty text stands in a status."""
+    """A status contains no null, empty list or empty text."""
     assert set(access()) == {"observedGeneration", "conditions"}
     assert set(repository(RepositoryFindings())) == {"observedGeneration", "conditions"}
 
 
 def test_urls_are_built_from_the_name() -> None:
-    """Index and upload URL follow the repository's name; uploads go to Standard repositories alone."""
+    """Index and upload URL follow the repository's name; only Standard repositories have an upload URL."""
     found = RepositoryFindings(generation=1, resolved=GOOD, synced=GOOD, name=NAME, mode=Mode.STANDARD)
     forged = {"indexURL": "https://evil.example/simple/", "uploadURL": "https://evil.example/"}
     status = repository(found, forged)
@@ -282,7 +282,7 @@ GARBAGE = st.recursive(
 @settings(max_examples=120, deadline=None)
 @given(status=st.dictionaries(st.sampled_from(FIELDS), GARBAGE, max_size=5))
 def test_a_malformed_status_never_raises(status: dict[str, Any]) -> None:
-    """Whatever stands in a status, it reads as findings, and a whole status can be written over it."""
+    """Whatever a status contains, it reads as findings, and a complete status can be written over it."""
     found, summary = read_repository(status)
     assert repository(found, status, summary=summary)["conditions"]
     known = {"grants": read_grants(status), "distribution": read_distribution(status)}
@@ -303,12 +303,12 @@ def test_a_malformed_status_never_raises(status: dict[str, Any]) -> None:
     ],
 )
 def test_half_an_operation_is_none(operation: object) -> None:
-    """An operation that cannot be attached to is forgotten, and the repository looked at afresh."""
+    """An operation that cannot be polled is ignored, and the repository is read again."""
     assert read_repository({"operation": operation})[0].operation is None
 
 
 def test_a_pending_check_never_replaces_a_standing_one() -> None:
-    """A unit that has not looked in this process leaves its condition as it stands."""
+    """A unit that has not run in this process leaves its condition unchanged."""
     status = access(grants=GrantFindings(made_for=0, check=passed(Reason.GRANTED)), secret=False)
     again = access(status, found=AccessFindings(1, GOOD), grants=read_grants(status), secret=False)
     assert reasons(again)["Granted"] == "Granted"

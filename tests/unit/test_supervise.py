@@ -1,4 +1,4 @@
-"""Background tasks: started again three times, then the end of what they stand beside."""
+"""Background tasks: restarted three times, then their failure ends the body."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from wheelhouse.runtime.supervise import RESTARTS, TaskFailed, Work, background
 
 
 class Task:
-    """A task that ends so often before it goes on for good."""
+    """A task that ends this many times before it runs forever."""
 
     def __init__(self, ends: int, end: Callable[[], None]) -> None:
         self.ends, self.end, self.starts = ends, end, 0
@@ -33,7 +33,7 @@ def defect() -> None:
 
 
 def cancellation() -> None:
-    raise asyncio.CancelledError  # As gRPC does when its channel closes: nobody asked the task to end.
+    raise asyncio.CancelledError  # As gRPC does when its channel closes, without a request for the task to end.
 
 
 def done() -> None:
@@ -43,7 +43,7 @@ def done() -> None:
 @pytest.mark.parametrize("end", [defect, cancellation, done])
 @in_virtual_time
 async def test_a_task_that_ends_is_started_again(end: Callable[[], None]) -> None:
-    """Three times, each told with its traceback; what stands beside it goes on."""
+    """Three times, each logged with its traceback; the body continues."""
     task = Task(RESTARTS, end)
     with capture_logs() as logs:
         async with background({"the task": task}):
@@ -56,7 +56,7 @@ async def test_a_task_that_ends_is_started_again(end: Callable[[], None]) -> Non
 @pytest.mark.parametrize("end", [defect, cancellation, done])
 @in_virtual_time
 async def test_a_task_that_ends_for_good_ends_the_body(end: Callable[[], None]) -> None:
-    """The fourth end cancels the body and the other tasks, and says which task it was."""
+    """The fourth end cancels the body and the other tasks, and the error names the task."""
     other = Task(0, done)
     stopped = False
 
@@ -77,7 +77,7 @@ async def test_a_task_that_ends_for_good_ends_the_body(end: Callable[[], None]) 
 
 @in_virtual_time
 async def test_a_task_of_tasks_is_not_started_again() -> None:
-    """What ended for good inside ends all around it, at once."""
+    """A permanent failure inside ends everything around it, at once."""
     starts = 0
 
     async def nested() -> None:
@@ -94,7 +94,7 @@ async def test_a_task_of_tasks_is_not_started_again() -> None:
 
 @in_virtual_time
 async def test_the_end_of_the_body_ends_the_tasks() -> None:
-    """Whether the body returns, raises or is canceled; its own error is the one that is seen."""
+    """Whether the body returns, raises or is canceled; its own error is the one that is raised."""
     task = Task(0, done)
     async with background({"the task": task}):
         pass
@@ -115,7 +115,7 @@ async def test_the_end_of_the_body_ends_the_tasks() -> None:
 
 
 def test_the_process_ends_visibly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A status that is not 0, and a sentence."""
+    """An exit status that is not 0, and a message."""
     works: dict[str, Work] = {"the queue": Task(RESTARTS + 1, defect)}
 
     @in_virtual_time

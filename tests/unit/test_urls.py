@@ -1,4 +1,4 @@
-"""URLs are built from a repository's name, and a token goes to the hosts that are allowed and no other."""
+"""URLs are built from a repository's name, and a token is sent only to allowed hosts."""
 
 import re
 import time
@@ -27,12 +27,12 @@ LOCAL = "http://127.0.0.1:8080/{location}-python.pkg.dev/{project}/{repository}/
     ],
 )  # fmt: skip
 def test_urls_are_the_templates_or_googles(template: str | None, base: str) -> None:
-    """The setting comes first, else Google's host is meant; nothing but the three words is read into a template."""
+    """The setting has priority over Google's host; only the three placeholders are special in a template."""
     assert index_urls(WHEELS, template) == (f"{base}simple/", base)
 
 
 def test_a_domain_scoped_project_keeps_its_colon() -> None:
-    """As gcloud prints it for Python; every client has it in the path as it is."""
+    """As gcloud prints it for Python; every client keeps it unchanged in the path."""
     index_url, _ = index_urls(RepositoryName("example.com:packages", "us", "wheels"), None)
     assert index_url == "https://us-python.pkg.dev/example.com:packages/wheels/simple/"
     assert gets_token(index_url, None)
@@ -41,12 +41,12 @@ def test_a_domain_scoped_project_keeps_its_colon() -> None:
 @pytest.mark.parametrize("url", [f"https://{PAGE}", "https://us-python.pkg.dev/", "https://a-b-python.pkg.dev/a:b/~/"])
 @pytest.mark.parametrize("template", [None, "", LOCAL])
 def test_googles_hosts_get_a_token(url: str, template: str | None) -> None:
-    """Every location's host for Python, whether a template is set or not."""
+    """Every location's host for Python, with and without a template."""
     assert gets_token(url, template)
 
 
 def test_the_templates_server_gets_a_token() -> None:
-    """Its scheme, host and port exactly; without the template nothing of it is allowed."""
+    """Exactly its scheme, host and port; without the template nothing of it is allowed."""
     index_url, upload_url = index_urls(WHEELS, LOCAL)
     assert gets_token(index_url, LOCAL)
     assert gets_token(upload_url, LOCAL)
@@ -82,14 +82,14 @@ OTHERS = [
     "template", [None, LOCAL, "https://a.example/{location}/", "http://x@a.example/", "nonsense", "http://[x/"]
 )
 def test_no_other_url_gets_a_token(url: str, template: str | None) -> None:
-    """Another host, scheme or port, a user, a query, a fragment, an escape or a step: each of them is enough."""
+    """Another host, scheme or port, a user, a query, a fragment, an escape or a path step: each of them is enough."""
     assert not gets_token(url, template)
 
 
 @given(text=st.text(), place=st.integers(0, 80), template=st.none() | st.just(LOCAL) | st.text())
 @example(text="\u0130", place=9, template=LOCAL)
 def test_what_gets_a_token_has_one_reading(text: str, place: int, template: str | None) -> None:
-    """Whatever is put into a good URL, what passes is read by the standard library as one of the allowed hosts."""
+    """Whatever is inserted into a valid URL, the standard library reads an accepted one as an allowed host."""
     for good in (f"https://{PAGE}", index_urls(WHEELS, LOCAL)[0]):
         url = good[:place] + text + good[place:]
         if not gets_token(url, template):
@@ -110,7 +110,7 @@ def test_what_gets_a_token_has_one_reading(text: str, place: int, template: str 
 @example(RepositoryName("acme-packages", "us", "wheels/simple"))
 @example(RepositoryName("acme-packages/other", "us", "wheels"))
 def test_a_name_that_is_none_leads_nowhere_else(name: RepositoryName) -> None:
-    """Also parts that no grammar has seen stay where they stand, or the URL gets no token."""
+    """Even unchecked parts stay in their place, or the URL must not receive a token."""
     for template in (None, LOCAL):
         for url in index_urls(name, template):
             if gets_token(url, template):

@@ -1,4 +1,4 @@
-"""Virtual time is a test's own tool: it must keep the order of real time."""
+"""Virtual time is a tool of the tests: it must keep the order of real time."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from support.virtual_time import Deadlock, Wall, in_virtual_time, run
 
 @in_virtual_time
 async def test_a_day_takes_no_time() -> None:
-    """Timers fire when they are due, and in their order, without any waiting."""
+    """Timers fire when they are due, and in order, without any waiting."""
     loop, begun = asyncio.get_running_loop(), time.monotonic()
     fired: list[tuple[str, float]] = []
     loop.call_later(86400 * 30, lambda: fired.append(("month", loop.time())))
@@ -29,7 +29,7 @@ async def test_a_day_takes_no_time() -> None:
 @given(delays=st.lists(st.floats(0, 1e6), max_size=20))
 @in_virtual_time
 async def test_sleepers_wake_in_order(delays: list[float]) -> None:
-    """Whoever sleeps longer wakes later, each at its own time."""
+    """A longer sleep ends later, each at its own time."""
     woken: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -42,7 +42,7 @@ async def test_sleepers_wake_in_order(delays: list[float]) -> None:
 
 
 def test_waiting_forever_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that waits for what never comes fails instead of hanging."""
+    """A test that waits for an event that never happens fails instead of hanging."""
     monkeypatch.setattr(virtual_time, "PATIENCE", 0.01)
 
     async def wait() -> None:
@@ -61,7 +61,7 @@ async def test_a_thread_is_waited_for() -> None:
 
 @in_virtual_time
 async def test_the_wall_clock_goes_on_and_may_be_set() -> None:
-    """Virtual time moves it, and a jump moves it alone."""
+    """Virtual time moves it, and a jump moves only the wall clock."""
     wall = Wall()
     before = wall()
     await asyncio.sleep(10)

@@ -1,4 +1,4 @@
-"""Whose pool: what the settings and the metadata server say, and what happens when they contradict each other."""
+"""The pool of the cluster: the settings, the metadata server's facts, and contradictions between them."""
 
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ ELSEWHERE = (WorkloadIdentity(FLEET_NUMBER, "on-prem", gke=False), Federation.pr
 
 @dataclass(frozen=True)
 class Case:
-    """Settings and facts, and what comes of them: an identity, or the words that the error must hold."""
+    """Settings and facts, and the result: an identity, or text that the error must contain."""
 
     name: str
     facts: MetadataFacts | None
@@ -85,7 +85,7 @@ CASES = [
     # A provider on GKE.
     case("a provider on GKE", GKE, (PROVIDER_SET, PROVIDER, CLUSTER, OWN, OVERRIDE_SET), provider=PROVIDER),
     case("a provider on GKE, meant", GKE, ELSEWHERE, provider=PROVIDER, override=True),
-    # No GKE: no metadata server, or that of a machine, which says nothing about the cluster.
+    # Not GKE: no metadata server, or that of a machine, which knows nothing about the cluster.
     *(
         each
         for where, facts in (("elsewhere", None), ("on a machine", MACHINE))
@@ -137,14 +137,14 @@ CASES = [
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the shell that runs the tests."""
+    """Without settings from the shell that runs the tests."""
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
 def test_whose_pool(each: Case) -> None:
-    """Found, or refused with a sentence that names the settings, the values and the remedy."""
+    """Found, or rejected with a sentence that names the settings, the values and the remedy."""
     settings = Settings.model_validate({name: value for name, value in each.settings.items() if value is not None})
     if isinstance(each.found[0], WorkloadIdentity):
         assert workload(settings, each.facts) == each.found
@@ -156,7 +156,7 @@ def test_whose_pool(each: Case) -> None:
 
 
 def test_the_audiences_are_those_of_google() -> None:
-    """On GKE pool and cluster; elsewhere the full name of the provider, with a scheme for the ServiceAccount alone."""
+    """On GKE pool and cluster; elsewhere the full name of the provider, with a scheme only for the ServiceAccount."""
     assert ON_GKE[1].audience == OWN
     assert ON_GKE[1].exchange == f"identitynamespace:{OWN}:https://container.googleapis.com/v1/{CLUSTER}"
     assert ELSEWHERE[1].audience == f"https://iam.googleapis.com/{PROVIDER}"
@@ -164,7 +164,7 @@ def test_the_audiences_are_those_of_google() -> None:
 
 
 def test_outside_gke_a_member_is_the_kubernetes_user() -> None:
-    """What the settings of a provider make of a ServiceAccount in an IAM policy."""
+    """The IAM member of a ServiceAccount with a provider in the settings."""
     identity, _ = workload(Settings(workload_identity_provider=PROVIDER), None)
     assert identity.member(Identity("team-a", "pull")) == (
         f"principal://iam.googleapis.com/projects/{FLEET_NUMBER}/locations/global/workloadIdentityPools/on-prem/"
@@ -173,7 +173,7 @@ def test_outside_gke_a_member_is_the_kubernetes_user() -> None:
 
 
 def test_grants_move_from_another_pool_only() -> None:
-    """The old pool by its full name; the pool in use is refused, since nothing would move."""
+    """The old pool by its full name; the current pool is rejected, because nothing would move."""
     old = Pool(FLEET_NUMBER, FLEET)
     assert migrate_from(Settings(), ON_GKE[0]) is None
     assert migrate_from(Settings(workload_identity_migrate_from=old.full), ON_GKE[0]) == old
