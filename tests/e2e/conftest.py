@@ -1,4 +1,4 @@
-"""A person's hands on the worker's world."""
+"""A person's access to the worker's world."""
 
 import pytest
 from support.kube import Kube
@@ -8,6 +8,6 @@ from wheelhouse_local.world import World
 
 @pytest.fixture
 def kube(world: World) -> Kube:
-    """The world with the operator running, whatever the test before left."""
+    """The world with a running operator, whatever the previous test did."""
     world.start("operator")
     return Kube(world)

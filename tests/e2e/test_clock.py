@@ -1,4 +1,4 @@
-"""An operator whose clock was wrong: what it wrote down then must not keep a dead token in a Secret."""
+"""An operator whose clock was wrong: what it recorded then must not keep an expired token in a Secret."""
 
 import configparser
 import threading
@@ -21,14 +21,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 LIFETIME = 60
 PATIENCE = 120.0
-"""Seconds after which no client is refused any more, once the clock is right."""
+"""Seconds after which the index denies no client any more, once the clock is right."""
 MOUNT_PATIENCE = 5.0
-"""Seconds in which a new token is in the mounted files."""
+"""Seconds in which a new token reaches the mounted files."""
 
 
 @pytest.fixture
 def clock(tmp_path: Path) -> Clock:
-    """The operator's; right as yet."""
+    """The operator's clock; right at first."""
     if why := problem():
         pytest.fail(f"The clock of the operator cannot be changed: {why}")
     return Clock(tmp_path / "offset")
@@ -36,7 +36,7 @@ def clock(tmp_path: Path) -> Clock:
 
 @pytest.fixture
 def brief(tmp_path: Path, clock: Clock) -> Iterator[Kube]:
-    """A world whose federated tokens live a minute; its operator goes by the clock."""
+    """A world whose federated tokens live a minute; its operator uses the clock."""
     world = World(tmp_path / "brief world")
     world.up(Options(token_lifetime=LIFETIME, settings=clock.variables))
     yield Kube(world)
@@ -55,7 +55,7 @@ def mount(brief: Kube, tmp_path: Path) -> Iterator[Path]:
 
 
 class Consumer(threading.Thread):
-    """Asks the index each second, with the mounted pip.conf; keeps when it was answered with which status."""
+    """Requests a page of the index each second, with the mounted pip.conf; records each answer's time and status."""
 
     def __init__(self, mount: Path) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Consumer(threading.Thread):
         self.join()
 
     def _ask(self) -> int:
-        """404 is what a token gets that is good, since there is no such package."""
+        """A valid token gets 404, because the package does not exist."""
         found = configparser.RawConfigParser()
         found.read(self._mount / "pip.conf")
         scheme, _, rest = found["global"]["index-url"].partition("://")
@@ -101,11 +101,11 @@ def crash(world: World) -> None:
 
 
 def go_on(world: World) -> None:
-    """The clock changes under the operator."""
+    """The clock changes while the operator runs."""
 
 
 def lives(kube: Kube) -> timedelta:
-    """How long the token lives by the right clock, if the status is right."""
+    """The token's remaining lifetime by the right clock, if the status is right."""
     body = kube.get(ACCESSES, "timely", "reader") or {}
     return datetime.fromisoformat(body["status"]["secret"]["expirationTime"]) - datetime.now(UTC)
 
@@ -114,9 +114,9 @@ def lives(kube: Kube) -> timedelta:
 def test_an_hour_ahead_and_right_again(
     brief: Kube, clock: Clock, consumer: Consumer, meanwhile: Callable[[World], None]
 ) -> None:
-    """The clock is an hour ahead until the operator has minted, and then right: two minutes later all is well.
+    """The clock is an hour ahead until the operator has minted, and then right: two minutes later everything works.
 
-    That goes for an operator that crashes before each change, and for one that runs on.
+    This applies to an operator that crashes before each change, and to one that keeps running.
     """
     clock.set("+1h")
     meanwhile(brief.world)

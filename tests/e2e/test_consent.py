@@ -1,4 +1,4 @@
-"""Consent on a real API server: who gets in, who is put out, and what happens while the operator is down."""
+"""Consent on a real API server: who gets access, who loses it, and what happens while the operator is down."""
 
 import pytest
 from support.kube import ACCESSES, REPOSITORIES, Kube, await_that, principal
@@ -25,7 +25,7 @@ def gone(kube: Kube, name: str) -> bool:
 
 
 def test_a_relabelled_namespace_loses_everything(kube: Kube) -> None:
-    """The label that the repository's owner selected by is gone: grant and Secret go, and the condition says why."""
+    """The label that the repository's owner selected is removed: grant and Secret go, and the condition says why."""
     shared(kube, "relabel")
     kube.namespace("relabel-team", projects="", team="other")
     await_that(lambda: gone(kube, "relabel"), "grant and Secret to go")
@@ -36,7 +36,7 @@ def test_a_relabelled_namespace_loses_everything(kube: Kube) -> None:
 
 
 def test_withdrawn_while_the_operator_is_down(kube: Kube) -> None:
-    """Consent withdrawn, and an access deleted, while nobody watches: both are carried out after the start."""
+    """Consent withdrawn, and an access deleted, while the operator is down: both take effect after the start."""
     shared(kube, "down-consent")
     shared(kube, "down-delete")
     kube.world.stop("operator")
@@ -48,7 +48,7 @@ def test_withdrawn_while_the_operator_is_down(kube: Kube) -> None:
 
 
 def test_absent_and_forbidden_look_the_same(kube: Kube) -> None:
-    """A repository of another namespace that is absent, closed, or asked for writing: one reason and one message."""
+    """A repository of another namespace that is absent, closed, or not open to writers: one reason and one message."""
     kube.namespace("closed-owner")
     kube.namespace("curious")
     kube.repository("closed-owner", "closed")
@@ -66,7 +66,7 @@ def test_absent_and_forbidden_look_the_same(kube: Kube) -> None:
 
 
 def test_nobody_writes_from_another_namespace(kube: Kube) -> None:
-    """A namespace that may read does not get to write by asking for it."""
+    """A namespace that may read cannot get write access by requesting it."""
     shared(kube, "readonly")
     kube.access(
         "readonly-team",
@@ -81,7 +81,7 @@ def test_nobody_writes_from_another_namespace(kube: Kube) -> None:
 
 
 def test_what_the_user_must_mend_is_stalled_with_a_remedy(kube: Kube) -> None:
-    """Each mistake that only the reconcile can see ends in its own reason, Stalled, with a message that helps."""
+    """Each error that only the operator can detect has its own reason, Stalled, with a message that helps."""
     kube.namespace("mistakes", opted_in=False)
     kube.namespace("penniless", projects="")
     kube.namespace("mistakes-too")
@@ -114,7 +114,7 @@ def test_what_the_user_must_mend_is_stalled_with_a_remedy(kube: Kube) -> None:
 
 
 def test_a_missing_service_account_is_waited_for(kube: Kube) -> None:
-    """The Secret waits for its ServiceAccount, says so, and comes when it does."""
+    """The Secret waits for its ServiceAccount, reports that, and is created with it."""
     kube.namespace("waiting")
     kube.repository("waiting", "waiting")
     kube.access(
@@ -131,7 +131,7 @@ def test_a_missing_service_account_is_waited_for(kube: Kube) -> None:
 
 
 def test_somebody_elses_secret_is_left_alone(kube: Kube) -> None:
-    """A Secret of that name that is not ours stays byte for byte, and the access says what to do."""
+    """Another Secret with that name stays byte for byte, and the access describes the remedy."""
     kube.namespace("occupied")
     kube.repository("occupied", "occupied")
     kube.apply(

@@ -1,4 +1,4 @@
-"""What the operator really asks of Google and changes in Kubernetes: counted in both servers' own logs."""
+"""The operator's real requests to Google and changes in Kubernetes: counted in both servers' own logs."""
 
 import time
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_each_act_costs_what_it_should(kube: Kube) -> None:
-    """Repository, access with Secret, second access of the same ServiceAccount, idle, deletion: request by request."""
+    """Repository, access with Secret, second access of the same ServiceAccount, idle, deletion: all requests."""
     kube.namespace("costs")
     with kube.counted() as created:
         kube.repository("costs", "costs")
@@ -30,7 +30,7 @@ def test_each_act_costs_what_it_should(kube: Kube) -> None:
         "patch secrets": 1,
         "create events": 1,
         "ArtifactRegistry.GetIamPolicy": 1,
-        # A grant is missing: is this still the repository that the ledger belongs to?
+        # A grant is missing: is this still the repository of the ledger?
         "ArtifactRegistry.GetRepository": 1,
         "ArtifactRegistry.SetIamPolicy": 1,
         "Sts.Token": 1,
@@ -78,18 +78,18 @@ def test_a_changed_description_is_two_requests(kube: Kube) -> None:
 
 @pytest.mark.slow
 def test_a_minute_of_idle_changes_nothing(kube: Kube) -> None:
-    """With repositories and accesses in place a minute passes without one write anywhere; Secrets are looked at."""
+    """With repositories and accesses a minute passes without a write anywhere; Secrets are checked."""
     kube.namespace("idle")
     kube.repository("idle", "idle")
     kube.reader("idle", "reader", "idle", "reader", secret="pip-config")
     kube.await_ready(ACCESSES, "idle", "reader")
     await_that(lambda: kube.ready(REPOSITORIES, "idle", "idle"), "the repository")
-    time.sleep(2)  # What the last write set in motion comes to rest.
+    time.sleep(2)  # Wait until the effects of the last write are over.
     secrets = kube.world.kubectl(
         "get", "secrets", "-A", "--field-selector=type=wheelhouse.dev/pip-config", "-o", "name"
     )
     with kube.counted() as idle:
-        time.sleep(60)  # The minute that the promise is about.
-    # Each Secret is looked at about once a minute, by applies that are only tried.
+        time.sleep(60)  # The minute of the promise.
+    # Each Secret is checked about once a minute, by dry-run applies.
     assert 1 <= idle.pop("patch secrets (dry run)") <= 2 * len(secrets.stdout.split())
     assert not idle

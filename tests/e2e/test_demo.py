@@ -1,4 +1,4 @@
-"""`make demo`'s story, as a newcomer's machine runs it."""
+"""The steps of `make demo`, as on a newcomer's machine."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ DEMO = [sys.executable, "-u", "-m", "wheelhouse_local.demo"]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """An environment in which nothing but the story's own settings would work."""
+    """An environment in which only the demo's own settings work."""
     folder = tmp_path / "a temp folder"
     folder.mkdir()
     nowhere = "http://127.0.0.1:9"
@@ -24,7 +24,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def left(folder: str) -> list[str]:
-    """What is left of a world: processes that name its folder, and files in it."""
+    """What is left of a world: processes whose command names its folder, and files in it."""
     own = str(os.getpid())
     commands = [path / "cmdline" for path in Path("/proc").iterdir() if path.name.isdigit() and path.name != own]
     running = []
@@ -40,7 +40,7 @@ def left(folder: str) -> list[str]:
 
 @pytest.mark.e2e
 def test_the_story_goes_as_told(env: dict[str, str]) -> None:
-    """It ends with 0, has shown each command with its result, and leaves neither a process nor a file."""
+    """It exits with 0, has shown each command with its result, and leaves neither a process nor a file."""
     done = subprocess.run(DEMO, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     for told in (
@@ -61,7 +61,7 @@ def test_the_story_goes_as_told(env: dict[str, str]) -> None:
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_whoever_stops_it_has_nothing_left(env: dict[str, str], number: signal.Signals) -> None:
-    """Stopped in the midst of a command, it ends its world, and says by its status that it was stopped."""
+    """Stopped during a command, it stops its world, and its exit status shows that it was stopped."""
     with subprocess.Popen(DEMO, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         for line in process.stdout:

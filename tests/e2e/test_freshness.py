@@ -1,4 +1,4 @@
-"""Tokens that live a minute, and clients that never meet an expired one."""
+"""Tokens that live a minute, and clients that never get an expired one."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from wheelhouse_local.world import World
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 LIFETIME = 60
-"""Seconds. Far less than is asked for, so that mints are 30 s apart: a shorter life could not be kept fresh."""
+"""Seconds. Far less than requested, so that mints are 30 s apart: a shorter lifetime could not be kept fresh."""
 LIVES = 3
 
 
@@ -38,7 +38,7 @@ def upload(kube: Kube, folder: Path, secret: str) -> None:
 
 
 def test_three_lives_of_pip_see_no_refusal(brief: Kube, tmp_path: Path) -> None:
-    """Pip in a loop over three token lives, through a followed mount: every download works, no 401, no 403."""
+    """Pip in a loop over three token lifetimes, through a followed mount: every download works, no 401, no 403."""
     kube = brief
     kube.namespace("fresh")
     kube.repository("fresh", "fresh")
@@ -52,7 +52,7 @@ def test_three_lives_of_pip_see_no_refusal(brief: Kube, tmp_path: Path) -> None:
         mounted(kube.world, "fresh/pip-config", tmp_path / "mount") as mount,
         downloading(mount, "fresh", tmp_path / "got") as loop,
     ):
-        time.sleep(LIVES * LIFETIME)  # The lives that the promise is about.
+        time.sleep(LIVES * LIFETIME)  # The lifetimes of the promise.
     assert loop.failures == []
     assert len(loop.tokens) >= LIVES, "the token was not replaced in time"
     rows = (kube.world.state.google / "requests.jsonl").read_text().splitlines()

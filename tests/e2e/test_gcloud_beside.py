@@ -1,4 +1,4 @@
-"""Wheelhouse beside the real gcloud: the same repository from either, and what gcloud changes is put back."""
+"""Wheelhouse and the real gcloud: both create the same repository, and gcloud's changes are reverted."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ HERE = "--location=us-central1"
 
 @pytest.fixture(scope="module")
 def watchful(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A world whose operator looks for drift every three seconds."""
+    """A world whose operator checks for drift every three seconds."""
     world = World(tmp_path_factory.mktemp("gcloud"))
     world.up(Options(settings={"WHEELHOUSE_DRIFT_INTERVAL": str(DRIFT_INTERVAL), "WHEELHOUSE_CREATE_INTERVAL": "0.1"}))
     yield Kube(world)
@@ -32,7 +32,7 @@ def gcloud(kube: Kube, *arguments: str) -> str:
 
 
 def described(kube: Kube, name: str) -> dict[str, Any]:
-    """What gcloud shows, without name, times and ownership labels; upstreams have no order."""
+    """The description from gcloud, without name, times and ownership labels; upstreams have no order."""
     found: dict[str, Any] = json.loads(gcloud(kube, "describe", name, HERE, "--format=json"))
     for field in ("name", "createTime", "updateTime", "registryUri"):
         found.pop(field)
@@ -114,7 +114,7 @@ def test_virtual(watchful: Kube, tmp_path: Path) -> None:
 
 
 def test_drift_is_put_back_with_an_event(watchful: Kube, tmp_path: Path) -> None:
-    """Description, label, cleanup policy and upstreams changed with gcloud: back at the next look, each told."""
+    """Description, label, cleanup policy and upstreams: the next check reverts gcloud's changes, with Events."""
     watchful.namespace("drift")
     watchful.repository("drift", "drifting", description="wanted", labels={"team": "a"}, cleanup=SPEC_CLEANUP)
     spec = {"upstreams": [{"name": "drifting", "priority": 9, "repositoryRef": {"name": "drifting"}}]}

@@ -1,4 +1,4 @@
-"""The operator is killed at random moments of everything it does, and what was asked for comes about all the same."""
+"""The operator is killed at random times of everything it does, and still reaches the desired state."""
 
 import os
 import random
@@ -15,14 +15,14 @@ READER = "roles/artifactregistry.reader"
 
 
 def kill_within(kube: Kube, moments: random.Random, seconds: float) -> None:
-    """Kill the operator somewhere in the next moments, and start it again as a Deployment would."""
-    time.sleep(moments.uniform(0.0, seconds))  # The moment is what is random here.
+    """Kill the operator at a random time within this span, and restart it as a Deployment would."""
+    time.sleep(moments.uniform(0.0, seconds))  # The time is random here.
     kube.world.kill("operator")
     kube.world.start("operator")
 
 
 def test_twenty_kills_end_in_the_right_state(kube: Kube) -> None:
-    """Create, grant, Secret write and delete, each with kills in the middle: the right state, and nothing orphaned."""
+    """Create, grant, Secret write and delete, each with kills in between: the right state, and nothing orphaned."""
     seed = int(os.environ.get("WHEELHOUSE_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
     print(f"WHEELHOUSE_TEST_SEED={seed}")
     moments = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Tokens are in Secret data and nowhere else: the real ones are looked for wherever they could have leaked."""
+"""Tokens are in Secret data and nowhere else: the real ones are searched for wherever they could have leaked."""
 
 import urllib.request
 from pathlib import Path
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.e2e
 
 
 def texts(kube: Kube) -> dict[str, str]:
-    """Everything that somebody without the right to read Secrets may see."""
+    """Everything that is visible without permission to read Secrets."""
     world = kube.world
     everything = "namespaces,events,pythonrepositories,repositoryaccesses,configmaps,serviceaccounts"
     found = {"objects": world.kubectl("get", everything, "-A", "-o", "yaml", "--show-managed-fields").stdout}
@@ -29,7 +29,7 @@ def texts(kube: Kube) -> dict[str, str]:
 
 
 def test_no_token_leaves_secret_data(kube: Kube) -> None:
-    """Logs at DEBUG, Events, status, annotations, managed fields, metrics, traces and the process hold no token."""
+    """Logs at DEBUG, Events, status, annotations, managed fields, metrics, traces and the process contain no token."""
     kube.world.stop("operator")
     kube.world.set_options(settings={"WHEELHOUSE_LOG_LEVEL": "DEBUG"})
     kube.world.start("operator")

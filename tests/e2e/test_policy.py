@@ -1,4 +1,4 @@
-"""Other people's bindings in a repository's policy, with the real gcloud where it is there."""
+"""Other clients' bindings in a repository's policy, with the real gcloud where it is installed."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def add(kube: Kube, name: str, role: str, member: str) -> None:
 
 @pytest.mark.gcloud
 def test_bindings_of_gcloud_survive_ours(kube: Kube) -> None:
-    """Bindings that gcloud added before, between and after our grants are there, byte for byte, once ours are gone."""
+    """Bindings that gcloud added before, between and after our grants are unchanged, once ours are removed."""
     kube.namespace("foreign")
     kube.repository("foreign", "bindings")
     kube.await_ready(REPOSITORIES, "foreign", "bindings")
@@ -47,7 +47,7 @@ def test_bindings_of_gcloud_survive_ours(kube: Kube) -> None:
 
 @pytest.mark.gcloud
 def test_gcloud_works_against_the_same_world(kube: Kube) -> None:
-    """list, describe, create, update, get-iam-policy and print-settings see and change what the operator made."""
+    """list, describe, create, update, get-iam-policy and print-settings show and change the operator's objects."""
     kube.namespace("gcloud")
     kube.repository("gcloud", "shown", description="made by Wheelhouse")
     kube.await_ready(REPOSITORIES, "gcloud", "shown")
@@ -63,7 +63,7 @@ def test_gcloud_works_against_the_same_world(kube: Kube) -> None:
 
 
 def test_what_was_there_before_is_used_and_never_removed(kube: Kube) -> None:
-    """A grant that somebody else made is used as it is, and stays when the access that asked for it goes."""
+    """A grant of another client is used unchanged, and stays when the access that requested it is deleted."""
     kube.namespace("existing")
     kube.repository("existing", "existing")
     kube.await_ready(REPOSITORIES, "existing", "existing")
@@ -79,7 +79,7 @@ def test_what_was_there_before_is_used_and_never_removed(kube: Kube) -> None:
 
 
 def test_conditional_and_tombstone_bindings_survive(kube: Kube) -> None:
-    """A binding with a condition and one of a deleted member are the same after we came and went."""
+    """A binding with a condition and one of a deleted member are unchanged after our grants."""
     kube.namespace("planted")
     kube.repository("planted", "planted")
     kube.await_ready(REPOSITORIES, "planted", "planted")
@@ -102,7 +102,7 @@ def test_conditional_and_tombstone_bindings_survive(kube: Kube) -> None:
 
 
 def test_a_member_that_iam_rejects_is_told_and_the_others_proceed(kube: Kube) -> None:
-    """An unknown service account is found, named with IAM's words, and stands in nobody's way."""
+    """An unknown service account is found, reported with IAM's message, and does not affect the others."""
     kube.namespace("rejected")
     kube.repository("rejected", "rejected")
     subjects = [

@@ -1,4 +1,4 @@
-"""The operator with settings of another pool, on a real API server: it says why it does not begin."""
+"""The operator with settings for another pool, on a real API server: it reports why it does not start."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ OLD_POOL = f"projects/123456789012/locations/global/workloadIdentityPools/{OWN}"
 
 @contextmanager
 def operator(kube: Kube, settings: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """The world's operator with other settings, in place of the world's own."""
+    """The world's operator with other settings, instead of the world's own."""
     kube.world.stop("operator")
     state = kube.world.state
     env = {**environment.base(), "HOME": str(state.home), **environment.operator_settings(state), **settings}
@@ -42,7 +42,7 @@ def operator(kube: Kube, settings: dict[str, str]) -> Iterator[subprocess.Popen[
 
 
 def readiness(kube: Kube) -> tuple[int, str]:
-    """What the readiness probe is told."""
+    """The answer of the readiness probe."""
     port = kube.world.state.load().ports["operator"]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as reply:
@@ -72,7 +72,7 @@ def readiness(kube: Kube) -> tuple[int, str]:
     ],
 )
 def test_a_contradiction_ends_the_start(kube: Kube, settings: dict[str, str], words: list[str]) -> None:
-    """The process ends with a sentence that names the setting and both values."""
+    """The process exits with a message that names the setting and both values."""
     with operator(kube, settings) as process:
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 1
@@ -81,7 +81,7 @@ def test_a_contradiction_ends_the_start(kube: Kube, settings: dict[str, str], wo
 
 
 def test_another_pool_under_living_grants_changes_nothing(kube: Kube) -> None:
-    """Not ready, with both pools and the remedy; no policy, Secret or status is touched; back again, all is well."""
+    """Not ready, with both pools and the remedy; no policy, Secret or status changes; the old pool works again."""
     kube.namespace("pools")
     kube.repository("pools", "pools")
     kube.reader("pools", "reader", "pools", "reader", secret="pip-config")
@@ -97,7 +97,7 @@ def test_another_pool_under_living_grants_changes_nothing(kube: Kube) -> None:
     assert "fleet-host.svc.id.goog" in body[1]
     assert process.returncode == 0
     assert [line for line in output.splitlines() if json.loads(line).get("event") == "Not ready"]
-    # Nothing but the start-up test of the admission policies, which lets itself be refused.
+    # Only the start-up test of the admission policies, whose requests are denied.
     assert set(counts) <= {"create secrets", "create secrets (dry run)", "create serviceaccounts/token"}
     kube.await_ready(ACCESSES, "pools", "late")
     assert kube.members("pools") == {READER: [principal("pools", "reader")]}

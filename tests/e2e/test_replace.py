@@ -1,4 +1,4 @@
-"""`kubectl replace --force` of a PythonRepository: a delete and a create, and nothing of it reaches who installs."""
+"""`kubectl replace --force` of a PythonRepository: a delete and a create, which no installing client notices."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ TIMES = 10
 
 
 def test_ten_replacements_cost_no_consumer_anything(kube: Kube, tmp_path: Path) -> None:
-    """Under a loop of pip in another namespace: no failing install, no policy write and no Secret write."""
+    """With pip in a loop in another namespace: no install fails, no policy write and no Secret write."""
     kube.world.kubectl("apply", "-f", str(QUICKSTART))
     kube.await_ready(REPOSITORIES, OWNERS, NAME)
     kube.await_ready(ACCESSES, OWNERS, "publishers")
@@ -44,6 +44,6 @@ def test_ten_replacements_cost_no_consumer_anything(kube: Kube, tmp_path: Path) 
     assert loop.failures == []
     written = {"ArtifactRegistry.SetIamPolicy", "patch secrets", "create secrets", "delete secrets"}
     assert {name: counts[name] for name in written & counts.keys()} == {}
-    # Nor was it made again in Google.
+    # Nor was it created again in Google.
     assert counts["ArtifactRegistry.CreateRepository"] == counts["ArtifactRegistry.DeleteRepository"] == 0
     assert after["status"]["createTime"] == before["status"]["createTime"]

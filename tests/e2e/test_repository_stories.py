@@ -1,4 +1,4 @@
-"""Each story of manifests/examples/repositories as a user lives it: applied, Ready, changed, released."""
+"""Each example of manifests/examples/repositories as a user runs it: applied, Ready, changed, released."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ KEPT = {"description": "by hand", "labels": {"theirs": "stays"}}
 
 
 def nothing(_kube: Kube) -> None:
-    """Some stories need nothing that is there before."""
+    """Some examples need no preparation."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """What must be there before, a change, what Google shows after it, and what is left after the release."""
+    """The preparation, a change, Google's state after it, and what is left after the release."""
 
     file: str
     change: dict[str, Any]
@@ -128,13 +128,13 @@ def objects(file: str) -> Iterator[dict[str, Any]]:
 
 
 def test_every_example_is_a_story() -> None:
-    """No file of the folder is left untried."""
+    """Every file of the folder is tested."""
     assert {path.stem for path in EXAMPLES.iterdir()} == {story.file for story in STORIES}
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.file)
 def test_story(kube: Kube, story: Story) -> None:
-    """The file as it stands is applied and gets Ready; its change is carried out; its release leaves what it should."""
+    """The unchanged file is applied and becomes Ready; its change is applied; its release leaves the right state."""
     story.before(kube)
     kube.world.kubectl("apply", "-f", str(EXAMPLES / f"{story.file}.yaml"))
     *others, last = objects(story.file)
@@ -160,7 +160,7 @@ def test_story(kube: Kube, story: Story) -> None:
 
 
 def test_a_filled_preview_stays_until_somebody_decides(kube: Kube) -> None:
-    """DeleteIfEmpty with a package: NotEmpty with the ways out, Stalled; Orphan then lets go and keeps the package."""
+    """DeleteIfEmpty with a package: NotEmpty with the remedies, Stalled; Orphan releases it with the package."""
     kube.namespace("filled")
     kube.repository("filled", "filled", deletionPolicy="DeleteIfEmpty")
     kube.await_ready(REPOSITORIES, "filled", "filled")
@@ -178,7 +178,7 @@ def test_a_filled_preview_stays_until_somebody_decides(kube: Kube) -> None:
 
 @pytest.mark.parametrize("policy", ["Orphan", "DeleteIfEmpty", "Delete"])
 def test_a_foreign_repository_outlives_its_namesake(kube: Kube, policy: str) -> None:
-    """Under every deletionPolicy a repository without our labels stays as it is, with its content."""
+    """Under every deletionPolicy a repository without our labels is unchanged, with its content."""
     name = f"foreign-{policy.lower()}"
     kube.namespace("foreign-owner")
     google.create(kube, name, **KEPT)
@@ -191,7 +191,7 @@ def test_a_foreign_repository_outlives_its_namesake(kube: Kube, policy: str) -> 
 
 
 def test_consent_lost_leaves_the_rest(kube: Kube) -> None:
-    """An upstream of another namespace comes with its owner's consent and goes with it; the others stay."""
+    """An upstream of another namespace is added and removed with its owner's consent; the others stay."""
     kube.namespace("giver")
     kube.namespace("taker")
     kube.repository("giver", "given", accessFrom={"namespaces": ["taker"]})
@@ -218,7 +218,7 @@ def test_consent_lost_leaves_the_rest(kube: Kube) -> None:
 
 
 def test_nobody_reads_through_the_service_agent(kube: Kube) -> None:
-    """The confused deputy: another's repository by full name, by URL, and another's secret with one's own URL."""
+    """The confused deputy: another's repository by full name, by URL, and another's secret with an own URL."""
     kube.namespace("victim")
     kube.namespace("attacker")
     kube.repository("victim", "loot")
@@ -247,7 +247,7 @@ def test_nobody_reads_through_the_service_agent(kube: Kube) -> None:
 
 
 def test_what_a_create_needs_of_the_service_agent_is_told(kube: Kube) -> None:
-    """A key without the grant: the command in a Warning Event and in the failure; once granted, a request heals it."""
+    """A key without the grant: the command in a Warning Event and in the failure; once granted, a request fixes it."""
     kube.namespace("preflight")
     name = google.key(kube, "bare", "bare", granted=False)
     kube.repository("preflight", "keyed", kmsKeyName=name)
@@ -267,14 +267,14 @@ def test_what_a_create_needs_of_the_service_agent_is_told(kube: Kube) -> None:
 
 
 def test_suspended_means_untouched(kube: Kube) -> None:
-    """While suspended no change is carried out, and status and an Event say so; deletion still releases."""
+    """While suspended no change is applied, and status and an Event report that; deletion still releases."""
     kube.namespace("paused")
     kube.repository("paused", "paused", description="before")
     kube.await_ready(REPOSITORIES, "paused", "paused")
     kube.repository("paused", "paused", description="after", suspend=True)
     body = kube.await_reason(REPOSITORIES, "paused", "paused", "Suspended")
     await_that(lambda: [e for e in kube.events("paused", "paused") if e["reason"] == "Suspended"], "the Event")
-    # Ready keeps its truth with the current generation, or GitOps tools would wait for ever.
+    # Ready stays True with the current generation, because otherwise GitOps tools would wait forever.
     assert kube.condition(body, "Ready")["status"] == "True"
     assert body["status"]["observedGeneration"] == body["metadata"]["generation"]
     assert "is not applied" in kube.condition(body, "Ready")["message"]
@@ -289,7 +289,7 @@ def test_suspended_means_untouched(kube: Kube) -> None:
 
 
 def test_a_writer_of_a_virtual_is_told(kube: Kube) -> None:
-    """Nothing can be uploaded to a Virtual repository: NotWritable, and no grant."""
+    """A Virtual repository accepts no uploads: NotWritable, and no grant."""
     kube.namespace("readonly-mode")
     kube.repository("readonly-mode", "only-shown", mode="Virtual", virtual={"upstreams": []})
     kube.await_ready(REPOSITORIES, "readonly-mode", "only-shown")
@@ -301,7 +301,7 @@ def test_a_writer_of_a_virtual_is_told(kube: Kube) -> None:
 
 
 def test_a_project_without_the_api(kube: Kube) -> None:
-    """ApiDisabled with the command that mends it, Stalled; then Ready at the next request."""
+    """ApiDisabled with the command that fixes it, Stalled; then Ready at the next request."""
     control.project(kube.world.state, "no-api-yet", api=False, operatorRights=True)
     kube.namespace("no-api", projects="no-api-yet")
     kube.repository("no-api", "waiting-for-api")
@@ -315,7 +315,7 @@ def test_a_project_without_the_api(kube: Kube) -> None:
 
 
 def test_a_project_that_goes_away(kube: Kube) -> None:
-    """What is in a project being deleted says so and how to bring it back; its objects can be deleted all the same."""
+    """Objects in a project that is being deleted report that and the remedy, and can still be deleted."""
     control.project(kube.world.state, "going-away", api=True, operatorRights=True)
     kube.namespace("going", projects="going-away")
     kube.repository("going", "goes", deletionPolicy="Delete")
@@ -329,7 +329,7 @@ def test_a_project_that_goes_away(kube: Kube) -> None:
 
 
 def test_writers_of_other_namespaces_by_consent(kube: Kube) -> None:
-    """`accessFrom.roles` lets another namespace write, and administer packages; the default does not."""
+    """`accessFrom.roles` allows another namespace to write, and to administer packages; the default does not."""
     kube.namespace("generous")
     kube.namespace("guests", projects="")
     kube.repository("generous", "open", accessFrom={"namespaces": ["guests"], "roles": ["Writer", "RepoAdmin"]})

@@ -1,4 +1,4 @@
-"""Rights granted against rights used: none missing, none for nothing."""
+"""Permissions granted and permissions used: none missing, none unused."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def granted() -> set[str]:
 
 
 def test_rights_used_are_rights_granted(kube: Kube) -> None:
-    """A life of both kinds, with a Secret and a deletion with content, uses every right granted, and no other."""
+    """A lifecycle of both kinds, with a Secret and a deletion with content, uses exactly the granted permissions."""
     kube.namespace("rights")
     kube.repository("rights", "rights", deletionPolicy="Delete")
     kube.reader("rights", "reader", "rights", "reader", secret="pip-config")
@@ -30,9 +30,9 @@ def test_rights_used_are_rights_granted(kube: Kube) -> None:
     kube.delete(REPOSITORIES, "rights", "rights")
     kube.await_gone(REPOSITORIES, "rights", "rights")
     rows = list(trace.kubernetes(kube.world.state))
-    # The start-up test asks for two things that must be refused; Kopf's discovery has no resource.
+    # The start-up test sends two requests that must be denied; Kopf's discovery has no resource.
     used = {row["method"] for row in rows if " " in row["method"] and row["status"] != "403"}
     refused = {row["method"] for row in rows if row["status"] == "403"}
     assert refused <= {"create secrets", "create serviceaccounts/token"}
-    # An apply that makes a Secret needs `create`, and is a patch in the log.
+    # An apply that creates a Secret needs `create`, and is a patch in the log.
     assert used | {"create secrets"} == granted()

@@ -1,4 +1,4 @@
-"""The owner of a namespace with the real kubectl: what works beside our admission policies, and what gains nothing."""
+"""The owner of a namespace with the real kubectl: what our admission policies allow, and which attacks fail."""
 
 import base64
 import json
@@ -49,7 +49,7 @@ def owner(kube: Kube, *arguments: str, stdin: Any = None) -> subprocess.Complete
 
 @pytest.fixture
 def owned(kube: Kube) -> Kube:
-    """A namespace, its owner, and an access that works, all made by the owner."""
+    """A namespace, its owner, and a working access, all created by the owner."""
     kube.namespace("owned")
     kube.apply(OWNER)
     await_that(lambda: owner(kube, "apply", "-f", "-", stdin=ACCOUNT).returncode == 0, "the owner's rights")
@@ -61,7 +61,7 @@ def owned(kube: Kube) -> Kube:
 
 
 def test_an_owner_works_beside_the_policies(owned: Kube) -> None:
-    """Apply, replace and delete work as before; a forged status and a stripped finalizer change and remove nothing."""
+    """Apply, replace and delete work as before; a forged status and a removed finalizer have no effect."""
     forged = json.dumps({"status": {"observedGeneration": 1, "repository": "projects/p/locations/l/repositories/x"}})
     stripped = json.dumps({"metadata": {"finalizers": None}})
     for plural, name in ((REPOSITORIES, "owned"), (ACCESSES, "reader")):
@@ -75,7 +75,7 @@ def test_an_owner_works_beside_the_policies(owned: Kube) -> None:
     for arguments in (("apply",), ("apply", "--server-side", "--force-conflicts")):
         done = owner(owned, *arguments, "-f", "-", stdin=edited)
         assert done.returncode == 0, done.stderr
-    # What kubectl got and sends back keeps the finalizer; a bare manifest has none.
+    # An object that kubectl read and sends back keeps the finalizer; a bare manifest has none.
     got = yaml.safe_load(owner(owned, "get", REPOSITORIES, "owned", "-o", "yaml").stdout)
     got["spec"]["description"] = "replaced"
     done = owner(owned, "replace", "-f", "-", stdin=got)
@@ -106,12 +106,12 @@ def victim(kube: Kube) -> str:
 
 
 def untouched(kube: Kube) -> tuple[Any, ...]:
-    """What the other team has."""
+    """The other team's objects and grants."""
     return kube.members("victim"), kube.secret("victim", "pip-config"), kube.ready(ACCESSES, "victim", "reader")
 
 
 def bait(name: str, uid: str) -> dict[str, Any]:
-    """A Secret with all the marks of the other team's access."""
+    """A Secret with all the markers of the other team's access."""
     labels = {
         "app.kubernetes.io/managed-by": "wheelhouse",
         "wheelhouse.dev/access": "reader",
@@ -128,7 +128,7 @@ def bait(name: str, uid: str) -> dict[str, Any]:
 
 
 def marks(kube: Kube, name: str) -> set[str]:
-    """The namespaces of the accesses that a Secret of the owner's says it belongs to."""
+    """The namespaces of the accesses in the markers of one of the owner's Secrets."""
     _, body = kube.world.api().call("GET", f"/api/v1/namespaces/owned/secrets/{name}")
     uids = {(kube.get(ACCESSES, space, each) or {}).get("metadata", {}).get("uid"): space for space, each in NAMES}
     managers = {each["manager"].removeprefix("wheelhouse.") for each in body["metadata"]["managedFields"]}
@@ -137,14 +137,14 @@ def marks(kube: Kube, name: str) -> set[str]:
 
 
 def request(kube: Kube, namespace: str, value: str) -> None:
-    """Ask for a new token, and await it."""
+    """Request a new token, and wait for it."""
     before = kube.secret(namespace, "pip-config")
     kube.annotate(ACCESSES, namespace, "reader", REQUESTED, value)
     await_that(lambda: kube.secret(namespace, "pip-config") != before, "a new token")
 
 
 def test_marks_of_a_foreign_access_gain_nothing(owned: Kube, victim: str) -> None:
-    """Field manager, label and owner reference of another team's access on one's own Secrets move no token."""
+    """Another team's field manager, label and owner reference on a tenant's own Secrets move no token."""
     before = untouched(owned)
     foreign = ("apply", "--server-side", "--force-conflicts", f"--field-manager=wheelhouse.{victim}", "-f", "-")
     for name in ("bait", "left"):
@@ -152,7 +152,7 @@ def test_marks_of_a_foreign_access_gain_nothing(owned: Kube, victim: str) -> Non
     wanting = ACCESS | {"metadata": {"name": "wanting", "namespace": "owned"}}
     wanting["spec"] = {**wanting["spec"], "secret": {"name": "bait"}}
     assert owner(owned, "apply", "-f", "-", stdin=wanting).returncode == 0
-    # No access of another namespace can have a Secret here: its marks are worth no more than any other edit.
+    # No access of another namespace can have a Secret here: its markers are like any other edit.
     owned.await_ready(ACCESSES, "owned", "wanting")
     assert marks(owned, "bait") == marks(owned, "pip-config") == {"owned"}
     reference = {"apiVersion": ACCESS["apiVersion"], "kind": "RepositoryAccess", "name": "reader", "uid": victim}
@@ -169,7 +169,7 @@ def test_marks_of_a_foreign_access_gain_nothing(owned: Kube, victim: str) -> Non
         assert owner(owned, "delete", ACCESSES, name, "--timeout=60s").returncode == 0
     assert owned.members("owned") == {}
     assert untouched(owned) == before
-    # And the other team's access goes on, and takes nothing of the owner's along when it goes.
+    # The other team's access still works, and its deletion removes nothing of the owner's.
     request(owned, "victim", "as ever")
     owned.delete(ACCESSES, "victim", "reader")
     owned.await_gone(ACCESSES, "victim", "reader")
@@ -180,7 +180,7 @@ def test_marks_of_a_foreign_access_gain_nothing(owned: Kube, victim: str) -> Non
 
 @pytest.mark.slow
 def test_requests_in_a_loop_mint_one_token_in_30_seconds(owned: Kube) -> None:
-    """`requested-at` changed again and again: the tenant's mints stay 30 seconds apart."""
+    """With `requested-at` changed repeatedly, the tenant's mints stay 30 seconds apart."""
     until = time.monotonic() + 45
     with owned.counted() as counts:
         number = 0
@@ -196,7 +196,7 @@ def test_requests_in_a_loop_mint_one_token_in_30_seconds(owned: Kube) -> None:
 
 @pytest.mark.parametrize("down", [False, True], ids=["running", "down"])
 def test_a_forged_status_gains_nothing(owned: Kube, victim: str, down: bool) -> None:
-    """A status that a cluster administrator forged gets no grant, sends no token elsewhere, and takes nothing away."""
+    """A status that a cluster administrator forged adds no grant, sends no token elsewhere, and removes nothing."""
     before = untouched(owned)
     stolen = [{"role": READER, "member": principal("victim", "reader"), "state": "Granted"}]
     secret = {"name": "pip-config", "namespaces": ["victim"], "identity": "victim/reader"}
@@ -225,5 +225,5 @@ def test_a_forged_status_gains_nothing(owned: Kube, victim: str, down: bool) -> 
     assert owner(owned, "delete", ACCESSES, "reader", "--timeout=60s").returncode == 0
     assert owned.secret("owned", "pip-config") is None
     assert untouched(owned) == before
-    # Nothing told any more who had made the grant, so it stayed: what follows needs a repository without it.
+    # No record of the grant's owner was left, so it stayed: the rest needs a repository without it.
     assert owner(owned, "delete", REPOSITORIES, "owned", "--timeout=60s").returncode == 0

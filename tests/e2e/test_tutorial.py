@@ -1,4 +1,4 @@
-"""The tutorial is true: its blocks run as they stand, in one shell, in the order of the page."""
+"""The tutorial works: its blocks run unchanged, in one shell, in the order of the page."""
 
 import os
 import re
@@ -18,7 +18,7 @@ def blocks() -> list[str]:
 
 @pytest.mark.e2e
 def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
-    """Every block succeeds; only the bootstrap of .venv is left out, since the test runs in such an environment."""
+    """Every block succeeds; only the setup of .venv is omitted, because the test runs in such an environment."""
     first, *rest = blocks()
     assert len(rest) >= 7
     assert first.startswith("make venv\n. .venv/bin/activate\n")
@@ -38,7 +38,7 @@ def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",  # some clients read only this one
     }
-    # A shell does not end when a command after `!` succeeds: an assertion below looks at that one's words.
+    # A shell does not exit if a command after `!` succeeds: an assertion below checks that one's output.
     script = "set -euo pipefail\ntrap 'wheelhouse local down --purge' EXIT\n" + "\n".join([began, *rest])
     done = subprocess.run(
         ["bash", "-c", script], cwd=checkout, env=env, capture_output=True, text=True, check=False, timeout=300

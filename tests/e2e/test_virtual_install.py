@@ -1,4 +1,4 @@
-"""One `pip install -r requirements.txt` through a Virtual repository: private and public, and without the upstream."""
+"""One `pip install -r requirements.txt` through a Virtual repository: private and public, and without its upstream."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def publish(kube: Kube, name: str, version: str) -> None:
 
 
 def test_private_and_public_in_one_go(kube: Kube, tmp_path: Path) -> None:
-    """The Secret of a reader of the Virtual is all that pip needs; what was fetched installs while PyPI is away."""
+    """A reader's Secret for the Virtual is all that pip needs; cached packages install while PyPI is unavailable."""
     kube.namespace("mixed")
     kube.repository("mixed", "mixed-private")
     kube.repository("mixed", "mixed-public", mode="Remote", remote={"upstream": "PyPI"})
@@ -72,7 +72,7 @@ def test_private_and_public_in_one_go(kube: Kube, tmp_path: Path) -> None:
 
 
 def test_a_public_index_in_front_is_advised_against(kube: Kube) -> None:
-    """PublicOutranksPrivate is advice: the repository is Ready all the same."""
+    """PublicOutranksPrivate is advice: the repository is still Ready."""
     kube.namespace("unsafe")
     kube.repository("unsafe", "unsafe-private")
     kube.repository("unsafe", "unsafe-public", mode="Remote", remote={"upstream": "PyPI"})

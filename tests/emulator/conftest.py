@@ -1,4 +1,4 @@
-"""What the tests of the emulated Google share: it, a cluster that it believes, and real clients."""
+"""Common parts of the tests of the emulated Google: the emulation, a cluster that it trusts, and real clients."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,7 +30,7 @@ async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
 
 @pytest.fixture
 async def tools(tmp_path: Path) -> AsyncIterator[Clients]:
-    """Real pip, uv and twine, which reach 127.0.0.1 only."""
+    """Real pip, uv and twine, which can reach only 127.0.0.1."""
     home = tmp_path / "home"
     home.mkdir()
     async with clients(home) as found:

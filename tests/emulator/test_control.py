@@ -1,4 +1,4 @@
-"""What the owner of the world may ask: tokens, planted policies, groups, faults; projects are in projects/."""
+"""The control routes of the world's owner: tokens, planted policies, groups, faults; projects are in projects/."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def test_the_owner_gets_tokens_of_anybody(google: Emulated, short: str, id
 
 @pytest.mark.parametrize("what", ["token", "policy", "group", "project", "propagation", "fault"])
 async def test_nobody_else_may(google: Emulated, what: str) -> None:
-    """The control routes are the owner's, whatever else a token may do."""
+    """Only the owner may call the control routes, whatever else a token allows."""
     async with asking(google.token(READER)) as ask:
         assert (await ask("POST", control(google, what), {}))[0] == 403
     assert google.trace()[-1]["status"] == "403"
@@ -53,13 +53,13 @@ async def test_nobody_else_may(google: Emulated, what: str) -> None:
     ],
 )
 async def test_what_makes_no_sense_is_400(google: Emulated, what: str, body: Any) -> None:
-    """A control request that means nothing is refused, and not our failure."""
+    """An invalid control request is rejected, and is not our failure."""
     async with asking(google.owner) as ask:
         assert (await ask("POST", control(google, what), body))[0] == 400
 
 
 async def test_a_planted_policy_stands_unchecked(google: Emulated) -> None:
-    """control/policy takes what setIamPolicy would refuse: conditions and tombstones."""
+    """control/policy accepts what setIamPolicy would reject: conditions and tombstones."""
     google.create()
     condition = {"title": "office hours", "expression": "true"}
     binding = {"role": "roles/artifactregistry.reader", "members": ["deleted:user:x@y.example?uid=1"]}
@@ -71,7 +71,7 @@ async def test_a_planted_policy_stands_unchecked(google: Emulated) -> None:
 
 
 async def test_a_group_has_members(google: Emulated) -> None:
-    """Who is in a group has what the group has."""
+    """A member of a group has the group's permissions."""
     google.create()
     google.grant(("roles/artifactregistry.reader", "group:packagers@acme.example"))
     token = google.token("user:somebody@acme.example")
@@ -83,7 +83,7 @@ async def test_a_group_has_members(google: Emulated) -> None:
 
 
 async def test_faults_are_listed_and_cleared(google: Emulated) -> None:
-    """A fault is shown as it was given, with what is left of it; the control routes never suffer one."""
+    """A fault is shown as it was set, with its remaining count; faults never apply to the control routes."""
     fault = {"on": "*", "status": 503, "times": 2, "delay": 0.0, "dropReply": False, "retryAfter": 0.0}
     fault |= {"operationDelay": 0.0, "operationError": ""}
     url = control(google, "fault")
@@ -107,7 +107,7 @@ async def test_faults_are_listed_and_cleared(google: Emulated) -> None:
 
 
 async def test_only_federated_callers_are_not_google_users(google: Emulated) -> None:
-    """The member allAuthenticatedUsers means users and service accounts of Google, and none of a pool (documented)."""
+    """The member allAuthenticatedUsers matches Google users and service accounts, not those of a pool (documented)."""
     google.create()
     google.grant(("roles/artifactregistry.reader", "allAuthenticatedUsers"))
     assert (await google.get("simple/x/", google.token("user:anybody@elsewhere.example"))).status == 404

@@ -1,4 +1,4 @@
-"""What was answered stays, and what was not is whole or absent, wherever the process dies."""
+"""An answered change is durable, and an unanswered one is complete or absent, wherever the process dies."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ class CrashError(Exception):
 
 
 class DyingStore(Store):
-    """Dies before its write of this number; None lives."""
+    """Dies before the write with this number; None: never."""
 
     left: int | None = None
 
@@ -81,7 +81,7 @@ def _grant(_registry: Registry, policies: Policies) -> None:
 
 @pytest.mark.parametrize("mutation", [_create, _update, _delete, _grant])
 def test_a_mutation_is_whole_or_absent(tmp_path: Path, mutation: Any) -> None:
-    """However many of its writes were done when the process died, another one finds all of them or none."""
+    """However many of its writes were done when the process died, another process finds all of them or none."""
     path = tmp_path / "google.sqlite"
     store = DyingStore(path)
     policies = Policies(store, Directory(store))
@@ -106,7 +106,7 @@ def test_a_mutation_is_whole_or_absent(tmp_path: Path, mutation: Any) -> None:
 
 @asynccontextmanager
 async def process(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, aiohttp.ClientSession]]:
-    """The emulated Google as a process; its REST address, and a session of the owner."""
+    """The emulated Google as a process; its REST address, and a session with the owner's token."""
     nowhere = ("--kubernetes-server=https://127.0.0.1:1", "--kubernetes-ca=none", "--kubernetes-token-file=none")
     found = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "wheelhouse_local.google", f"--data={data}", *nowhere),
@@ -128,7 +128,7 @@ async def process(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process,
 
 
 class Writer:
-    """Creates, describes, grants and deletes repositories of its own, and remembers what was answered."""
+    """Creates, reads, grants and deletes its own repositories, and remembers the answers."""
 
     def __init__(self, number: int, session: aiohttp.ClientSession, address: str, answered: asyncio.Semaphore) -> None:
         self._call_parts = (session, address, answered)
@@ -137,7 +137,7 @@ class Writer:
         self.expected: dict[str, dict[str, Any] | None] = {}
 
     async def run(self) -> None:
-        """Until the process is gone."""
+        """Run until the process is gone."""
         try:
             for turn in itertools.count():
                 await self._life(f"{PARENT}/repositories/w{self._number}-{turn}", keep=turn % 2 == 0)
@@ -160,7 +160,7 @@ class Writer:
 
     async def _call(self, method: str, path: str, body: Any, name: str) -> dict[str, Any]:
         session, address, answered = self._call_parts
-        standing = self.expected.pop(name, None)  # While it is asked for, either may be found.
+        standing = self.expected.pop(name, None)  # During the request either state may be found.
         async with session.request(method, address + path, json=body) as response:
             assert response.status == 200, await response.text()
             found: dict[str, Any] = await response.json()
@@ -172,7 +172,7 @@ class Writer:
 
 @pytest.mark.parametrize("kill_after", [3, 40, 111])
 async def test_what_was_answered_survives_a_kill(tmp_path: Path, kill_after: int) -> None:
-    """Killed in the midst of four writers: repositories, policies with their etags and operations are as answered."""
+    """Killed during four writers' work: repositories, policies with their etags and operations match the answers."""
     answered = asyncio.Semaphore(0)
     async with process(tmp_path) as (running, address, session):
         writers = [Writer(number, session, address, answered) for number in range(WRITERS)]

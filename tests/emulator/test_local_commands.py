@@ -1,4 +1,4 @@
-"""`wheelhouse local project, group, fault` against the emulated Google in the process of the test."""
+"""`wheelhouse local project, group, fault` against the emulated Google in the test's process."""
 
 import asyncio
 import json
@@ -22,13 +22,13 @@ CREATE = "ArtifactRegistry.CreateRepository"
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where a person types commands for this world."""
+    """Runs commands for this world."""
 
     google: Emulated
     state: State
 
     async def __call__(self, *arguments: str, code: int = 0) -> str:
-        """Run a command of `wheelhouse local`, expect this exit status, and return what it printed."""
+        """Run a command of `wheelhouse local`, expect this exit status, and return its output."""
         argv = [*arguments, "--state", str(self.state.root)]
         result: Result = await asyncio.to_thread(CliRunner().invoke, local, argv)
         assert result.exit_code == code, result.output
@@ -44,7 +44,7 @@ async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
 
 
 async def test_a_project_is_made_and_changed(terminal: Terminal) -> None:
-    """Each time it says number, state and services; what was not asked for stays."""
+    """Each time it prints number, state and services; other properties stay unchanged."""
     said = await terminal("project", "acme-staging")
     found = terminal.google.server.services.projects.find("acme-staging")
     assert found is not None
@@ -60,13 +60,13 @@ async def test_a_project_is_made_and_changed(terminal: Terminal) -> None:
 
 
 async def test_what_is_no_project_is_said(terminal: Terminal) -> None:
-    """A bad name, and a deletion of what is not there, are refused in words."""
+    """An invalid name, and the deletion of a missing project, are rejected with a message."""
     assert "is no project id" in await terminal("project", "Acme", code=1)
     assert "There is no project acme-staging" in await terminal("project", "acme-staging", "--delete", code=1)
 
 
 async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
-    """Members come and go with the command; what is no member is refused before anything changes."""
+    """The command replaces the members; an invalid member is rejected before anything changes."""
     google, somebody = terminal.google, "user:somebody@acme.example"
     google.create()
     google.grant((READ, "group:packagers@acme.example"))
@@ -84,7 +84,7 @@ async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
 
 
 async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
-    """What the options say reaches the emulated Google; --list shows it, --clear ends all of it."""
+    """The options reach the emulated Google; --list shows them, --clear removes all faults."""
     await terminal("fault", "--on", CREATE, "--status", "503", "--times", "2", "--delay", "1m")
     await terminal("fault", "--on", "Index.*", "--drop-reply")
     await terminal("fault", "--propagation", "2m")
@@ -102,7 +102,7 @@ async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
 
 
 async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
-    """When to come back, how long an operation takes, and how it ends; a code that nobody knows is refused."""
+    """The Retry-After, the duration of an operation, and its result; an unknown code is rejected."""
     await terminal("fault", "--on", CREATE, "--status", "429", "--retry-after", "5s")
     await terminal("fault", "--on", CREATE, "--operation-delay", "1h", "--operation-error", "INTERNAL")
     assert terminal.google.faults.rules == [
@@ -124,21 +124,21 @@ async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
     ],
 )
 async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ...]) -> None:
-    """Calls without what happens to them, and the other way round, are refused with what to write."""
+    """Methods without an effect, and the other way round, are rejected with the valid options."""
     assert "--on METHOD" in await terminal("fault", *arguments, code=1)
     assert terminal.google.faults.rules == []
     assert terminal.google.server.services.policies.propagation == 0
 
 
 async def test_no_such_status(terminal: Terminal) -> None:
-    """What is no error, or no duration, is refused by the command."""
+    """The command rejects a status that is not an error, and an invalid duration."""
     await terminal("fault", "--on", CREATE, "--status", "200", code=2)
     assert "write 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
 
 
 @pytest.mark.parametrize("command", sorted(local.commands))
 async def test_examples_keep_their_lines(command: str) -> None:
-    """Each example of --help stands on a line of its own, and no mark of the source is seen."""
+    """Each example of --help has its own line, and the output contains no markup of the source."""
     printed = (await asyncio.to_thread(CliRunner().invoke, local, [command, "--help"])).output
     assert "\\b" not in printed
     assert any(line.startswith(("  wheelhouse local", "  eval")) for line in printed.splitlines())

@@ -1,4 +1,4 @@
-"""The process: its files, its ports, its end, and what the owner of the world may ask of it."""
+"""The process: its files, its ports, its end, and the control routes of the world's owner."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "ind
 
 @dataclass(slots=True)
 class Running:
-    """The process, and what it wrote."""
+    """The process, and its output."""
 
     process: asyncio.subprocess.Process
     endpoints: dict[str, str]
@@ -45,7 +45,7 @@ class Running:
         return f"{self.endpoints['artifactRegistry']}control/{what}"
 
     async def end(self, number: int) -> int:
-        """Send a signal; the exit status."""
+        """Send a signal; return the exit status."""
         self.process.send_signal(number)
         async with asyncio.timeout(20):
             return await self.process.wait()
@@ -53,7 +53,7 @@ class Running:
 
 @asynccontextmanager
 async def running(data: Path, cluster: Cluster, *options: str) -> AsyncIterator[Running]:
-    """Start it as the local world does; it is ready when it says so."""
+    """Start it as the local world does; its output shows when it is ready."""
     server, ca, token = cluster.triple
     triple = (f"--kubernetes-server={server}", f"--kubernetes-ca={ca}", f"--kubernetes-token-file={token}")
     process = await asyncio.create_subprocess_exec(
@@ -74,7 +74,7 @@ async def running(data: Path, cluster: Cluster, *options: str) -> AsyncIterator[
 
 
 async def get_repository(data: Path, address: str, token: str) -> ar.Repository:
-    """GetRepository over TLS that trusts the written CA only."""
+    """GetRepository over TLS that trusts only the written CA."""
     credentials = grpc.ssl_channel_credentials((data / "ca.pem").read_bytes())
     call = "/google.devtools.artifactregistry.v1.ArtifactRegistry/GetRepository"
     async with grpc.aio.secure_channel(address, credentials) as channel:
@@ -86,7 +86,7 @@ async def get_repository(data: Path, address: str, token: str) -> ar.Repository:
 
 
 async def test_one_process_serves_all_and_ends_when_told(tmp_path: Path, cluster: Cluster) -> None:
-    """It says in one line where it serves, on 127.0.0.1 only, and SIGTERM ends it with 0."""
+    """One line of output has its addresses, on 127.0.0.1 only, and SIGTERM ends it with 0."""
     data = tmp_path / "google"
     async with running(data, cluster) as found:
         assert found.endpoints.keys() == ENDPOINTS
@@ -129,7 +129,7 @@ async def test_it_comes_back_where_it_was(tmp_path: Path, cluster: Cluster, how:
 
 
 async def test_a_port_that_was_taken_is_given_up(tmp_path: Path, cluster: Cluster) -> None:
-    """When another process listens where it used to, it takes another port and says so."""
+    """If another process uses its former port, it uses another one and reports that."""
     data = tmp_path / "google"
     async with emulated(data, cluster.triple) as before:
         endpoints = before.endpoints
@@ -149,7 +149,7 @@ async def test_secrets_are_private(google: Emulated) -> None:
 
 
 async def test_it_ends_while_a_client_waits(tmp_path: Path, cluster: Cluster) -> None:
-    """A call that a fault delays for a minute does not keep the process."""
+    """A call that a fault delays for a minute does not delay the end of the process."""
     async with running(tmp_path / "google", cluster) as found, asking(found.owner) as ask:
         await ask("POST", found.control("fault"), {"on": "Metadata.*", "delay": 60, "times": 1})
         waiting = asyncio.create_task(ask("GET", found.endpoints["metadata"] + "computeMetadata/v1/x", None))

@@ -1,4 +1,4 @@
-"""The emulated Google's memory: documents that stand or fall together, and tokens that end."""
+"""The emulated Google's storage: transactions, and expiring tokens."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from wheelhouse_local.google.store import Store
 
 
 def test_a_store_rolls_back_whole(tmp_path: Path) -> None:
-    """A transaction that fails changes nothing, and one that another process sees is whole."""
+    """A transaction that fails changes nothing, and another process sees only complete ones."""
     store = Store(tmp_path / "x.sqlite")
     store.put("kind", "a", {"n": 1})
 
@@ -30,7 +30,7 @@ def test_a_store_rolls_back_whole(tmp_path: Path) -> None:
 
 
 def test_a_store_lists_by_prefix(tmp_path: Path) -> None:
-    """A prefix is literal: it has no wildcards, and other kinds stay out."""
+    """A prefix is literal: it has no wildcards, and other kinds are not included."""
     store = Store(tmp_path / "x.sqlite")
     for kind, name in (("k", "a/1"), ("k", "a/é"), ("k", "a%2"), ("k", "ab"), ("other", "a/3")):
         store.put(kind, name, {})
@@ -38,7 +38,7 @@ def test_a_store_lists_by_prefix(tmp_path: Path) -> None:
 
 
 def test_expired_tokens_are_forgotten(tmp_path: Path) -> None:
-    """A token is good until its second comes, and then leaves the store with a sweep."""
+    """A token is valid until its last second, and then a sweep deletes it."""
     store, now = Store(tmp_path / "x.sqlite"), [1000.0]
     identities = Identities(store, lambda: now[0])
     token = identities.issue(service_account_identity("a", "b"), 10)

@@ -12,7 +12,7 @@ from wheelhouse_local.world import World
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
-    """An administrator of a cluster with the shipped definitions, rights and admission policies."""
+    """An administrator of a cluster with the shipped definitions, permissions and admission policies."""
     world = World(tmp_path_factory.mktemp("shipped") / "world")
     world.up(Options(components=CONTROL_PLANE))
     try:

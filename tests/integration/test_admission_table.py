@@ -1,4 +1,4 @@
-"""A real API server and the models take and refuse the same, and the server says what to write instead."""
+"""A real API server and the models accept and reject the same values, and the server's error has the remedy."""
 
 import copy
 import zlib
@@ -45,7 +45,7 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
 
 
 def messages(node: Any) -> Iterator[str]:
-    """What the rules of a schema say."""
+    """The messages of the rules in a schema."""
     if isinstance(node, dict):
         yield from (rule["message"] for rule in node.get("x-kubernetes-validations", ()))
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
@@ -56,12 +56,12 @@ SENTENCES = set(messages(crds()))
 
 
 def sentences(text: str) -> set[str]:
-    """The sentences of our rules that a refusal holds."""
+    """The sentences of our rules in an error."""
     return {sentence for sentence in SENTENCES if sentence in text}
 
 
 def test_the_table_is_long() -> None:
-    """Many values of every mode and kind are tried, a good part of them taken."""
+    """Many values of every mode and kind are tested, and a good part of them is valid."""
     assert len(CASES) >= 900
     assert sum(case.words is None for case in CASES) >= 120
     assert Counter(case.base.name for case in CASES).keys() == {"Standard", "Remote", "Virtual", "Access"}
@@ -69,7 +69,7 @@ def test_the_table_is_long() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.encode("unicode_escape").decode())
 def test_server_and_model_agree(admin: Hands, case: Case) -> None:
-    """Both take the value, with the same defaults, or both refuse it, and say the same promised sentence."""
+    """Both accept the value, with the same defaults, or both reject it, with the same promised sentence."""
     spec = case.spec()
     model = MODELS[case.kind]
     status, body = admin.ask("POST", PATHS[case.kind], manifest(case.kind, spec), dryRun="All")
@@ -81,7 +81,7 @@ def test_server_and_model_agree(admin: Hands, case: Case) -> None:
     assert case.words in body["message"]
     with pytest.raises(ValidationError) as caught:
         model.model_validate(spec)
-    # One validator of ours speaks at a time, while the server lists all rules that are broken.
+    # Our validators report one error at a time, while the server lists all violated rules.
     said, promised = sentences(str(caught.value)), sentences(body["message"])
     assert said <= promised or not promised
     assert said or not promised
@@ -101,7 +101,7 @@ def test_server_and_model_agree(admin: Hands, case: Case) -> None:
     ids=str,
 )
 def test_nothing_null_or_unknown_is_stored(admin: Hands, change: dict[str, Any], taken: bool) -> None:
-    """The API server drops nulls before it stores, and a strict client is told of fields that do not exist."""
+    """The API server drops nulls before it stores, and a strict client gets an error for unknown fields."""
     path, body = PATHS["PythonRepository"], manifest("PythonRepository", {"location": "us"} | change)
     status, answer = admin.ask("POST", path, body, dryRun="All", fieldValidation="Strict")
     assert (status == 201) is taken, answer
@@ -116,7 +116,7 @@ ODD: list[Any] = [None, True, 0, -1, 1.0, 1.5, "", "1", "x", [], {}, [None], [{}
 
 
 def places(node: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every node of a spec."""
+    """The path to every node of a spec."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for step, child in children:
         yield (*place, step)
@@ -129,7 +129,7 @@ def places(node: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     ids=["Standard", "Remote", "Virtual", "Access"],
 )
 def test_what_the_server_stores_the_model_reads(admin: Hands, kind: str, base: dict[str, Any]) -> None:
-    """Every JSON value at every place: what is stored parses, and what is refused would not have."""
+    """Every JSON value in every field: a stored object parses, and a rejected one would not have."""
     for place in places(base):
         for odd in ODD:
             spec: Any = copy.deepcopy(base)
@@ -174,7 +174,7 @@ def biggest() -> dict[str, Any]:
 
 
 def widest() -> dict[str, Any]:
-    """A virtual repository with as many upstreams as there may be, their names as long as they may be."""
+    """A virtual repository with the maximum number of upstreams, with names of maximum length."""
     full = f"projects/{'.'.join(['d' * 60] * 3)}:acme-packages/locations/us/repositories/{'r' * 45}"
     upstreams = [{"name": f"{number:02}{'x' * 61}", "priority": number, "repository": full} for number in range(30)]
     return {"location": "us", "mode": "Virtual", "virtual": {"upstreams": upstreams}}
@@ -182,7 +182,7 @@ def widest() -> dict[str, Any]:
 
 @pytest.mark.parametrize("spec", [biggest(), widest()], ids=["Standard", "Virtual"])
 def test_the_biggest_spec_is_taken_and_can_change(admin: Hands, spec: dict[str, Any]) -> None:
-    """What the schema allows costs CEL no more than the API server lets it spend, on create and on update."""
+    """A maximum spec costs CEL no more than the API server's limit, on create and on update."""
     path, name = PATHS["PythonRepository"], f"big-{spec.get('mode', 'standard').lower()}"
     status, body = admin.ask("POST", path, manifest("PythonRepository", spec, name))
     assert status == 201, body["message"]
@@ -207,7 +207,7 @@ SMALL = {"location": "us-central1", "project": "acme-packages", "repositoryId": 
 FROM_PYPI = {"location": "us", "mode": "Remote", "remote": {"upstream": "PyPI"}}
 FROM_URL = {"location": "us", "mode": "Remote", "remote": {"url": "https://packages.example.com/"}}
 IN_EUROPE = KEY.replace("us-central1", "europe")
-# What stands, what is merged into it, and the field that the refusal names.
+# The object, the change that is merged into it, and the field in the error.
 FROZEN: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("changed", SMALL, {"project": "acme-others"}, "project"),
     ("unset", SMALL, {"project": None}, "project"),
@@ -244,7 +244,7 @@ FROZEN: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 def test_what_google_cannot_change_stays(
     admin: Hands, number: int, first: dict[str, Any], change: dict[str, Any], field: str
 ) -> None:
-    """Set to changed, set to unset, and unset to set: each is refused with the field's name and both ways out."""
+    """Set to changed, set to unset, and unset to set: each is rejected with the field's name and both remedies."""
     path, name = PATHS["PythonRepository"], f"frozen-{number}"
     assert admin.ask("POST", path, manifest("PythonRepository", first, name))[0] == 201
     status, body = admin.ask("PATCH", f"{path}/{name}", {"spec": change}, content=MERGE, dryRun="All")
@@ -252,7 +252,7 @@ def test_what_google_cannot_change_stays(
     assert f"{field} cannot be changed: declare a new PythonRepository; or delete this one" in body["message"]
     assert "deletionPolicy Orphan" in body["message"]
     assert "adopt the repository with adoptionPolicy IfUnmanaged" in body["message"]
-    # An apply that says the same again, with what was left out left out, changes nothing.
+    # An apply without changes, with the omitted fields still omitted, changes nothing.
     again = manifest("PythonRepository", first, name)
     assert admin.apply(f"{path}/{name}", again, "user", force=True, dryRun="All")[0] == 200
 
@@ -271,7 +271,7 @@ REFERENCE = {"repositoryRef": {"name": "a", "namespace": "b"}}
     ids=str,
 )
 def test_an_access_keeps_its_repository_and_secret(admin: Hands, change: dict[str, Any], field: str) -> None:
-    """Which repository, and the Secret's name: each change is refused with the way out."""
+    """The repository, and the Secret's name: each change is rejected with the remedy."""
     path, name = PATHS["RepositoryAccess"], f"kept-{zlib.crc32(str(change).encode())}"
     assert admin.ask("POST", path, manifest("RepositoryAccess", ACCESS | REFERENCE, name))[0] == 201
     status, body = admin.ask("PATCH", f"{path}/{name}", {"spec": change}, content=MERGE, dryRun="All")
@@ -299,7 +299,7 @@ REPOSITORY_CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_all_else_of_a_repository_may_change(
     admin: Hands, number: int, first: dict[str, Any], change: dict[str, Any]
 ) -> None:
-    """What Google can change may be set, changed and taken back; a default that is written out is no change."""
+    """What Google can change may be set, changed and removed; an explicit default is no change."""
     path, name = PATHS["PythonRepository"], f"free-{number}"
     assert admin.ask("POST", path, manifest("PythonRepository", first, name))[0] == 201
     status, body = admin.ask("PATCH", f"{path}/{name}", {"spec": change}, content=MERGE)
@@ -338,14 +338,14 @@ def test_a_secret_may_come_and_go(admin: Hands) -> None:
     ],
 )
 def test_rules_over_several_fields(admin: Hands, kind: str, spec: Any, name: str, words: str) -> None:
-    """Names and combinations that cannot work are refused with what to write."""
+    """Names and combinations that cannot work are rejected with the remedy."""
     status, body = admin.ask("POST", PATHS[kind], manifest(kind, spec, name), dryRun="All")
     assert status == 422
     assert words in body["message"]
 
 
 def test_a_secret_without_a_name_is_pip_config_and_nobody_has_looked(admin: Hands) -> None:
-    """Defaults: the Secret's name, the role, the deletion policy, and a status that says so."""
+    """Defaults: the Secret's name, the role, the deletion policy, and a status that shows that no pass has run."""
     spec = {"repositoryRef": {"name": "a"}, "subjects": [{"kind": "ServiceAccount", "name": "x"}], "secret": {}}
     _, body = admin.ask("POST", PATHS["RepositoryAccess"], manifest("RepositoryAccess", spec), dryRun="All")
     assert (body["spec"]["secret"], body["spec"]["role"]) == ({"name": "pip-config"}, "Reader")
@@ -357,7 +357,7 @@ def test_a_secret_without_a_name_is_pip_config_and_nobody_has_looked(admin: Hand
 
 
 def test_an_old_object_with_a_bad_name_can_still_be_released(admin: Hands) -> None:
-    """Root rules run on create only: what was made before a rule keeps its finalizer and status writable."""
+    """Root rules run on create only: the finalizer and status of an older object stay writable."""
     name = f"{CRD}/pythonrepositories.wheelhouse.dev"
     definition = admin.ask("GET", name)[1]
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

@@ -1,4 +1,4 @@
-"""What the operator can do to a real API server with exactly its shipped rights: as if it were taken over."""
+"""What the operator can do to a real API server with exactly its shipped permissions, as if it were compromised."""
 
 import pytest
 from support.hands import JSON, MERGE, Hands, Json
@@ -33,7 +33,7 @@ def token_request(*audiences: str, seconds: int = 3600, **spec: object) -> Json:
 
 @pytest.fixture(scope="module")
 def admin(shipped: Hands) -> Hands:
-    """An administrator, once there are two namespaces and somebody's Secret."""
+    """An administrator, with two namespaces and another user's Secret."""
     for name, labels in (("opted-in", {"wheelhouse.dev/credentials": "enabled"}), ("closed", {})):
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         assert shipped.ask("POST", "/api/v1/namespaces", body)[0] == 201
@@ -83,7 +83,7 @@ def refused(answer: tuple[int, Json], words: str = "") -> None:
     ],
 )
 def test_rbac_refuses_what_it_never_needs(operator: Hands, method: str, path: str) -> None:
-    """Reading Secrets, and everything that is not its business, is no right of the operator."""
+    """The operator has no permission to read Secrets, or for anything else that it does not need."""
     content = MERGE if method == "PATCH" else JSON
     refused(operator.ask(method, path, {} if method in {"POST", "PATCH"} else None, content=content))
 
@@ -91,7 +91,7 @@ def test_rbac_refuses_what_it_never_needs(operator: Hands, method: str, path: st
 @pytest.mark.parametrize("name", POLICIES)
 @pytest.mark.parametrize("plural", ["validatingadmissionpolicies", "validatingadmissionpolicybindings"])
 def test_it_sees_the_policies_by_name(operator: Hands, plural: str, name: str) -> None:
-    """Of the admission policies it may read its own, to see at its start that they are there."""
+    """It may read its own admission policies, to check at its start that they exist."""
     assert operator.ask("GET", f"{ADMISSION}/{plural}/{name}")[0] == 200
 
 
@@ -105,19 +105,19 @@ def test_it_sees_the_policies_by_name(operator: Hands, plural: str, name: str) -
     ],
 )
 def test_only_secrets_of_its_own_kind(operator: Hands, body: Json, words: str) -> None:
-    """A Secret of another type, without our label, or with a key that we never write is refused."""
+    """A Secret of another type, without our label, or with a key that we never write is denied."""
     refused(operator.ask("POST", f"{OPEN}/secrets", body), words)
     refused(operator.apply(f"{OPEN}/secrets/x", body, MANAGER), words)
 
 
 def test_no_secret_without_opt_in(operator: Hands) -> None:
-    """A namespace without the label gets no Secret, and the refusal says who sets which label."""
+    """A namespace without the label gets no Secret, and the error says who sets which label."""
     body = secret("pip-config", pip_conf="eA==")
     refused(operator.apply(f"{CLOSED}/secrets/pip-config", body, MANAGER), "wheelhouse.dev/credentials=enabled")
 
 
 def test_a_foreign_secret_is_out_of_reach(operator: Hands, admin: Hands) -> None:
-    """An empty patch is a read in disguise: refused like every other touch, and nothing of it is shown."""
+    """An empty patch would be a hidden read: it is denied like every other access, and reveals nothing."""
     path = f"{OPEN}/secrets/foreign"
     answers = [
         operator.ask("PATCH", path, {}, content=MERGE),
@@ -154,12 +154,12 @@ def test_a_foreign_secret_is_out_of_reach(operator: Hands, admin: Hands) -> None
     ],
 )
 def test_no_token_that_kubernetes_would_accept(operator: Hands, path: str, body: Json, words: str) -> None:
-    """Another audience, a second one, a long life, a binding, a namespace that did not opt in: no token."""
+    """Another audience, a second one, a long lifetime, a binding, a namespace without opt-in: no token."""
     refused(operator.ask("POST", path, body), words)
 
 
 def test_a_token_for_the_pool_opens_nothing_here(operator: Hands) -> None:
-    """The one token that it gets is refused by the API server itself."""
+    """The API server itself rejects the one token that it gets."""
     status, body = operator.ask("POST", f"{OPEN}/serviceaccounts/tenant/token", token_request(POOL))
     assert status == 201
     stolen = Hands(operator.server, operator.ca, body["status"]["token"])
@@ -177,14 +177,14 @@ def test_a_token_for_the_pool_opens_nothing_here(operator: Hands) -> None:
     ],
 )
 def test_specs_labels_and_owners_are_frozen(operator: Hands, admin: Hands, patch: Json) -> None:
-    """Of our own kinds the operator may change finalizers and status, and nothing else."""
+    """The operator may change only finalizers and status of our own kinds."""
     body = {"apiVersion": "wheelhouse.dev/v1alpha1", "kind": "PythonRepository", "metadata": {"name": "frozen"}}
     admin.ask("POST", OBJECTS, {**body, "spec": {"location": "us-central1"}})
     status, answer = operator.ask("PATCH", f"{OBJECTS}/frozen", patch, content=MERGE)
     assert status in {403, 422}, answer
     if status == 403:
         assert "only status and its finalizer" in answer["message"]
-    else:  # The CRD's own immutability rule was faster.
+    else:  # The CRD's own immutability rule came first.
         assert "cannot be changed" in answer["message"]
 
 
@@ -219,7 +219,7 @@ def test_finalizer_and_status_are_its_to_write(operator: Hands, admin: Hands) ->
 
 
 def test_a_secrets_whole_life_without_one_read(operator: Hands, admin: Hands) -> None:
-    """Create, update, a person's keys, opt-out, release by uid: all with apply and delete alone."""
+    """Create, update, a person's keys, opt-out, release by uid: all only with apply and delete."""
     path = f"{OPEN}/secrets/pip-config"
     created = operator.apply(path, secret("pip-config", pip_conf="MQ=="), MANAGER)
     assert created[0] == 201
@@ -246,7 +246,7 @@ def test_a_secrets_whole_life_without_one_read(operator: Hands, admin: Hands) ->
 
 
 def test_a_dead_accesss_secret_is_taken_over(operator: Hands, admin: Hands) -> None:
-    """Force takes its fields, and an apply of the uid alone as the old manager removes what only that one held."""
+    """Force takes over its fields, and an apply of only the uid as the old manager removes the fields that it owned."""
     path = f"{OPEN}/secrets/inherited"
     assert operator.apply(path, secret("inherited", pip_conf="MQ==", netrc="b2xk"), "wheelhouse.old")[0] == 201
     assert operator.apply(path, secret("inherited", pip_conf="Mg=="), MANAGER)[0] == 409

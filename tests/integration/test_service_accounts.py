@@ -1,4 +1,4 @@
-"""The watch of ServiceAccounts on a real API server, with the operator's own rights, through a network that breaks."""
+"""The watch of ServiceAccounts on a real API server, with the operator's own permissions and a faulty network."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ GOOGLE = "wheels@acme-packages.iam.gserviceaccount.com"
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A control plane of its own: parts of it are stopped, and its etcd is set back."""
+    """A separate control plane: parts of it are stopped, and its etcd is restored."""
     world = World(tmp_path_factory.mktemp("accounts") / "world")
     world.up(Options(components=CONTROL_PLANE))
     try:
@@ -44,7 +44,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 class Relay:
-    """A network between the operator and the API server: it can be cut, and mended."""
+    """A network between the operator and the API server that can be cut and restored."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -79,7 +79,7 @@ class Relay:
 
 
 async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Pass on what comes, until an end."""
+    """Forward data until either end closes."""
     while piece := await source.read(1 << 16):
         sink.write(piece)
         await sink.drain()
@@ -87,7 +87,7 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None
 
 
 class Rig:
-    """The cluster's people, the network, and what the operator has heard."""
+    """The cluster's users, the network, and the operator's state."""
 
     def __init__(self, plane: World) -> None:
         self.plane = plane
@@ -98,21 +98,21 @@ class Rig:
         self._signal = Signal()
 
     async def do(self, *arguments: str) -> str:
-        """What a person does with kubectl in the namespace default."""
+        """Run kubectl as a person in the namespace default."""
         return (await asyncio.to_thread(self.plane.kubectl, "-n", "default", *arguments)).stdout
 
     async def knows(self, name: str, google_account: str | None) -> None:
-        """Wait until the operator knows this of a ServiceAccount in the namespace default; None: that it is gone."""
+        """Wait until the operator knows this about a ServiceAccount in the namespace default; None: deleted."""
         await self._signal.until(lambda: self.accounts.google_account("default", name) == google_account)
 
     @property
     def lists(self) -> int:
-        """Lists that were answered: the namespace of this test has far fewer ServiceAccounts than one page."""
+        """Answered lists: the namespace of this test has far fewer ServiceAccounts than one page."""
         return self.requests.count(("list", 200))
 
     @asynccontextmanager
     async def transport(self) -> AsyncIterator[Transport]:
-        """The operator's way to the API server."""
+        """The operator's connection to the API server."""
         operator = ("wheelhouse-operator", "-n", "wheelhouse-system")
         token = (await self.do("create", "token", *operator)).strip()
         async with self.relay.serving() as port:
@@ -161,7 +161,7 @@ async def test_a_life_is_heard(rig: Rig) -> None:
 
 
 async def test_a_broken_connection_loses_nothing(rig: Rig) -> None:
-    """What happened while the network was away is heard from where the watch was, without a list."""
+    """Changes during a network outage are delivered from the last version, without a list."""
     await rig.do("create", "serviceaccount", "goes")
     async with rig.watching():
         await rig.do("create", "serviceaccount", "before")
@@ -178,7 +178,7 @@ async def test_a_broken_connection_loses_nothing(rig: Rig) -> None:
 
 
 async def test_a_compacted_past_loses_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When etcd has forgotten where the watch was, a list tells what happened since."""
+    """When etcd no longer has the last version, a list delivers the changes since then."""
     monkeypatch.setattr(watch_module, "LONGEST_PAUSE", 1.0)
     await rig.do("create", "serviceaccount", "compacted")
     async with rig.watching():
@@ -197,9 +197,9 @@ async def test_a_compacted_past_loses_nothing(rig: Rig, monkeypatch: pytest.Monk
 
 
 async def test_the_future_is_met_with_silence(rig: Rig) -> None:
-    """A version that the cluster has not reached, as after a restore of etcd, is told of nothing that happens.
+    """For a version that the cluster has not reached, as after a restore of etcd, nothing is sent.
 
-    That is why a watch that heard nothing, not even a bookmark, has to list.
+    That is why a watch without any line, not even a bookmark, has to list.
     """
     async with rig.transport() as transport:
         listing = Listing(transport, PATH, "serviceaccounts", METADATA_LIST)
@@ -218,9 +218,9 @@ async def test_the_future_is_met_with_silence(rig: Rig) -> None:
 
 
 async def test_huge_metadata_holds_up_no_other(rig: Rig) -> None:
-    """Three ServiceAccounts of 7.5 MB, as large as a tenant can make them: lists and events of the others come."""
+    """Three ServiceAccounts of 7.5 MB, as large as a tenant can make them: lists and events of the others arrive."""
     hands = Hands(rig.plane.server, rig.plane.ca, (rig.plane.state.control_plane / "admin-token").read_text())
-    # The garbage collector leaves objects alone whose owner's kind it does not know.
+    # The garbage collector ignores objects whose owner's kind it does not know.
     owner = {"apiVersion": "example.org/v1", "kind": "Thing", "name": "<" * 200_000}
     owners = [{**owner, "uid": str(each)} for each in range(5)]
     meta = {"annotations": {"a": "<" * 250_000}, "ownerReferences": owners}
@@ -239,7 +239,7 @@ async def test_huge_metadata_holds_up_no_other(rig: Rig) -> None:
 
 
 def compact(plane: World) -> None:
-    """Make etcd forget everything but the present (its JSON gateway: https://etcd.io/docs/latest/dev-guide/)."""
+    """Make etcd delete all older versions (its JSON gateway: https://etcd.io/docs/latest/dev-guide/)."""
     folder, port = plane.state.control_plane, plane.state.load().ports["etcd"]
     context = ssl.create_default_context(cafile=str(plane.ca))
     context.load_cert_chain(folder / "server.pem", folder / "server-key.pem")

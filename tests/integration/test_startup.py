@@ -1,4 +1,4 @@
-"""A new operator on an older installation: not ready, and it says why, until an administrator applies what we ship."""
+"""A new operator on an older installation: not ready, with the reason, until an administrator applies our manifests."""
 
 import json
 import urllib.error
@@ -21,7 +21,7 @@ POLICY = "validatingadmissionpolicy"
 
 
 def downgrade(world: World) -> None:
-    """Leave what the release before the versions had: no annotations, three policies, and no right to read them."""
+    """Restore the state of the release before versions: no annotations, three policies, no permission to read them."""
     world.kubectl("annotate", "crd", *DEFINITIONS, f"{SCHEMA_ANNOTATION}-")
     world.kubectl("annotate", POLICY, *POLICIES, f"{POLICY_ANNOTATION}-")
     new = ("wheelhouse-status", "wheelhouse-finalizer")
@@ -51,7 +51,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def complaint(world: World) -> str:
-    """What the readiness probe says; empty when it is ready."""
+    """The complaint of the readiness probe; empty if it is ready."""
     url = f"http://127.0.0.1:{world.state.load().ports['operator']}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=5):
@@ -61,7 +61,7 @@ def complaint(world: World) -> str:
 
 
 def test_applying_mends_an_older_installation(old: World) -> None:
-    """Each thing that is older is named in turn, and the operator gets ready by applying alone, without a restart."""
+    """Each older object is named in turn, and the operator becomes ready by an apply alone, without a restart."""
     root = installation.sources()
     pid = old.pid("operator")
     options = ("apply", "--server-side", "--force-conflicts", "--field-manager=wheelhouse-local")
@@ -79,6 +79,6 @@ def test_applying_mends_an_older_installation(old: World) -> None:
     await_that(lambda: not complaint(old), "the operator to be ready")
     assert old.pid("operator") == pid
     log = old.state.log("operator").read_text()
-    # Each complaint is logged once, however often it is looked again.
+    # Each complaint is logged once, however often it is checked.
     assert log.count("Apply crds/ first.") == 1
     assert log.count("wheelhouse-status does not exist") == 1

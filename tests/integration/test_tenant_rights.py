@@ -1,6 +1,6 @@
-"""What the owner of a namespace can do to our objects in it: with a RoleBinding to cluster-admin, so by RBAC anything.
+"""What the owner of a namespace can do to our objects: with a RoleBinding to cluster-admin, so anything by RBAC.
 
-Status and finalizer are the operator's memory. The hands of the operator are its shipped ServiceAccount; its process
+Status and finalizer are the operator's memory. The operator is represented by its shipped ServiceAccount; its process
 does not run here, so that a test sees exactly its own writes.
 """
 
@@ -59,7 +59,7 @@ def with_role(shipped: Hands, account: str, role: str) -> Hands:
 
 @pytest.fixture(scope="module")
 def tenant(shipped: Hands) -> Hands:
-    """The owner of a namespace, once the policies that stop it are enforced."""
+    """The owner of a namespace, once the policies that restrict it are enforced."""
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     assert shipped.ask("POST", "/api/v1/namespaces", body)[0] == 201
     hands = with_role(shipped, "owner", "cluster-admin")
@@ -86,7 +86,7 @@ def cluster_admin(shipped: Hands, tenant: Hands) -> Hands:
 
 
 class Thing:
-    """One object of ours with a name of its own, and how different hands change it."""
+    """One object of ours with a unique name, and the ways in which different users change it."""
 
     def __init__(self, owner: Hands, plural: str) -> None:
         self.owner = owner
@@ -111,7 +111,7 @@ class Thing:
 
 @pytest.fixture(params=sorted(KINDS))
 def thing(request: pytest.FixtureRequest, tenant: Hands, operator: Hands) -> Iterator[Thing]:
-    """An object of the tenant that the operator has taken up: with its finalizer and its status."""
+    """An object of the tenant that the operator has processed: with its finalizer and its status."""
     thing = Thing(tenant, request.param)
     thing.create()
     assert finalize(operator, thing)[0] == 200
@@ -166,7 +166,7 @@ def test_a_tenant_forges_no_status(tenant: Hands, thing: Thing, way: str) -> Non
 
 @pytest.mark.parametrize("way", STATUS)
 def test_an_administrator_restores_a_status(cluster_admin: Hands, thing: Thing, way: str) -> None:
-    """Who may patch the status in all namespaces may do so here, as a restore from a backup does."""
+    """A user who may patch the status in all namespaces may do so here, as a restore from a backup does."""
     answer = STATUS[way](cluster_admin, thing)
     assert answer[0] == 200, answer[1]
     assert thing.stored()["status"] == FORGED
@@ -188,7 +188,7 @@ def test_no_status_comes_with_a_new_object(tenant: Hands, plural: str) -> None:
 
 
 def strip_by_apply(hands: Hands, thing: Thing) -> Answer:
-    """Take the finalizer over as the only field manager, and apply without it."""
+    """Become the only field manager of the finalizer, and apply without it."""
     owner = {
         "manager": "somebody",
         "operation": "Apply",
@@ -214,7 +214,7 @@ STRIP: dict[str, Hand] = {
 @pytest.mark.parametrize("deleting", [False, True], ids=["living", "deleting"])
 @pytest.mark.parametrize("way", STRIP)
 def test_a_tenant_strips_no_finalizer(tenant: Hands, thing: Thing, way: str, deleting: bool) -> None:
-    """However the owner takes our finalizer off, before or after the delete, it stays, and so does the object."""
+    """However the owner removes our finalizer, before or after the delete, it stays, and so does the object."""
     if deleting:
         assert tenant.ask("DELETE", thing.path)[0] == 200
     refused(STRIP[way](tenant, thing), NO_STRIP)
@@ -226,7 +226,7 @@ def test_a_tenant_strips_no_finalizer(tenant: Hands, thing: Thing, way: str, del
 @pytest.mark.parametrize("deleting", [False, True], ids=["living", "deleting"])
 @pytest.mark.parametrize("way", STRIP)
 def test_an_administrator_strips_a_finalizer(cluster_admin: Hands, thing: Thing, way: str, deleting: bool) -> None:
-    """Who may patch the status in all namespaces can free an object that no operator releases any more."""
+    """A user who may patch the status in all namespaces can remove the finalizer when no operator is left to do so."""
     if deleting:
         assert cluster_admin.ask("DELETE", thing.path)[0] == 200
     answer = STRIP[way](cluster_admin, thing)
@@ -236,7 +236,7 @@ def test_an_administrator_strips_a_finalizer(cluster_admin: Hands, thing: Thing,
 
 
 def test_an_editor_strips_no_finalizer(shipped: Hands, thing: Thing) -> None:
-    """The role edit, which holds our kinds, has neither status nor finalizer."""
+    """The role edit, which includes our kinds, has neither status nor finalizer."""
     editor = with_role(shipped, f"editor-{next(NUMBERS)}", "edit")
     for way in ("merge patch", "put"):
         refused(STRIP[way](editor, thing), NO_STRIP)
@@ -245,7 +245,7 @@ def test_an_editor_strips_no_finalizer(shipped: Hands, thing: Thing) -> None:
 
 
 def test_no_finalizer_leaves_through_status(tenant: Hands, cluster_admin: Hands, thing: Thing) -> None:
-    """The API server takes no metadata from a write of the status."""
+    """The API server ignores metadata in a write of the status."""
     change = {"metadata": {"finalizers": None, "labels": {"a": "b"}}}
     refused(tenant.ask("PATCH", f"{thing.path}/status", change, content=MERGE), NO_STATUS)
     assert cluster_admin.ask("PATCH", f"{thing.path}/status", change, content=MERGE)[0] == 200
@@ -253,7 +253,7 @@ def test_no_finalizer_leaves_through_status(tenant: Hands, cluster_admin: Hands,
 
 
 def test_a_tenant_goes_on_with_its_objects(tenant: Hands, thing: Thing) -> None:
-    """Edits by patch, apply and PUT that keep our finalizer pass, and so does a finalizer of the tenant's own."""
+    """Edits by patch, apply and PUT that keep our finalizer succeed, and so does a finalizer of the tenant's own."""
     spec = thing.spec | thing.edit
     assert tenant.ask("PATCH", thing.path, {"spec": spec}, content=MERGE)[0] == 200
     assert tenant.apply(thing.path, thing.body() | {"spec": spec}, "somebody", force=True)[0] == 200
@@ -268,7 +268,7 @@ def test_a_tenant_goes_on_with_its_objects(tenant: Hands, thing: Thing) -> None:
 
 
 def test_a_tenant_may_set_our_finalizer(tenant: Hands, operator: Hands) -> None:
-    """An object that is made with our finalizer, as a copied manifest is, waits for the operator like any other."""
+    """An object that is created with our finalizer, as from a copied manifest, waits for the operator like others."""
     thing = Thing(tenant, "pythonrepositories")
     assert tenant.apply(thing.path, thing.body({"finalizers": [FINALIZER]}), "somebody")[0] == 201
     refused(tenant.apply(thing.path, thing.body(), "somebody"), NO_STRIP)
@@ -278,7 +278,7 @@ def test_a_tenant_may_set_our_finalizer(tenant: Hands, operator: Hands) -> None:
 
 
 def test_the_operator_goes_on(tenant: Hands, operator: Hands, thing: Thing) -> None:
-    """It reports and releases under the same policies, while the tenant's attempts are refused."""
+    """It reports and releases under the same policies, while the tenant's attempts are denied."""
     refused(STATUS["apply as ours"](tenant, thing), NO_STATUS)
     assert report(operator, thing, TRUE | {"observedGeneration": 2})[0] == 200
     assert tenant.ask("DELETE", thing.path)[0] == 200

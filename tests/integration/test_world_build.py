@@ -1,4 +1,4 @@
-"""The control plane is found or built once, and whoever lacks something hears how to get it."""
+"""The control plane is found or built once, and an error explains how to get what is missing."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 
 
 class Machine:
-    """A PATH, a cache and a Go of our own making."""
+    """A PATH, a cache and a fake Go."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
@@ -70,14 +70,14 @@ def test_without_go_it_says_what_to_install(machine: Machine) -> None:
 
 
 def test_an_old_go_is_refused_before_it_builds(machine: Machine) -> None:
-    """A Go that is older than go.mod's line is named with both versions, and nothing is downloaded."""
+    """The error names a Go that is older than go.mod's line, and both versions, and nothing is downloaded."""
     machine.go("exit 9", version="go1.20.1")
     with pytest.raises(LocalError, match=r"go 1\.26 or later; .*/go says: go1\.20\.1"):
         binaries.find(_ignore)
 
 
 def test_it_is_built_once_from_a_copy(machine: Machine) -> None:
-    """The first use builds into the cache, the second finds it; the package's own folder is not written to."""
+    """The first use builds into the cache, the second finds it; the package's own folder is not changed."""
     package = Path(build.__file__).parent
     before = sorted(path.name for path in package.iterdir())
     machine.go(BUILD + 'ls > "$out/../../seen"')
@@ -93,7 +93,7 @@ def test_it_is_built_once_from_a_copy(machine: Machine) -> None:
 
 
 def test_a_failed_build_leaves_nothing_to_trip_over(machine: Machine) -> None:
-    """The compiler's last words are shown; no half-built folder is left, and the next try builds again."""
+    """The compiler's last lines are shown; no half-built folder is left, and the next attempt builds again."""
     machine.go('echo k8s.io/api >&2; echo "no space left on device" >&2; exit 1')
     with pytest.raises(LocalError, match=r"go build failed with status 1:\n(.*\n)*no space left on device"):
         binaries.find(_ignore)
@@ -103,7 +103,7 @@ def test_a_failed_build_leaves_nothing_to_trip_over(machine: Machine) -> None:
 
 
 def test_a_part_of_a_cache_is_replaced(machine: Machine) -> None:
-    """A folder that lacks a program, from an interrupted copy, gives way to a whole one."""
+    """A folder without one of the programs, from an interrupted copy, is replaced by a complete one."""
     machine.kubernetes(machine.folder / "part", "v1.37.2", ("etcd",))
     build.cache().mkdir(parents=True)
     (machine.folder / "part").rename(build.cache() / build.VERSION)
@@ -113,7 +113,7 @@ def test_a_part_of_a_cache_is_replaced(machine: Machine) -> None:
 
 
 def test_two_at_once_build_once(machine: Machine) -> None:
-    """Who comes while another builds waits for it, says so, and uses its result."""
+    """A process that starts during another one's build waits for it, reports that, and uses its result."""
     gate = machine.folder / "gate"
     os.mkfifo(gate)
     machine.go(f'read line < "{gate}"\n{BUILD}')
@@ -137,7 +137,7 @@ def test_two_at_once_build_once(machine: Machine) -> None:
 
 
 def test_progress_is_shown(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it compiles, a line now and then says the time, how much is done, and what is being done."""
+    """During the build, a line now and then has the time, the progress, and the current package."""
     monkeypatch.setattr(build, "_SAY_EVERY_S", 0.0)
     machine.go('echo "go: downloading k8s.io/api v0.37.2" >&2\necho k8s.io/api/core/v1 >&2' + BUILD)
     said: list[str] = []
@@ -146,7 +146,7 @@ def test_progress_is_shown(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_assets_come_first(machine: Machine) -> None:
-    """KUBEBUILDER_ASSETS wins over PATH, and the result says where it was found."""
+    """KUBEBUILDER_ASSETS has priority over PATH, and the result has the place."""
     machine.kubernetes(machine.bin, "v1.36.0")
     machine.assets(machine.kubernetes(machine.folder / "my assets", "v1.32.1"))
     found = binaries.find(_ignore)
@@ -155,14 +155,14 @@ def test_assets_come_first(machine: Machine) -> None:
 
 
 def test_too_old_assets_are_refused(machine: Machine) -> None:
-    """A Kubernetes before 1.32 that somebody asked for by name is an error, not a silent build."""
+    """A Kubernetes before 1.32 that was set explicitly is an error, not a silent build."""
     machine.assets(machine.kubernetes(machine.folder / "assets", "v1.31.9"))
     with pytest.raises(LocalError, match=r"has Kubernetes v1\.31\.9; at least 1\.32 is needed"):
         binaries.find(_ignore)
 
 
 def test_incomplete_assets_and_old_programs_are_passed_over(machine: Machine) -> None:
-    """Envtest's assets have no controller manager, and an old PATH is not used: both are said, and it is built."""
+    """Envtest's assets have no controller manager, and an old PATH is not used: both are reported, and it is built."""
     machine.assets(machine.kubernetes(machine.folder / "assets", "v1.36.0", ("etcd", "kube-apiserver")))
     machine.kubernetes(machine.bin, "v1.30.2")
     machine.go(BUILD)

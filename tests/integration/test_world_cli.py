@@ -1,7 +1,7 @@
 """`wheelhouse local` from end to end, in a path with spaces.
 
 The control plane is real; the emulated Google, the operator and the manifests are small stand-ins (stand_ins/) in a
-checkout of their own, so that what is tested here is the world that holds them.
+separate checkout, so that these tests only cover the world around them.
 """
 
 import json
@@ -48,7 +48,7 @@ ENDPOINTS = {
 
 
 class Checkout:
-    """A copy of the local world beside stand-ins, and one world's state."""
+    """A copy of the local world with stand-ins, and one world's state."""
 
     def __init__(self, root: Path) -> None:
         self.world = World(root / "a state")
@@ -58,7 +58,7 @@ class Checkout:
         shutil.copytree(Path(wheelhouse_local.__file__).parent, local, ignore=ignored)
         self._place("google_process.py", local / "google" / "__main__.py")
         self._place("operator_process.py", self._source / "wheelhouse" / "__main__.py")
-        # Without it, an installed `wheelhouse` would come before this one.
+        # Otherwise an installed `wheelhouse` would come before this one.
         (self._source / "wheelhouse" / "__init__.py").touch()
         product = Path(wheelhouse.__file__).parent
         shutil.copy(product / "settings.py", self._source / "wheelhouse")
@@ -71,7 +71,7 @@ class Checkout:
         """Start a command of `wheelhouse local`."""
         argv = [sys.executable, "-m", "wheelhouse_local", *arguments, "--state", str(self.world.state.root)]
         env = {**os.environ, "PYTHONPATH": str(self._source), "GOOGLE_APPLICATION_CREDENTIALS": "/my/own.json"}
-        # A shell's background jobs ignore SIGINT, and whoever they start inherits that.
+        # A shell's background jobs ignore SIGINT, and their children inherit that.
         return subprocess.Popen(
             argv,
             env=env,
@@ -82,7 +82,7 @@ class Checkout:
         )
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command of `wheelhouse local`, expect this exit status, and return what it printed."""
+        """Run a command of `wheelhouse local`, expect this exit status, and return its output."""
         process = self.start(*arguments)
         out, err = process.communicate()
         assert process.returncode == code, out + err
@@ -101,7 +101,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def up(checkout: Checkout) -> Checkout:
-    """The world runs; the first test starts it, and a later one what an earlier one ended."""
+    """The running world; the first test starts it, and a later one restarts what an earlier one stopped."""
     checkout.run("up", "--detach", "--token-lifetime", "2m", "--set", "drift-interval=7")
     return checkout
 
@@ -113,7 +113,7 @@ def _ended(checkout: Checkout) -> Iterator[None]:
 
 
 def test_up_on_a_running_world_says_so(up: Checkout) -> None:
-    """A second up starts nothing, says that it runs, and exits 0, with or without --detach."""
+    """A second up starts nothing, reports that it is running, and exits 0, with or without --detach."""
     pids = {name: up.world.pid(name) for name in COMPONENTS}
     assert all(pids.values())
     assert "runs already" in up.run("up")
@@ -121,7 +121,7 @@ def test_up_on_a_running_world_says_so(up: Checkout) -> None:
 
 
 def test_env_is_for_programs(up: Checkout) -> None:
-    """The JSON has the keys that others build on, and leaves out endpoints that do not exist."""
+    """The JSON has the keys that others rely on, and omits endpoints that do not exist."""
     document = json.loads(up.run("env", "--json"))
     assert set(document) == ENV_KEYS
     assert set(document["endpoints"]) == ENDPOINTS
@@ -130,7 +130,7 @@ def test_env_is_for_programs(up: Checkout) -> None:
 
 
 def test_env_is_for_shells(up: Checkout, tmp_path: Path) -> None:
-    """A shell that evals it has the wheel's kubectl and this world's API server, whatever is in the path."""
+    """A shell that evals it has the wheel's kubectl and this world's API server, whatever its path contains."""
     script = tmp_path / "script"
     script.write_text(f"{up.run('env')}\nkubectl get namespace wheelhouse-system -o name; command -v kubectl; env")
     printed = subprocess.run(["/bin/sh", script], capture_output=True, text=True, check=True).stdout
@@ -146,7 +146,7 @@ def test_env_is_for_shells(up: Checkout, tmp_path: Path) -> None:
 
 
 def test_the_operator_has_its_own_identity_only(up: Checkout) -> None:
-    """It sees its ServiceAccount's kubeconfig and its settings, and nothing of the caller's home or credentials."""
+    """It has its ServiceAccount's kubeconfig and its settings, and nothing of the caller's home or credentials."""
     seen = dict(line.partition("=")[::2] for line in up.run("logs", "operator").splitlines())
     assert seen["KUBECONFIG"] == str(up.world.operator_kubeconfig)
     assert seen["WHEELHOUSE_DRIFT_INTERVAL"] == "7"
@@ -159,7 +159,7 @@ def test_the_operator_has_its_own_identity_only(up: Checkout) -> None:
 
 
 def test_what_was_killed_is_seen_and_started_again(up: Checkout) -> None:
-    """Status tells that the operator died and exits 1; restart brings it back, and nothing else was touched."""
+    """Status reports that the operator died and exits 1; restart starts it again, and nothing else is changed."""
     google = up.world.pid("google")
     up.world.kill("operator")
     assert "operator    died  (wheelhouse local restart operator)" in up.run("status", code=1)
@@ -169,7 +169,7 @@ def test_what_was_killed_is_seen_and_started_again(up: Checkout) -> None:
 
 
 def test_tokens_and_policies_reach_the_emulated_google(up: Checkout, tmp_path: Path) -> None:
-    """The owner's token is used; a bare repository name is completed; what is nobody is refused before."""
+    """The owner's token is used; a bare repository name is completed; an unknown identity is rejected before."""
     assert up.run("token", "--as", "ksa:team-a/reader") == "ksa:team-a/reader for 120 s\n"
     assert "is nobody: write ksa:NAMESPACE/NAME" in up.run("token", "--as", "somebody", code=1)
     (tmp_path / "policy.yaml").write_text("bindings: []")
@@ -181,7 +181,7 @@ def test_tokens_and_policies_reach_the_emulated_google(up: Checkout, tmp_path: P
 
 
 def test_the_operators_requests_are_listed(up: Checkout) -> None:
-    """The audit log shows what the operator asked and what it was answered, in RBAC's words."""
+    """The audit log has the operator's requests and their answers, in RBAC's terms."""
     assert up.run("requests", "--kubernetes") == "", "the stand-in asked nothing, and nobody else is listed"
     operator = ("--kubeconfig", str(up.world.operator_kubeconfig))
     up.world.kubectl(*operator, "get", "secret", "anything", "-n", "wheelhouse-system", check=False)
@@ -211,7 +211,7 @@ def test_ctrl_c_ends_a_world_in_the_foreground(checkout: Checkout) -> None:
 
 
 def test_a_component_that_fails_is_shown_and_nothing_stays(checkout: Checkout) -> None:
-    """Up exits 1 with the end of that component's log, and ends what it had started."""
+    """Up exits 1 with the end of that component's log, and stops what it started."""
     checkout.run("down")
     broken = checkout.world.state.google / "broken"
     broken.touch()
@@ -223,7 +223,7 @@ def test_a_component_that_fails_is_shown_and_nothing_stays(checkout: Checkout) -
 
 
 def test_without_the_operator(checkout: Checkout) -> None:
-    """--no-operator leaves the place for one that is run by hand, with its token kept fresh."""
+    """--no-operator leaves out the operator, so that it can be run by hand, with its token kept up to date."""
     checkout.run("down")
     checkout.run("up", "--detach", "--no-operator")
     assert checkout.world.pid("operator") is None
@@ -233,7 +233,7 @@ def test_without_the_operator(checkout: Checkout) -> None:
 
 
 def test_a_purge_leaves_nothing(up: Checkout) -> None:
-    """After down --purge there is neither a process nor a file, and commands say how to start."""
+    """After down --purge there is neither a process nor a file, and commands explain how to start."""
     ran = up.world.state.load().processes
     assert set(ran) == set(COMPONENTS)
     up.run("down", "--purge")

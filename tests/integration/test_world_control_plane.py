@@ -8,13 +8,13 @@ from wheelhouse_local.world import World
 
 
 def test_it_is_a_current_kubernetes(control_plane: World) -> None:
-    """The API server says a version that has the admission policies' CEL, whoever built it."""
+    """The API server's version has the admission policies' CEL functions, whoever built it."""
     version = json.loads(control_plane.kubectl("version", "-o", "json").stdout)["serverVersion"]
     assert (int(version["major"]), int(version["minor"])) >= (1, 32)
 
 
 def test_namespaces_get_a_service_account_and_go(control_plane: World) -> None:
-    """The controllers run: a namespace gets its default ServiceAccount, and vanishes when it is deleted."""
+    """The controllers run: a namespace gets its default ServiceAccount, and disappears when it is deleted."""
     control_plane.kubectl("create", "namespace", "shortlived")
     control_plane.kubectl("wait", "--for=create", "--timeout=20s", "-n", "shortlived", "serviceaccount/default")
     control_plane.kubectl("delete", "namespace", "shortlived", "--wait", "--timeout=30s")

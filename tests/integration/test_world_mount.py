@@ -1,4 +1,4 @@
-"""Directories look and change as kubelet's do."""
+"""Directories have the same layout and changes as kubelet's."""
 
 import base64
 import os
@@ -17,7 +17,7 @@ from wheelhouse_local.world import World
 
 
 def test_a_generation_is_seen_whole(tmp_path: Path) -> None:
-    """Keys are links through one link, which one rename points to the next generation; gone keys are gone."""
+    """Keys are links through one link, which one rename points to the next generation; removed keys are gone."""
     folder = tmp_path / "a mount"
     assert volume.write(folder, {"pip.conf": b"1", "netrc": b"1"})
     first = (folder / "..data").readlink()
@@ -31,7 +31,7 @@ def test_a_generation_is_seen_whole(tmp_path: Path) -> None:
 
 
 def test_nothing_changes_when_nothing_changed(tmp_path: Path) -> None:
-    """The same content again makes no new generation: watchers of the directory sleep on."""
+    """The same content again creates no new generation: watchers of the directory see no change."""
     volume.write(tmp_path, {"pip.conf": b"1"})
     before = (tmp_path / "..data").readlink()
     assert not volume.write(tmp_path, {"pip.conf": b"1"})

@@ -1,4 +1,4 @@
-"""What a role on a repository allows, and whom a member means, as TestIamPermissions tells."""
+"""What a role on a repository allows, and which callers a member matches, by TestIamPermissions."""
 
 import pytest
 from fakes.emulated import READER, REPOSITORY, Emulated
@@ -18,7 +18,7 @@ def google(google: Emulated) -> Emulated:
 
 
 async def held_by(google: Emulated, identity: str) -> set[str]:
-    """What TestIamPermissions says of an identity, of all that any role of ours gives."""
+    """An identity's permissions by TestIamPermissions, out of those in our roles."""
     asked = sorted(frozenset().union(*ROLES.values()))
     found = await body(google, "POST", f"{REPOSITORY}:testIamPermissions", identity, json={"permissions": asked})
     return {name.removeprefix("artifactregistry.") for name in found.get("permissions", [])}
@@ -36,7 +36,7 @@ async def held_by(google: Emulated, identity: str) -> set[str]:
     ],
 )
 async def test_a_role_gives_what_the_table_says(google: Emulated, role: str, has: str, lacks: str) -> None:
-    """A grant on the repository gives exactly the role's side of the published table."""
+    """A grant on the repository gives exactly the permissions in the published table."""
     google.grant((f"roles/artifactregistry.{role}", STRANGER))
     held = await held_by(google, STRANGER)
     assert {f"repositories.{verb}" for verb in has.split()} <= held
@@ -44,7 +44,7 @@ async def test_a_role_gives_what_the_table_says(google: Emulated, role: str, has
 
 
 async def test_a_grant_holds_on_its_repository_only(google: Emulated) -> None:
-    """Neither another repository nor the listing of the location is opened."""
+    """It does not allow access to another repository or to the list of the location."""
     other = REPOSITORY.replace("team-wheels", "other")
     google.create(other)
     google.grant((READ, STRANGER))
@@ -61,7 +61,7 @@ async def test_members_are_matched_by_case_as_iam_does(google: Emulated) -> None
 
 
 async def test_a_group_means_its_members(google: Emulated) -> None:
-    """A grant to a group holds for those in it, and for nobody else."""
+    """A grant to a group applies to its members, and to no one else."""
     sent = {"group": "team@acme.example", "members": [STRANGER]}
     await body(google, "POST", "/control/group", json=sent)
     google.grant((READ, "group:team@acme.example"))
@@ -70,7 +70,7 @@ async def test_a_group_means_its_members(google: Emulated) -> None:
 
 
 async def test_federated_identities_are_no_authenticated_users(google: Emulated) -> None:
-    """The member allAuthenticatedUsers means Google accounts, not identities of a pool; allUsers means all."""
+    """The member allAuthenticatedUsers matches Google accounts, not identities of a pool; allUsers matches all."""
     google.grant((READ, "allAuthenticatedUsers"))
     assert "repositories.get" in await held_by(google, "user:a@elsewhere.example")
     assert await held_by(google, STRANGER) == set()
@@ -79,6 +79,6 @@ async def test_federated_identities_are_no_authenticated_users(google: Emulated)
 
 
 async def test_a_deleted_principal_holds_nothing(google: Emulated) -> None:
-    """A service account of the same e-mail does not inherit what a tombstone holds."""
+    """A service account with the same e-mail does not inherit the grants of a tombstone."""
     google.grant((READ, TOMBSTONE))
     assert await held_by(google, "serviceAccount:gone@acme-packages.iam.gserviceaccount.com") == set()

@@ -15,7 +15,7 @@ from wheelhouse_local.google.iam.identities import service_account_identity
 OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 FLAVOR = {"Metadata-Flavor": "Google"}
 
-# Refuses, and tells, every look-up and connection that is not for this machine; then works as the operator does.
+# Fails, and reports, every lookup and connection to other hosts; otherwise works as the operator does.
 GOOGLE_AUTH = """
 import json, sys, threading
 strayed = []
@@ -64,21 +64,21 @@ async def ask(google: Emulated, path: str, **headers: str) -> tuple[int, str, An
     ],
 )
 async def test_facts_are_plain_text(google: Emulated, path: str, text: str) -> None:
-    """Project, cluster, identity and universe, each with the header that proves a metadata server."""
+    """Project, cluster, identity and universe, each with the header that identifies a metadata server."""
     status, found, headers = await ask(google, path)
     assert (status, found) == (200, text)
     assert headers["Metadata-Flavor"] == "Google"
 
 
 async def test_the_root_proves_a_metadata_server(google: Emulated) -> None:
-    """google-auth pings the root, and looks at the header only."""
+    """google-auth requests the root, and checks only the header."""
     async with google.session.get(google.endpoints["metadata"]) as response:
         assert (response.status, response.headers["Metadata-Flavor"]) == (200, "Google")
 
 
 @pytest.mark.parametrize("headers", [{"Accept": "*/*"}, {"Metadata-Flavor": "google"}])
 async def test_without_the_header_nothing_is_told(google: Emulated, headers: dict[str, str]) -> None:
-    """A request that does not say Metadata-Flavor: Google is 403: no page in a browser can read a token."""
+    """A request without Metadata-Flavor: Google gets 403: no page in a browser can read a token."""
     for path in ("project/project-id", "instance/service-accounts/default/token"):
         status, text, _ = await ask(google, path, **headers)
         assert status == 403
@@ -87,7 +87,7 @@ async def test_without_the_header_nothing_is_told(google: Emulated, headers: dic
 
 @pytest.mark.parametrize("account", ["default", POOL])
 async def test_the_account_is_described(google: Emulated, account: str) -> None:
-    """Recursive gives JSON, under `default` and under the e-mail that it says."""
+    """Recursive returns JSON, under `default` and under its e-mail."""
     status, text, _ = await ask(google, f"instance/service-accounts/{account}/?recursive=true")
     found = json.loads(text)
     assert status == 200
@@ -97,7 +97,7 @@ async def test_the_account_is_described(google: Emulated, account: str) -> None:
 
 @pytest.mark.parametrize("account", ["default", POOL])
 async def test_the_token_is_the_operators(google: Emulated, account: str) -> None:
-    """The token means the operator's principal, for as long as it says."""
+    """The token belongs to the operator's principal, for the returned lifetime."""
     _, text, _ = await ask(google, f"instance/service-accounts/{account}/token?scopes=a,b")
     reply = json.loads(text)
     assert reply.keys() == {"access_token", "expires_in", "token_type"}
@@ -109,12 +109,12 @@ async def test_the_token_is_the_operators(google: Emulated, account: str) -> Non
 
 @pytest.mark.parametrize("path", ["instance/id", "instance/service-accounts/other@x/token", "instance/tags"])
 async def test_what_is_not_known_is_404(google: Emulated, path: str) -> None:
-    """Nothing is made up, and no other account has a token."""
+    """No answer is invented, and no other account has a token."""
     assert (await ask(google, path))[0] == 404
 
 
 async def test_the_trace_has_no_token(google: Emulated) -> None:
-    """A look at the metadata server is one line, in the operator's name."""
+    """A request to the metadata server is one line, with the operator as the caller."""
     _, text, _ = await ask(google, "instance/service-accounts/default/token")
     (row,) = google.trace()
     assert (row["caller"], row["method"], row["status"]) == (OPERATOR, "Metadata.Get", "200")
@@ -133,7 +133,7 @@ async def run_google_auth(google: Emulated, tools: Clients) -> dict[str, Any]:
 
 
 async def test_google_auth_works_and_calls_nobody_else(google: Emulated, tools: Clients) -> None:
-    """Application Default Credentials are found, and good for Artifact Registry; no other host is looked up."""
+    """It finds Application Default Credentials, which work for Artifact Registry; it looks up no other host."""
     found = await run_google_auth(google, tools)
     token = found.pop("token")
     assert found == {
@@ -151,7 +151,7 @@ async def test_google_auth_works_and_calls_nobody_else(google: Emulated, tools: 
 
 
 async def test_a_stray_call_would_be_seen(tools: Clients) -> None:
-    """The trap that the test above relies on sees a call to Google before it leaves the machine."""
+    """The trap in the test above detects a call to Google before it leaves the machine."""
     stray = "import urllib.request as r\ntry: r.urlopen('https://iamcredentials.googleapis.com/')\nexcept OSError: pass"
     await tools.run(sys.executable, "-c", stray)
     assert any(b"iamcredentials.googleapis.com" in line for line in tools.strayed)

@@ -1,4 +1,4 @@
-"""IAM policies of repositories on the wire: etags, versions, what is refused, and what a grant allows."""
+"""IAM policies of repositories on the wire: etags, versions, rejected policies, and the effect of grants."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ async def put(google: Emulated, *bindings: dict[str, Any], **fields: Any) -> Any
 
 
 async def refused(google: Emulated, *bindings: dict[str, Any], **fields: Any) -> tuple[int, str, str]:
-    """What a write that fails answers; the policy stays as it was."""
+    """The error of a failed write; the policy stays unchanged."""
     before = await body(google, "GET", GET)
     found: tuple[int, str, str] = await refusal(
         google, "POST", SET, OPERATOR, json={"policy": {"bindings": list(bindings), **fields}}
@@ -50,12 +50,12 @@ async def refused(google: Emulated, *bindings: dict[str, Any], **fields: Any) ->
 
 @pytest.mark.parametrize("query", ["", "?options.requestedPolicyVersion=3"])
 async def test_a_fresh_policy_has_an_etag_only(google: Emulated, query: str) -> None:
-    """ACAB, no version and no bindings, whatever version is asked for."""
+    """ACAB, no version and no bindings, whatever version is requested."""
     assert await body(google, "GET", GET + query) == {"etag": "ACAB"}
 
 
 async def test_a_written_policy_has_version_one(google: Emulated) -> None:
-    """Version 1 once anything was set, also where 3 is written and asked for."""
+    """Version 1 once anything was set, even if 3 is written and requested."""
     written = await put(google, binding(READ, READER), version=3)
     assert written["version"] == 1
     assert await body(google, "GET", f"{GET}?options.requestedPolicyVersion=3") == written
@@ -70,14 +70,14 @@ async def test_an_etag_is_the_time_of_the_write(google: Emulated) -> None:
 
 
 async def test_a_write_without_change_keeps_the_etag(google: Emulated) -> None:
-    """Setting what stands answers the same etag, and a real change a new one."""
+    """A set without a change returns the same etag, and a real change a new one."""
     first = await put(google, binding(READ, READER))
     assert await put(google, binding(READ, READER), etag=first["etag"]) == first
     assert (await put(google, binding(READ, WRITER), etag=first["etag"]))["etag"] != first["etag"]
 
 
 async def test_a_stale_etag_is_aborted(google: Emulated) -> None:
-    """409 ABORTED in the recorded words, with both etags as C escapes."""
+    """409 ABORTED with the recorded message, with both etags as C escapes."""
     await put(google, binding(READ, READER), etag="ACAB")
     status, name, message = await refused(google, binding(WRITE, WRITER), etag="ACAB")
     assert (status, name) == (409, "ABORTED")
@@ -94,13 +94,13 @@ async def test_a_stale_etag_is_aborted(google: Emulated) -> None:
 
 
 async def test_without_an_etag_the_last_write_wins(google: Emulated) -> None:
-    """A write that names no etag overwrites whatever stands, the whole of it."""
+    """A write without an etag overwrites the whole current policy."""
     await put(google, binding(READ, READER))
     assert (await put(google, binding(WRITE, WRITER)))["bindings"] == [binding(WRITE, WRITER)]
 
 
 async def test_an_etag_may_be_url_safe(google: Emulated) -> None:
-    """The URL-safe alphabet, which gcloud shows and sends, is taken too."""
+    """The URL-safe alphabet, which gcloud shows and sends, is accepted too."""
     found = await put(google, binding(READ, READER))
     while not set(found["etag"]) & set("+/"):
         found = await put(google, binding(READ, READER, f"user:u{time.time_ns()}@acme.example"))
@@ -110,7 +110,7 @@ async def test_an_etag_may_be_url_safe(google: Emulated) -> None:
 
 @pytest.mark.parametrize("role", ["reader", "artifactregistry.reader", "roles/", "projects/roles/x", "roles/a/b"])
 async def test_a_role_has_a_form(google: Emulated, role: str) -> None:
-    """Anything else than the three forms is 400 in the recorded words."""
+    """Anything but the three forms is 400 with the recorded message."""
     assert await refused(google, binding(role, READER)) == (
         400,
         "INVALID_ARGUMENT",
@@ -135,7 +135,7 @@ async def test_a_role_has_a_form(google: Emulated, role: str) -> None:
     ],
 )
 async def test_a_member_has_a_form(google: Emulated, member: str) -> None:
-    """Type prefixes are exact, values must fit them, and nobody adds a principal that was deleted."""
+    """Type prefixes are exact, values must match them, and a deleted principal cannot be added."""
     assert (await refused(google, binding(READ, member)))[:2] == (400, "INVALID_ARGUMENT")
 
 
@@ -153,12 +153,12 @@ async def test_a_member_has_a_form(google: Emulated, member: str) -> None:
     ],
 )
 async def test_every_kind_of_member_is_taken(google: Emulated, member: str) -> None:
-    """Users, groups, service accounts, principals, sets of them, and everybody."""
+    """Users, groups, service accounts, principals, sets of them, and all users."""
     assert (await put(google, binding(READ, member)))["bindings"] == [binding(READ, member)]
 
 
 async def test_a_service_account_must_exist(google: Emulated) -> None:
-    """A member of our own project that does not exist is 400 and named, as the real one says."""
+    """A member of our own project that does not exist is 400 and named, as in the real service."""
     member = f"serviceAccount:nobody@{PROJECT}.iam.gserviceaccount.com"
     status, _, message = await refused(google, binding(READ, member))
     assert (status, re.search("Service account .* does not exist", message) is not None) == (400, True)
@@ -177,7 +177,7 @@ async def test_a_service_account_must_exist(google: Emulated) -> None:
     ],
 )
 async def test_a_policy_has_limits(google: Emulated, bindings: list[dict[str, Any]], fields: dict[str, Any]) -> None:
-    """Empty bindings, version 2, new conditions, over 1,500 occurrences of principals and foreign roles are 400."""
+    """Empty bindings, version 2, new conditions, over 1,500 principals and roles of others are 400."""
     assert (await refused(google, *bindings, **fields))[:2] == (400, "INVALID_ARGUMENT")
 
 
@@ -188,13 +188,13 @@ async def test_1500_principals_are_taken(google: Emulated) -> None:
 
 
 async def plant(google: Emulated, *bindings: dict[str, Any]) -> Any:
-    """What the owner of the world puts there unchecked."""
+    """A policy that the owner of the world sets without checks."""
     sent = {"resource": REPOSITORY, "policy": {"bindings": list(bindings)}}
     return await body(google, "POST", "/control/policy", json=sent)
 
 
 async def test_what_is_foreign_may_stay(google: Emulated) -> None:
-    """Tombstones and foreign roles that stand already are kept by a read-modify-write beside them."""
+    """A read-modify-write keeps existing tombstones and roles of others."""
     foreign = [binding("roles/storage.admin", "user:a@acme.example"), binding(READ, TOMBSTONE)]
     found = await plant(google, *foreign)
     written = await put(google, *foreign, binding(WRITE, WRITER), etag=found["etag"])
@@ -202,7 +202,7 @@ async def test_what_is_foreign_may_stay(google: Emulated) -> None:
 
 
 async def test_a_condition_may_stay_with_version_three(google: Emulated) -> None:
-    """A policy with a condition has version 3, is only written with 3, and allows nothing by that binding here."""
+    """A policy with a condition has version 3, is only written with 3, and that binding grants nothing here."""
     held = binding(READ, READER, condition=CONDITION)
     found = await plant(google, held)
     assert found["version"] == 3
@@ -223,14 +223,14 @@ async def test_policies_have_permissions_of_their_own(google: Emulated, method: 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", GET), ("POST", SET)])
 async def test_no_repository_no_policy(google: Emulated, method: str, path: str) -> None:
-    """The policy of what is not there is 404 to those who may ask."""
+    """The policy of a missing repository is 404 for callers with permission."""
     sent = {"policy": {}} if method == "POST" else None
     absent = path.replace("team-wheels", "absent")
     assert (await refusal(google, method, absent, OWNER_MEMBER, json=sent))[:2] == (404, "NOT_FOUND")
 
 
 async def test_grpc_and_rest_see_one_policy(google: Emulated) -> None:
-    """What one edge writes, the other reads, with the bytes of the etag."""
+    """REST reads what gRPC writes and the other way round, with the bytes of the etag."""
     written = await put(google, binding(READ, READER))
     async with grpc_client(google, google.token(OPERATOR)) as client:
         found = await client.get_iam_policy(request={"resource": REPOSITORY})
@@ -241,7 +241,7 @@ async def test_grpc_and_rest_see_one_policy(google: Emulated) -> None:
 
 
 async def test_of_eight_writers_one_wins(google: Emulated) -> None:
-    """Writes at once that name the same etag: one is taken, seven are ABORTED, and only its member stands."""
+    """Of concurrent writes with the same etag one succeeds, seven are ABORTED, and only its member is set."""
     users = [f"user:u{number}@acme.example" for number in range(8)]
     sent = [{"policy": {"etag": "ACAB", "bindings": [binding(READ, user)]}} for user in users]
     replies = await asyncio.gather(*(rest(google, "POST", SET, OPERATOR, json=policy) for policy in sent))

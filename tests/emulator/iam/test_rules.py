@@ -1,4 +1,4 @@
-"""Rules of IAM policies that need no wire: etags under a stopped clock, versions, members, roles, limits."""
+"""Rules of IAM policies that need no wire: etags with a stopped clock, versions, members, roles, limits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ POOL_PATH = f"iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/work
 
 
 class Clock:
-    """Stands still until it is set; Unix seconds."""
+    """A clock that only the test moves; Unix seconds."""
 
     now = 1_700_000_000.0
 
@@ -62,7 +62,7 @@ def caller(identity: str, *also: str) -> Caller:
 
 
 def status(policies: Policies, wanted: policy_pb2.Policy) -> str:
-    """How a refused write is called; what stood still stands."""
+    """The status of a failed write; the policy stays unchanged."""
     before = policies.get(REPOSITORY)
     with pytest.raises(ApiError) as caught:
         policies.replace(REPOSITORY, wanted)
@@ -71,7 +71,7 @@ def status(policies: Policies, wanted: policy_pb2.Policy) -> str:
 
 
 def test_the_recorded_conflict_is_told_in_the_recorded_bytes(policies: Policies, clock: Clock) -> None:
-    """The two etags of the recorded 409 come out as they were recorded: octal, but for a quote."""
+    """The two etags of the recorded 409 are formatted as they were recorded: octal, except for a quote."""
     stale, current = b"\x07\x05\xe8',\xbbP\x11", b"\x07\x05\xe8(x\x0e6\x8c"
     clock.now = int.from_bytes(stale[1:], "big") / 1_000_000
     first = policies.replace(REPOSITORY, policy(grant(READ, READER)))
@@ -86,7 +86,7 @@ def test_the_recorded_conflict_is_told_in_the_recorded_bytes(policies: Policies,
 
 @pytest.mark.parametrize("step", [0, -60])
 def test_no_two_policies_share_an_etag(policies: Policies, clock: Clock, step: int) -> None:
-    """Two writes within a microsecond, or after the clock was set back, have rising etags all the same."""
+    """Even two writes within a microsecond, or after the clock was set back, have increasing etags."""
     first = policies.replace(REPOSITORY, policy(grant(READ, READER)))
     clock.now += step
     second = policies.replace(REPOSITORY, policy(grant(READ, WRITER)))
@@ -95,7 +95,7 @@ def test_no_two_policies_share_an_etag(policies: Policies, clock: Clock, step: i
 
 
 def test_order_is_no_change(policies: Policies, clock: Clock) -> None:
-    """Bindings and members in another order, or a role in two bindings, are what stands: the etag stays."""
+    """Bindings and members in another order, or a role in two bindings, are no change: the etag stays."""
     first = policies.replace(REPOSITORY, policy(grant(READ, READER, WRITER), grant(WRITE, WRITER)))
     clock.now += 1
     other = policy(grant(WRITE, WRITER), grant(READ, WRITER), grant(READ, READER))
@@ -103,7 +103,7 @@ def test_order_is_no_change(policies: Policies, clock: Clock) -> None:
 
 
 def test_emails_are_kept_in_lower_case(policies: Policies) -> None:
-    """A new e-mail is folded and a principal is not; the same e-mail again in another case is no change."""
+    """A new e-mail is case-folded and a principal is not; the same e-mail in another case is no change."""
     odd = READER.replace("team-a", "Team-A")
     first = policies.replace(REPOSITORY, policy(grant(READ, "user:Ada@Acme.Example", odd)))
     assert list(first.bindings[0].members) == ["user:ada@acme.example", odd]
@@ -111,7 +111,7 @@ def test_emails_are_kept_in_lower_case(policies: Policies) -> None:
 
 
 def test_what_was_planted_keeps_its_bytes(policies: Policies) -> None:
-    """Whatever stands is written back as it was, tombstones and upper case included."""
+    """Existing content is written back unchanged, even tombstones and upper case."""
     tombstone = "deleted:serviceAccount:Gone@x.iam.gserviceaccount.com?uid=12"
     planted = policies.plant(REPOSITORY, policy(grant(READ, "user:Ada@Acme.Example", tombstone)))
     planted.bindings.append(policy_pb2.Binding(role=WRITE, members=[WRITER]))
@@ -121,7 +121,7 @@ def test_what_was_planted_keeps_its_bytes(policies: Policies) -> None:
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_a_write_beside_a_condition_needs_version_three(policies: Policies, version: int) -> None:
-    """Even removing an unconditional binding is refused without it, when the etag says that the policy was read."""
+    """Without it even the removal of an unconditional binding is rejected, if the etag proves a read."""
     found = policies.plant(REPOSITORY, policy(HELD, grant(READ, READER)))
     assert found.version == 3
     etag = json_format.MessageToDict(found)["etag"]
@@ -138,7 +138,7 @@ def test_a_write_without_etag_loses_conditions(policies: Policies) -> None:
 
 
 def test_a_condition_cannot_be_changed(policies: Policies) -> None:
-    """A standing condition may stay, but another expression is a new condition: refused."""
+    """An existing condition may stay, but another expression is a new condition: rejected."""
     planted = policies.plant(REPOSITORY, policy(HELD))
     planted.bindings[0].condition.expression = "false"
     assert status(policies, planted) == "INVALID_ARGUMENT"
@@ -156,12 +156,12 @@ def test_250_groups_are_the_limit(policies: Policies) -> None:
     ["roles/owner", "roles/viewer", "roles/artifactregistry.serviceAgent", "roles/artifactregistry.attachmentReader"],
 )
 def test_a_role_that_is_not_emulated_says_so(policies: Policies, role: str) -> None:
-    """Roles whose meaning on a repository is not known here are UNIMPLEMENTED, not refused as wrong."""
+    """Roles with an unknown meaning on a repository are UNIMPLEMENTED, not rejected as invalid."""
     assert status(policies, policy(grant(role, READER))) == "UNIMPLEMENTED"
 
 
 def test_an_audit_configuration_is_not_emulated(policies: Policies) -> None:
-    """It is UNIMPLEMENTED: keeping it without a log would be a lie."""
+    """It is UNIMPLEMENTED: to store it without a log would be misleading."""
     wanted = policy(grant(READ, READER), auditConfigs=[{"service": "allServices"}])
     assert status(policies, wanted) == "UNIMPLEMENTED"
 
@@ -179,7 +179,7 @@ def test_an_audit_configuration_is_not_emulated(policies: Policies) -> None:
     ],
 )
 def test_every_documented_form_of_a_member_is_taken(policies: Policies, member: str) -> None:
-    """The forms of the page on principal identifiers are kept as they are written."""
+    """The forms of the page on principal identifiers are kept unchanged."""
     assert list(policies.replace(REPOSITORY, policy(grant(READ, member))).bindings[0].members) == [member]
 
 
@@ -196,12 +196,12 @@ def test_every_documented_form_of_a_member_is_taken(policies: Policies, member: 
     ],
 )
 def test_what_belongs_to_another_kind_is_refused(policies: Policies, member: str) -> None:
-    """A set is no principal and a principal is no set; values fit their type; nobody adds what was deleted."""
+    """A set is no principal and a principal is no set; values match their type; a deleted member cannot be added."""
     assert status(policies, policy(grant(READ, member))) == "INVALID_ARGUMENT"
 
 
 def test_convenience_members_are_not_emulated(policies: Policies) -> None:
-    """Members that stand for basic roles of a project are UNIMPLEMENTED."""
+    """Members for basic roles of a project are UNIMPLEMENTED."""
     assert status(policies, policy(grant(READ, f"projectViewer:{PROJECT}"))) == "UNIMPLEMENTED"
 
 
@@ -237,13 +237,13 @@ def test_what_of_a_member_is_folded(member: str, kept: str) -> None:
     ],
 )
 def test_whom_a_member_means(policies: Policies, member: str, who: Caller | None, allowed: bool) -> None:
-    """A grant reaches those that its member means, in each form of writing them."""
+    """A grant applies to the callers that its member matches, in each form."""
     policies.replace(REPOSITORY, policy(grant(READ, member)))
     assert policies.allowed(who, REPOSITORY, DOWNLOAD) is allowed
 
 
 def test_create_on_push_contains_the_plain_role(policies: Policies) -> None:
-    """The createOnPush variant may do what writer may, and one thing more."""
+    """The createOnPush variant has the permissions of writer, and one more."""
     policies.replace(REPOSITORY, policy(grant("roles/artifactregistry.createOnPushWriter", READER)))
     upload, push = (f"artifactregistry.repositories.{verb}" for verb in ("uploadArtifacts", "createOnPush"))
     asked = [upload, push, "artifactregistry.repositories.deleteArtifacts"]
@@ -268,12 +268,12 @@ SOMEBODY, ANOTHER = "user:somebody@acme.example", "user:another@acme.example"
 
 
 def downloaders(policies: Policies) -> set[str]:
-    """Which of the two may download."""
+    """Which of the two callers may download."""
     return {who for who in (SOMEBODY, ANOTHER) if policies.allowed(caller(who), REPOSITORY, DOWNLOAD)}
 
 
 def test_a_policy_is_felt_later_on_request(policies: Policies, clock: Clock) -> None:
-    """Grants and withdrawals are read at once, and felt in the order in which they were set, each in its time."""
+    """Grants and revocations can be read at once, and take effect in the order in which they were set."""
     policies.propagation = 120
     began = clock.now
     for second, who in ((0, [SOMEBODY]), (60, [SOMEBODY, ANOTHER]), (90, [ANOTHER])):
@@ -289,7 +289,7 @@ def test_a_policy_is_felt_later_on_request(policies: Policies, clock: Clock) -> 
 
 
 def test_what_is_awaited_ends_with_the_delay(policies: Policies) -> None:
-    """Once policies are felt at once again, those that were on their way are too."""
+    """When policies take effect at once again, pending ones do too."""
     policies.propagation = 120
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
     assert downloaders(policies) == set()
@@ -300,7 +300,7 @@ def test_what_is_awaited_ends_with_the_delay(policies: Policies) -> None:
 
 
 def test_what_is_planted_is_felt_at_once(policies: Policies) -> None:
-    """Whatever the delay, and whatever was on its way."""
+    """Whatever the delay, and whatever is pending."""
     policies.propagation = 120
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
     policies.plant(REPOSITORY, policy(grant(READ, ANOTHER)))
@@ -308,7 +308,7 @@ def test_what_is_planted_is_felt_at_once(policies: Policies) -> None:
 
 
 def test_a_set_without_change_is_nothing_to_wait_for(policies: Policies, clock: Clock) -> None:
-    """It does not put off what is on its way."""
+    """It does not delay pending policies."""
     policies.propagation = 120
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
     clock.now += 100

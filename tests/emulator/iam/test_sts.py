@@ -1,4 +1,4 @@
-"""The Security Token Service: a ServiceAccount's token in, a federated token out, or a refusal as OAuth has it."""
+"""The Security Token Service: a ServiceAccount's token in, a federated token out, or an error in OAuth's form."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ async def exchange(google: Emulated, token: str, **form: str | None) -> tuple[in
 
 
 async def test_a_token_is_exchanged(google: Emulated, cluster: Cluster) -> None:
-    """The reply has the four fields, and the token is the ServiceAccount's principal."""
+    """The reply has the four fields, and the token belongs to the ServiceAccount's principal."""
     status, reply = await exchange(google, cluster.token())
     assert status == 200
     assert reply.keys() == {"access_token", "issued_token_type", "token_type", "expires_in"}
@@ -47,7 +47,7 @@ async def test_a_token_is_exchanged(google: Emulated, cluster: Cluster) -> None:
 
 
 async def test_the_client_of_google_auth_is_understood(google: Emulated, cluster: Cluster) -> None:
-    """The form that google-auth sends is taken, and its client reads the reply."""
+    """The service accepts google-auth's form, and its client reads the reply."""
     client = Client(google.endpoints["sts"] + "v1/token")
     arguments = (Request(), GRANT_TYPE, cluster.token(), TOKEN_TYPE)
     reply = await asyncio.to_thread(client.exchange_token, *arguments, audience=AUDIENCE, scopes=[SCOPE])
@@ -58,14 +58,14 @@ async def test_the_client_of_google_auth_is_understood(google: Emulated, cluster
 async def test_a_federated_token_ends_with_the_subject_token_or_after_an_hour(
     google: Emulated, cluster: Cluster, life: int, given: range
 ) -> None:
-    """expires_in is the remaining life of the ServiceAccount's token, at most 3,600 seconds."""
+    """expires_in is the remaining lifetime of the ServiceAccount's token, at most 3,600 seconds."""
     now = int(jwt.decode(cluster.token(), options={"verify_signature": False})["iat"])
     _, reply = await exchange(google, cluster.token(exp=now + life))
     assert reply["expires_in"] in given
 
 
 async def test_token_lifetime_caps_federated_tokens(tmp_path: Path, cluster: Cluster) -> None:
-    """With --token-lifetime 20 a token says 20 seconds, and is not known any more when they are over."""
+    """With --token-lifetime 20 a token has 20 seconds, and is unknown when they are over."""
     async with emulated(tmp_path / "capped", cluster.triple, cap=20) as google:
         _, reply = await exchange(google, cluster.token())
         assert reply["expires_in"] == 20
@@ -92,7 +92,7 @@ async def test_token_lifetime_caps_federated_tokens(tmp_path: Path, cluster: Clu
 async def test_a_token_that_is_not_right_is_an_invalid_grant(
     google: Emulated, cluster: Cluster, claims: dict[str, Any], says: str
 ) -> None:
-    """Life, audience, issuer and subject are checked; the refusal says what is wrong, and never shows the token."""
+    """Lifetime, audience, issuer and subject are checked; the error names the problem, and never the token."""
     token = cluster.token(**claims)
     status, reply = await exchange(google, token)
     assert (status, reply["error"], reply.keys()) == (400, "invalid_grant", {"error", "error_description"})
@@ -101,13 +101,13 @@ async def test_a_token_that_is_not_right_is_an_invalid_grant(
 
 
 async def test_a_forged_signature_is_refused(google: Emulated, cluster: Cluster) -> None:
-    """A token that names the cluster's key and is signed by another is refused."""
+    """A token that names the cluster's key but is signed by another one is rejected."""
     forged = cluster.token(key=rsa.generate_private_key(65537, 2048))
     assert (await exchange(google, forged))[1]["error"] == "invalid_grant"
 
 
 async def test_the_public_key_is_no_secret_to_sign_with(google: Emulated, cluster: Cluster) -> None:
-    """Algorithms other than the API server's are refused: none at all, and HMAC."""
+    """Algorithms other than the API server's are rejected: none, and HMAC."""
     claims = jwt.decode(cluster.token(), options={"verify_signature": False})
     unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": "first"})
     hashed = jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": "first"})
@@ -131,21 +131,21 @@ async def test_the_public_key_is_no_secret_to_sign_with(google: Emulated, cluste
 async def test_a_malformed_request_is_told_apart_from_a_bad_token(
     google: Emulated, cluster: Cluster, form: dict[str, str | None], error: str
 ) -> None:
-    """Everything but the token is refused by its own OAuth code, with 400, before the keys are read."""
+    """Everything but the token is rejected with its own OAuth code, with 400, before the keys are read."""
     status, reply = await exchange(google, cluster.token(), **form)
     assert (status, reply["error"]) == (400, error)
     assert cluster.reads == 0
 
 
 async def test_keys_are_read_once(google: Emulated, cluster: Cluster) -> None:
-    """Twenty exchanges at once cost the API server one request."""
+    """Twenty concurrent exchanges cost the API server one request."""
     replies = await asyncio.gather(*(exchange(google, cluster.token()) for _ in range(20)))
     assert {status for status, _ in replies} == {200}
     assert cluster.reads == 1
 
 
 async def test_a_new_key_is_found(google: Emulated, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the API server rotates its key, tokens of the new one and of the old one are good."""
+    """After the API server rotates its key, tokens of both the new and the old one are valid."""
     monkeypatch.setattr("wheelhouse_local.google.iam.keys.FETCH_PAUSE", 0.0)
     await exchange(google, cluster.token())
     cluster.rotate("second")
@@ -155,7 +155,7 @@ async def test_a_new_key_is_found(google: Emulated, cluster: Cluster, monkeypatc
 
 
 async def test_unknown_keys_do_not_flood_the_api_server(google: Emulated, cluster: Cluster) -> None:
-    """Tokens with made-up key ids are refused, and the keys are not read again for each of them."""
+    """Tokens with made-up key ids are rejected, and the keys are not read again for each of them."""
     stranger = rsa.generate_private_key(65537, 2048)
     for number in range(5):
         _, reply = await exchange(google, cluster.token(f"made up {number}", stranger))
@@ -164,7 +164,7 @@ async def test_unknown_keys_do_not_flood_the_api_server(google: Emulated, cluste
 
 
 async def test_an_api_server_that_is_down_is_not_the_callers_fault(google: Emulated, cluster: Cluster) -> None:
-    """Without a key set the answer is 503 and no refusal; it works as soon as the API server answers."""
+    """Without a key set the answer is 503 and not a refusal; it works as soon as the API server answers."""
     cluster.broken = True
     status, reply = await exchange(google, cluster.token())
     assert (status, reply["error"]) == (503, "temporarily_unavailable")
@@ -173,7 +173,7 @@ async def test_an_api_server_that_is_down_is_not_the_callers_fault(google: Emula
 
 
 async def test_the_trace_names_the_identity_and_never_a_token(google: Emulated, cluster: Cluster) -> None:
-    """One line an exchange: who got a token, or that it was refused."""
+    """One line per exchange: the identity that got a token, or the refusal."""
     subject = cluster.token()
     _, reply = await exchange(google, subject)
     await exchange(google, subject, audience="other")
@@ -187,7 +187,7 @@ async def test_the_trace_names_the_identity_and_never_a_token(google: Emulated, 
 
 
 async def test_only_hashes_of_tokens_are_stored(google: Emulated, cluster: Cluster) -> None:
-    """Whoever reads the state finds no token in it."""
+    """The stored state contains no token."""
     _, reply = await exchange(google, cluster.token())
     stored = b"".join(path.read_bytes() for path in google.data.glob("google.sqlite*"))
     assert b"wheels-reader" in stored
@@ -195,7 +195,7 @@ async def test_only_hashes_of_tokens_are_stored(google: Emulated, cluster: Clust
 
 
 async def test_a_real_token_is_believed(tmp_path: Path, control_plane: World) -> None:
-    """A token that a real API server signed is exchanged; one for the API server itself is refused."""
+    """A token that a real API server signed is exchanged; one for the API server itself is rejected."""
     control_plane.kubectl("create", "serviceaccount", "sts-reader", "-n", "default")
     ask = ("create", "token", "sts-reader", "-n", "default")
     subject = control_plane.kubectl(*ask, f"--audience={POOL}", "--duration=10m").stdout.strip()

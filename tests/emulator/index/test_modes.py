@@ -19,7 +19,7 @@ PYPI = {"pythonRepository": {"publicRepository": "PYPI"}}
 
 
 async def create(google: Emulated, name: str, mode: str, **config: Any) -> str:
-    """A repository that the reader may read; its index URL."""
+    """Create a repository that the reader may read; return its index URL."""
     wanted = {"format": "PYTHON", "mode": f"{mode}_REPOSITORY", **config}
     await body(google, "POST", f"{PARENT}/repositories?repositoryId={name}", json=wanted)
     google.grant((READ, READER), repository=f"{PARENT}/repositories/{name}")
@@ -52,7 +52,7 @@ async def fault(google: Emulated, **rule: Any) -> None:
 
 
 async def down(google: Emulated) -> None:
-    """Take the public index away."""
+    """Make the public index unavailable."""
     await fault(google, on="PublicIndex.*", status=503)
 
 
@@ -70,7 +70,7 @@ async def wheels(wheels: Emulated) -> Emulated:
 
 
 async def test_a_remote_shows_and_serves_what_its_upstream_has(wheels: Emulated) -> None:
-    """Page, Requires-Python, digest and file, under its own address; another package is 404; uploads are refused."""
+    """Page, Requires-Python, digest and file, under its own URL; another package is 404; uploads are rejected."""
     url = await remote(wheels)
     found = await page(wheels, url, "lib")
     assert found.status == 200
@@ -87,7 +87,7 @@ async def test_a_remote_shows_and_serves_what_its_upstream_has(wheels: Emulated)
 
 
 async def test_a_cached_remote_outlives_its_upstream(wheels: Emulated) -> None:
-    """What was fetched once is served while the upstream is down; what was not is 502; a page is fetched hourly."""
+    """Cached content is served while the upstream is down; other content is 502; a page is fetched hourly."""
     url = await remote(wheels)
     filename, content = wheel("lib", "2.0")
     await page(wheels, url, "lib")
@@ -106,7 +106,7 @@ async def test_a_cached_remote_outlives_its_upstream(wheels: Emulated) -> None:
 
 
 async def test_a_stale_page_is_fetched_anew(wheels: Emulated) -> None:
-    """After an hour a new version shows."""
+    """After an hour a new version appears."""
     url = await remote(wheels)
     await page(wheels, url, "lib")
     await publish(wheels, "lib", "3.0")
@@ -117,7 +117,7 @@ async def test_a_stale_page_is_fetched_anew(wheels: Emulated) -> None:
 
 
 async def test_what_a_remote_cached_is_listed_and_goes_with_it(wheels: Emulated) -> None:
-    """Packages that were fetched show in its lists; a new repository of the name starts empty."""
+    """Fetched packages are in its lists; a new repository with the name starts empty."""
     url = await remote(wheels)
     await wheels.send("GET", f"{url}lib/{wheel('lib', '2.0')[0]}", wheels.token(READER))
     packages = await body(wheels, "GET", f"{PARENT}/repositories/public/packages")
@@ -129,7 +129,7 @@ async def test_what_a_remote_cached_is_listed_and_goes_with_it(wheels: Emulated)
 
 
 async def test_a_changed_file_is_not_served(wheels: Emulated) -> None:
-    """A file that is not the one of the page's digest is no answer."""
+    """A file that does not match the page's digest is not served."""
     url = await remote(wheels)
     await page(wheels, url, "lib")
     ((name, row),) = wheels.server.services.store.list("page")
@@ -140,7 +140,7 @@ async def test_a_changed_file_is_not_served(wheels: Emulated) -> None:
 
 
 async def test_credentials_are_shown_to_a_private_upstream(wheels: Emulated) -> None:
-    """Over https, with the password that the secret's version holds; without them the upstream refuses the create."""
+    """Over https, with the password in the secret's version; without them the upstream check rejects the create."""
     secret = f"projects/{PROJECT}/secrets/mirror"
     await body(wheels, "POST", f"projects/{PROJECT}/secrets?secretId=mirror", json={"replication": {"automatic": {}}})
     password = (wheels.data / "mirror-password").read_bytes()
@@ -162,7 +162,7 @@ async def test_credentials_are_shown_to_a_private_upstream(wheels: Emulated) -> 
 
 @pytest.mark.parametrize("uri", [f"https://us-central1-python.pkg.dev/{PROJECT}/team-wheels/", REPOSITORY])
 async def test_a_remote_over_artifact_registry_reads_as_the_service_agent(wheels: Emulated, uri: str) -> None:
-    """The reader needs no right on the upstream: the confused deputy that consent is for."""
+    """The reader needs no permission on the upstream: this is the confused deputy that consent prevents."""
     url = await remote(wheels, "mirrored", commonRepository={"uri": uri})
     wheels.grant()
     assert "demo-1.0" in (await page(wheels, url, "demo")).text
@@ -171,7 +171,7 @@ async def test_a_remote_over_artifact_registry_reads_as_the_service_agent(wheels
 
 
 async def test_a_virtual_shows_all_versions_of_all(wheels: Emulated) -> None:
-    """The union; of one version that several have, the file of the larger priority."""
+    """The union; for a version in several, the file of the upstream with the larger priority."""
     await publish(wheels, "demo", "1.0", requires=">=3.9")
     await remote(wheels)
     private = await virtual(wheels, "private-first", public=1, **{"team-wheels": 2})
@@ -188,7 +188,7 @@ async def test_a_virtual_shows_all_versions_of_all(wheels: Emulated) -> None:
 
 
 async def test_who_may_read_a_virtual(wheels: Emulated) -> None:
-    """The right is asked on the Virtual alone: 401, 403, 404 and 200 as of a Standard one."""
+    """Only the Virtual's permissions count: 401, 403, 404 and 200 as for a Standard one."""
     url = await virtual(wheels, **{"team-wheels": 1})
     wheels.grant()
     stranger = service_account_identity("team-b", "other")
@@ -211,7 +211,7 @@ async def test_an_upstream_that_is_down_or_gone_hides_only_its_own(wheels: Emula
 
 
 async def test_nothing_stands_in_for_an_upstream_that_is_down(wheels: Emulated) -> None:
-    """One that ranks first and does not answer is not passed over: a lesser one must not take its place."""
+    """An upstream that ranks first and does not answer is not skipped: a lower one must not replace it."""
     await remote(wheels)
     url = await virtual(wheels, public=2, **{"team-wheels": 1})
     await down(wheels)
@@ -227,7 +227,7 @@ async def test_a_broken_header_is_no_failure(wheels: Emulated) -> None:
 
 
 async def test_another_projects_upstream_needs_a_grant_for_the_agent(wheels: Emulated) -> None:
-    """Of its own project the service agent reads all (inferred), of another only what it was granted."""
+    """In its own project the service agent reads everything (inferred), in another only what it was granted."""
     projects, agent = wheels.server.services.projects, wheels.server.services.projects.known(PROJECT).agent
     projects.create("other-project")
     projects.switch("other-project", "artifactregistry.googleapis.com", on=True)
@@ -242,7 +242,7 @@ async def test_another_projects_upstream_needs_a_grant_for_the_agent(wheels: Emu
 
 
 async def test_a_circle_of_repositories_ends(wheels: Emulated) -> None:
-    """Two that name each other find nothing, and the request ends."""
+    """Two that refer to each other find nothing, and the request ends."""
     await virtual(wheels, "a", **{"team-wheels": 1})
     url = await virtual(wheels, "b", a=1)
     circle = {
@@ -262,7 +262,7 @@ def _file(google: Emulated, content: bytes) -> Path:
 
 
 async def test_pip_installs_private_and_public_in_one_go(wheels: Emulated, tools: Clients) -> None:
-    """One requirements.txt through a Virtual; with the upstream down what is cached still installs."""
+    """One requirements.txt through a Virtual; with the upstream down cached packages still install."""
     await remote(wheels)
     url = await virtual(wheels, public=1, **{"team-wheels": 2})
     (tools.home / "requirements.txt").write_text("demo\nlib==2.0\n")
@@ -282,7 +282,7 @@ async def test_pip_installs_private_and_public_in_one_go(wheels: Emulated, tools
 
 
 async def publish_behind(google: Emulated) -> None:
-    """Something new on the public index, which stays away from its readers."""
+    """Publish a new package on the public index that Remote repositories have not cached."""
     async with asking(google.owner) as ask:
         await ask("DELETE", f"{google.endpoints['artifactRegistry']}control/fault", None)
     await publish(google, "late", "1.0")
@@ -290,7 +290,7 @@ async def publish_behind(google: Emulated) -> None:
 
 
 async def test_uv_takes_the_highest_version_from_anywhere(wheels: Emulated, tools: Clients) -> None:
-    """Priority decides between equal versions only: a higher public version wins a range."""
+    """Priority decides only between equal versions: a higher public version wins for a range."""
     await remote(wheels)
     await publish(wheels, "demo", "7.0")
     url = await virtual(wheels, public=1, **{"team-wheels": 100})

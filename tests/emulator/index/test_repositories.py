@@ -1,4 +1,4 @@
-"""The package index on the wire: who is refused how, what a page looks like, what an upload must be."""
+"""The package index on the wire: its errors, the form of a page, and the rules for an upload."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ ALL = f"//iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workload
 
 
 async def test_the_root_is_404_to_everyone(wheels: Emulated) -> None:
-    """GET simple/ is 404 with no credentials, with bad ones, and with good ones."""
+    """GET simple/ is 404 with no credentials, with bad ones, and with valid ones."""
     for token in (None, "bad", wheels.token(READER), wheels.token(f"user:{OWNER}")):
         assert (await wheels.get("simple/", token)).status == 404
 
@@ -51,7 +51,7 @@ async def test_the_root_is_404_to_everyone(wheels: Emulated) -> None:
     ],
 )
 async def test_no_usable_credentials_are_401(wheels: Emulated, headers: dict[str, str]) -> None:
-    """No, empty, unknown or malformed credentials are asked for again, for pages, files and uploads alike."""
+    """Missing, empty, unknown or malformed credentials are 401, for pages, files and uploads alike."""
     for path in (PAGE, "simple/unknown/", "demo/demo-1.0-py3-none-any.whl"):
         response = await wheels.get(path, headers=headers)
         assert response.status == 401
@@ -62,19 +62,19 @@ async def test_no_usable_credentials_are_401(wheels: Emulated, headers: dict[str
 
 
 async def test_a_token_that_has_expired_is_401(wheels: Emulated) -> None:
-    """Expired credentials are told from credentials without permission: inferred for the real service."""
+    """Expired credentials differ from credentials without permission: inferred for the real service."""
     response = await wheels.get(PAGE, wheels.token(READER, lifetime=0))
     assert (response.status, "WWW-Authenticate" in response.headers) == (401, True)
 
 
 async def test_a_good_token_of_another_user_name_is_401(wheels: Emulated) -> None:
-    """An access token counts with the user oauth2accesstoken only."""
+    """An access token is valid only with the user oauth2accesstoken."""
     assert (await wheels.get(PAGE, headers=basic("me", wheels.token(READER)))).status == 401
 
 
 @pytest.mark.parametrize("identity", [STRANGER, OPERATOR, "user:nobody@acme.example"])
 async def test_without_permission_it_is_403(wheels: Emulated, identity: str) -> None:
-    """Known and not allowed is 403 with the recorded words, for known and unknown packages; the operator too."""
+    """A known caller without permission gets 403 with the recorded message, for any package; the operator too."""
     await wheels.upload()
     for path in (PAGE, "simple/unknown/", "demo/demo-1.0-py3-none-any.whl"):
         response = await wheels.get(path, wheels.token(identity))
@@ -83,7 +83,7 @@ async def test_without_permission_it_is_403(wheels: Emulated, identity: str) -> 
 
 
 async def test_a_repository_that_is_not_there_looks_like_one_that_is_not_ours(google: Emulated) -> None:
-    """An absent repository is 401 to strangers and 403 to everybody known, the owner too, for reading and writing."""
+    """A missing repository is 401 to unknown callers and 403 to all known ones, the owner too, for reads and writes."""
     assert (await google.get(PAGE)).status == 401
     for identity in (READER, f"user:{OWNER}"):
         response = await google.get(PAGE, google.token(identity))
@@ -93,13 +93,13 @@ async def test_a_repository_that_is_not_there_looks_like_one_that_is_not_ours(go
 
 
 async def test_an_unknown_package_is_404_to_readers(wheels: Emulated) -> None:
-    """404 on a package's page means: the credentials are good. Inferred for the real service."""
+    """404 on a package's page means that the credentials are valid. Inferred for the real service."""
     assert (await wheels.get("simple/unknown/", wheels.token(READER))).status == 404
     assert (await wheels.get("unknown/unknown-1.0.tar.gz", wheels.token(READER))).status == 404
 
 
 async def test_a_bearer_token_is_as_good(wheels: Emulated) -> None:
-    """Bearer works as Basic does: inferred for Python."""
+    """Bearer works like Basic: inferred for Python."""
     headers = {"Authorization": f"Bearer {wheels.token(READER)}"}
     assert (await wheels.get("simple/unknown/", headers=headers)).status == 404
 
@@ -113,7 +113,7 @@ async def test_a_bearer_token_is_as_good(wheels: Emulated) -> None:
     ],
 )
 async def test_the_policy_decides_whoever_is_meant(google: Emulated, member: str) -> None:
-    """A grant to a namespace, to the pool or to all users lets a ServiceAccount in, and its withdrawal shuts it out."""
+    """A grant to a namespace, the pool or all users gives a ServiceAccount access, and its revocation removes it."""
     google.create()
     google.grant((READ, member))
     token = google.token(READER)
@@ -123,7 +123,7 @@ async def test_the_policy_decides_whoever_is_meant(google: Emulated, member: str
 
 
 async def test_all_users_need_no_credentials(google: Emulated) -> None:
-    """What allUsers may read is not asked credentials for; uploads still are."""
+    """What allUsers may read needs no credentials; uploads still do."""
     google.create()
     google.grant((READ, "allUsers"), (WRITE, WRITER))
     digest = await google.upload()
@@ -133,7 +133,7 @@ async def test_all_users_need_no_credentials(google: Emulated) -> None:
 
 
 async def test_a_page_is_html_for_everyone(wheels: Emulated) -> None:
-    """PEP 503 only: whatever is accepted, a page is HTML, with relative links, digests and data-requires-python."""
+    """Only PEP 503: for any Accept header a page is HTML, with relative links, digests and data-requires-python."""
     digest = await wheels.upload()
     accept = "application/vnd.pypi.simple.v1+json, text/html; q=0.01"
     response = await wheels.get(PAGE, wheels.token(READER), headers={"Accept": accept})
@@ -152,7 +152,7 @@ async def test_what_an_upload_says_cannot_write_the_page(wheels: Emulated) -> No
 
 @pytest.mark.parametrize("path", ["simple/Demo_Pkg/", "simple/demo.pkg", "simple/demo-pkg"])
 async def test_a_page_has_one_address(wheels: Emulated, path: str) -> None:
-    """Other spellings and a missing slash lead to the normalized page, after the permission was checked."""
+    """Other spellings and a missing slash redirect to the normalized page, after the permission check."""
     response = await wheels.get(path, wheels.token(READER))
     assert response.status == 301
     assert wheels.index.endswith(response.headers["Location"].removesuffix("simple/demo-pkg/"))
@@ -172,7 +172,7 @@ async def test_a_package_is_one_under_all_spellings(wheels: Emulated) -> None:
 
 
 async def test_files_come_back_as_they_were(wheels: Emulated) -> None:
-    """What was uploaded is what is downloaded; a part of it when asked for."""
+    """A download equals the upload; a range of it on request."""
     digest = await wheels.upload()
     path, token = "demo/demo-1.0-py3-none-any.whl", wheels.token(READER)
     content = (await wheels.get(path, token)).content
@@ -182,7 +182,7 @@ async def test_files_come_back_as_they_were(wheels: Emulated) -> None:
 
 
 async def test_a_deleted_repository_takes_its_packages_along(wheels: Emulated) -> None:
-    """After delete and create the repository is empty, and takes the same filename again."""
+    """After delete and create the repository is empty, and accepts the same filename again."""
     await wheels.upload()
     wheels.server.services.registry.delete(REPOSITORY)
     assert (await wheels.get(PAGE, wheels.token(READER))).status == 403
@@ -194,7 +194,7 @@ async def test_a_deleted_repository_takes_its_packages_along(wheels: Emulated) -
 
 
 async def test_repositories_do_not_share_packages(wheels: Emulated) -> None:
-    """A package of one repository is unknown in a neighbour whose name starts alike."""
+    """A package of one repository is unknown in another one whose name has the same prefix."""
     await wheels.upload()
     other = REPOSITORY + "-2"
     wheels.create(other)
@@ -204,7 +204,7 @@ async def test_repositories_do_not_share_packages(wheels: Emulated) -> None:
 
 
 async def test_packages_survive_a_restart_and_leftovers_do_not(tmp_path: Path, cluster: Cluster) -> None:
-    """After a restart packages, policies and tokens are as they were, and content that nothing names is gone."""
+    """After a restart packages, policies and tokens are unchanged, and unreferenced content is deleted."""
     async with emulated(tmp_path / "kept", cluster.triple) as google:
         google.create()
         google.grant((READ, READER), (WRITE, WRITER))
@@ -218,7 +218,7 @@ async def test_packages_survive_a_restart_and_leftovers_do_not(tmp_path: Path, c
 
 
 async def test_faults_reach_the_index(wheels: Emulated) -> None:
-    """A fault answers as often as it was asked for, and then no more."""
+    """A fault answers as often as requested, and then no more."""
     rules = wheels.faults.rules
     rules.append(Rule(on="Index.Simple", status=503, times=2))
     token = wheels.token(READER)
@@ -226,7 +226,7 @@ async def test_faults_reach_the_index(wheels: Emulated) -> None:
 
 
 async def test_a_reply_can_be_lost_after_its_effect(wheels: Emulated) -> None:
-    """With a lost reply the client sees a broken connection, and the file is there."""
+    """With a lost reply the client gets a broken connection, and the file exists."""
     wheels.faults.rules.append(Rule(on="Index.Upload", drop_reply=True, times=1))
     with pytest.raises(aiohttp.ClientError):
         await wheels.upload()
@@ -235,7 +235,7 @@ async def test_a_reply_can_be_lost_after_its_effect(wheels: Emulated) -> None:
 
 
 async def test_every_request_leaves_a_line(wheels: Emulated) -> None:
-    """Uploads, pages, files and refusals are in the trace with who asked, and no token is."""
+    """Uploads, pages, files and refusals are in the trace with their callers, but without tokens."""
     await wheels.upload()
     token = wheels.token(READER)
     await wheels.get("simple/")

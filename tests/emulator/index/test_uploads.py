@@ -1,4 +1,4 @@
-"""Uploads to the package index: what they must be, and that nothing is left of those that are not."""
+"""Uploads to the package index: their rules, and that nothing is left of rejected ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ PAGE = "simple/demo/"
 
 
 async def test_a_reader_uploads_nothing(wheels: Emulated) -> None:
-    """An upload needs uploadArtifacts: reader and operator are 403, and nothing stays."""
+    """An upload needs uploadArtifacts: reader and operator get 403, and nothing is stored."""
     for identity in (READER, OPERATOR):
         form = upload_form("demo", "1.0", *wheel())
         response = await wheels.send("POST", wheels.index, wheels.token(identity), data=form)
@@ -23,7 +23,7 @@ async def test_a_reader_uploads_nothing(wheels: Emulated) -> None:
 
 
 async def test_a_file_is_never_replaced(wheels: Emulated) -> None:
-    """A second upload of a filename is 400 with the recorded words, whatever it holds; the first stays."""
+    """A second upload of a filename is 400 with the recorded message, whatever its content; the first stays."""
     digest = await wheels.upload()
     filename, content = wheel()
     for again in (content, content + b"other"):
@@ -34,7 +34,7 @@ async def test_a_file_is_never_replaced(wheels: Emulated) -> None:
 
 
 async def test_of_two_at_once_one_wins(wheels: Emulated) -> None:
-    """Eight uploads of one filename at the same time: one is taken, seven are duplicates."""
+    """Eight concurrent uploads of one filename: one is accepted, seven are duplicates."""
     token = wheels.token(WRITER)
     filename, content = wheel()
     forms = [upload_form("demo", "1.0", filename, content + bytes([number])) for number in range(8)]
@@ -66,7 +66,7 @@ async def test_an_upload_must_be_right(wheels: Emulated, changes: dict[str, str]
     "filename", ["../x-1.whl", "/etc/x.whl", "a/b-1.whl", ".hidden.whl", "x-1.exe", "x\\..\\y.whl", "x" * 300 + ".whl"]
 )
 async def test_a_filename_cannot_leave_its_folder(wheels: Emulated, filename: str) -> None:
-    """Filenames with folders, dots first, other endings or no end are 400."""
+    """Filenames with folders, leading dots, other suffixes or none are 400."""
     form = upload_form("demo", "1.0", filename, b"content")
     response = await wheels.send("POST", wheels.index, wheels.token(WRITER), data=form)
     assert (response.status, response.text) == (400, "Invalid filename.")
@@ -83,14 +83,14 @@ async def test_a_filename_cannot_leave_its_folder(wheels: Emulated, filename: st
     ],
 )
 async def test_what_is_no_upload_is_400(wheels: Emulated, sent: dict[str, Any]) -> None:
-    """A body that is no multipart form, or a broken one, is refused and not our failure."""
+    """A body that is not a multipart form, or a broken one, is rejected and not our failure."""
     response = await wheels.send("POST", wheels.index, wheels.token(WRITER), **sent)
     assert response.status == 400
     assert wheels.files() == []
 
 
 async def test_an_upload_that_lacks_its_end_is_400(wheels: Emulated) -> None:
-    """A form without its closing boundary was cut on the way: it is refused even when it names no digest."""
+    """A form without its closing boundary was truncated: it is rejected even if it has no digest."""
     fields = {":action": "file_upload", "name": "demo", "version": "1.0"}
     head = "".join(f'--x\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{fields[key]}\r\n' for key in fields)
     body = head + '--x\r\nContent-Disposition: form-data; name="content"; filename="demo-1.0.zip"\r\n\r\nhalf of it'

@@ -1,4 +1,4 @@
-"""The real gcloud, with the variables of `wheelhouse local env`, against the services beside Artifact Registry."""
+"""The real gcloud, with the variables of `wheelhouse local env`, against the services other than Artifact Registry."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ async def test_a_key_has_a_first_version(google: Emulated) -> None:
 async def test_what_is_refused(
     google: Emulated, method: str, path: str, sent: Any, expected: tuple[int, str, str]
 ) -> None:
-    """What is not there, what is there already, and what is no id."""
+    """Missing names, existing names, and invalid ids."""
     assert await refusal(google, method, path, json=sent) == expected
 
 
@@ -68,7 +68,7 @@ async def test_other_keys_are_not_emulated(google: Emulated) -> None:
 
 
 async def test_the_agent_uses_what_it_was_granted(google: Emulated) -> None:
-    """With the role on the key, once it was set, and only a key that is there."""
+    """With the role on the key, once it was set, and only with a key that exists."""
     keys = google.server.services.keys
     assert not keys.usable(KEY, AGENT)
     sent = {"policy": {"bindings": [{"role": USER, "members": [AGENT]}]}}
@@ -80,7 +80,7 @@ async def test_the_agent_uses_what_it_was_granted(google: Emulated) -> None:
 
 
 async def test_the_operator_sees_the_policy_and_no_key(google: Emulated) -> None:
-    """Its role reads the policy of a key and nothing else of it; the words are Cloud KMS's."""
+    """Its role reads the policy of a key and nothing else of it; the messages are Cloud KMS's."""
     assert await body(google, "GET", f"{KEY}:getIamPolicy", OPERATOR) == {"etag": "ACAB"}
     said = f"Permission 'cloudkms.cryptoKeys.get' denied on resource '{KEY}' (or it may not exist)."
     assert await refusal(google, "GET", KEY, OPERATOR) == (403, "PERMISSION_DENIED", said)

@@ -1,4 +1,4 @@
-"""Projects beside the first one: made, switched, deleted and forgotten, and what Artifact Registry answers in each."""
+"""Projects besides the first one: created, switched, deleted and purged, and Artifact Registry's answers in each."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ READ = "roles/artifactregistry.reader"
 
 
 async def project(google: Emulated, name: str = OTHER, **wanted: Any) -> Any:
-    """Ask the control route for a project."""
+    """Send a request for a project to the control route."""
     return await body(google, "POST", "/control/project", json={"project": name, **wanted})
 
 
@@ -25,7 +25,7 @@ def repositories(name: str) -> str:
 
 
 async def create(google: Emulated, name: str, identity: str = OPERATOR) -> int:
-    """Create a repository in a project; the HTTP status."""
+    """Create a repository in a project; return the HTTP status."""
     response = await rest(
         google, "POST", f"{repositories(name)}?repositoryId=wheels", identity, json={"format": "PYTHON"}
     )
@@ -33,7 +33,7 @@ async def create(google: Emulated, name: str, identity: str = OPERATOR) -> int:
 
 
 async def denied(google: Emulated, name: str, identity: str = OWNER_MEMBER) -> str:
-    """What a call in a project is told that is 403."""
+    """The message of a call in a project that is 403."""
     response = await rest(google, "GET", f"{repositories(name)}/wheels", identity)
     error = (await response.json())["error"]
     assert (response.status, error["status"]) == (403, "PERMISSION_DENIED")
@@ -41,7 +41,7 @@ async def denied(google: Emulated, name: str, identity: str = OWNER_MEMBER) -> s
 
 
 def refusal(google: Emulated, name: str) -> tuple[str, error_details_pb2.ErrorInfo]:
-    """Message and ErrorInfo that a call in a project is refused with."""
+    """Message and ErrorInfo of a denied call in a project."""
     with pytest.raises(ApiError) as caught:
         google.server.services.projects.admit(f"projects/{name}/locations/us-central1")
     info = caught.value.details[0]
@@ -50,7 +50,7 @@ def refusal(google: Emulated, name: str) -> tuple[str, error_details_pb2.ErrorIn
 
 
 async def test_every_world_has_one(google: Emulated) -> None:
-    """The first project is there with its number, its service agent, and Artifact Registry on."""
+    """The first project exists with its number, its service agent, and Artifact Registry on."""
     found = google.server.services.projects.find(PROJECT)
     assert found is not None
     assert (found.number, found.state, found.services) == (
@@ -63,7 +63,7 @@ async def test_every_world_has_one(google: Emulated) -> None:
 
 
 async def test_a_new_project_can_be_used_at_once(google: Emulated) -> None:
-    """By default its API is on and the operator has its role, there as in the first one; a stranger has nothing."""
+    """By default its API is on and the operator has its role, as in the first one; other callers have nothing."""
     found = await project(google)
     assert (found["id"], found["state"], len(found["number"])) == (OTHER, "ACTIVE", 12)
     assert await create(google, OTHER) == 200
@@ -73,7 +73,7 @@ async def test_a_new_project_can_be_used_at_once(google: Emulated) -> None:
 
 
 async def test_without_rights_the_operator_is_refused(google: Emulated) -> None:
-    """The owner may, the operator may not, until it is given its role, and again once that is taken."""
+    """The owner may, the operator may not, until it gets its role, and again once that is revoked."""
     await project(google, operatorRights=False)
     assert await create(google, OTHER) == 403
     assert "Permission 'artifactregistry.repositories.get' denied" in await denied(google, OTHER, OPERATOR)
@@ -84,7 +84,7 @@ async def test_without_rights_the_operator_is_refused(google: Emulated) -> None:
 
 
 async def test_domain_scoped_projects_are_projects(google: Emulated) -> None:
-    """The older form with a domain and a colon is taken everywhere."""
+    """The older form with a domain and a colon is accepted everywhere."""
     name = "example.com:legacy"
     await project(google, name)
     assert await create(google, name) == 200
@@ -93,7 +93,7 @@ async def test_domain_scoped_projects_are_projects(google: Emulated) -> None:
 
 @pytest.mark.parametrize("name", ["", "x", "Acme-Staging", "acme_staging", "-acme-staging", "system:masters", "a" * 31])
 async def test_what_is_no_id_is_refused(google: Emulated, name: str) -> None:
-    """Nothing is made of it; a colon needs a domain before it."""
+    """Nothing is created; a colon needs a domain before it."""
     response = await rest(google, "POST", "/control/project", json={"project": name})
     assert response.status == 400
     assert google.server.services.projects.find(name) is None
@@ -101,14 +101,14 @@ async def test_what_is_no_id_is_refused(google: Emulated, name: str) -> None:
 
 @pytest.mark.parametrize("wanted", [{"action": "rename"}, {"number": 1}, {"action": "delete"}, {"action": "purge"}])
 async def test_an_unknown_wish_is_refused(google: Emulated, wanted: dict[str, Any]) -> None:
-    """So is a change of what is not there."""
+    """So is a change of a missing project."""
     response = await rest(google, "POST", "/control/project", json={"project": OTHER, **wanted})
     assert response.status == 400
     assert google.server.services.projects.find(OTHER) is None
 
 
 async def test_the_api_is_off(google: Emulated) -> None:
-    """403 SERVICE_DISABLED with the number and where to turn it on, whoever asks; on again, all is there as before."""
+    """403 SERVICE_DISABLED with the number and the URL to enable it; on again, everything is as before."""
     number = (await project(google))["number"]
     await create(google, OTHER)
     await project(google, api=False)
@@ -125,13 +125,13 @@ async def test_the_api_is_off(google: Emulated) -> None:
 
 
 async def test_bad_credentials_come_first(google: Emulated) -> None:
-    """Without a good token nothing is told of a project: 401."""
+    """Without a valid token the answer reveals nothing about a project: 401."""
     await project(google, api=False)
     assert (await rest(google, "GET", f"{repositories(OTHER)}/wheels", None)).status == 401
 
 
 async def test_a_deleted_project(google: Emulated) -> None:
-    """403 CONSUMER_INVALID with its number, for the owner too; undeleted, all is there as before."""
+    """403 CONSUMER_INVALID with its number, for the owner too; undeleted, everything is as before."""
     number = (await project(google))["number"]
     await create(google, OTHER)
     assert (await project(google, action="delete"))["state"] == "DELETE_REQUESTED"
@@ -143,14 +143,14 @@ async def test_a_deleted_project(google: Emulated) -> None:
 
 
 async def test_an_unknown_project(google: Emulated) -> None:
-    """403 CONSUMER_INVALID for everybody, the owner of the world too."""
+    """403 CONSUMER_INVALID for all callers, even the owner of the world."""
     assert await denied(google, "nowhere") == "Permission denied on resource project nowhere."
     info = refusal(google, "nowhere")[1]
     assert (info.reason, info.metadata["consumer"]) == ("CONSUMER_INVALID", "projects/nowhere")
 
 
 async def test_a_purged_project_had_never_been(google: Emulated) -> None:
-    """It answers as an unknown one, and a new one of its name has another number and nothing in it."""
+    """It answers like an unknown one, and a new one with its name has another number and nothing in it."""
     before = await project(google)
     await create(google, OTHER)
     google.grant((READ, READER), repository=f"{repositories(OTHER)}/wheels")
@@ -164,7 +164,7 @@ async def test_a_purged_project_had_never_been(google: Emulated) -> None:
 
 
 async def test_the_first_project_stays(google: Emulated) -> None:
-    """It can be deleted and undeleted, and never forgotten: a world needs one."""
+    """It can be deleted and undeleted, but never purged: a world needs one."""
     response = await rest(google, "POST", "/control/project", json={"project": PROJECT, "action": "purge"})
     assert response.status == 400
     assert (await project(google, PROJECT, action="delete"))["state"] == "DELETE_REQUESTED"
@@ -172,7 +172,7 @@ async def test_the_first_project_stays(google: Emulated) -> None:
 
 
 async def test_a_project_is_kept(tmp_path: Path) -> None:
-    """Another process finds it as it was, and does not turn on again what was turned off."""
+    """Another process finds it unchanged, and does not turn on again what was turned off."""
     async with alone(tmp_path / "google") as google:
         before = await project(google, api=False)
         await project(google, PROJECT, api=False)
@@ -182,7 +182,7 @@ async def test_a_project_is_kept(tmp_path: Path) -> None:
 
 
 async def test_no_package_is_served_where_the_api_is_off(google: Emulated) -> None:
-    """The index refuses a reader as one without permission (inferred)."""
+    """The index answers a reader like one without permission (inferred)."""
     google.create()
     google.grant((READ, READER))
     token = google.token(READER)
@@ -204,7 +204,7 @@ async def test_no_package_is_served_where_the_api_is_off(google: Emulated) -> No
     ],
 )
 async def test_which_accounts_can_be_granted(google: Emulated, account: str, status: int) -> None:
-    """Those of the world's projects must be there, and so must service agents; others are taken as they are."""
+    """Those of the world's projects must exist, and so must service agents; others are accepted without a check."""
     number = (await project(google))["number"]
     await project(google, "example.com:legacy")
     await body(google, "POST", "/control/token", json={"as": f"gsa:ci@{OTHER}.iam.gserviceaccount.com"})
@@ -216,7 +216,7 @@ async def test_which_accounts_can_be_granted(google: Emulated, account: str, sta
 
 
 async def test_an_agent_comes_with_the_api(google: Emulated) -> None:
-    """Before Artifact Registry was on there is none; afterwards it may read what is in its project."""
+    """Before Artifact Registry was on it does not exist; afterwards it may read what is in its project."""
     await project(google, api=False)
     services = google.server.services
     found = services.projects.find(OTHER)
@@ -230,7 +230,7 @@ async def test_an_agent_comes_with_the_api(google: Emulated) -> None:
 
 
 async def test_a_role_of_another_project_is_no_role_here(google: Emulated) -> None:
-    """A custom role can be bound in its own project only."""
+    """A custom role can be bound only in its own project."""
     await project(google)
     await create(google, OTHER)
 

@@ -44,7 +44,7 @@ async def client(google: Emulated, identity: str = OPERATOR) -> AsyncIterator[re
 
 @pytest.mark.parametrize("key", [PROJECT, PROJECT_NUMBER])
 async def test_the_operator_finds_its_project(google: Emulated, key: str) -> None:
-    """By id and by number: number, id and state, and the time it was made."""
+    """By id and by number: number, id and state, and its creation time."""
     async with client(google) as found:
         project = await found.get_project(name=f"projects/{key}")
     assert (project.name, project.project_id) == (f"projects/{PROJECT_NUMBER}", PROJECT)
@@ -54,7 +54,7 @@ async def test_the_operator_finds_its_project(google: Emulated, key: str) -> Non
 
 
 async def test_a_deleted_project_can_be_looked_at(google: Emulated) -> None:
-    """Its state tells; Artifact Registry refuses it, and Resource Manager does not."""
+    """Its state shows it; Artifact Registry rejects it, but Resource Manager does not."""
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "delete"})
     async with client(google) as found:
         project = await found.get_project(name=f"projects/{PROJECT}")
@@ -63,14 +63,14 @@ async def test_a_deleted_project_can_be_looked_at(google: Emulated) -> None:
 
 @pytest.mark.parametrize("name", ["projects/nowhere", "projects/1", "projects/", "nowhere", ""])
 async def test_an_unknown_project_is_denied(google: Emulated, name: str) -> None:
-    """403, as for one that the caller may not see (documented), for the owner of the world too."""
+    """403, as for one that the caller may not read (documented), even for the owner of the world."""
     async with client(google, OWNER_MEMBER) as found:
         with pytest.raises(exceptions.PermissionDenied, match="The caller does not have permission"):
             await found.get_project(request={"name": name})
 
 
 async def test_whoever_may_not_look_is_denied(google: Emulated) -> None:
-    """The same 403 for a project that is there, over both edges."""
+    """The same 403 for an existing project, over both gRPC and REST."""
     async with client(google, STRANGER) as found:
         with pytest.raises(exceptions.PermissionDenied, match="The caller does not have permission"):
             await found.get_project(name=f"projects/{PROJECT}")
@@ -78,7 +78,7 @@ async def test_whoever_may_not_look_is_denied(google: Emulated) -> None:
 
 
 async def test_its_calls_fail_on_request(google: Emulated) -> None:
-    """Faults reach Resource Manager as they reach Artifact Registry."""
+    """Faults apply to Resource Manager as to Artifact Registry."""
     google.faults.rules.append(Rule("ResourceManager.*", status=429, times=1))
     async with client(google) as found:
         with pytest.raises(exceptions.ResourceExhausted):
@@ -113,7 +113,7 @@ async def grant(google: Emulated, role: str, *members: str, key: str = PROJECT) 
 
 
 async def test_a_grant_on_the_project_holds_for_what_is_in_it(google: Emulated) -> None:
-    """Repositories inherit the policy of their project, and no other project's."""
+    """Repositories inherit the policy of their project, and of no other project."""
     google.create()
     assert (await rest(google, "GET", REPOSITORY, STRANGER)).status == 403
     await body(google, "POST", "/control/project", json={"project": "acme-staging"})
@@ -124,13 +124,13 @@ async def test_a_grant_on_the_project_holds_for_what_is_in_it(google: Emulated) 
 
 
 async def test_a_project_takes_known_roles_only(google: Emulated) -> None:
-    """What a role means that is not emulated would be invented: 501; a malformed one is 400."""
+    """The meaning of a role that is not emulated would be invented: 501; a malformed one is 400."""
     assert (await grant(google, "roles/compute.admin", STRANGER)).status == 501
     assert (await grant(google, "admin", STRANGER)).status == 400
 
 
 async def test_the_policy_of_a_project_is_its_owners(google: Emulated) -> None:
-    """The operator can neither read nor write it, and learns what it may."""
+    """The operator can neither read nor write it, but can read its own permissions."""
     for call in ("getIamPolicy", "setIamPolicy"):
         assert await refusal(google, "POST", f"projects/{PROJECT}:{call}", OPERATOR, json={}) == DENIED
     asked = ["resourcemanager.projects.get", "resourcemanager.projects.setIamPolicy"]

@@ -40,7 +40,7 @@ async def bind(google: Emulated, resource: str, *grants: tuple[str, str], verb: 
 
 
 async def test_a_secret_has_the_number_in_its_name(google: Emulated) -> None:
-    """Whichever it was asked for by; its replication and labels are as they were given."""
+    """Whichever was used in the request; its replication and labels are unchanged."""
     for name in (SECRET, NUMBERED):
         found = await body(google, "GET", name)
         assert found.pop("createTime").endswith("Z")
@@ -48,7 +48,7 @@ async def test_a_secret_has_the_number_in_its_name(google: Emulated) -> None:
 
 
 async def test_versions_are_counted(google: Emulated) -> None:
-    """The newest is `latest`, the list begins with it, and each keeps its payload."""
+    """The newest is `latest`, the list starts with it, and each keeps its payload."""
     for number in range(2, 12):
         found = await add(google, b"%d" % number)
         assert (found["name"], found["state"]) == (f"{NUMBERED}/versions/{number}", "ENABLED")
@@ -70,7 +70,7 @@ async def test_versions_are_counted(google: Emulated) -> None:
     ],
 )
 async def test_what_is_not_there(google: Emulated, path: str, said: str) -> None:
-    """404 for those who may look."""
+    """404 for callers with permission."""
     assert await refusal(google, "GET", path) == (404, "NOT_FOUND", said)
 
 
@@ -86,7 +86,7 @@ async def test_what_is_not_there(google: Emulated, path: str, said: str) -> None
     ],
 )
 async def test_what_makes_no_sense_is_400(google: Emulated, path: str, sent: dict[str, Any]) -> None:
-    """A bad id, no replication, no payload."""
+    """An invalid id, no replication, no payload."""
     assert (await refusal(google, "POST", path, json=sent))[:2] == (400, "INVALID_ARGUMENT")
 
 
@@ -97,7 +97,7 @@ async def test_a_secret_is_made_once(google: Emulated) -> None:
 
 
 async def test_the_operator_sees_the_policy_and_no_value(google: Emulated) -> None:
-    """Its role reads the policy of a secret and nothing else of it; the words are Secret Manager's."""
+    """Its role reads the policy of a secret and nothing else of it; the messages are Secret Manager's."""
     assert await body(google, "GET", f"{SECRET}:getIamPolicy", OPERATOR) == {"etag": "ACAB"}
     for path, permission in ((f"{FIRST}:access", "versions.access"), (SECRET, "secrets.get")):
         name = path.removesuffix(":access")
@@ -107,7 +107,7 @@ async def test_the_operator_sees_the_policy_and_no_value(google: Emulated) -> No
 
 @pytest.mark.parametrize(("where", "verb"), [(SECRET, "GET"), (f"projects/{PROJECT}", "POST")])
 async def test_the_agent_reads_what_it_was_granted(google: Emulated, where: str, verb: str) -> None:
-    """On the secret or on its project; before, and after a deletion, it can not."""
+    """On the secret or on its project; before, and after a deletion, it cannot."""
     secrets = google.server.services.secrets
     assert not secrets.readable(FIRST, AGENT)
     with pytest.raises(ApiError) as caught:
@@ -133,7 +133,7 @@ async def test_a_new_secret_of_the_name_has_nothing_of_the_old(google: Emulated)
 
 
 async def test_the_policy_of_a_secret_has_its_rules(google: Emulated) -> None:
-    """Roles of Secret Manager only, agents that are there, no stale etag; conditions are not emulated."""
+    """Only roles of Secret Manager, agents that exist, no stale etag; conditions are not emulated."""
     path = f"{SECRET}:setIamPolicy"
 
     async def set_(role: str, member: str, **fields: Any) -> int:
@@ -152,7 +152,7 @@ async def test_the_policy_of_a_secret_has_its_rules(google: Emulated) -> None:
 
 
 async def test_a_deleted_project_tells_nothing(google: Emulated) -> None:
-    """Its secrets can be read by nobody, until it is undeleted (inferred)."""
+    """Its secrets can be read by no one, until it is undeleted (inferred)."""
     await bind(google, SECRET, (ACCESSOR, AGENT))
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "delete"})
     assert not google.server.services.secrets.readable(FIRST, AGENT)

@@ -1,4 +1,4 @@
-"""Service Usage: what is on in a project, and turning it on and off."""
+"""Service Usage: which services are on in a project, and enabling and disabling them."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ def document(state: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", [PROJECT, PROJECT_NUMBER])
 async def test_a_service_says_whether_it_is_on(google: Emulated, key: str) -> None:
-    """Names have the project's number, whichever was asked for; what was never on is DISABLED."""
+    """Names have the project's number, whichever was requested; a service that was never on is DISABLED."""
     assert await body(google, "GET", f"projects/{key}/services/{REGISTRY}", OPERATOR) == document("ENABLED")
     other = await body(google, "GET", f"projects/{key}/services/containerscanning.googleapis.com", OPERATOR)
     assert other["state"] == "DISABLED"
 
 
 async def test_off_and_on_again(google: Emulated) -> None:
-    """Each is an operation that is done at once, can be asked for, and has the service in its response."""
+    """Each is an operation that is done at once, can be fetched, and has the service in its response."""
     off = await body(google, "POST", f"{SERVICE}:disable", json={})
     assert off["done"] is True
     assert off["response"] == {"@type": f"{TYPES}.DisableServiceResponse", "service": document("DISABLED")}
@@ -43,7 +43,7 @@ async def test_off_and_on_again(google: Emulated) -> None:
 
 
 async def refused(google: Emulated, path: str) -> tuple[int, str, str]:
-    """A refusal, whose details another test looks at."""
+    """A refusal, whose details another test checks."""
     url = f"{google.endpoints['artifactRegistry']}v1/{path}"
     async with google.session.get(url, headers={"Authorization": f"Bearer {google.owner}"}) as response:
         error = (await response.json())["error"]
@@ -52,7 +52,7 @@ async def refused(google: Emulated, path: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize(("verb", "first"), [("enable", False), ("disable", True)])
 async def test_what_is_so_already_is_no_operation(google: Emulated, verb: str, first: bool) -> None:
-    """The operation has a name of its own, is done, and cannot be asked for."""
+    """The operation has its own name, is done, and cannot be fetched."""
     if first:
         await body(google, "POST", f"{SERVICE}:{verb}", json={})
     found = await body(google, "POST", f"{SERVICE}:{verb}", json={})
@@ -71,20 +71,20 @@ async def test_what_is_so_already_is_no_operation(google: Emulated, verb: str, f
     ],
 )
 async def test_who_may_not_is_denied(google: Emulated, identity: str, path: str, verb: str) -> None:
-    """403 in the words of the service; a project that is not there is not told from a forbidden one."""
+    """403 with the service's message; a missing project gets the same answer as a forbidden one."""
     sent = ("GET", path) if verb == "get" else ("POST", f"{path}:{verb}")
     found = await refusal(google, *sent, identity, **({} if verb == "get" else {"json": {}}))
     assert found == (403, "PERMISSION_DENIED", f"Permission denied to {verb} service [{REGISTRY}]")
 
 
 async def test_a_deleted_project_has_no_services(google: Emulated) -> None:
-    """Nobody can turn one on while it is deleted (inferred)."""
+    """No one can enable one while it is deleted (inferred)."""
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "delete"})
     assert (await refusal(google, "POST", f"{SERVICE}:enable", json={}))[0] == 403
 
 
 async def test_unknown_services_and_operations(google: Emulated) -> None:
-    """What is no service of Google is 403; an operation that never was is 404."""
+    """A name that is no Google service is 403; an unknown operation is 404."""
     path = f"projects/{PROJECT}/services/registry.acme.example"
     assert (await refusal(google, "GET", path))[:2] == (403, "PERMISSION_DENIED")
     assert (await refusal(google, "GET", "/v1/operations/acat.p2-1-x"))[:2] == (404, "NOT_FOUND")

@@ -37,7 +37,7 @@ async def names(pager: Any) -> list[str]:
 
 
 async def test_lists(client: Any) -> None:
-    """By name, with the forms that the protos publish; the file's id is inferred."""
+    """By name, in the forms of the published protos; the file's id is inferred."""
     assert await names(await client.list_packages(parent=REPOSITORY)) == [PACKAGE, f"{REPOSITORY}/packages/other"]
     versions = [f"{PACKAGE}/versions/1.0", f"{PACKAGE}/versions/2.0"]
     assert await names(await client.list_versions(parent=PACKAGE)) == versions
@@ -55,7 +55,7 @@ async def test_lists(client: Any) -> None:
 
 
 async def test_pages(client: Any) -> None:
-    """A page has as many as asked for and a token; the next one goes on there."""
+    """A page has the requested number of items and a token; the next one continues there."""
     first = await client.list_packages(request={"parent": REPOSITORY, "page_size": 1})
     (page, *_) = [each async for each in first.pages]
     assert ([each.name for each in page.packages], bool(page.next_page_token)) == ([PACKAGE], True)
@@ -67,7 +67,7 @@ async def test_pages(client: Any) -> None:
     ("collection", "count"), [("packages", 4), ("packages/demo/versions", 2), ("files", 5), ("pythonPackages", 5)]
 )
 async def test_pages_of_one_lose_nothing(wheels: Emulated, collection: str, count: int) -> None:
-    """Over REST each comes once, also where one package's name begins with another's."""
+    """Over REST each item comes once, even if one package's name is a prefix of another's."""
     for name in ("demo-extras", "demo2"):
         await wheels.upload(name, "1.0")
     field, seen, token = collection.rpartition("/")[2], [], ""
@@ -88,7 +88,7 @@ async def test_a_page_of_less_than_nothing_is_refused(wheels: Emulated) -> None:
 
 
 async def test_one_of_each(client: Any) -> None:
-    """By name; what is not there is NOT_FOUND."""
+    """By name; a missing one is NOT_FOUND."""
     file, *_ = await names(await client.list_files(parent=REPOSITORY))
     assert (await client.get_file(name=file)).name == file
     assert (await client.get_package(name=PACKAGE)).name == PACKAGE
@@ -109,7 +109,7 @@ async def test_one_of_each(client: Any) -> None:
 
 
 async def test_deletes_take_files_along(wheels: Emulated, client: Any) -> None:
-    """A version's files leave the page with it; with the last one, and with the package, the page goes."""
+    """A version's files leave the page with it; with the last one, and with the package, the page is gone."""
     await (await client.delete_version(name=f"{PACKAGE}/versions/1.0")).result()
     page = await wheels.get("simple/demo/", wheels.token(READER))
     assert "demo-2.0" in page.text
@@ -122,7 +122,7 @@ async def test_deletes_take_files_along(wheels: Emulated, client: Any) -> None:
 
 
 async def test_a_file_is_deleted_alone(wheels: Emulated, client: Any) -> None:
-    """The other version stays; the version and at last the package go with their last file."""
+    """The other version stays; a version, and finally the package, are deleted with their last file."""
     first, second, _ = await names(await client.list_files(parent=REPOSITORY))
     await (await client.delete_file(name=first)).result()
     assert await names(await client.list_versions(parent=PACKAGE)) == [f"{PACKAGE}/versions/2.0"]
@@ -133,7 +133,7 @@ async def test_a_file_is_deleted_alone(wheels: Emulated, client: Any) -> None:
 
 
 async def test_a_file_over_rest(wheels: Emulated) -> None:
-    """A get takes the path quoted or not, and answers with the quoted one; a delete is an operation."""
+    """A get accepts the path quoted or not, and answers with the quoted one; a delete is an operation."""
     quoted = f"{REPOSITORY}/files/demo%2Fdemo-1.0-py3-none-any.whl"
     for name in (quoted, quoted.replace("%2F", "/")):
         assert (await body(wheels, "GET", name))["name"] == quoted
@@ -145,7 +145,7 @@ async def test_a_file_over_rest(wheels: Emulated) -> None:
 
 
 async def test_a_delete_takes_only_what_it_is_for(client: Any) -> None:
-    """No method deletes by a name of another kind: what one may delete is asked by kind."""
+    """No method deletes by a name of another kind: permissions to delete are per kind."""
     for call, name in (
         (client.delete_package, f"{PACKAGE}/versions/1.0"),
         (client.delete_package, f"{REPOSITORY}/files/demo"),
@@ -165,7 +165,7 @@ async def test_a_list_of_what_is_no_repository(client: Any) -> None:
 
 
 async def test_an_operation_that_fails_deletes_nothing(wheels: Emulated, client: Any) -> None:
-    """Its error is told at the poll, and the package is still there."""
+    """The poll returns its error, and the package still exists."""
     wheels.faults.rules.append(Rule("ArtifactRegistry.Delete*", operation_error="INTERNAL"))
     operation = await client.delete_package(name=PACKAGE)
     with pytest.raises(exceptions.GoogleAPICallError, match="Injected"):
@@ -200,7 +200,7 @@ async def test_rights(wheels: Emulated) -> None:
     ],
 )
 async def test_each_method_names_its_permission(wheels: Emulated, verb: str, path: str, permission: str) -> None:
-    """Whoever holds nothing is told which permission is missing."""
+    """The error names the missing permission for a caller without any."""
     status, name, message = await refusal(wheels, verb, f"{REPOSITORY}/{path}", STRANGER)
     assert (status, name) == (403, "PERMISSION_DENIED")
     assert f"'artifactregistry.{permission}'" in message

@@ -1,4 +1,4 @@
-"""What of a repository can be asked for and changed: masks, full replaces, labels, defaults, locations."""
+"""Which fields of a repository can be requested and changed: masks, full replacements, labels, defaults, locations."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ ACTIVE, DISABLED = Scanning.EnablementState.SCANNING_ACTIVE, Scanning.Enablement
 
 
 class Clock:
-    """A second passes with every look."""
+    """A second passes with every read."""
 
     now = 1_700_000_000.5
 
@@ -54,7 +54,7 @@ def change(registry: Registry, *mask: str, **fields: Any) -> Any:
 
 
 def refused(registry: Registry, *mask: str, **fields: Any) -> str:
-    """How a refused update is called; the repository stays as it was, its updateTime included."""
+    """The status of a rejected update; the repository stays unchanged, even its updateTime."""
     before = registry.get(REPOSITORY)
     with pytest.raises(ApiError) as caught:
         change(registry, *mask, **fields)
@@ -76,13 +76,13 @@ def refused(registry: Registry, *mask: str, **fields: Any) -> str:
 def test_a_full_replace_changes_nothing_that_cannot_change(
     registry: Registry, fields: dict[str, Any], status: str
 ) -> None:
-    """Without a mask, too, an immutable field of another value is refused, and nothing else is changed with it."""
+    """Even without a mask, another value of an immutable field is rejected, and nothing else is changed with it."""
     create(registry, description="before")
     assert refused(registry, description="after", **fields) == status
 
 
 def test_a_full_replace_may_echo_everything(registry: Registry) -> None:
-    """The whole object as it was read, changed in one field, is taken: gcloud echoes it."""
+    """The whole object as it was read, with one changed field, is accepted: gcloud echoes it."""
     echoed = create(registry, labels={"a": "1"})
     echoed.description = "after"
     reply = registry.update(echoed, ())
@@ -105,7 +105,7 @@ def test_a_path_is_a_field(registry: Registry, path: str) -> None:
     ],
 )
 def test_a_path_that_is_not_emulated_says_so(registry: Registry, path: str) -> None:
-    """What exists in the real service, and is not emulated, is UNIMPLEMENTED."""
+    """What exists in the real service, but is not emulated, is UNIMPLEMENTED."""
     create(registry)
     assert refused(registry, path) == "UNIMPLEMENTED"
 
@@ -114,7 +114,7 @@ def test_a_path_that_is_not_emulated_says_so(registry: Registry, path: str) -> N
     "path", ["name", "createTime", "update_time", "registryUri", "satisfiesPzi", "vulnerabilityScanningConfig"]
 )
 def test_output_only_fields_cannot_be_written(registry: Registry, path: str) -> None:
-    """A mask may name them, and they stay as the server has them."""
+    """A mask may name them, but they keep the server's values."""
     before = create(registry)
     sent = {
         "create_time": "2001-01-01T00:00:00Z",
@@ -150,7 +150,7 @@ def test_a_create_takes_nothing_that_the_server_adds(registry: Registry) -> None
     ],
 )
 def test_a_create_does_not_take_what_it_would_not_do(registry: Registry, fields: dict[str, Any], status: str) -> None:
-    """A key elsewhere and a configuration of another mode are refused, other formats UNIMPLEMENTED: nothing is made."""
+    """A key elsewhere and a configuration of another mode are rejected, and other formats are UNIMPLEMENTED."""
     with pytest.raises(ApiError) as caught:
         create(registry, **fields)
     assert caught.value.status == status
@@ -188,7 +188,7 @@ def test_bad_labels_are_refused(registry: Registry, labels: dict[str, str]) -> N
 
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_every_location_has_repositories_of_its_own(registry: Registry, location: str) -> None:
-    """A repository can be made in each, its URI names it, and the list of that location has it."""
+    """A repository can be created in each, its URI names it, and the list of that location contains it."""
     parent = f"projects/{PROJECT}/locations/{location}"
     registry.create(parent, ID, repository(format_=PYTHON))
     (found,), _ = registry.page(parent, 0, "")
@@ -204,7 +204,7 @@ def test_every_location_has_repositories_of_its_own(registry: Registry, location
     ],
 )
 def test_a_list_of_nowhere_is_not_empty(registry: Registry, parent: str, status: str) -> None:
-    """A list of what is no location is refused: an empty one would be believed."""
+    """A list of an invalid location is rejected: an empty one would be misleading."""
     with pytest.raises(ApiError) as caught:
         registry.page(parent, 0, "")
     assert caught.value.status == status

@@ -1,4 +1,4 @@
-"""The real gcloud against the emulated Google: administrators work with it beside the operator."""
+"""The real gcloud against the emulated Google: administrators use it together with the operator."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def called(gcloud: Gcloud) -> list[tuple[str, str]]:
 
 
 async def test_create_and_look(gcloud: Gcloud) -> None:
-    """Create waits for its operation; describe shows what was asked for; a second create says ALREADY_EXISTS."""
+    """Create waits for its operation; describe shows what was requested; a second create is ALREADY_EXISTS."""
     create = ("repositories", "create", "team-wheels", HERE, "--repository-format=python")
     await gcloud(*create, "--description=Team wheels", "--labels=team=a,stage=prod")
     assert called(gcloud) == [("CreateRepository", "OK"), ("GetOperation", "OK"), ("GetRepository", "OK")]
@@ -40,7 +40,7 @@ async def test_create_and_look(gcloud: Gcloud) -> None:
 
 
 async def test_list_one_location_and_all(gcloud: Gcloud) -> None:
-    """With a location it lists that one; without, it asks for the locations and lists each."""
+    """With a location it lists that one; without, it requests the locations and lists each."""
     elsewhere = REPOSITORY.replace(LOCATION, "europe-west1")
     for name in (REPOSITORY, elsewhere):
         gcloud.google.create(name)
@@ -54,7 +54,7 @@ async def test_list_one_location_and_all(gcloud: Gcloud) -> None:
 
 
 async def test_update_and_delete(gcloud: Gcloud) -> None:
-    """Update changes description and labels, and nothing else; delete waits until the repository is gone."""
+    """Update changes only description and labels; delete waits until the repository is gone."""
     gcloud.google.create()
     before = await gcloud.json("repositories", "describe", "team-wheels", HERE)
     called(gcloud)
@@ -73,7 +73,7 @@ async def test_update_and_delete(gcloud: Gcloud) -> None:
 
 
 async def test_policy_bindings(gcloud: Gcloud) -> None:
-    """Bindings are added, shown and removed by read-modify-write on the etag; a foreign one is not touched."""
+    """Bindings are added, shown and removed by read-modify-write on the etag; bindings of others stay unchanged."""
     google = gcloud.google
     google.create()
     google.grant(("roles/artifactregistry.writer", "user:other@acme.example"))
@@ -118,7 +118,7 @@ async def test_print_settings(gcloud: Gcloud) -> None:
 
 
 async def test_refusals_are_shown(gcloud: Gcloud) -> None:
-    """A condition and a malformed role are INVALID_ARGUMENT; whoever holds nothing gets PERMISSION_DENIED."""
+    """A condition and a malformed role are INVALID_ARGUMENT; a caller without permissions gets PERMISSION_DENIED."""
     gcloud.google.create()
     add = ("repositories", "add-iam-policy-binding", "team-wheels", HERE, f"--member={READER}")
     condition = "--condition=title=soon,expression=request.time < timestamp('2030-01-01T00:00:00Z')"

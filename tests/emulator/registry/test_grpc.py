@@ -32,7 +32,7 @@ def wanted(**fields: Any) -> dict[str, Any]:
 
 
 async def test_create_is_an_operation_that_is_done_at_the_first_poll(google: Emulated, client: Any) -> None:
-    """The first reply has a bare UUID, empty metadata and no done; the first poll gives the repository."""
+    """The first reply has a bare UUID, empty metadata and no done; the first poll returns the repository."""
     operation = await client.create_repository(**wanted())
     first = operation.operation
     assert re.fullmatch(f"{PARENT}/operations/{UUID}", first.name)
@@ -45,7 +45,7 @@ async def test_create_is_an_operation_that_is_done_at_the_first_poll(google: Emu
 
 
 async def test_the_operation_lacks_what_get_has(client: Any) -> None:
-    """The operation's response has no times and no registryUri; a GET has them, both times alike at first."""
+    """The operation's response has no times and no registryUri; a GET has them, both times equal at first."""
     result = await (await client.create_repository(**wanted(labels={"team": "a"}, description="Wheels"))).result()
     assert (result.registry_uri, "create_time" in result, "update_time" in result) == ("", False, False)
     assert (result.description, dict(result.labels), result.format_) == ("Wheels", {"team": "a"}, PYTHON)
@@ -57,7 +57,7 @@ async def test_the_operation_lacks_what_get_has(client: Any) -> None:
 
 
 async def test_the_server_adds_a_scanning_state(client: Any) -> None:
-    """Defaults that nobody asked for appear: they must never count as drift."""
+    """Defaults that were not requested appear: they must never count as drift."""
     await client.create_repository(**wanted())
     scanning = (await client.get_repository(name=REPOSITORY)).vulnerability_scanning_config
     assert scanning.enablement_state.name == "SCANNING_DISABLED"
@@ -65,7 +65,7 @@ async def test_the_server_adds_a_scanning_state(client: Any) -> None:
 
 
 async def test_what_is_output_only_is_not_taken(client: Any) -> None:
-    """A request that says name, size or URI changes none of them."""
+    """A request with name, size or URI changes none of them."""
     await client.create_repository(**wanted(name="other", size_bytes=7, registry_uri="x", satisfies_pzs=True))
     found = await client.get_repository(name=REPOSITORY)
     assert (found.name, found.size_bytes, found.satisfies_pzs) == (REPOSITORY, 0, False)
@@ -73,7 +73,7 @@ async def test_what_is_output_only_is_not_taken(client: Any) -> None:
 
 
 async def test_a_duplicate_is_already_exists(client: Any) -> None:
-    """A second create is ALREADY_EXISTS, and the first repository stays as it was."""
+    """A second create is ALREADY_EXISTS, and the first repository stays unchanged."""
     await client.create_repository(**wanted(description="first"))
     with pytest.raises(exceptions.AlreadyExists):
         await client.create_repository(**wanted(description="second"))
@@ -91,7 +91,7 @@ async def test_of_creates_at_once_one_wins(client: Any) -> None:
 
 
 async def test_update_is_synchronous_and_lacks_the_uri(client: Any) -> None:
-    """An update answers with the repository, a new updateTime and no registryUri; unmasked fields are ignored."""
+    """An update returns the repository, a new updateTime and no registryUri; unmasked fields are ignored."""
     await client.create_repository(**wanted(description="before", labels={"a": "1", "b": "2"}))
     before = await client.get_repository(name=REPOSITORY)
     change = ar.Repository(name=REPOSITORY, description="ignored", labels={"a": "3"})
@@ -103,7 +103,7 @@ async def test_update_is_synchronous_and_lacks_the_uri(client: Any) -> None:
 
 
 async def test_an_update_can_clear(client: Any) -> None:
-    """A masked field that the request leaves empty is emptied."""
+    """A masked field that is empty in the request is cleared."""
     await client.create_repository(**wanted(description="before", labels={"a": "1"}))
     mask = {"paths": ["description", "labels"]}
     await client.update_repository(repository=ar.Repository(name=REPOSITORY), update_mask=mask)
@@ -112,7 +112,7 @@ async def test_an_update_can_clear(client: Any) -> None:
 
 
 async def test_without_a_mask_everything_is_replaced(client: Any) -> None:
-    """No mask means all fields that can change."""
+    """Without a mask all mutable fields count."""
     await client.create_repository(**wanted(description="before", labels={"a": "1"}))
     await client.update_repository(repository=ar.Repository(name=REPOSITORY, format_=PYTHON, description="after"))
     found = await client.get_repository(name=REPOSITORY)
@@ -124,7 +124,7 @@ async def test_without_a_mask_everything_is_replaced(client: Any) -> None:
     [("format", {"format_": 1}), ("mode", {"mode": 2}), ("kms_key_name", {"kms_key_name": "k"})],
 )
 async def test_format_mode_and_key_never_change(client: Any, path: str, change: dict[str, Any]) -> None:
-    """What is immutable is refused when a mask names it with another value."""
+    """An immutable field is rejected if a mask names it with another value."""
     await client.create_repository(**wanted())
     before = await client.get_repository(name=REPOSITORY)
     with pytest.raises(exceptions.InvalidArgument):
@@ -135,7 +135,7 @@ async def test_format_mode_and_key_never_change(client: Any, path: str, change: 
 
 
 async def test_delete_takes_policy_and_packages_along(google: Emulated, client: Any) -> None:
-    """A delete is an operation of Empty; a repository of the same name starts afresh."""
+    """A delete is an operation of Empty; a repository with the same name starts empty."""
     await client.create_repository(**wanted())
     await client.set_iam_policy(
         request={"resource": REPOSITORY, "policy": {"bindings": [reader("user:a@acme.example")]}}
@@ -158,7 +158,7 @@ def reader(member: str) -> dict[str, Any]:
 
 
 async def test_lists_come_in_pages(google: Emulated, client: Any) -> None:
-    """Every repository of one location comes exactly once, whatever the page size; other locations stay out."""
+    """Every repository of one location comes exactly once, whatever the page size; other locations are not included."""
     names = [f"{PARENT}/repositories/r{number}" for number in range(5)]
     for name in [*names, f"{PARENT.replace('us-central1', 'us-east1')}/repositories/elsewhere"]:
         google.create(name)
@@ -182,7 +182,7 @@ async def test_lists_come_in_pages(google: Emulated, client: Any) -> None:
     ],
 )
 async def test_what_is_not_there_is_not_found(client: Any, call: Any) -> None:
-    """The recorded words, and no details."""
+    """The recorded message, and no details."""
     with pytest.raises(exceptions.NotFound) as caught:
         await call(client)
     assert caught.value.message == "Requested entity was not found."
@@ -191,14 +191,14 @@ async def test_what_is_not_there_is_not_found(client: Any, call: Any) -> None:
 
 @pytest.mark.parametrize("token", ["", "ya29.unknown"])
 async def test_no_good_token_is_unauthenticated(google: Emulated, token: str) -> None:
-    """An unknown token is UNAUTHENTICATED, whether or not the repository is there."""
+    """An unknown token is UNAUTHENTICATED, whether or not the repository exists."""
     async with grpc_client(google, token or google.token(OPERATOR, lifetime=0)) as client:
         with pytest.raises(exceptions.Unauthenticated):
             await client.get_repository(name=REPOSITORY)
 
 
 async def test_no_permission_does_not_tell_what_exists(google: Emulated) -> None:
-    """Without permission the answer is the same for a repository that is there and one that is not."""
+    """Without permission the answer is the same for an existing repository and a missing one."""
     async with grpc_client(google, google.token(STRANGER)) as client:
         with pytest.raises(exceptions.PermissionDenied, match="or it may not exist") as absent:
             await client.get_repository(name=REPOSITORY)
@@ -209,7 +209,7 @@ async def test_no_permission_does_not_tell_what_exists(google: Emulated) -> None
 
 
 async def test_the_operator_holds_its_role_and_nothing_else(google: Emulated) -> None:
-    """Eight permissions of the custom role; no packages, no other project; nobody of the pool holds any."""
+    """Eight permissions of the custom role; no packages, no other project; no one in the pool has any."""
     google.create()
     verbs = ("create", "get", "list", "update", "delete", "getIamPolicy", "setIamPolicy")
     granted = [f"artifactregistry.repositories.{verb}" for verb in verbs] + ["artifactregistry.packages.list"]
@@ -239,7 +239,7 @@ async def test_the_operator_holds_its_role_and_nothing_else(google: Emulated) ->
     ],
 )
 async def test_what_is_malformed_is_an_invalid_argument(google: Emulated, client: Any, change: dict[str, Any]) -> None:
-    """Locations, ids and labels have rules; nothing is created, and the trace says what was answered."""
+    """Locations, ids and labels have rules; nothing is created, and the trace has the answer."""
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_repository(**{**wanted(), **change})
     assert google.server.services.registry.page(PARENT, 0, "")[0] == []
@@ -248,7 +248,7 @@ async def test_what_is_malformed_is_an_invalid_argument(google: Emulated, client
 
 @pytest.mark.parametrize("change", [{"format_": 1}, {"docker_config": {}}])
 async def test_what_is_not_emulated_says_so(client: Any, change: dict[str, Any]) -> None:
-    """Other formats are UNIMPLEMENTED, never half done."""
+    """Other formats are UNIMPLEMENTED, never partly implemented."""
     with pytest.raises(exceptions.MethodNotImplemented):
         await client.create_repository(**wanted(**change))
 
@@ -263,7 +263,7 @@ async def test_an_unknown_method_is_unimplemented(google: Emulated) -> None:
 
 
 async def test_only_get_is_there_of_operations(google: Emulated, client: Any) -> None:
-    """An unknown operation is NOT_FOUND; lists of operations do not exist, as in the published configuration."""
+    """An unknown operation is NOT_FOUND; operations cannot be listed, as in the published configuration."""
     token = (("authorization", f"Bearer {google.token(OPERATOR)}"),)
     codes = []
     async with channel(google) as bare:

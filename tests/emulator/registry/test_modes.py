@@ -1,4 +1,4 @@
-"""Remote and Virtual repositories, keys, cleanup policies: what a create and a PATCH take, echo and refuse."""
+"""Remote and Virtual repositories, keys, cleanup policies: what a create and a PATCH accept, echo and reject."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def change(registry: Registry, name: str, *mask: str, **fields: Any) -> Any:
 
 
 def words(registry: Registry, **fields: Any) -> str:
-    """What a refused create says."""
+    """The message of a rejected create."""
     with pytest.raises(ApiError) as caught:
         create(registry, "refused", **fields)
     assert caught.value.status == "INVALID_ARGUMENT"
@@ -57,7 +57,7 @@ def virtual(*policies: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_remote_is_echoed_without_what_is_input_only(registry: Registry) -> None:
-    """Source, description and credentials come back; whether the upstream was validated does not."""
+    """Source, description and credentials come back; the validation flag of the upstream does not."""
     config = {**PYPI, **CREDENTIALS, "description": "the public index", "disable_upstream_validation": True}
     found = create(registry, "remote", mode=REMOTE, remote_repository_config=config).remote_repository_config
     assert found.python_repository.public_repository == 1
@@ -76,7 +76,7 @@ def test_a_virtual_is_echoed_in_its_order(registry: Registry) -> None:
 
 
 def test_what_a_virtual_cannot_be(registry: Registry) -> None:
-    """Recorded: no configuration, upstreams of a Standard one; inferred: strangers, other locations, twice one id."""
+    """Recorded: no configuration, upstreams of a Standard; inferred: unknown names, other locations, duplicate ids."""
     create(registry, "a")
     elsewhere = upstream("x", repository=f"projects/{PROJECT}/locations/europe/repositories/a")
     assert words(registry, mode=VIRTUAL) == "Virtual repository config is not specified"
@@ -99,12 +99,12 @@ def test_what_a_virtual_cannot_be(registry: Registry) -> None:
     ],
 )
 def test_what_a_remote_cannot_be(registry: Registry, fields: dict[str, Any]) -> None:
-    """It has one source, an index that can be asked, and only with its mode."""
+    """It has one source, an index that can be requested, and only with its mode."""
     assert words(registry, **fields)
 
 
 def test_an_upstream_in_use_can_be_deleted(registry: Registry) -> None:
-    """Recorded: the Virtual keeps naming it. Inferred: it can still be changed, but not named anew."""
+    """Recorded: the Virtual still names it. Inferred: it can still be changed, but not added again."""
     create(registry, "a")
     create(registry, "all", **virtual(upstream("a")))
     registry.delete(f"{PARENT}/repositories/a")
@@ -120,7 +120,7 @@ def test_an_upstream_in_use_can_be_deleted(registry: Registry) -> None:
     ["virtual_repository_config", "virtualRepositoryConfig.upstreamPolicies"],
 )
 def test_upstreams_are_replaced_by_a_mask(registry: Registry, path: str) -> None:
-    """In either spelling, the whole list, and an empty one empties it."""
+    """In either spelling, the whole list, and an empty one clears it."""
     create(registry, "a")
     create(registry, "all", **virtual(upstream("a")))
     again = change(registry, "all", path, virtual_repository_config={"upstream_policies": [upstream("a", 7)]})
@@ -131,7 +131,7 @@ def test_upstreams_are_replaced_by_a_mask(registry: Registry, path: str) -> None
 
 
 def test_credentials_change_by_nested_masks(registry: Registry) -> None:
-    """Each half alone (Terraform sends such masks), both at once, and away with all."""
+    """Each half alone (Terraform sends such masks), both at once, and a removal of both."""
     create(registry, "remote", mode=REMOTE, remote_repository_config={**PYPI, **CREDENTIALS})
     whole = "remote_repository_config.upstream_credentials"
     new = {"username": "bob", "password_secret_version": "projects/p/secrets/s/versions/2"}
@@ -158,7 +158,7 @@ def test_credentials_change_by_nested_masks(registry: Registry) -> None:
     ],
 )
 def test_what_is_fixed_stays(registry: Registry, path: str, fields: dict[str, Any]) -> None:
-    """Mode, key and source: refused by the field's name, and nothing changes."""
+    """Mode, key and source: rejected by the field's name, and nothing changes."""
     key = f"{PARENT}/keyRings/r/cryptoKeys/k"
     before = create(registry, "remote", mode=REMOTE, remote_repository_config=PYPI, kms_key_name=key)
     if path == "mode":
@@ -170,7 +170,7 @@ def test_what_is_fixed_stays(registry: Registry, path: str, fields: dict[str, An
 
 
 def test_scanning_is_kept_and_its_state_told(registry: Registry) -> None:
-    """What is asked for comes back, the rest is the server's: recorded for Standard and Virtual."""
+    """The requested value comes back, the rest is the server's: recorded for Standard and Virtual."""
     config = {"enablement_config": "DISABLED", "enablement_state": "SCANNING_ACTIVE"}
     found = create(registry, "a", vulnerability_scanning_config=config).vulnerability_scanning_config
     assert (found.enablement_config, found.enablement_state) == (2, 2)
@@ -211,5 +211,5 @@ def test_cleanup_policies_are_kept(registry: Registry) -> None:
     ],
 )
 def test_bad_cleanup_policies_are_refused(registry: Registry, policies: dict[str, Any]) -> None:
-    """A key that is not the id, no action, no selection, most recent ones to delete, more than ten."""
+    """A key that is not the id, no action, no selection, most recent versions to delete, more than ten."""
     assert words(registry, cleanup_policies=policies)

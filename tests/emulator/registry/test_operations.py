@@ -1,4 +1,4 @@
-"""Operations that take their time, fail, or are lost; and refusals with details, on both edges."""
+"""Operations that are slow, fail, or are lost; and errors with details, over gRPC and REST."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,7 +28,7 @@ async def fault(google: Emulated, **rule: Any) -> None:
 
 
 async def test_an_operation_can_take_its_time(google: Emulated, client: Any) -> None:
-    """Until it is done there is no repository, and its id is taken; then there is one with the times of then."""
+    """Until it is done the repository does not exist, and its id is taken; then it exists with the times of the end."""
     await fault(google, on="ArtifactRegistry.CreateRepository", operationDelay=3600, times=1)
     operation = (await client.create_repository(request=CREATE)).operation
     assert not (await client.get_operation({"name": operation.name})).done
@@ -54,7 +54,7 @@ async def test_an_operation_can_fail(google: Emulated, client: Any) -> None:
 
 
 async def test_an_operation_can_be_lost(google: Emulated, client: Any) -> None:
-    """404 on its name, while its effect stands."""
+    """404 on its name, although it took effect."""
     operation = (await client.create_repository(request=CREATE)).operation
     await fault(google, on="Operations.GetOperation", status=404)
     with pytest.raises(exceptions.NotFound):
@@ -63,7 +63,7 @@ async def test_an_operation_can_be_lost(google: Emulated, client: Any) -> None:
 
 
 async def test_a_quota_says_when_to_come_back(google: Emulated, client: Any) -> None:
-    """429 is RESOURCE_EXHAUSTED with RetryInfo, over gRPC and REST; there with the header too, of every service."""
+    """429 is RESOURCE_EXHAUSTED with RetryInfo, over gRPC and REST; REST has the header too, for every service."""
     await fault(google, on="ArtifactRegistry.GetRepository", status=429, retryAfter=7)
     with pytest.raises(exceptions.TooManyRequests) as caught:
         await client.get_repository(name=REPOSITORY)
@@ -80,7 +80,7 @@ async def test_a_quota_says_when_to_come_back(google: Emulated, client: Any) -> 
 
 
 async def test_a_switched_off_api_names_itself(google: Emulated, client: Any) -> None:
-    """403 with ErrorInfo SERVICE_DISABLED, whoever asks."""
+    """403 with ErrorInfo SERVICE_DISABLED, for any caller."""
     google.server.services.projects.switch("acme-packages", "artifactregistry.googleapis.com", on=False)
     with pytest.raises(exceptions.PermissionDenied) as caught:
         await client.get_repository(name=REPOSITORY)
@@ -92,14 +92,14 @@ async def test_a_switched_off_api_names_itself(google: Emulated, client: Any) ->
 
 @pytest.mark.parametrize("change", [{"operationError": "NONSENSE"}, {"retryAfter": {"seconds": 1}}])
 async def test_a_fault_that_means_nothing_is_refused(google: Emulated, change: dict[str, Any]) -> None:
-    """An unknown code, or no number."""
+    """An unknown code, or a value that is not a number."""
     async with asking(google.owner) as ask:
         url = f"{google.endpoints['artifactRegistry']}control/fault"
         assert (await ask("POST", url, {"on": "*", **change}))[0] == 400
 
 
 async def test_a_key_and_a_secret_must_be_usable(google: Emulated) -> None:
-    """A key or a password that the service agent cannot use is refused at the create (the words are inferred)."""
+    """A create is rejected if the service agent cannot use a key or a password (the message is inferred)."""
     key = {"format": "PYTHON", "kmsKeyName": f"{PARENT}/keyRings/r/cryptoKeys/k"}
     status, name, message = await refusal(google, "POST", f"{PARENT}/repositories?repositoryId=a", json=key)
     assert (status, name) == (400, "INVALID_ARGUMENT")
@@ -119,7 +119,7 @@ async def test_a_key_and_a_secret_must_be_usable(google: Emulated) -> None:
 
 
 async def test_an_upstream_is_validated_unless_told_not_to(google: Emulated) -> None:
-    """Nobody listens there: refused with the words that are quoted; taken where validation is off."""
+    """Without a server there: rejected with the quoted message; accepted if validation is off."""
     config = {"commonRepository": {"uri": "https://localhost:1/simple"}}
     wanted = {"format": "PYTHON", "mode": "REMOTE_REPOSITORY", "remoteRepositoryConfig": config}
     path = f"{PARENT}/repositories?repositoryId=a"

@@ -52,7 +52,7 @@ async def test_the_operation_when_done(google: Emulated) -> None:
 
 
 async def test_a_repository_leaves_defaults_out(google: Emulated) -> None:
-    """A GET has both times and registryUri; an empty description, no labels and no bytes are not mentioned."""
+    """A GET has both times and registryUri; an empty description, no labels and zero bytes are omitted."""
     await create(google)
     found = await body(google, "GET", REPOSITORY)
     assert found.keys() == {
@@ -72,7 +72,7 @@ async def test_a_repository_leaves_defaults_out(google: Emulated) -> None:
 
 
 async def test_enums_are_names_or_numbers(google: Emulated) -> None:
-    """Numbers where $alt asks for them, in GET, PATCH and lists; names elsewhere."""
+    """Numbers if $alt requests them, in GET, PATCH and lists; names otherwise."""
     await create(google)
     assert (await body(google, "GET", f"{REPOSITORY}?{INTEGERS}"))["format"] == 8
     patched = await body(google, "PATCH", f"{REPOSITORY}?updateMask=description&{INTEGERS}", json={"description": "x"})
@@ -90,7 +90,7 @@ async def test_a_mode_of_numbers_or_names_is_read(google: Emulated) -> None:
 
 
 async def test_patch_is_synchronous(google: Emulated) -> None:
-    """The whole object may be echoed: only masked fields count, and the reply lacks registryUri."""
+    """The whole object may be sent: only masked fields count, and the reply lacks registryUri."""
     await create(google, description="before", labels={"a": "1"})
     whole = await body(google, "GET", REPOSITORY)
     echoed = {**whole, "description": "after", "labels": {"a": "ignored"}, "createTime": "2001-01-01T00:00:00Z"}
@@ -104,7 +104,7 @@ async def test_patch_is_synchronous(google: Emulated) -> None:
 @pytest.mark.parametrize("mask", ["cleanupPolicyDryRun", "cleanup_policy_dry_run"])
 @pytest.mark.parametrize("name", ["updateMask", "update_mask"])
 async def test_masks_are_camel_or_snake(google: Emulated, mask: str, name: str) -> None:
-    """Both spellings of masks and of their parameter are understood."""
+    """Both spellings of masks and of their parameter are accepted."""
     await create(google, description="before")
     sent = {"cleanupPolicyDryRun": True, "description": "ignored"}
     reply = await body(google, "PATCH", f"{REPOSITORY}?{name}={mask}", json=sent)
@@ -112,7 +112,7 @@ async def test_masks_are_camel_or_snake(google: Emulated, mask: str, name: str) 
 
 
 async def test_a_mask_of_no_field_is_refused(google: Emulated) -> None:
-    """A path that is no field is INVALID_ARGUMENT."""
+    """A path to an unknown field is INVALID_ARGUMENT."""
     await create(google)
     status, name, _ = await refusal(google, "PATCH", f"{REPOSITORY}?updateMask=colour", json={})
     assert (status, name) == (400, "INVALID_ARGUMENT")
@@ -138,13 +138,13 @@ async def test_missing_is_404_in_the_recorded_words(google: Emulated) -> None:
 
 
 async def test_a_duplicate_is_409(google: Emulated) -> None:
-    """ALREADY_EXISTS; its words are inferred and not tested."""
+    """ALREADY_EXISTS; its message is inferred and not tested."""
     await create(google)
     assert (await refusal(google, "POST", CREATE, json={"format": "PYTHON"}))[:2] == (409, "ALREADY_EXISTS")
 
 
 async def test_an_unknown_location_is_400(google: Emulated) -> None:
-    """The words that were seen for a location that does not exist."""
+    """The message that was seen for an unknown location."""
     path = CREATE.replace("us-central1", "eu-west3")
     assert await refusal(google, "POST", path, json={"format": "PYTHON"}) == (
         400,
@@ -155,12 +155,12 @@ async def test_an_unknown_location_is_400(google: Emulated) -> None:
 
 @pytest.mark.parametrize("sent", [b"{", b"[]", b"", b'{"format": "SNAKE"}', b'{"labels": 3}', b"\xff"])
 async def test_a_broken_body_is_400(google: Emulated, sent: bytes) -> None:
-    """What is no JSON object of the message is INVALID_ARGUMENT."""
+    """A body that is not a JSON object of the message is INVALID_ARGUMENT."""
     assert (await refusal(google, "POST", CREATE, data=sent))[:2] == (400, "INVALID_ARGUMENT")
 
 
 async def test_fields_of_other_clients_are_let_pass(google: Emulated) -> None:
-    """Fields that gcloud knows and the proto has not do not break a call."""
+    """Fields that gcloud knows but the proto does not have do not break a call."""
     await create(google, networkConfig={}, sbomConfig={})
 
 
@@ -171,18 +171,18 @@ async def test_fields_of_other_clients_are_let_pass(google: Emulated) -> None:
 async def test_who_may_not_is_told_before_what_is_there(
     google: Emulated, identity: str | None, status: int, name: str
 ) -> None:
-    """401 without a good token, 403 without permission, 404 only for those who may look."""
+    """401 without a valid token, 403 without permission, 404 only for callers with permission."""
     assert (await refusal(google, "GET", REPOSITORY, identity))[:2] == (status, name)
 
 
 async def test_a_body_is_not_judged_before_the_caller(google: Emulated) -> None:
-    """A broken body of somebody unknown is 401, and the call is in the trace."""
+    """A broken body of an unknown caller is 401, and the call is in the trace."""
     assert (await refusal(google, "POST", CREATE, None, data=b"{"))[:2] == (401, "UNAUTHENTICATED")
     assert google.trace()[-1]["status"] == "UNAUTHENTICATED"
 
 
 async def test_the_recorded_headers(google: Emulated) -> None:
-    """Content type and Google's own headers, for answers and refusals."""
+    """Content type and Google's own headers, for replies and errors."""
     google.create()
     for path, status in ((REPOSITORY, 200), (f"{COLLECTION}/absent", 404)):
         response = await rest(google, "GET", path)
@@ -196,13 +196,13 @@ async def test_the_recorded_headers(google: Emulated) -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v1beta2"])
 async def test_locations_are_listed_in_both_versions(google: Emulated, version: str) -> None:
-    """Locations are listed in v1beta2 too, as gcloud asks for them."""
+    """Locations are listed in v1beta2 too, which gcloud uses."""
     found = await body(google, "GET", f"/{version}/projects/acme-packages/locations")
     assert {"name": PARENT, "locationId": "us-central1"} in found["locations"]
 
 
 async def test_lists_come_in_pages(google: Emulated) -> None:
-    """Pages of pageSize, linked by nextPageToken, hold each repository once; an empty list is an empty object."""
+    """Pages of pageSize, linked by nextPageToken, contain each repository once; an empty list is an empty object."""
     assert await body(google, "GET", COLLECTION) == {}
     names = [f"{COLLECTION}/r{number}" for number in range(3)]
     for name in names:

@@ -1,4 +1,4 @@
-"""Both edges serve one table of methods: what holds for gRPC holds for REST, and what is in neither says so."""
+"""gRPC and REST serve one table of methods: both behave alike, and methods outside it are reported as such."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,7 +26,7 @@ async def client(google: Emulated) -> AsyncIterator[Any]:
 
 
 def test_rest_has_every_method(google: Emulated) -> None:
-    """No method is on one edge only, and all methods of a gRPC service have one name in the trace."""
+    """Every method exists over both, and all methods of a gRPC service have one service name in the trace."""
     table = google.server.services.methods
     assert {rule.method for rule in RULES} == set(table)
     labels = {(method.service, name.partition(".")[0]) for name, method in table.items()}
@@ -42,7 +42,7 @@ def test_rest_has_every_method(google: Emulated) -> None:
     ],
 )
 async def test_a_filter_is_never_passed_over(google: Emulated, client: Any, method: str, path: str) -> None:
-    """A filter or an order is UNIMPLEMENTED on both edges: a whole list would be taken for a filtered one."""
+    """A filter or an order is UNIMPLEMENTED over both: a complete list would look like a filtered one."""
     google.create()
     assert (await refusal(google, "GET", path))[:2] == (501, "UNIMPLEMENTED")
     option = {"order_by": "name"} if "orderBy" in path else {"filter": "name=x"}
@@ -56,7 +56,7 @@ async def test_a_filter_is_never_passed_over(google: Emulated, client: Any, meth
     "query", ["colour=red", "repository.colour=red", "repositoryId.x=1", "pageSize=1"], ids=lambda query: query
 )
 async def test_an_unknown_parameter_is_refused(google: Emulated, query: str) -> None:
-    """A query parameter that is no field of the request is INVALID_ARGUMENT and named; nothing is created."""
+    """A query parameter that is not a field of the request is INVALID_ARGUMENT and named; nothing is created."""
     status, name, message = await refusal(
         google, "POST", f"{PARENT}/repositories?repositoryId=x&{query}", json={"format": "PYTHON"}
     )
@@ -67,7 +67,7 @@ async def test_an_unknown_parameter_is_refused(google: Emulated, query: str) -> 
 
 @pytest.mark.parametrize("field", ["networkConfig", "sbomConfig"])
 async def test_a_field_of_rest_only_is_not_lost_in_silence(google: Emulated, field: str) -> None:
-    """The real service keeps what only its REST messages have; here it is UNIMPLEMENTED, in create and update."""
+    """The real service stores fields that only its REST messages have; here they are UNIMPLEMENTED."""
     sent = {"format": "PYTHON", field: {"enabled": True}}
     found = await refusal(google, "POST", f"{PARENT}/repositories?repositoryId=x", json=sent)
     assert found[1:] == ("UNIMPLEMENTED", f"The field {field} is not part of this emulation of Google.")
@@ -77,13 +77,13 @@ async def test_a_field_of_rest_only_is_not_lost_in_silence(google: Emulated, fie
 
 @pytest.mark.parametrize("size", ["-1", "many"])
 async def test_a_page_size_is_a_number(google: Emulated, size: str) -> None:
-    """A page size that is negative or no number is INVALID_ARGUMENT."""
+    """A page size that is negative or not a number is INVALID_ARGUMENT."""
     found = await refusal(google, "GET", f"{PARENT}/repositories?pageSize={size}")
     assert found[:2] == (400, "INVALID_ARGUMENT")
 
 
 async def test_a_location_is_looked_up(google: Emulated, client: Any) -> None:
-    """GetLocation gives one location on both edges, and NOT_FOUND for one that is not there."""
+    """GetLocation returns one location over both, and NOT_FOUND for a missing one."""
     expected = {"name": PARENT, "locationId": "us-central1"}
     assert await body(google, "GET", PARENT) == expected
     found = await client.get_location(locations_pb2.GetLocationRequest(name=PARENT))
@@ -92,7 +92,7 @@ async def test_a_location_is_looked_up(google: Emulated, client: Any) -> None:
 
 
 async def test_permissions_on_what_is_not_there_are_none(google: Emulated, client: Any) -> None:
-    """TestIamPermissions is no NOT_FOUND but an empty set (published proto), on both edges, for an owner too."""
+    """TestIamPermissions returns an empty set and no NOT_FOUND (published proto), over both, even for an owner."""
     request = iam_policy_pb2.TestIamPermissionsRequest(resource=REPOSITORY, permissions=[GET])
     assert list((await client.test_iam_permissions(request=request)).permissions) == []
     sent = {"permissions": [GET]}
@@ -103,7 +103,7 @@ async def test_permissions_on_what_is_not_there_are_none(google: Emulated, clien
 
 
 async def test_a_policy_is_not_written_by_a_mask(google: Emulated, client: Any) -> None:
-    """A mask on SetIamPolicy is UNIMPLEMENTED on both edges, and nothing is written."""
+    """A mask on SetIamPolicy is UNIMPLEMENTED over both, and nothing is written."""
     google.create()
     policy = {"bindings": [{"role": "roles/artifactregistry.reader", "members": ["allUsers"]}]}
     sent = {"policy": policy, "updateMask": "bindings"}
@@ -116,7 +116,7 @@ async def test_a_policy_is_not_written_by_a_mask(google: Emulated, client: Any) 
 
 
 async def test_what_is_missing_is_in_the_trace(google: Emulated) -> None:
-    """A method that is not emulated leaves a line with its caller on both edges, and says what it is."""
+    """A method that is not emulated results in a line with its caller over both, and the error names it."""
     token = (("authorization", f"Bearer {google.token(OPERATOR)}"),)
     async with channel(google) as bare:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -139,14 +139,14 @@ async def test_a_method_belongs_to_its_service(google: Emulated) -> None:
 
 
 async def test_a_port_is_not_shared(google: Emulated) -> None:
-    """A second server on the same gRPC port fails, or every other call would go astray."""
+    """A second server on the same gRPC port fails, because otherwise every other call would reach the wrong one."""
     port = int(google.endpoints["artifactRegistryGrpc"].rpartition(":")[2])
     with pytest.raises(RuntimeError, match="Failed to bind"):
         await rpc.serve(google.server.services.calls, google.server.services.rpcs(), google.data, port)
 
 
 async def test_the_certificate_is_for_this_machine(google: Emulated) -> None:
-    """The CA that clients are given vouches for localhost and for 127.0.0.1, and for nothing else."""
+    """The clients' CA is valid for localhost and for 127.0.0.1, and for nothing else."""
     trusted = grpc.ssl_channel_credentials((google.data / "ca.pem").read_bytes())
     port = google.endpoints["artifactRegistryGrpc"].rpartition(":")[2]
     for host in ("localhost", "127.0.0.1"):

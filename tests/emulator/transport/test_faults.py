@@ -1,4 +1,4 @@
-"""Faults on request reach Artifact Registry over both edges, and what fails unforeseen is no success."""
+"""Faults on request apply to Artifact Registry over gRPC and REST, and an unexpected failure is no success."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -36,7 +36,7 @@ async def client(google: Emulated) -> AsyncIterator[ar.ArtifactRegistryAsyncClie
 async def test_a_fault_over_grpc_is_answered_so_often(
     google: Emulated, client: Any, status: int, method: str, error: type[Exception]
 ) -> None:
-    """A status on request: as often as asked for, on the methods of the glob, with the status of its service."""
+    """A status on request: the requested number of times, on the methods of the glob, as a status of gRPC."""
     google.create()
     google.faults.rules.append(Rule(f"*.{method}", status=status, times=1))
     with pytest.raises(error):
@@ -49,7 +49,7 @@ async def test_a_fault_over_grpc_is_answered_so_often(
 
 
 async def test_a_lost_reply_over_grpc_leaves_its_effect(google: Emulated, client: Any) -> None:
-    """The caller sees UNAVAILABLE, the repository stands, and the trace says LOST."""
+    """The caller gets UNAVAILABLE, the repository exists, and the trace has LOST."""
     google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
     with pytest.raises(exceptions.ServiceUnavailable):
         await client.create_repository(**WANTED)
@@ -69,7 +69,7 @@ async def test_a_fault_over_rest_has_no_effect(google: Emulated, number: int, ex
 
 
 async def test_a_lost_reply_is_a_broken_connection(google: Emulated) -> None:
-    """The connection breaks, and the effect stands."""
+    """The connection breaks, and the call took effect."""
     google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))
     with pytest.raises(aiohttp.ClientConnectionError):
         await body(google, "POST", CREATE, json={"format": "PYTHON"})
@@ -77,7 +77,7 @@ async def test_a_lost_reply_is_a_broken_connection(google: Emulated) -> None:
 
 
 async def test_a_failure_of_ours_is_no_success(google: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is raised unforeseen is a 500, and INTERNAL in the trace."""
+    """An unexpected exception is a 500, and INTERNAL in the trace."""
 
     def broken(_name: str) -> None:
         raise ZeroDivisionError

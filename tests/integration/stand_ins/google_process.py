@@ -16,7 +16,7 @@ if (data / "broken").exists():
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Records and answers what the owner asks."""
+    """Records and answers the owner's requests."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
