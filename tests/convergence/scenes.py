@@ -1,4 +1,4 @@
-"""Worlds that the convergence tests begin with, and short ways to ask what stands in them."""
+"""Initial worlds of the convergence tests, and helpers to read them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ class Row:
 
 
 async def owners(**spec: Any) -> Simulation:
-    """A Ready repository owners/wheels that lets `team` in; both namespaces have opted in and have ServiceAccounts."""
+    """A Ready repository owners/wheels that allows `team`; both namespaces have opted in and have ServiceAccounts."""
     fakes = Fakes()
     fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
     fakes.cluster.put_namespace("team", opted_in=True)
@@ -64,7 +64,7 @@ def reason(simulation: Simulation, key: ObjectKey, kind: str = "Ready", of: Kind
 
 
 def members(simulation: Simulation, name: RepositoryName = NAME, role: str = READER) -> set[str]:
-    """Who has a role on a repository; members of this cluster by `namespace/name`."""
+    """The members with a role on a repository; those of this cluster as `namespace/name`."""
     found = {
         member
         for binding in simulation.fakes.google.policy(name).bindings
@@ -75,7 +75,7 @@ def members(simulation: Simulation, name: RepositoryName = NAME, role: str = REA
 
 
 def short(member: str) -> str:
-    """`team/pull` for a ServiceAccount's principal, others as IAM writes them."""
+    """`team/pull` for a ServiceAccount's principal, others in IAM's form."""
     subject = member.partition("/subject/ns/")[2]
     return subject.replace("/sa/", "/") if subject else member
 
@@ -87,7 +87,7 @@ def grants(simulation: Simulation, key: ObjectKey) -> dict[str, str]:
 
 
 def living_token(simulation: Simulation, namespace: str, name: str = "pip") -> bool:
-    """Whether the Secret holds a token that has not expired."""
+    """Whether the Secret has a token that has not expired."""
     stored = simulation.fakes.cluster.secrets.get((namespace, name))
     if stored is None:
         return False

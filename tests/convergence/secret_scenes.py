@@ -1,4 +1,4 @@
-"""A world with one Secret, and short ways to ask and to change what happens to it."""
+"""A world with one Secret, and helpers to read and change it."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ async def distributed(namespace: str = "owners", **spec: object) -> tuple[Simula
 
 
 def secret(simulation: Simulation, namespace: str = "owners", name: str = "pip") -> StoredSecret:
-    """The Secret as it stands."""
+    """The current Secret."""
     return simulation.fakes.cluster.secrets[namespace, name]
 
 
@@ -36,13 +36,13 @@ def token(simulation: Simulation, namespace: str = "owners", name: str = "pip") 
 
 
 def left(simulation: Simulation, namespace: str = "owners", name: str = "pip") -> float:
-    """Seconds that the token in a Secret lives on."""
+    """Remaining seconds of the token in a Secret."""
     minted = simulation.fakes.tokens.minted[token(simulation, namespace, name)][1]
     return (minted.expires - simulation.fakes.clock.now()).total_seconds()
 
 
 def mints(simulation: Simulation) -> int:
-    """How often a token was minted."""
+    """The number of minted tokens."""
     return simulation.fakes.calls.count()["tokens.mint"]
 
 
@@ -59,7 +59,7 @@ def fail(
 
 
 def heal(simulation: Simulation) -> None:
-    """Let all ports answer again."""
+    """Let all ports work again."""
     simulation.fakes.calls.before = None
 
 
@@ -70,5 +70,5 @@ def edit(simulation: Simulation, key: ObjectKey, **spec: object) -> None:
 
 
 def asked_data(call: PortCall) -> bool:
-    """Whether an apply writes, and is no dry run."""
+    """Whether a call is an apply with data, and not a dry run."""
     return call.name == "secrets.apply" and not call.kwargs.get("dry_run")

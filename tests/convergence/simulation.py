@@ -1,4 +1,4 @@
-"""The loop over the fakes, in virtual time: crashes lose what only the process knew."""
+"""The loop over the fakes, in virtual time: crashes lose the memory of the process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Simulation:
         self.boot()
 
     def boot(self) -> None:
-        """Start with an empty memory: lists first, then a look at everything."""
+        """Start with an empty memory: lists first, then a pass for everything."""
         self.fakes.restart()
         world = self.fakes.world
         self.cache = self.fakes.cache
@@ -45,7 +45,7 @@ class Simulation:
         self.informer.start()
 
     def watch(self) -> None:
-        """What the watches bring: everything that differs from the cache, deletions too."""
+        """Deliver watch events: everything that differs from the cache, including deletions."""
         cluster = self.fakes.cluster
         for name in set(self.cache.namespaces()) - set(cluster.namespaces):
             self.informer.seen_namespace({"metadata": {"name": name}}, gone=True)
@@ -64,7 +64,7 @@ class Simulation:
             self._accounts = set(cluster.service_accounts)
 
     async def step(self) -> Key | None:
-        """Run the next key that is due now; None when none is."""
+        """Run the next key that is due now; None if none is."""
         self.watch()
         key = self.fakes.queue.pop()
         if key is None:
@@ -79,7 +79,7 @@ class Simulation:
         return key
 
     async def run(self, seconds: float, limit: int = 5000) -> None:
-        """Let virtual time pass; more passes than `limit` mean that the loop spins."""
+        """Let virtual time pass; more passes than `limit` mean a busy loop."""
         until = self.fakes.clock.timers() + seconds
         first = self.steps
         while True:
@@ -91,7 +91,7 @@ class Simulation:
                 self.fakes.clock.advance(until - self.fakes.clock.timers())
 
     async def settle(self, matched: Callable[[], str | None], seconds: float = 1200.0) -> None:
-        """Run until the world is as it was asked for; fails with what differs when it takes too long."""
+        """Run until the world is as desired; fails with the difference after this time."""
         for _ in range(int(seconds / 10)):
             await self.run(10.0)
             if matched() is None:

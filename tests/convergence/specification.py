@@ -1,4 +1,4 @@
-"""What the world must look like for what users asked: written from the specification, not from the code."""
+"""What the world must look like for the users' declarations: from the specification, not from the code."""
 
 from fakes.world import Fakes
 
@@ -22,7 +22,7 @@ class Specification:
         self.foreign: set[tuple[str, str, str]] = set()
 
     def difference(self) -> str | None:
-        """The first thing that is not as asked for; None when all is."""
+        """The first difference from the desired state; None if there is none."""
         checks = (self._deleted, self._repositories, self._grants, self._secrets, self._ready)
         return next((text for check in checks if (text := check()) is not None), None)
 

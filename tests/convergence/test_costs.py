@@ -1,4 +1,4 @@
-"""What each act costs in requests: the numbers that users of a quota, and of an API server, live with."""
+"""The cost of each act in requests, which matters for quotas and for the API server."""
 
 from collections import Counter
 
@@ -30,14 +30,14 @@ async def world() -> tuple[Simulation, Specification]:
 
 
 async def cost(simulation: Simulation, specification: Specification) -> Counter[str]:
-    """The port calls until the world is as asked for."""
+    """The port calls until the world is as desired."""
     simulation.fakes.calls.clear()
     await simulation.settle(specification.difference)
     return simulation.fakes.calls.count()
 
 
 def counted(simulation: Simulation) -> Counter[str]:
-    """The port calls, without the sweep of Secrets: no-op dry runs are counted apart."""
+    """The port calls, without the sweep of Secrets: no-op dry runs are counted separately."""
     log = simulation.fakes.calls.log
     return Counter(c.name for c in log if not (c.name == "secrets.apply" and c.kwargs.get("dry_run")))
 
@@ -134,7 +134,7 @@ async def test_deleted_access() -> None:
 
 
 async def test_many_accesses_are_one_set() -> None:
-    """However many accesses of one repository come at once: one get and one set."""
+    """However many accesses of one repository are created at once: one get and one set."""
     simulation, specification = await world()
     declare_repository(simulation.fakes)
     await simulation.settle(specification.difference)
@@ -149,7 +149,7 @@ async def test_many_accesses_are_one_set() -> None:
 
 
 async def test_idle() -> None:
-    """A minute of idle, and a restart in it, change nothing anywhere."""
+    """A minute of idle, with a restart in it, changes nothing anywhere."""
     simulation, specification = await world()
     declare(simulation.fakes)
     await simulation.settle(specification.difference)
@@ -166,7 +166,7 @@ async def test_idle() -> None:
 
 
 async def test_refresh() -> None:
-    """At half the token's life: one mint, one Secret; the index is asked after it and at each drift interval."""
+    """At half the token's lifetime: one mint, one Secret; the index is checked after it and at each drift interval."""
     simulation, specification = await world()
     declare_repository(simulation.fakes)
     simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)

@@ -1,4 +1,4 @@
-"""Eventually stable reconciliation: whatever crashes where, the world becomes as asked for, and then stays."""
+"""Eventually stable reconciliation: after a crash at any call the world becomes as desired, and then stays so."""
 
 import itertools
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def declare(fakes: Fakes) -> None:
 
 
 def foreign_writer(fakes: Fakes) -> None:
-    """Somebody adds a binding with gcloud, whatever else stands there."""
+    """Another client adds a binding with gcloud, whatever else exists."""
     if NAME.full in fakes.google.repositories:
         bindings = fakes.google.policy(NAME).bindings
         if not any(FOREIGN.members[0] in binding.members for binding in bindings):
@@ -132,7 +132,9 @@ ACTS: dict[str, Act] = {
 
 async def settled(simulation: Simulation, specification: Specification) -> None:
     await simulation.settle(specification.difference)
-    await simulation.run(1300.0)  # Two looks for drift: what is told with the next write (counts, times) is told then.
+    await simulation.run(
+        1300.0
+    )  # Two checks for drift, in which reports that wait for the next write (counts, times) are written.
     simulation.fakes.calls.clear()
     await simulation.run(300.0)
     assert simulation.fakes.calls.changes == [], "a settled world is written to"
@@ -151,7 +153,7 @@ def crash_at(position: int, *, after: bool) -> Callable[[PortCall], None]:
 
 
 async def scenario(act: Act, position: int | None, *, after: bool) -> int:
-    """Declare everything, act, crash at the given port call of the act; returns how many calls the act took."""
+    """Declare everything, act, crash at the given port call of the act; returns the number of calls of the act."""
     fakes = Fakes()
     namespaces(fakes)
     simulation = Simulation(fakes)
@@ -175,7 +177,7 @@ async def scenario(act: Act, position: int | None, *, after: bool) -> int:
 
 @pytest.mark.parametrize("name", ACTS)
 async def test_crash_before_and_after_every_port_call(name: str) -> None:
-    """A crash before or after any port call of an act leaves something that the next start finishes or removes."""
+    """A crash before or after any port call of an act leaves a state that the next start finishes or cleans up."""
     calls = await scenario(ACTS[name], None, after=False)
     for position in range(calls):
         for after in (False, True):
@@ -184,7 +186,7 @@ async def test_crash_before_and_after_every_port_call(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ACTS if name != "create"])
 async def test_act_while_the_operator_is_down(name: str) -> None:
-    """What changes while nobody watches is carried out after the start, withdrawal too."""
+    """Changes while the operator is down take effect after the start, including revocations."""
     fakes = Fakes()
     namespaces(fakes)
     simulation = Simulation(fakes)

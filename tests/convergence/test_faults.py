@@ -1,4 +1,4 @@
-"""Any users, any outage, any order: once the faults end the world is as asked for, and then nothing is written."""
+"""Any users, any outage, any order: once the faults end the world is as desired, and then nothing is written."""
 
 import random
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def faults(seed: int, rate: float, *more: Exception) -> Callable[[PortCall], Non
 
 
 async def live(acts: list[str], before: int, after: int, rate: float) -> None:
-    """Declare and act while calls fail, then let everything heal."""
+    """Declare and act while calls fail, then let all ports work."""
     fakes = Fakes()
     namespaces(fakes)
     simulation = Simulation(fakes)
@@ -51,7 +51,7 @@ async def live(acts: list[str], before: int, after: int, rate: float) -> None:
         try:
             ACTS[name](fakes)
         except KeyError:
-            continue  # The object is gone already.
+            continue  # The object was deleted already.
         await simulation.run(20.0)
     fakes.calls.before = fakes.calls.after = None
     await simulation.settle(specification.difference, seconds=3600.0)
@@ -69,12 +69,12 @@ async def live(acts: list[str], before: int, after: int, rate: float) -> None:
     rate=st.sampled_from([0.02, 0.1, 0.3]),
 )
 async def test_everything_heals(acts: list[str], before: int, after: int, rate: float) -> None:
-    """Acts in any order, with calls that fail, lose their reply or kill the process: it settles, and then stays."""
+    """Acts in any order, with calls that fail, lose their reply or kill the process: it settles, and then stays so."""
     await live(acts, before, after, rate)
 
 
 async def test_a_namespace_that_is_deleted_takes_nothing_along() -> None:
-    """A namespace in deletion refuses new Secrets and tokens; its accesses are released all the same."""
+    """A terminating namespace rejects new Secrets and tokens; its accesses are still released."""
     fakes = Fakes()
     namespaces(fakes)
     simulation = Simulation(fakes)

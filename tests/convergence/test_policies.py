@@ -1,4 +1,4 @@
-"""The policy of a repository in the whole loop: one bad access costs its neighbors nothing; no grant is mistaken."""
+"""The policy of a repository in the whole loop: one bad access does not affect its neighbors or any other grant."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,7 +37,7 @@ def user(number: int) -> list[dict[str, str]]:
 
 
 def refuse(simulation: Simulation, name: str, error: WheelhouseError, key: ObjectKey | None = None) -> None:
-    """Let a port call fail from now on, or only that for one object."""
+    """Let a port call fail from now on, or only for one object."""
 
     def before(call: PortCall) -> None:
         if call.name == name and (key is None or call.args[1].key == key):
@@ -66,7 +66,7 @@ def at(simulation: Simulation, name: str, act: Callable[[], None]) -> None:
     ids=lambda error: type(error).__name__,
 )
 async def test_a_status_that_cannot_be_written_blocks_nobody_else(error: WheelhouseError) -> None:
-    """All others are granted at once; the one is granted nothing, is asked for seldom, and heals by itself."""
+    """All others are granted at once; the one gets no grant, is retried rarely, and recovers by itself."""
     simulation = await owners()
     bad = ObjectKey("team", "bad")
     refuse(simulation, "objects.write_status", error, bad)
@@ -86,7 +86,7 @@ async def test_a_status_that_cannot_be_written_blocks_nobody_else(error: Wheelho
 
 
 async def test_an_access_that_changes_all_the_time_blocks_nobody_else() -> None:
-    """An object that somebody writes right before each of our writes holds up its own grant alone."""
+    """An object that another client writes right before each of our writes delays only its own grant."""
     simulation = await owners()
     cluster = simulation.fakes.cluster
     busy = access(simulation, "team", "busy", subjects=PULL)
@@ -108,7 +108,7 @@ async def test_an_access_that_changes_all_the_time_blocks_nobody_else() -> None:
 
 
 async def test_a_refused_set_does_not_take_away_what_a_person_then_grants() -> None:
-    """The operator may not set the policy, so an admin helps himself: his grant is Existing, and stays."""
+    """The operator may not set the policy, so an admin adds a grant: it is Existing, and stays."""
     simulation = await owners()
     refuse(simulation, "policies.set", Refused("The caller does not have permission"))
     key = access(simulation, "owners", "team", subjects=GROUP)
@@ -127,7 +127,7 @@ async def test_a_refused_set_does_not_take_away_what_a_person_then_grants() -> N
 
 
 async def test_a_refused_set_is_tried_once_a_minute() -> None:
-    """Twenty accesses that are told so wake no further pass, and are not recorded again and again."""
+    """Twenty accesses with that error wake no further pass, and are not recorded repeatedly."""
     simulation = await owners()
     refuse(simulation, "policies.set", Refused("no"))
     for number in range(20):
@@ -142,7 +142,7 @@ async def test_a_refused_set_is_tried_once_a_minute() -> None:
 
 
 async def test_a_full_policy_does_not_take_away_what_a_person_then_grants() -> None:
-    """IAM found the policy too large, and un-recorded is un-owned: what an admin adds later is his."""
+    """IAM found the policy too large, and an un-recorded grant is not ours: what an admin adds later stays."""
     simulation = await owners()
     simulation.fakes.google.member_limit = 0
     key = access(simulation, "owners", "team", subjects=GROUP)
@@ -158,7 +158,7 @@ async def test_a_full_policy_does_not_take_away_what_a_person_then_grants() -> N
 
 
 async def test_a_change_of_role_in_a_full_policy_loses_nothing() -> None:
-    """An access swaps its own place, while an older one goes on waiting for room."""
+    """An access replaces its own grant, while an older one still waits for room."""
     simulation = await owners(accessFrom={"namespaces": ["team"], "roles": ["Reader", "Writer"]})
     key = access(simulation, "owners", "mine", subjects=GROUP)
     await simulation.run(30)
@@ -191,7 +191,7 @@ async def test_a_restart_reads_each_policy_once() -> None:
 
 
 async def test_many_grants_at_once_are_few_sets() -> None:
-    """Of 400 accesses applied within seconds all are granted by a handful of sets."""
+    """400 accesses that are applied within seconds are granted by a few sets."""
     simulation = await owners()
     for number in range(400):
         access(simulation, "owners", f"a-{number}", subjects=user(number))
@@ -203,7 +203,7 @@ async def test_many_grants_at_once_are_few_sets() -> None:
 
 
 async def test_withdrawn_consent_is_withdrawn_soon() -> None:
-    """Whatever else is applied all the time, what lost consent is gone within a few seconds."""
+    """Whatever else is applied all the time, grants without consent are revoked within a few seconds."""
     simulation = await owners()
     access(simulation, "team", "guest", subjects=PULL)
     await simulation.run(30)
@@ -235,7 +235,7 @@ async def test_consent_that_goes_while_a_grant_is_recorded_grants_nothing() -> N
 
 
 async def test_an_outage_makes_nobody_unready() -> None:
-    """Google is away for a quarter of an hour: nothing flaps; after that it is told, and heals by itself."""
+    """Google is unavailable for a quarter of an hour: nothing flaps; then it is reported, and recovers by itself."""
     simulation = await owners()
     keys = [access(simulation, "owners", f"a-{number}", subjects=user(number)) for number in range(3)]
     await simulation.run(60)
@@ -253,7 +253,7 @@ async def test_an_outage_makes_nobody_unready() -> None:
 
 
 async def test_a_grant_that_was_removed_by_hand_comes_back_with_an_event() -> None:
-    """Within two looks for drift, and its user is told."""
+    """Within two checks for drift, and an Event informs its user."""
     simulation = await owners()
     key = access(simulation, "owners", "team", subjects=GROUP)
     await simulation.run(60)
@@ -264,7 +264,7 @@ async def test_a_grant_that_was_removed_by_hand_comes_back_with_an_event() -> No
 
 
 async def test_a_repository_that_was_deleted_and_made_again_has_its_grants_soon() -> None:
-    """The operator creates it again, empty: its accesses do not wait for the next look at the policy."""
+    """The operator creates it again, empty: its accesses do not wait for the next check of the policy."""
     simulation = await owners()
     access(simulation, "owners", "team", subjects=GROUP)
     await simulation.run(60)
@@ -281,7 +281,7 @@ async def test_a_repository_that_was_deleted_and_made_again_has_its_grants_soon(
 
 
 async def test_a_new_pool_takes_over_without_a_gap() -> None:
-    """The members of the old pool go only once a token of the new one stands in the Secret and the index lets it in."""
+    """The members of the old pool are removed only once the index accepts a token of the new one in the Secret."""
     simulation = await owners()
     fakes = simulation.fakes
     access(simulation, "team", "guest", subjects=PULL, secret={"name": "pip"})
@@ -304,7 +304,7 @@ async def test_a_new_pool_takes_over_without_a_gap() -> None:
 
 
 async def test_without_a_secret_the_old_pool_goes_with_its_tokens() -> None:
-    """An access that asks for no Secret keeps both members for the life of a token."""
+    """An access without a Secret keeps both members for the lifetime of a token."""
     simulation = await owners()
     fakes = simulation.fakes
     access(simulation, "team", "guest", subjects=PULL)
@@ -321,7 +321,7 @@ async def test_without_a_secret_the_old_pool_goes_with_its_tokens() -> None:
 
 
 async def test_an_access_that_comes_while_ledgers_are_written_is_granted_too() -> None:
-    """What arrives between the first plan and the set is no part of it, and is not taken for seen."""
+    """An access that arrives between the first plan and the set is not in it, and does not count as seen."""
     simulation = await owners()
     late: list[ObjectKey] = []
 
@@ -341,7 +341,7 @@ async def test_an_access_that_comes_while_ledgers_are_written_is_granted_too() -
 
 
 def finalized(simulation: Simulation, key: ObjectKey) -> CustomObject:
-    """An access that the operator has put its finalizer on already."""
+    """An access that already has the operator's finalizer."""
     body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
     body["metadata"]["finalizers"] = [FINALIZER]
     simulation.fakes.cluster.touch(body)
@@ -349,7 +349,7 @@ def finalized(simulation: Simulation, key: ObjectKey) -> CustomObject:
 
 
 async def test_an_edit_made_while_the_operator_was_down_is_not_ready_before_it_is_granted() -> None:
-    """After a start, conditions of the generation before say nothing about the new one."""
+    """After a start, conditions of the previous generation do not apply to the new one."""
     simulation = await owners(accessFrom={"namespaces": ["team"], "roles": ["Reader", "Writer"]})
     key = access(simulation, "owners", "team", subjects=GROUP)
     await simulation.run(60)

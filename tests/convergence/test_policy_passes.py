@@ -1,4 +1,4 @@
-"""A pass over one policy: what is asked, recorded, set and told, and what one bad access costs the others: nothing."""
+"""A pass over one policy: its requests, records, sets and reports, and that one bad access does not affect others."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Hook = Callable[[PortCall], None]
 
 
 def failing(name: str, error: Exception, key: ObjectKey | None = None) -> Hook:
-    """A hook that lets a port call fail, or only that for one object."""
+    """A hook that lets a port call fail, or only for one object."""
 
     def hook(call: PortCall) -> None:
         if call.name == name and (key is None or call.args[1].key == key):
@@ -46,7 +46,7 @@ def once(name: str, act: Callable[[], None]) -> Hook:
 
 
 def requests(room: PolicyRoom) -> dict[str, int]:
-    """What was asked since the last time, by port call."""
+    """The port calls since the last time, with their counts."""
     found = dict(room.fakes.calls.count())
     room.fakes.calls.clear()
     return found
@@ -75,7 +75,7 @@ def watched(room: PolicyRoom) -> None:
 
 
 async def test_a_new_access_is_recorded_and_granted() -> None:
-    """One read, one look at the repository since its policy was never set, one record, one set, one report."""
+    """One read, one read of the repository because its policy was never set, one record, one set, one report."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -92,7 +92,7 @@ async def test_a_new_access_is_recorded_and_granted() -> None:
 
 
 async def test_a_repository_is_looked_at_only_before_something_is_added() -> None:
-    """A second access with the same grant, and a withdrawal, cost no look at the repository."""
+    """A second access with the same grant, and a revocation, cost no read of the repository."""
     room = PolicyRoom()
     room.want("first", "ann", "bob")
     await room.reconcile()
@@ -107,7 +107,7 @@ async def test_a_repository_is_looked_at_only_before_something_is_added() -> Non
 
 
 async def test_a_first_access_gets_nothing_on_a_strangers_repository() -> None:
-    """The repository was made again by somebody else since its unit looked, and its policy was set meanwhile."""
+    """Another client created the repository again since its unit's pass, and set its policy meanwhile."""
     room = PolicyRoom()
     room.fakes.google.remove(NAME)
     room.fakes.clock.advance(60.0)
@@ -120,7 +120,7 @@ async def test_a_first_access_gets_nothing_on_a_strangers_repository() -> None:
 
 
 async def test_what_was_seen_costs_no_request() -> None:
-    """A pass whose claims and ledgers equal what the last one saw asks for nothing until drift is looked for."""
+    """A pass with the same claims and ledgers as the last one sends no request until the next check for drift."""
     room = PolicyRoom()
     room.want("team", "ann")
     seconds = await room.reconcile()
@@ -135,7 +135,7 @@ async def test_what_was_seen_costs_no_request() -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 0.123456])
 async def test_a_restart_reads_each_policy_once(fraction: float) -> None:
-    """After a start one read is enough, before the repository was looked at and after it, and nothing is written."""
+    """After a start one read is enough, before and after the repository was checked, and nothing is written."""
     room = PolicyRoom()
     room.fakes.clock.advance(fraction)
     room.plant()
@@ -152,7 +152,7 @@ async def test_a_restart_reads_each_policy_once(fraction: float) -> None:
 
 
 async def test_a_claim_is_stale_until_a_pass_has_carried_it_out() -> None:
-    """What a pass that failed has seen is its own to come back for; what is new since then is stale."""
+    """What a failed pass saw is retried by the queue; only later changes are stale."""
     room = PolicyRoom()
     key = room.want("team", "ann")
 
@@ -176,7 +176,7 @@ async def test_a_claim_is_stale_until_a_pass_has_carried_it_out() -> None:
 
 
 async def test_a_pass_that_failed_is_made_again() -> None:
-    """Seen is only what succeeded: the next pass asks, though no claim has changed."""
+    """Only a successful pass counts: the next pass sends requests, though no claim has changed."""
     room = PolicyRoom()
     room.want("team", "ann")
     room.fakes.calls.before = failing("policies.get", Unavailable("503"))
@@ -191,7 +191,7 @@ async def test_a_pass_that_failed_is_made_again() -> None:
 
 
 async def test_a_strangers_repository_of_the_same_name_gets_nothing_and_loses_nothing() -> None:
-    """Somebody deleted the repository and made another: our ledger ends without a set, whatever that policy holds."""
+    """Another client created the repository again: our ledger ends without a set, whatever the policy contains."""
     room = PolicyRoom()
     key = room.want("team", "ann", "bob")
     await room.reconcile()
@@ -212,7 +212,7 @@ async def test_a_strangers_repository_of_the_same_name_gets_nothing_and_loses_no
 
 
 async def test_a_repository_that_we_made_again_gets_its_grants() -> None:
-    """With our labels on it, claims are recorded anew with the new createTime."""
+    """With our labels on it, claims are recorded again with the new createTime."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -228,7 +228,7 @@ async def test_a_repository_that_we_made_again_gets_its_grants() -> None:
 
 
 async def test_a_repository_that_is_only_observed_gets_its_grants() -> None:
-    """Under Observe no labels are asked for: its keeper made it again, and claims are recorded anew."""
+    """Under Observe no labels are required: its owner created it again, and claims are recorded again."""
     room = PolicyRoom()
     spec = {"location": NAME.location, "managementPolicy": "Observe"}
     room.fakes.cluster.put(Kind.REPOSITORY, REPOSITORY, spec)
@@ -243,7 +243,7 @@ async def test_a_repository_that_is_only_observed_gets_its_grants() -> None:
 
 
 async def test_the_repository_unit_is_woken_for_another_repository() -> None:
-    """What a policy pass finds out about the repository is for its own unit to look at."""
+    """What a policy pass finds out about the repository is left to that repository's own unit."""
     room = PolicyRoom()
     room.want("team", "ann")
     await room.reconcile()
@@ -256,7 +256,7 @@ async def test_the_repository_unit_is_woken_for_another_repository() -> None:
 
 
 async def test_a_ledger_without_create_time_belongs_to_what_stands() -> None:
-    """A ledger of an older operator is withdrawn from the repository that is there."""
+    """A ledger of an older operator is revoked from the existing repository."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -283,7 +283,7 @@ async def test_with_the_repository_go_its_grants() -> None:
 
 
 class Blind(FakePolicies):
-    """Answers once that there is no policy."""
+    """Answers once that the policy does not exist."""
 
     blind = True
 
@@ -294,7 +294,7 @@ class Blind(FakePolicies):
 
 
 async def test_a_policy_is_not_gone_while_its_repository_is_there() -> None:
-    """A 404 on the policy of a repository that exists is an outage: no ledger is lost for it."""
+    """A 404 on the policy of an existing repository is an outage: no ledger is lost."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -308,7 +308,7 @@ async def test_a_policy_is_not_gone_while_its_repository_is_there() -> None:
 
 
 async def test_a_repository_that_goes_while_its_policy_is_read_is_read_again() -> None:
-    """One answer that it is gone, against another, ends no ledger."""
+    """One contradicted answer that it does not exist ends no ledger."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -325,7 +325,7 @@ async def test_a_repository_that_goes_while_its_policy_is_read_is_read_again() -
 
 
 async def test_a_pass_records_a_limited_number_the_oldest_first() -> None:
-    """Of many new accesses the 128 oldest are granted in the first set, and the pass comes back at once."""
+    """Of many new accesses the 128 oldest are granted in the first set, and the next pass follows at once."""
     room = PolicyRoom()
     keys = [room.want(f"a{number:03}", f"u{number:03}") for number in range(MOST + 3)]
     for position, key in enumerate(reversed(keys)):
@@ -343,7 +343,7 @@ async def test_a_pass_records_a_limited_number_the_oldest_first() -> None:
 
 
 class Slow(FakeObjects):
-    """Counts how many status writes are under way at once."""
+    """Counts how many status writes are in progress at once."""
 
     now = most = 0
 
@@ -382,7 +382,7 @@ async def test_records_are_written_together_and_not_all_at_once() -> None:
 async def test_an_access_that_cannot_be_recorded_is_left_out_alone(
     error: WheelhouseError, condition: tuple[str, str]
 ) -> None:
-    """All others are granted in the same pass; the one is told why, is never granted unrecorded, and heals."""
+    """All others are granted in the same pass; the one gets the reason, is never granted unrecorded, and recovers."""
     room = PolicyRoom()
     bad, good = room.want("bad", "bea"), room.want("good", "gus")
     room.fakes.calls.before = failing("objects.write_status", error, bad)
@@ -402,7 +402,7 @@ async def test_an_access_that_cannot_be_recorded_is_left_out_alone(
 
 
 async def test_an_access_that_cannot_be_recorded_holds_up_no_withdrawal() -> None:
-    """A grant that only a bad access wants besides the one that leaves goes with that one."""
+    """A grant that a leaving access and a bad one want is removed with the leaving one."""
     room = PolicyRoom()
     leaving = room.want("leaving", "ann")
     await room.reconcile()
@@ -415,7 +415,7 @@ async def test_an_access_that_cannot_be_recorded_holds_up_no_withdrawal() -> Non
 
 
 async def test_a_change_of_role_that_cannot_be_recorded_keeps_the_role_before() -> None:
-    """What cannot be recorded is not added, and what it would have replaced is not taken away."""
+    """A grant that cannot be recorded is not added, and the one that it would replace is not removed."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -429,7 +429,7 @@ async def test_a_change_of_role_that_cannot_be_recorded_keeps_the_role_before() 
 
 
 async def test_a_new_owner_is_waited_for_a_moment() -> None:
-    """The grant of an access that leaves stays until the one that wants it has recorded it, so there is no gap."""
+    """The grant of a leaving access stays until the access that wants it has recorded it, so there is no gap."""
     room = PolicyRoom()
     leaving = room.want("leaving", "ann")
     await room.reconcile()
@@ -492,7 +492,7 @@ async def test_another_operators_record_is_its_own_grant() -> None:
 
 
 async def test_nothing_is_set_while_kubernetes_takes_no_record() -> None:
-    """When no record can be written the queue comes back with its backoff; withdrawals go on."""
+    """If no record can be written the queue retries with its backoff; revocations continue."""
     room = PolicyRoom()
     leaving = room.want("leaving", "ann")
     await room.reconcile()
@@ -514,7 +514,7 @@ async def test_nothing_is_set_while_kubernetes_takes_no_record() -> None:
 
 
 async def test_a_refused_set_is_unrecorded() -> None:
-    """What a refused set would have added leaves the ledger with the condition; an admin's own grant is his own."""
+    """The additions of a refused set leave the ledger with the condition; an admin's own grant stays theirs."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     room.fakes.calls.before = failing("policies.set", Refused("The caller does not have permission"))
@@ -532,7 +532,7 @@ async def test_a_refused_set_is_unrecorded() -> None:
 
 
 async def test_a_refused_set_is_tried_with_one_access() -> None:
-    """While Google refuses, each try records and un-records one access and not all of them."""
+    """While Google refuses, each attempt records and un-records one access and not all of them."""
     room = PolicyRoom()
     keys = [room.want(f"a{number}", f"u{number}") for number in range(20)]
     room.fakes.calls.before = failing("policies.set", Refused("no"))
@@ -549,7 +549,7 @@ async def test_a_refused_set_is_tried_with_one_access() -> None:
 
 
 async def test_a_refused_set_leaves_others_as_they_are() -> None:
-    """Who wants nothing new stays granted; what should have gone stays ours."""
+    """An access without new claims stays granted; grants to remove stay ours."""
     room = PolicyRoom()
     content, leaving = room.want("content", "ann"), room.want("leaving", "bob")
     await room.reconcile()
@@ -565,7 +565,7 @@ async def test_a_refused_set_leaves_others_as_they_are() -> None:
 
 
 async def test_a_grant_that_somebody_adds_between_read_and_set_is_theirs() -> None:
-    """After a conflict a recorded grant that is found was made by whoever caused it: Existing, and never removed."""
+    """After a conflict a recorded grant that is found is the other client's: Existing, and never removed."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     room.fakes.calls.before = once("policies.set", lambda: room.plant_members("ann"))
@@ -580,7 +580,7 @@ async def test_a_grant_that_somebody_adds_between_read_and_set_is_theirs() -> No
 
 
 async def test_existing_is_written_before_the_next_set() -> None:
-    """Who crashes right after that set must not take a stranger's grant for ours."""
+    """After a crash right after that set, another client's grant must not count as ours."""
     room = PolicyRoom()
     key = room.want("team", "ann", "bob")
     room.fakes.calls.before = once("policies.set", lambda: room.plant_members("ann"))
@@ -599,7 +599,7 @@ async def test_existing_is_written_before_the_next_set() -> None:
 
 @pytest.mark.parametrize("restart", [False, True], ids=["", "and a restart"])
 async def test_a_lost_reply_leaves_the_grant_ours(restart: bool) -> None:
-    """A set that may have taken place made what is found: it goes with its access."""
+    """A set that may have been applied made the found grant: it is removed with its access."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     room.fakes.calls.after = failing("policies.set", Unavailable("the reply was lost"))
@@ -630,7 +630,7 @@ async def test_a_lost_reply_is_in_doubt_for_good() -> None:
 
 
 async def test_a_policy_that_iam_finds_too_large_is_not_bisected() -> None:
-    """One set is refused for its size: the new ones are told PolicyFull and un-recorded, withdrawals go on."""
+    """One set is refused for its size: the new ones get PolicyFull and are un-recorded, revocations continue."""
     room = PolicyRoom()
     old = room.want("old", "zoe")
     await room.reconcile()
@@ -655,7 +655,7 @@ async def test_a_policy_that_iam_finds_too_large_is_not_bisected() -> None:
 
 
 async def test_one_rejected_member_costs_one_set_more() -> None:
-    """The member that IAM's words name is left out at once, with those words on its own access only."""
+    """The member in IAM's message is left out at once, with that message only on its own access."""
     room = PolicyRoom()
     keys = [room.want(f"a{number}", f"u{number}") for number in range(32)]
     room.fakes.google.rejected_members = {"user:u7@example.com"}
@@ -672,7 +672,7 @@ async def test_one_rejected_member_costs_one_set_more() -> None:
 
 
 class Silent(FakePolicies):
-    """IAM that does not say which member it rejects."""
+    """IAM without the name of the rejected member in its message."""
 
     @port_call
     async def set(self, name: RepositoryName, policy: Policy) -> None:
@@ -706,7 +706,7 @@ async def test_rejected_members_without_a_name_are_found_by_halves() -> None:
 
 
 async def test_a_policy_that_is_rejected_as_it_stands_blames_nobody() -> None:
-    """What IAM has against a foreign member is no access's fault: who wants something is told, and nothing is lost."""
+    """A rejected member of another client is no access's fault: additions get the error, and nothing is lost."""
     room = await silent()
     content = room.want("content", "ann")
     await room.reconcile()
@@ -724,7 +724,7 @@ async def test_a_policy_that_is_rejected_as_it_stands_blames_nobody() -> None:
 
 
 async def test_a_rejection_leaks_no_other() -> None:
-    """What was set around a rejected member is ours, and goes with its access."""
+    """Grants that were set around a rejected member are ours, and are removed with their access."""
     room = await silent()
     key = room.want("team", "ann", "bob", "zoe")
     room.fakes.google.rejected_members = {"user:zoe@example.com"}
@@ -740,7 +740,7 @@ async def test_a_rejection_leaks_no_other() -> None:
 
 @pytest.mark.parametrize("policy", ["Never", "Always"])
 async def test_adoption(policy: str) -> None:
-    """Under Always a grant that was there becomes the access's own, with an Event; under Never it stays where it is."""
+    """Under Always an existing grant becomes the access's own, with an Event; under Never it stays unchanged."""
     room = PolicyRoom()
     room.plant_members("ann")
     key = room.want("team", "ann", adoptionPolicy=policy)
@@ -757,7 +757,7 @@ async def test_adoption(policy: str) -> None:
 
 
 async def test_adoption_that_is_switched_on_later() -> None:
-    """What was Existing is taken over when the policy becomes Always; the claim is stale by that alone."""
+    """An Existing grant is adopted when the policy becomes Always; that alone makes the claim stale."""
     room = PolicyRoom()
     room.plant_members("ann")
     key = room.want("team", "ann")
@@ -768,7 +768,7 @@ async def test_adoption_that_is_switched_on_later() -> None:
 
 
 async def test_adoption_is_for_the_repositorys_own_namespace() -> None:
-    """From another namespace nothing is taken over."""
+    """From another namespace nothing is adopted."""
     room = PolicyRoom()
     room.fakes.cluster.put_namespace("tenant")
     spec = {"location": NAME.location, "accessFrom": {"namespaces": ["tenant"]}}
@@ -789,12 +789,12 @@ async def test_adoption_is_for_the_repositorys_own_namespace() -> None:
 
 
 def strip(room: PolicyRoom, key: ObjectKey) -> None:
-    """Somebody takes our finalizer off a living object and deletes it on the same connection."""
+    """Another client removes our finalizer from an object and deletes it on the same connection."""
     del room.fakes.cluster.objects[Kind.ACCESS, key]
 
 
 async def test_a_debt_is_paid() -> None:
-    """What an access held that disappeared without a release is withdrawn, and then forgotten."""
+    """The grants of an access that disappeared without a release are revoked, and then forgotten."""
     room = PolicyRoom()
     room.want("stays", "ann")
     key = room.want("stripped", "bob")
@@ -811,7 +811,7 @@ async def test_a_debt_is_paid() -> None:
 
 
 async def test_a_debt_that_a_living_access_wants_is_its_own_then() -> None:
-    """The grant stays without a gap and goes with the access that wanted it."""
+    """The grant stays without a gap and is removed with the access that wanted it."""
     room = PolicyRoom()
     key = room.want("stripped", "ann")
     await room.reconcile()
@@ -827,7 +827,7 @@ async def test_a_debt_that_a_living_access_wants_is_its_own_then() -> None:
 
 
 async def test_a_debt_on_another_repository_is_no_debt() -> None:
-    """Where the repository was made again by somebody else, what is owed is gone with the one before."""
+    """If another client created the repository again, the debt was on the previous one and is gone."""
     room = PolicyRoom()
     key = room.want("stripped", "ann", "bob")
     await room.reconcile()
@@ -842,7 +842,7 @@ async def test_a_debt_on_another_repository_is_no_debt() -> None:
 
 
 async def test_a_debt_alone_is_reason_for_a_pass() -> None:
-    """What is owed is withdrawn though no claim has changed since the last pass."""
+    """A debt is revoked though no claim has changed since the last pass."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -872,7 +872,7 @@ async def test_a_debt_outlives_a_failed_pass() -> None:
 
 
 async def test_consent_that_goes_while_ledgers_are_written_is_gone() -> None:
-    """Claims are checked again right before the set: an access deleted in between is not granted anything."""
+    """Claims are checked again right before the set: an access deleted in between gets no grant."""
     room = PolicyRoom()
     kept, gone = room.want("kept", "ann"), room.want("gone", "bob")
     sets: list[tuple[Binding, ...]] = []
@@ -892,7 +892,7 @@ async def test_consent_that_goes_while_ledgers_are_written_is_gone() -> None:
 
 
 async def test_a_withdrawal_joins_the_set_that_is_under_way() -> None:
-    """An access that is deleted while another is recorded is withdrawn by the same set."""
+    """An access that is deleted while another is recorded is revoked by the same set."""
     room = PolicyRoom()
     leaving = room.want("leaving", "ann")
     await room.reconcile()
@@ -911,7 +911,7 @@ async def test_a_withdrawal_joins_the_set_that_is_under_way() -> None:
 
 
 async def test_what_another_operator_records_meanwhile_is_not_lost() -> None:
-    """During a rollout two operators may be at work: the ledger that the other wrote while we set stays to withdraw."""
+    """During a rollout two operators may run: what the other one records during our set can still be revoked."""
     room = PolicyRoom()
     key = room.want("team", "ann")
 
@@ -932,7 +932,7 @@ async def test_what_another_operator_records_meanwhile_is_not_lost() -> None:
 
 
 async def test_a_successor_of_the_same_name_inherits_no_ledger() -> None:
-    """An access that disappears while its grant is set leaves a debt, and nothing to the next object of its name."""
+    """An access that disappears while its grant is set leaves a debt, and nothing for the next object with its name."""
     room = PolicyRoom()
     key = room.want("team", "ann")
 
@@ -954,7 +954,7 @@ async def test_a_successor_of_the_same_name_inherits_no_ledger() -> None:
 
 
 async def test_a_grant_that_was_removed_by_hand_is_put_back_loudly() -> None:
-    """At the next look for drift: with an Event on the access and a warning in the log."""
+    """At the next check for drift: with an Event on the access and a warning in the log."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -971,7 +971,7 @@ async def test_a_grant_that_was_removed_by_hand_is_put_back_loudly() -> None:
 
 
 async def test_a_grant_is_not_put_back_while_the_repository_cannot_be_used() -> None:
-    """It comes back as soon as the repository can be used again, without waiting for the next look for drift."""
+    """It is restored as soon as the repository is usable again, without waiting for the next check for drift."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -990,7 +990,7 @@ async def test_a_grant_is_not_put_back_while_the_repository_cannot_be_used() -> 
 
 
 async def test_each_grant_and_revoke_is_one_line_in_the_log() -> None:
-    """Who, as what, where, for which object, and why."""
+    """Member, role, repository, object, and reason."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     with capture_logs() as logs:
@@ -1014,7 +1014,7 @@ async def test_each_grant_and_revoke_is_one_line_in_the_log() -> None:
 
 
 async def test_an_outage_touches_no_condition_for_a_while() -> None:
-    """A 503 at a look for drift leaves Granted for 15 minutes; after that it is told."""
+    """A 503 at a check for drift leaves Granted for 15 minutes; after that it is reported."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -1031,7 +1031,7 @@ async def test_an_outage_touches_no_condition_for_a_while() -> None:
 
 
 async def test_an_outage_after_a_restart_touches_no_condition() -> None:
-    """What the process before found good stands in status, and stays there."""
+    """What the previous process found is in status, and stays there."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -1045,7 +1045,7 @@ async def test_an_outage_after_a_restart_touches_no_condition() -> None:
 
 
 async def test_an_outage_is_told_to_what_is_new() -> None:
-    """An access that was never granted is told at once what it waits for."""
+    """An access that was never granted gets the reason for the wait at once."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     room.fakes.calls.before = failing("policies.get", Unavailable("Google answered 503."))
@@ -1055,7 +1055,7 @@ async def test_an_outage_is_told_to_what_is_new() -> None:
 
 
 async def test_a_policy_that_may_not_be_read_is_told_with_both_causes() -> None:
-    """403: the operator lacks its role, or there is no such project; it is looked at again in a minute."""
+    """403: the operator lacks its role, or the project does not exist; the next pass is in a minute."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     await room.reconcile()
@@ -1073,7 +1073,7 @@ async def test_a_policy_that_may_not_be_read_is_told_with_both_causes() -> None:
 
 
 async def test_a_project_that_is_being_deleted_releases_accesses() -> None:
-    """What should be withdrawn there is gone with the project; what is still wanted stays in its ledger."""
+    """Grants to revoke there are gone with the project; wanted ones stay in the ledger."""
     room = PolicyRoom()
     kept, gone = room.want("kept", "ann"), room.want("gone", "bob")
     await room.reconcile()
@@ -1101,7 +1101,7 @@ async def test_a_full_policy_is_warned_of() -> None:
 
 
 async def test_a_change_waits_for_company_and_not_for_long() -> None:
-    """A wish waits at most two seconds for others, a withdrawal less."""
+    """A change waits at most two seconds for others, a revocation less."""
     room = PolicyRoom()
     for withdraws, most in ((False, 2.0), (True, 1.0)):
         begun = room.fakes.clock.elapsed()

@@ -1,4 +1,4 @@
-"""Any repository that can be asked for, on any that can be found, through any faults: it settles, and then stays."""
+"""Any valid spec, on any existing repository, through any faults: it settles, and then stays so."""
 
 import itertools
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ specs = st.one_of(
 
 @dataclass
 class Ours:
-    """One world with a team, its neighbors, and the object whose repository is in question."""
+    """One world with a team, its neighbors, and the object of the repository under test."""
 
     simulation: Simulation
 
@@ -108,7 +108,7 @@ class Ours:
         return {row["type"]: row for row in body.get("status", {}).get("conditions", ())}
 
     def settled(self) -> str | None:
-        """Every object is Ready, or Stalled for the user to mend, or waits for what only another can give."""
+        """Every object is Ready, or Stalled until the user fixes it, or waits for something that others must provide."""
         for kind, key in self.fakes.cluster.objects:
             found = self.conditions(key)
             ready = found.get("Ready", {})
@@ -122,7 +122,7 @@ class Ours:
         return observed.settings if observed else None
 
     async def stays(self) -> None:
-        """Two more looks for drift write nothing."""
+        """Two more checks for drift write nothing."""
         await self.simulation.run(1300.0)
         self.fakes.calls.clear()
         await self.simulation.run(1300.0)
@@ -140,7 +140,7 @@ def adoptable(spec: Mapping[str, Any], planted: ObservedRepository) -> bool:
 
 
 def possible(spec: Mapping[str, Any], planted: ObservedRepository) -> bool:
-    """Whether what can never change is as the spec says."""
+    """Whether the immutable fields match the spec."""
     source = spec.get("remote", {}).get("url", "PyPI")
     found = planted.settings
     same = found.remote is None or found.remote.source == source
@@ -148,7 +148,7 @@ def possible(spec: Mapping[str, Any], planted: ObservedRepository) -> bool:
 
 
 def check_fields(spec: Mapping[str, Any], found: RepositorySettings, before: RepositorySettings | None) -> None:
-    """Each field that the spec sets is as it says; each other one is as it was."""
+    """Each field in the spec has its value; each other one is unchanged."""
     assert found.mode == Mode(spec.get("mode", "Standard")).wire
     assert found.labels.items() >= {**spec.get("labels", {}), **OURS.labels}.items()
     assert found.description == spec.get("description", before.description if before else "")
@@ -169,7 +169,7 @@ def check_fields(spec: Mapping[str, Any], found: RepositorySettings, before: Rep
 
 
 def parted(found: RepositorySettings) -> RepositorySettings:
-    """A repository that is left to itself: without our labels, the password, and upstreams of other namespaces."""
+    """A repository that is no longer managed: without our labels, the password, and upstreams of other namespaces."""
     labels = {key: value for key, value in found.labels.items() if key not in OURS.labels}
     remote = found.remote and replace(found.remote, credentials=None)
     upstreams = frozenset(each for each in found.upstreams if not each.repository.endswith("/shared"))
@@ -192,7 +192,7 @@ async def test_any_repository_settles(
     blind: int,
     polls: int,
 ) -> None:
-    """Outages, lost replies, 404 after a create, 409, 429, crashes: in the end it is as asked for, or untouched."""
+    """Outages, lost replies, 404 after a create, 409, 429, crashes: finally it is as desired, or unchanged."""
     ours = Ours.make()
     google, calls = ours.fakes.google, ours.fakes.calls
     google.blind_gets, google.polls_until_done = blind, polls
@@ -208,7 +208,7 @@ async def test_any_repository_settles(
     assert ours.settled() is None
     found, ready = ours.found(), ours.conditions()["Ready"]
     if spec["managementPolicy"] == "Observe":
-        # With our own labels still on it, it is on its way out: they go, and what others consented to.
+        # With our own labels still on it, it is about to be released: they are removed, and what others consented to.
         leaving = planted is not None and OURS.labels.items() <= planted.labels.items()
         assert found == (parted(planted.settings) if planted and leaving else planted and planted.settings)
     elif planted is None or (adoptable(spec, planted) and possible(spec, planted)):
@@ -237,9 +237,9 @@ async def test_any_change_and_any_release(
     seeds: tuple[int, int],
     rate: float,
 ) -> None:
-    """A changed spec is carried out, what it drops taken back, and the release does what it should, whatever fails."""
+    """A changed spec is applied, dropped settings are removed, and the release is correct, whatever fails."""
     first = {**first, "managementPolicy": "Full"}
-    # What cannot change stays: the API server refuses the rest.
+    # Immutable fields stay: the API server rejects the rest.
     mode = {name: first[name] for name in ("mode", "remote", "virtual") if name in first}
     second = {name: value for name, value in second.items() if name not in ("mode", "remote", "virtual", "cleanup")}
     second = {**second, **mode, "managementPolicy": "Full", "deletionPolicy": policy}
@@ -279,7 +279,7 @@ async def test_any_change_and_any_release(
     spec=specs,
 )
 async def test_nothing_foreign_is_ever_deleted(planted: ObservedRepository, policy: str, spec: dict[str, Any]) -> None:
-    """Whatever was there before and does not carry our labels stands after the object is gone."""
+    """A repository that existed before and does not have our labels still exists after the object is deleted."""
     ours = Ours.make()
     ours.fakes.google.repositories[NAME.full] = planted
     ours.declare({**spec, "adoptionPolicy": "Never", "deletionPolicy": policy})
@@ -296,7 +296,7 @@ PLAIN = {"location": NAME.location}
 
 
 async def test_an_operation_of_an_hour() -> None:
-    """It is polled at a bounded pace until it is done, across a restart too, and nothing is created twice."""
+    """It is polled at a bounded rate until it is done, even across a restart, and nothing is created twice."""
     ours = Ours.make()
     await ours.simulation.settle(ours.settled)
     ours.fakes.google.polls_until_done = 400
@@ -319,7 +319,7 @@ async def test_an_operation_of_an_hour() -> None:
     ],
 )
 async def test_an_operation_that_fails(code: str, reason: Reason, tries: int) -> None:
-    """Its code decides: what only the user can mend waits for the user, the rest is tried again and heals."""
+    """Its code decides: what only the user can fix waits for the user, the rest is retried and recovers."""
     ours = Ours.make()
     await ours.simulation.settle(ours.settled)
     ours.fakes.google.polls_until_done = 5
@@ -338,7 +338,7 @@ async def test_an_operation_that_fails(code: str, reason: Reason, tries: int) ->
 
 
 async def test_an_operation_whose_id_is_lost() -> None:
-    """An operation that nobody knows any more: what it made is found by its labels."""
+    """After an unknown operation, the repository that it created is found by its labels."""
     ours = Ours.make()
     await ours.simulation.settle(ours.settled)
     ours.fakes.google.polls_until_done = 3
@@ -353,7 +353,7 @@ async def test_an_operation_whose_id_is_lost() -> None:
 
 
 async def test_the_pace_of_creates() -> None:
-    """In one project and location one in two seconds, in another at once; nobody waits for a turn that is not used."""
+    """In one project and location one in two seconds, in another at once; an unused turn delays no object."""
     ours = Ours.make()
     for number in range(4):
         ours.fakes.cluster.put(Kind.REPOSITORY, ObjectKey(TEAM, f"r{number}"), {"location": NAME.location})
@@ -376,7 +376,7 @@ async def test_the_pace_of_creates() -> None:
 
 
 async def test_a_deleted_project_lets_its_objects_go() -> None:
-    """A 403 after which Resource Manager says that the project is being deleted: told, and the release succeeds."""
+    """A 403 after which Resource Manager reports the project's deletion: reported, and the release succeeds."""
     ours = Ours.make()
     ours.declare(PLAIN)
     await ours.simulation.settle(ours.settled)
@@ -398,7 +398,7 @@ async def test_a_deleted_project_lets_its_objects_go() -> None:
 
 @pytest.mark.parametrize("enabling", [False, True])
 async def test_a_switched_off_api(*, enabling: bool) -> None:
-    """It is told with the command, or with the setting enabled once and tried again; then all heals."""
+    """It is reported with the command, or with the setting enabled once and retried; then all recovers."""
     ours = Ours.make()
     options = replace(ours.fakes.options, enable_apis=enabling)
     ours.fakes.options = options
@@ -422,7 +422,7 @@ async def test_a_switched_off_api(*, enabling: bool) -> None:
 
 
 async def test_an_upstream_that_gets_ready_wakes_its_readers() -> None:
-    """By reference and by full name: the Virtual is looked at when its upstream changes, not at the next interval."""
+    """By reference and by full name: the Virtual is reconciled when its upstream changes, not at the next interval."""
     ours = Ours.make()
     late = {"name": "late", "priority": 1, "repositoryRef": {"name": "late"}}
     ours.declare({**PLAIN, "mode": "Virtual", "virtual": {"upstreams": [late]}})
@@ -441,7 +441,7 @@ async def test_an_upstream_that_gets_ready_wakes_its_readers() -> None:
 
 
 async def test_a_foreign_full_name_is_watched_too() -> None:
-    """A repository of another namespace by its full name: it goes when its owner closes it."""
+    """A repository of another namespace by its full name: it is removed when its owner withdraws consent."""
     ours = Ours.make()
     full = f"{NAME.parent}/repositories/shared"
     ours.declare(
@@ -456,7 +456,7 @@ async def test_a_foreign_full_name_is_watched_too() -> None:
 
 
 async def test_the_namespaces_list_of_secrets_is_obeyed_at_once() -> None:
-    """Credentials come with the annotation and go with it."""
+    """Credentials are added and removed with the annotation."""
     ours = Ours.make()
     login = {"username": "ann", "passwordSecretVersion": f"{SECRET}/versions/1"}
     ours.declare({**PLAIN, "mode": "Remote", "remote": {"url": "https://a.example", "credentials": login}})
@@ -479,7 +479,7 @@ async def test_the_namespaces_list_of_secrets_is_obeyed_at_once() -> None:
 
 
 async def test_two_observers_of_one_repository() -> None:
-    """The first keeps it, the other is OwnedElsewhere; when the first goes the other may have it."""
+    """The first keeps it, the other is OwnedElsewhere; when the first is deleted the other gets it."""
     ours = Ours.make()
     ours.fakes.google.plant(NAME)
     observing = {**PLAIN, "managementPolicy": "Observe", "repositoryId": NAME.repository_id}
@@ -496,7 +496,7 @@ async def test_two_observers_of_one_repository() -> None:
 
 
 async def test_a_deleted_repository_comes_back_empty() -> None:
-    """Somebody deleted it: created again at the next look, with a Warning that says so."""
+    """After a deletion by another client, the next pass creates it again, with a Warning."""
     ours = Ours.make()
     ours.declare(PLAIN)
     await ours.simulation.settle(ours.settled)
@@ -508,7 +508,7 @@ async def test_a_deleted_repository_comes_back_empty() -> None:
 
 @pytest.mark.parametrize("policy", ["IfUnmanaged", "Always"])
 async def test_an_owner_without_its_status_is_still_the_owner(policy: str) -> None:
-    """A restored backup has lost the status: nobody else adopts what carries the labels of a living object."""
+    """A restored backup has lost the status: no one else adopts a repository with the labels of an existing object."""
     ours = Ours.make()
     ours.fakes.google.plant(NAME, labels=Ownership.of("cluster-1", ObjectKey(OTHERS, "zz-restored")).labels)
     thief = {**PLAIN, "adoptionPolicy": policy, "repositoryId": NAME.repository_id}

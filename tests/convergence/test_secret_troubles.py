@@ -1,4 +1,4 @@
-"""Outages, restarts, wrong clocks, requests in a loop: what a Secret holds lives on, and what is told is true."""
+"""Outages, restarts, wrong clocks, requests in a loop: a Secret's token stays valid, and its reports are true."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -31,7 +31,7 @@ from wheelhouse.status.conditions import timestamp
 
 
 async def test_an_outage_is_told_when_a_quarter_is_left_and_expiry_at_its_moment() -> None:
-    """Distributed stays True while there is time, then says Unavailable, then Expired; then the token is soon alive."""
+    """Distributed stays True while there is time, then is Unavailable, then Expired; then the token is valid soon."""
     simulation, key = await distributed()
     fail(simulation, "tokens.mint", Unavailable("The Security Token Service answered 503."))
     told: dict[str, float] = {}
@@ -50,7 +50,7 @@ async def test_an_outage_is_told_when_a_quarter_is_left_and_expiry_at_its_moment
 
 
 async def test_a_refused_token_is_told_at_once() -> None:
-    """A ServiceAccount that may no longer be used shows at the refresh, while the old token still lives."""
+    """A ServiceAccount without permission is reported at the refresh, while the old token is still valid."""
     simulation, key = await distributed()
     fail(simulation, "tokens.mint", Refused("Google refused a token.", Reason.TOKEN_REFUSED))
     await simulation.run(1900)
@@ -60,7 +60,7 @@ async def test_a_refused_token_is_told_at_once() -> None:
 
 
 async def test_retries_are_paced_by_the_life_of_the_token() -> None:
-    """An outage of the Security Token Service at one hour's tokens: a try each 5 to 60 seconds."""
+    """An outage of the Security Token Service with tokens of one hour: an attempt every 5 to 60 seconds."""
     simulation, _ = await distributed()
     await simulation.run(1700)
     fail(simulation, "tokens.mint", Unavailable("503"))
@@ -70,7 +70,7 @@ async def test_retries_are_paced_by_the_life_of_the_token() -> None:
 
 
 async def test_a_retry_after_is_a_floor_for_mints() -> None:
-    """Where the Security Token Service asks for 45 seconds, nothing comes earlier, also when what it takes changes."""
+    """If the Security Token Service requests 45 seconds, no attempt is earlier, even after a change."""
     simulation, _ = await distributed()
     fail(simulation, "tokens.mint", Unavailable("429", retry_after=45.0))
     await simulation.run(1801)
@@ -87,7 +87,7 @@ async def test_a_retry_after_is_a_floor_for_mints() -> None:
 
 @pytest.mark.parametrize("error", [Invalid("no"), REFUSED, Unavailable("503")])
 async def test_a_secret_that_cannot_be_written_heals(error: Exception) -> None:
-    """Whatever the API server answers to an apply: the access says so, its neighbor is Ready, and it heals."""
+    """Whatever the API server answers to an apply: the access reports it, its neighbor is Ready, and it recovers."""
     simulation = await owners()
     fail(
         simulation,
@@ -109,7 +109,7 @@ async def test_a_secret_that_cannot_be_written_heals(error: Exception) -> None:
 
 
 async def test_a_missing_service_account_costs_no_request_and_is_awaited() -> None:
-    """It is said, nothing is asked of the API server, and its coming mints at once."""
+    """It is reported, no request is sent to the API server, and its creation mints at once."""
     simulation = await owners()
     key = access(simulation, "owners", "one", secret={"name": "pip", "serviceAccountName": "late"})
     await simulation.run(300)
@@ -121,7 +121,7 @@ async def test_a_missing_service_account_costs_no_request_and_is_awaited() -> No
 
 
 async def test_a_service_account_that_goes_is_told_at_the_refresh() -> None:
-    """What stands lives on; the refresh says what is missing, and heals when it is back."""
+    """The current token stays valid; the refresh reports what is missing, and recovers when it exists again."""
     simulation, key = await distributed()
     simulation.fakes.cluster.service_accounts.discard(("owners", "pull"))
     await simulation.run(1900)
@@ -136,7 +136,7 @@ async def test_a_service_account_that_goes_is_told_at_the_refresh() -> None:
 
 
 async def test_a_request_mints_and_writes_now_but_not_in_a_loop() -> None:
-    """A changed requested-at brings a new token at once; sixty in a minute bring three at most."""
+    """A changed requested-at causes a new token at once; sixty in a minute cause three at most."""
     simulation, key = await distributed()
     before = token(simulation)
     spec = simulation.fakes.cluster.objects[Kind.ACCESS, key]["spec"]
@@ -223,7 +223,7 @@ async def test_what_was_edited_while_the_operator_was_down_is_written_at_the_sta
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=400), timedelta(minutes=40)])
 async def test_a_clock_that_was_ahead_leaves_no_dead_token(ahead: timedelta) -> None:
-    """The operator starts with a wrong clock, mints, and is started again with a right one: the token is replaced."""
+    """The operator starts with a wrong clock, mints, and is restarted with a right one: the token is replaced."""
     simulation, _ = await distributed()
     simulation.fakes.clock.set_ahead(ahead)
     simulation.boot()
@@ -250,7 +250,7 @@ async def test_a_clock_that_jumps_leaves_no_dead_token(jump: timedelta) -> None:
 
 
 async def test_a_suspended_machine_wakes_up_to_a_new_token() -> None:
-    """The timers stood still while the token died: it is replaced at once."""
+    """The timers stopped while the token expired: it is replaced at once."""
     simulation, key = await distributed()
     simulation.fakes.clock.suspend(2 * HOUR)
     await simulation.run(11)
@@ -268,7 +268,7 @@ async def test_a_suspended_machine_whose_clock_is_set_back_wakes_up_to_a_new_tok
 
 
 async def test_the_secret_itself_tells_how_long_its_token_lives() -> None:
-    """Status names times that could be true and are not: the next look at the Secret puts them right."""
+    """Status has plausible but wrong times: the next check of the Secret corrects them."""
     simulation, key = await distributed()
     await simulation.run(1600)
     body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
@@ -285,7 +285,7 @@ async def test_the_secret_itself_tells_how_long_its_token_lives() -> None:
 @pytest.mark.parametrize("field", ["expirationTime", "refreshTime"])
 @pytest.mark.parametrize("value", ["2999-01-01T00:00:00Z", "tomorrow", None, "2026-01-01T00:00:00Z"])
 async def test_forged_times_leave_no_dead_token(field: str, value: str | None) -> None:
-    """A status with times that cannot be, or none, binds nothing after a restart."""
+    """A status with impossible times, or none, has no effect after a restart."""
     simulation, key = await distributed()
     body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
     body["status"]["secret"][field] = value

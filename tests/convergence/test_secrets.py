@@ -1,4 +1,4 @@
-"""Secrets are refreshed as long as their grant stands, and go when consent goes."""
+"""Secrets are refreshed as long as their grant exists, and removed when consent is withdrawn."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -19,7 +19,7 @@ from wheelhouse.errors import Invalid, Unavailable
 
 
 async def test_a_token_is_replaced_at_half_its_life() -> None:
-    """One mint, one write and one status write in each half hour; the Secret never holds less than half a life."""
+    """One mint, one write and one status write per half hour; the Secret always has half a lifetime left."""
     simulation, _ = await distributed()
     simulation.fakes.calls.clear()
     for _ in range(48):
@@ -32,7 +32,7 @@ async def test_a_token_is_replaced_at_half_its_life() -> None:
 
 
 async def test_all_secrets_of_an_identity_share_a_token() -> None:
-    """A second access of one ServiceAccount mints nothing while the token is fresh; both are refreshed by one mint."""
+    """A second access of one ServiceAccount mints nothing while the token is fresh; one mint refreshes both."""
     simulation, _ = await distributed()
     access(simulation, "owners", "two", subjects=PULL, secret={"name": "other"})
     await simulation.run(30)
@@ -44,7 +44,7 @@ async def test_all_secrets_of_an_identity_share_a_token() -> None:
 
 
 async def test_a_new_secret_gets_no_token_that_is_half_used_up() -> None:
-    """A Secret that comes when a quarter of the token's life has passed gets a new one, and so do its sisters."""
+    """A Secret that is added after a quarter of the token's lifetime gets a new one, and so do the others."""
     simulation, _ = await distributed()
     await simulation.run(1000)
     access(simulation, "owners", "two", subjects=PULL, secret={"name": "other"})
@@ -55,7 +55,7 @@ async def test_a_new_secret_gets_no_token_that_is_half_used_up() -> None:
 
 
 async def test_no_token_is_replaced_by_one_that_ends_earlier() -> None:
-    """Google gives five minutes where it gave an hour: the Secret keeps its token until the new ones live as long."""
+    """Google issues five minutes instead of an hour: the Secret keeps its token until the new ones live as long."""
     simulation, key = await distributed()
     simulation.fakes.tokens.lifetime = timedelta(minutes=5)
     before = left(simulation)
@@ -71,7 +71,7 @@ async def test_no_token_is_replaced_by_one_that_ends_earlier() -> None:
 
 @pytest.mark.parametrize("life", [timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(seconds=20)])
 async def test_tokens_that_hardly_live_are_not_minted_in_a_loop(life: timedelta) -> None:
-    """Two mints are 30 seconds apart where the token lives less than a quarter of what was asked for."""
+    """Two mints are 30 seconds apart if the token lives less than a quarter of the requested lifetime."""
     simulation = await owners()
     simulation.fakes.tokens.lifetime = life
     access(simulation, "owners", "one", subjects=PULL, secret=SECRET)
@@ -142,7 +142,7 @@ Trouble = Callable[[Simulation, ObjectKey], Awaitable[None]]
     ],
 )
 async def test_nothing_but_withdrawal_ends_refresh(trouble: Trouble, restart: bool) -> None:
-    """Whatever is wrong with a spec, a repository or Google: while the grant stands its token is refreshed."""
+    """Whatever is wrong with a spec, a repository or Google: while the grant exists its token is refreshed."""
     simulation, key = await distributed()
     await trouble(simulation, key)
     await simulation.run(60)
@@ -155,7 +155,7 @@ async def test_nothing_but_withdrawal_ends_refresh(trouble: Trouble, restart: bo
 
 
 async def test_a_suspended_access_gets_no_new_secret() -> None:
-    """What is added to a suspended access waits until it is resumed."""
+    """Additions to a suspended access wait until it is resumed."""
     simulation = await owners()
     key = access(simulation, "owners", "one", subjects=PULL)
     await simulation.run(30)
@@ -168,7 +168,7 @@ async def test_a_suspended_access_gets_no_new_secret() -> None:
 
 
 async def test_a_suspended_access_keeps_its_secret_as_it_is() -> None:
-    """A new name and another ServiceAccount wait, though the grants for them are there; the old token is refreshed."""
+    """A new name and another ServiceAccount wait, though their grants exist; the old token is refreshed."""
     both = [*PULL, {"kind": "ServiceAccount", "name": "push"}]
     wanted = {"name": "pip", "serviceAccountName": "pull"}
     simulation, key = await distributed(subjects=both, secret=wanted)
@@ -180,7 +180,7 @@ async def test_a_suspended_access_keeps_its_secret_as_it_is() -> None:
 
 
 async def test_a_repository_that_goes_gives_no_new_secret() -> None:
-    """While its release is held up accesses keep what they have; a Secret that is asked for then is not made."""
+    """While its release is delayed, accesses keep what they have; a Secret that is requested then is not created."""
     simulation, key = await distributed(secret=None)
     await held_up(simulation, key)
     await simulation.run(30)
@@ -191,7 +191,7 @@ async def test_a_repository_that_goes_gives_no_new_secret() -> None:
 
 
 async def test_a_spec_of_which_nothing_can_be_read_keeps_its_secret() -> None:
-    """Not even where it points: after a restart the Secret stays, though nothing can be refreshed."""
+    """Not even its reference is readable: after a restart the Secret stays, though nothing can be refreshed."""
     simulation, key = await distributed()
     edit(simulation, key, repositoryRef=7)
     simulation.boot()
@@ -200,7 +200,7 @@ async def test_a_spec_of_which_nothing_can_be_read_keeps_its_secret() -> None:
 
 
 async def test_a_changed_role_is_written_with_one_apply() -> None:
-    """Reader → Writer: the Secret gets its upload URL with the same token, once the grant is there."""
+    """Reader → Writer: the Secret gets its upload URL with the same token, once the grant exists."""
     simulation, key = await distributed()
     before = token(simulation)
     edit(simulation, key, role="Writer")
@@ -238,7 +238,7 @@ async def drop_while_suspended(simulation: Simulation, key: ObjectKey) -> None:
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("act", [withdraw, opt_out, drop, delete, drop_while_suspended])
 async def test_withdrawal_removes_the_secret(act: Trouble, restart: bool) -> None:
-    """Lost consent, a lost opt-in, a Secret that is no longer asked for, a deleted access."""
+    """Lost consent, a lost opt-in, a Secret that is no longer requested, a deleted access."""
     simulation, key = await distributed("team")
     await act(simulation, key)
     if restart:
@@ -265,7 +265,7 @@ async def test_a_removal_that_fails_is_tried_again(error: Exception) -> None:
 
 
 async def test_the_secret_of_an_access_whose_finalizer_was_stripped_is_removed() -> None:
-    """An access that disappears without a release leaves a Secret behind: it is removed all the same."""
+    """An access that disappears without a release leaves a Secret behind, which is still removed."""
     simulation, key = await distributed()
     stored = secret(simulation)
     simulation.fakes.cluster.put(
@@ -278,7 +278,7 @@ async def test_the_secret_of_an_access_whose_finalizer_was_stripped_is_removed()
 
 
 async def test_another_name_moves_the_secret() -> None:
-    """The Secret under the old name goes, the one under the new name comes, and status names it."""
+    """The Secret with the old name is removed, the one with the new name is created, and status names it."""
     simulation, key = await distributed()
     edit(simulation, key, secret={"name": "other"})
     await simulation.run(30)
@@ -291,7 +291,7 @@ async def test_another_name_moves_the_secret() -> None:
 
 
 async def test_two_secrets_of_one_access_are_independent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each namespace has a state of its own, and one aggregate counts them: a trouble in one leaves the other alone."""
+    """Each namespace has its own state, and one aggregate counts them: a failure in one does not affect the other."""
 
     def both(wish: DesiredAccess | None) -> tuple[str, ...]:
         return ("owners", "team") if wish is not None and wish.secret is not None else ()
@@ -318,7 +318,7 @@ async def test_two_secrets_of_one_access_are_independent(monkeypatch: pytest.Mon
 
 
 async def test_a_key_of_a_namespace_that_is_no_target_does_nothing() -> None:
-    """A pass for another namespace writes nothing there, and leaves the Secret and its record as they are."""
+    """A pass for another namespace writes nothing there, and does not change the Secret and its record."""
     simulation, key = await distributed()
     before = simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]
     await simulation.loop.reconcile(SecretKey(key, "team"))

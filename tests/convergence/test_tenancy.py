@@ -1,4 +1,4 @@
-"""Nobody is granted anything that would outlive its object, or that its repository's owner did not consent to."""
+"""No grant outlives its object, and none is made without the consent of its repository's owner."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ def condition(fakes: Fakes, key: ObjectKey, kind: str) -> tuple[str, str]:
 
 
 async def ready(**spec: Any) -> Simulation:
-    """A repository that is Ready, and a stranger's namespace."""
+    """A Ready repository, and a namespace of another tenant."""
     fakes = Fakes()
     fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
     fakes.cluster.put_namespace("strangers", opted_in=True)
@@ -44,7 +44,7 @@ def access(fakes: Fakes, name: str, *subjects: str) -> ObjectKey:
 
 
 async def test_a_rejected_member_leaks_no_other() -> None:
-    """Bisection around a member that IAM rejects leaves the others ours, so that they go with their access."""
+    """Bisection around a member that IAM rejects keeps the others ours, so that they are removed with their access."""
     simulation = await ready()
     fakes = simulation.fakes
     fakes.google.rejected_members = {"user:zoe@example.com"}
@@ -62,7 +62,7 @@ async def test_a_rejected_member_leaks_no_other() -> None:
 
 
 async def test_a_rejected_member_is_told_after_a_crash() -> None:
-    """A member recorded before a crash and rejected after it is MemberRejected, not pending for ever."""
+    """A member recorded before a crash and rejected after it is MemberRejected, not pending forever."""
     simulation = await ready()
     fakes = simulation.fakes
     key = access(fakes, "team", "zoe")
@@ -77,7 +77,7 @@ async def test_a_rejected_member_is_told_after_a_crash() -> None:
 
 
 async def test_an_access_without_finalizer_is_granted_nothing() -> None:
-    """A policy pass woken by one access grants nothing to another that nothing would withdraw again."""
+    """A policy pass woken by one access adds no grant for another one if nothing would revoke it again."""
     simulation = await ready()
     fakes = simulation.fakes
     first, second = access(fakes, "first", "ann"), access(fakes, "second", "bob")
@@ -90,7 +90,7 @@ async def test_an_access_without_finalizer_is_granted_nothing() -> None:
 
 
 async def test_a_lost_annotation_opens_no_door() -> None:
-    """While a repository's project cannot be told, a stranger who asks for Writer gets nothing and learns nothing."""
+    """While a repository's project is unknown, another tenant who requests Writer gets nothing and learns nothing."""
     simulation = await ready()
     fakes = simulation.fakes
     key = ObjectKey("strangers", "steal")
@@ -117,7 +117,7 @@ async def test_a_lost_annotation_opens_no_door() -> None:
     ],
 )
 async def test_a_malformed_repository_stalls_alone(spec: dict[str, Any]) -> None:
-    """An object that got in malformed stalls, lets nobody in, withdraws nothing, and does not stop its neighbors."""
+    """A malformed object stalls, allows no access, revokes nothing, and does not stop its neighbors."""
     simulation = await ready()
     fakes = simulation.fakes
     key = access(fakes, "team", "ann")
@@ -140,7 +140,7 @@ async def test_a_malformed_repository_stalls_alone(spec: dict[str, Any]) -> None
 
 
 async def test_a_malformed_access_stalls_alone_and_is_released() -> None:
-    """A malformed access keeps what it has, says what is wrong, and its deletion withdraws everything."""
+    """A malformed access keeps what it has, reports the error, and its deletion revokes everything."""
     simulation = await ready()
     fakes = simulation.fakes
     key = access(fakes, "team", "ann")
@@ -156,7 +156,7 @@ async def test_a_malformed_access_stalls_alone_and_is_released() -> None:
 
 
 async def test_a_deleted_definition_loses_no_repository() -> None:
-    """While the CRD is being deleted, release means Orphan, whatever the deletionPolicy says."""
+    """While the CRD is being deleted, release means Orphan, whatever the deletionPolicy is."""
     simulation = await ready(deletionPolicy="Delete")
     fakes = simulation.fakes
     fakes.cluster.definitions_deleting = {Kind.REPOSITORY}
@@ -188,7 +188,7 @@ async def test_a_release_that_comes_too_late_deletes_no_successor() -> None:
 
 
 async def test_somebody_elses_repository_is_never_deleted() -> None:
-    """Without our labels a repository is not touched, under Delete neither."""
+    """Without our labels a repository is not changed, even under Delete."""
     fakes = Fakes()
     fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
     fakes.google.plant(NAME, labels={"team": "others"}, description="theirs")
@@ -205,7 +205,7 @@ async def test_somebody_elses_repository_is_never_deleted() -> None:
 
 
 async def consuming() -> Simulation:
-    """A Writer in a stranger's namespace, whose Secret stands."""
+    """A Writer in another tenant's namespace, with its Secret."""
     simulation = await ready(accessFrom={"namespaces": ["strangers"], "roles": ["Writer"]})
     fakes = simulation.fakes
     fakes.cluster.service_accounts.add(("strangers", "ci"))
@@ -221,7 +221,7 @@ async def consuming() -> Simulation:
 
 
 async def test_no_token_follows_a_forged_url() -> None:
-    """Whatever a status says of index and upload, files and probes keep to the repository's name."""
+    """Whatever a status has for index and upload, files and probes use the repository's name."""
     simulation = await consuming()
     fakes = simulation.fakes
     before = dict(fakes.cluster.secrets["strangers", "pip-config"].data)
@@ -254,7 +254,7 @@ async def test_no_token_follows_what_google_calls_the_repository() -> None:
 
 
 async def test_a_secret_that_cannot_be_rendered_says_so() -> None:
-    """Where a URL gets no token there is no file, and the access says so instead of failing unseen."""
+    """If a URL must not receive a token there is no file, and the access reports it instead of failing silently."""
     fakes = Fakes(options=replace(OPTIONS, index_url_template="https://packages.example/{location}/\n{repository}/"))
     fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
     fakes.cluster.service_accounts.add(("owners", "ci"))

@@ -1,4 +1,4 @@
-"""Nothing that others can write decides: forged statuses, ledgers and finalizers give nothing and take nothing."""
+"""Nothing that others can write decides: forged statuses, ledgers and finalizers add nothing and remove nothing."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -35,7 +35,7 @@ AUDITORS = "group:auditors@example.com"
 
 
 async def two_teams() -> Simulation:
-    """Two teams in one project, each with a repository of its own."""
+    """Two teams in one project, each with its own repository."""
     fakes = Fakes()
     for namespace in ("finance", "evil"):
         fakes.cluster.put_namespace(namespace, projects="acme-packages", opted_in=True)
@@ -48,7 +48,7 @@ async def two_teams() -> Simulation:
 
 
 def forge(simulation: Simulation, kind: Kind, key: ObjectKey, **status: Any) -> None:
-    """Write fields of a status by another hand."""
+    """Write fields of a status as another client."""
     cluster = simulation.fakes.cluster
     body = cluster.objects[kind, key]
     body["status"] = {**body.get("status", {}), **status}
@@ -64,7 +64,7 @@ def mallory(simulation: Simulation, name: str = "steal", **spec: Any) -> ObjectK
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_forged_name_grants_nothing_on_another_repository(restart: bool) -> None:
-    """The name is computed from the spec: a status that records another team's repository changes nothing there."""
+    """The name is computed from the spec: a status with another team's repository changes nothing there."""
     simulation = await two_teams()
     forge(simulation, Kind.REPOSITORY, MINE, repository=VICTIM.full)
     mallory(simulation, role="RepoAdmin")
@@ -78,7 +78,7 @@ async def test_a_forged_name_grants_nothing_on_another_repository(restart: bool)
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_forged_url_gets_no_token(restart: bool) -> None:
-    """URLs are built from the name: a forged indexURL reaches no Secret and is written anew."""
+    """URLs are built from the name: a forged indexURL reaches no Secret and is overwritten."""
     simulation = await two_teams()
     simulation.fakes.cluster.put(
         Kind.REPOSITORY, MINE, {"location": "us-central1", "accessFrom": {"namespaces": ["finance"]}}
@@ -100,7 +100,7 @@ async def test_a_forged_url_gets_no_token(restart: bool) -> None:
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("warm", [False, True])
 async def test_a_forged_ledger_revokes_nothing(restart: bool, warm: bool) -> None:
-    """An access withdraws only what it can have granted: not the members of another team's repository."""
+    """An access revokes only what it can have granted: not the members of another team's repository."""
     simulation = await two_teams()
     simulation.fakes.google.plant_policy(VICTIM, Binding(READER, (AUDITORS,)))
     key = mallory(simulation)
@@ -120,7 +120,7 @@ async def test_a_forged_ledger_revokes_nothing(restart: bool, warm: bool) -> Non
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_ledger_of_somebody_elses_grants_and_secrets_is_put_right(restart: bool) -> None:
-    """A ledger that names another team's repository, member and Secret is written anew, and tokens live on."""
+    """A ledger with another team's repository, member and Secret is overwritten, and tokens stay valid."""
     simulation = await two_teams()
     cluster = simulation.fakes.cluster
     theirs, ours = ObjectKey("finance", "use"), ObjectKey("evil", "use")
@@ -136,7 +136,7 @@ async def test_a_ledger_of_somebody_elses_grants_and_secrets_is_put_right(restar
     await simulation.run(120)
     status = cluster.objects[Kind.ACCESS, ours]["status"]
     assert status["repository"] == right["repository"]
-    # Nothing tells any more who made the grant: it is used, and stays.
+    # No record of the grant's owner is left: it is used, and stays.
     assert grants(simulation, ours) == {"evil/pull": "Existing"}
     assert (status["secret"]["namespaces"], status["secret"]["identity"]) == (["evil"], "evil/pull")
     assert (members(simulation, VICTIM), members(simulation, OWN)) == ({"finance/pull"}, {"evil/pull"})
@@ -164,7 +164,7 @@ async def test_a_forged_record_of_a_secret_holds_up_no_release(secret: dict[str,
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_an_emptied_status_is_unknown_and_withdraws_nothing(restart: bool) -> None:
-    """A lost status is written anew by the next pass; grants and Secrets stay throughout."""
+    """The next pass writes a lost status again; grants and Secrets stay all the time."""
     simulation = await owners()
     key = access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})
     await simulation.run(60)
@@ -183,7 +183,7 @@ async def test_an_emptied_status_is_unknown_and_withdraws_nothing(restart: bool)
 
 
 async def test_ready_claimed_by_another_hand_does_not_last() -> None:
-    """A forged Ready of an object that is not Ready is put right."""
+    """A forged Ready of an object that is not Ready is corrected."""
     simulation = await two_teams()
     key = ObjectKey("evil", "nothing")
     spec = {"repositoryRef": {"name": "finance", "namespace": "finance"}, "subjects": PULL}
@@ -202,7 +202,7 @@ async def test_ready_claimed_by_another_hand_does_not_last() -> None:
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("told", [False, True])
 async def test_a_stripped_finalizer_leaves_a_debt_that_is_paid(deleted: bool, warm: bool, told: bool) -> None:
-    """An access that disappears without a release loses its grant and its Secret within a minute all the same."""
+    """An access that disappears without a release still loses its grant and its Secret within a minute."""
     simulation = await owners()
     key = access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})
     await simulation.run(60)
@@ -214,7 +214,7 @@ async def test_a_stripped_finalizer_leaves_a_debt_that_is_paid(deleted: bool, wa
     if deleted:
         cluster.delete(Kind.ACCESS, key)
     body["metadata"]["finalizers"] = []
-    if told and not deleted:  # The watch shows the object without a finalizer before it shows its end.
+    if told and not deleted:  # The watch shows the object without a finalizer before its deletion.
         cluster.touch(body)
         simulation.informer.seen(Kind.ACCESS, body)
     if not deleted:
@@ -226,7 +226,7 @@ async def test_a_stripped_finalizer_leaves_a_debt_that_is_paid(deleted: bool, wa
 
 
 async def test_a_debt_spares_what_another_access_wants() -> None:
-    """Who still wants a grant that is owed becomes its owner, and withdraws it at the end."""
+    """An access that still wants the grant of a debt becomes its owner, and revokes it at the end."""
     simulation = await owners()
     one = access(simulation, "team", "a", subjects=PULL)
     two = access(simulation, "team", "b", subjects=PULL)
@@ -243,7 +243,7 @@ async def test_a_debt_spares_what_another_access_wants() -> None:
 
 
 async def test_a_released_access_leaves_no_debt() -> None:
-    """After a proper release a stranger's identical grant is left alone."""
+    """After a proper release another client's identical grant is not changed."""
     simulation = await owners()
     key = access(simulation, "team", "a", subjects=PULL)
     await simulation.run(60)
@@ -323,7 +323,7 @@ async def test_an_orphan_release_just_after_that_of_its_upstream_leaves_nothing_
 
 
 async def test_an_orphan_release_takes_what_others_consented_to_along() -> None:
-    """A Virtual that its object leaves behind reads no other team's repository any more."""
+    """A Virtual repository that is no longer managed does not read other teams' repositories any more."""
     simulation, key, _, name = await virtual()
     simulation.fakes.cluster.delete(Kind.REPOSITORY, key)
     await simulation.run(60)
@@ -332,7 +332,7 @@ async def test_an_orphan_release_takes_what_others_consented_to_along() -> None:
 
 
 async def test_a_suspended_remote_loses_a_password_that_is_no_longer_allowed() -> None:
-    """Suspend does not keep Google's service agent sending a password that the Namespace no longer lists."""
+    """Suspend does not make Google's service agent keep sending a password that the Namespace no longer lists."""
     fakes = Fakes()
     secret = "projects/acme-packages/secrets/pw"
     fakes.cluster.put_namespace("team", projects="acme-packages", secrets=secret)
@@ -370,7 +370,7 @@ async def test_a_restart_with_the_clock_set_back_keeps_refreshing_a_frozen_acces
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_malformed_access_keeps_what_it_has_only_with_consent(restart: bool) -> None:
-    """A spec that no longer parses keeps grant and Secret; lost consent takes both within a minute."""
+    """A spec that no longer parses keeps grant and Secret; lost consent removes both within a minute."""
     simulation = await owners()
     key = access(simulation, "team", "a", subjects=PULL, secret={"name": "pip", "serviceAccountName": "pull"})
     await simulation.run(60)
@@ -400,7 +400,7 @@ async def test_a_malformed_access_is_not_kept_for_ever() -> None:
 
 
 async def test_a_suspended_access_gains_nothing_and_loses_with_consent() -> None:
-    """Suspend keeps grant and Secret, refreshes the token, carries out no change, and yields to lost consent."""
+    """Suspend keeps grant and Secret, refreshes the token, applies no change, but lost consent has priority."""
     simulation = await owners()
     key = access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})
     await simulation.run(60)
@@ -421,7 +421,7 @@ async def test_a_suspended_access_gains_nothing_and_loses_with_consent() -> None
 
 
 async def test_a_repository_made_again_by_a_stranger_gets_no_grant() -> None:
-    """A repository that was deleted and created by somebody else is another one, whatever its name is."""
+    """A repository that another client deleted and created is a different one, whatever its name is."""
     simulation = await owners(managementPolicy="Full")
     key = access(simulation, "team", "a", subjects=PULL)
     await simulation.run(60)
@@ -437,7 +437,7 @@ async def test_a_repository_made_again_by_a_stranger_gets_no_grant() -> None:
 
 
 async def test_a_replaced_repository_object_costs_its_accesses_nothing() -> None:
-    """Deleted and created again within seconds, the object finds its accesses as they were."""
+    """An object that is deleted and created again within seconds finds its accesses unchanged."""
     simulation = await owners()
     keys = [access(simulation, "team", f"a-{n}", subjects=PULL, secret={"name": f"pip-{n}"}) for n in range(3)]
     await simulation.run(60)
@@ -457,7 +457,7 @@ async def test_a_replaced_repository_object_costs_its_accesses_nothing() -> None
 
 
 async def test_a_suspended_repository_grants_nothing_new() -> None:
-    """Suspend of the repository: what accesses have stays, a new access waits, and lost consent withdraws."""
+    """A suspended repository: accesses keep what they have, a new access waits, and lost consent revokes."""
     simulation = await owners()
     old = access(simulation, "team", "a", subjects=PULL)
     await simulation.run(60)
@@ -473,7 +473,7 @@ async def test_a_suspended_repository_grants_nothing_new() -> None:
 
 
 async def test_the_index_is_asked_again_after_a_grant_was_put_back() -> None:
-    """A grant that somebody removes comes back at the next look for drift, and Verified is asked anew."""
+    """A grant that another client removed is restored at the next check for drift, and Verified is checked again."""
     simulation = await owners()
     access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})
     await simulation.run(60)
@@ -486,7 +486,7 @@ async def test_the_index_is_asked_again_after_a_grant_was_put_back() -> None:
 
 
 async def test_grants_move_to_a_new_pool_without_a_gap() -> None:
-    """With the pool of before in the settings, the old member stays until the token of the new one is verified."""
+    """With the previous pool in the settings, the old member stays until the token of the new one is verified."""
     fakes = Fakes()
     simulation = Simulation(fakes)
     for name in ("owners", "team"):

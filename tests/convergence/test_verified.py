@@ -1,4 +1,4 @@
-"""What the index says to the tokens in Secrets, and how often it is asked."""
+"""The index's answers for the tokens in Secrets, and the number of requests."""
 
 import pytest
 from convergence.scenes import PULL, access, reason
@@ -8,7 +8,7 @@ from wheelhouse.errors import Unavailable
 
 
 async def test_the_index_is_asked_once_for_a_token_and_a_page() -> None:
-    """Two accesses of one identity to one repository share the answer; a drift interval later it is asked again."""
+    """Two accesses of one identity to one repository share the answer; a drift interval later it is requested again."""
     simulation, _ = await distributed()
     access(simulation, "owners", "two", subjects=PULL, secret={"name": "other"})
     await simulation.run(30)
@@ -23,7 +23,7 @@ async def test_the_index_is_asked_once_for_a_token_and_a_page() -> None:
 
 
 async def test_an_index_that_begins_to_refuse_shows() -> None:
-    """A refusal soon after a good answer is Propagating, then Refused; and it heals."""
+    """A refusal soon after a success is Propagating, then Refused; and it recovers."""
     simulation, key = await distributed()
     simulation.fakes.index.propagating = True
     told: dict[str, float] = {}
@@ -39,7 +39,7 @@ async def test_an_index_that_begins_to_refuse_shows() -> None:
 
 
 async def test_a_token_that_the_index_does_not_know_is_minted_again_once() -> None:
-    """401 brings a new token, once; if that one is refused too, the access says so."""
+    """401 causes a new token, once; if that one is rejected too, the access reports it."""
     simulation, key = await distributed()
     simulation.fakes.tokens.minted.clear()
     simulation.fakes.calls.clear()
@@ -52,8 +52,8 @@ async def test_a_token_that_the_index_does_not_know_is_minted_again_once() -> No
     assert reason(simulation, key, "Verified") == "Refused"
 
 
-class _Forgetful(dict):  # type: ignore[type-arg]  # stands for the tokens that Google knows
-    """Google knows none of the tokens that it gives."""
+class _Forgetful(dict):  # type: ignore[type-arg]  # replaces the tokens that Google knows
+    """Google knows none of the tokens that it issues."""
 
     def __setitem__(self, key: object, value: object) -> None:
         pass

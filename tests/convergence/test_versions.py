@@ -1,4 +1,4 @@
-"""Operators of two versions, one after the other: neither takes from the other's objects what is not its to take."""
+"""Operators of two versions, one after the other: neither removes anything that it must not remove."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ from wheelhouse.domain.objects import Kind
 from wheelhouse.domain.repository import Ownership, RepositorySettings
 
 BEFORE = Path(__file__).parent / "versions" / "schema-1.json"
-"""Objects and Secrets as the operator wrote them that came with definitions without `wheelhouse.dev/schema-version`."""
+"""Objects and Secrets of the operator whose definitions had no `wheelhouse.dev/schema-version`."""
 WHEELS, ALL = ObjectKey("owners", "wheels"), ObjectKey("owners", "all")
 PUSH, PEOPLE, PULL = ObjectKey("owners", "push"), ObjectKey("owners", "people"), ObjectKey("team", "pull")
 REFRESH = 1800.0
@@ -27,7 +27,7 @@ REFRESH = 1800.0
 
 
 def settings(key: ObjectKey) -> RepositorySettings:
-    """A repository as Google has it."""
+    """A repository in Google."""
     labels = dict(Ownership.of("cluster-1", key).labels)
     if key == WHEELS:
         return RepositorySettings(Mode.STANDARD.wire, "Wheels", {"team": "platform", **labels})
@@ -36,7 +36,7 @@ def settings(key: ObjectKey) -> RepositorySettings:
 
 
 def left_behind(state: dict[str, Any]) -> Fakes:
-    """The world that the operator before leaves."""
+    """The world that the previous operator leaves."""
     fakes = Fakes()
     cluster = fakes.cluster
     cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
@@ -90,7 +90,7 @@ async def test_what_the_version_before_wrote_is_read(state: dict[str, Any]) -> N
 
 
 def edit(state: dict[str, Any], key: ObjectKey, part: str, **fields: Any) -> None:
-    """Write fields that a newer version has."""
+    """Write fields of a newer version."""
     body = next(
         body
         for body in state["objects"]
@@ -111,7 +111,7 @@ def edit(state: dict[str, Any], key: ObjectKey, part: str, **fields: Any) -> Non
     ids=["field", "secret", "subject", "role", "reference"],
 )
 async def test_fields_of_a_newer_version_stop_no_refresh(state: dict[str, Any], spec: dict[str, Any]) -> None:
-    """After a downgrade unknown fields and values in spec, status and Secret withdraw nothing, and tokens live on."""
+    """After a downgrade unknown fields and values in spec, status and Secret revoke nothing, and tokens stay valid."""
     edit(state, PULL, "spec", **spec)
     edit(state, WHEELS, "spec", quarantine={"days": 7})
     new = {"type": "Scanned", "status": "True", "reason": "Clean", "message": "", "lastTransitionTime": "x"}

@@ -1,4 +1,4 @@
-"""The watch of ServiceAccounts settles on the truth: any history, cut anywhere, with any fault in between."""
+"""The watch of ServiceAccounts reaches the true state: any history, interrupted anywhere, with any fault in between."""
 
 import asyncio
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ async def play(server: ApiServer, steps: list[tuple[str, ...]]) -> None:
             case "delete" if arguments[0] not in server.accounts:
                 pass
             case "wait":
-                # Let the watch catch up with what the server has sent, or not: both are tried.
+                # Let the watch catch up with the server's events, or not: both are tried.
                 for _ in range(20):
                     await asyncio.sleep(0)
             case _:
@@ -86,7 +86,7 @@ async def settles(before: list[tuple[str, ...]], steps: list[tuple[str, ...]]) -
 
 @given(st.lists(STEPS, max_size=6), st.lists(STEPS, max_size=16))
 def test_it_settles_on_the_truth(before: list[tuple[str, ...]], steps: list[tuple[str, ...]]) -> None:
-    """Nothing is missed and nothing invented, and each difference was told: without waiting for a list to grow old."""
+    """Nothing is missed or invented, and each difference was reported, without waiting for the next periodic list."""
 
     async def pause(_: float) -> None:
         await asyncio.sleep(0)

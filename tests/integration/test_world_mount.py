@@ -39,7 +39,7 @@ def test_nothing_changes_when_nothing_changed(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_origin_is_not_overwritten(tmp_path: Path) -> None:
-    """A file that was there before is an error, and what the directory showed stays as it was."""
+    """An existing file is an error, and the content of the directory stays unchanged."""
     volume.write(tmp_path, {"a": b"1"})
     (tmp_path / "pip.conf").write_text("mine")
     with pytest.raises(FileExistsError):
@@ -59,7 +59,7 @@ def secret(control_plane: World) -> Iterator[str]:
 
 @pytest.fixture
 def follower(control_plane: World, tmp_path: Path, secret: str) -> Iterator["subprocess.Popen[str]"]:
-    """`wheelhouse local mount default/pip DIR --follow`; it says a line for each change."""
+    """`wheelhouse local mount default/pip DIR --follow`; it prints a line for each change."""
     command = ["mount", f"default/{secret}", str(tmp_path / "a mount"), "--follow"]
     source = Path(wheelhouse_local.__file__).parents[1]
     process = subprocess.Popen(
@@ -79,7 +79,7 @@ def _patch(world: World, **data: str) -> None:
 
 
 def test_a_mount_follows_the_secret(control_plane: World, tmp_path: Path, follower: "subprocess.Popen[str]") -> None:
-    """A change reaches the directory; a deleted Secret leaves it as it is; one that comes again is shown."""
+    """A change reaches the directory; the deletion of the Secret does not; a new Secret is shown."""
     assert follower.stderr is not None
     folder = tmp_path / "a mount"
     assert "netrc, pip.conf" in follower.stderr.readline()

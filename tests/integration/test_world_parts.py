@@ -27,7 +27,7 @@ def test_the_shipped_kinds_are_served(parts: World) -> None:
 
 
 def test_the_operator_is_kept_to_its_policies(parts: World) -> None:
-    """With its own rotated token the operator may not read a Secret, and may not write a foreign one."""
+    """With its own rotated token the operator may neither read a Secret nor write one of another type."""
     operator = ("--kubeconfig", str(parts.operator_kubeconfig), "-n", "wheelhouse-system")
     assert "cannot list" in parts.kubectl(*operator, "get", "secrets", check=False).stderr
     refused = parts.kubectl(*operator, "create", "secret", "generic", "foreign", check=False)
@@ -35,7 +35,7 @@ def test_the_operator_is_kept_to_its_policies(parts: World) -> None:
 
 
 def test_google_keeps_its_address_and_its_owner(parts: World) -> None:
-    """After a kill and a restart the emulated Google is where it was with the same owner."""
+    """After a kill and a restart the emulated Google has the same address and the same owner."""
     before = parts.environment()["endpoints"]
     owner = Path(parts.environment()["accessTokenFile"]).read_text()
     parts.kill("google")

@@ -1,4 +1,4 @@
-"""Processes outlive their starter, and only they themselves are ever ended."""
+"""Processes outlive the command that started them, and no other process is ever stopped."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def _component(state: State, argv: list[str]) -> Component:
 
 
 def test_a_recycled_pid_is_never_killed(state: State) -> None:
-    """A process that has the id of one of ours, but began at another moment, is somebody else's: it lives on."""
+    """A process with the id of one of ours, but another start time, belongs to another program: it keeps running."""
     supervisor = Supervisor(state)
     supervisor.start(_component(state, SLEEPER))
     record = state.load()
@@ -63,7 +63,7 @@ def test_it_has_a_session_of_its_own(state: State) -> None:
 
 
 def test_what_ignores_the_request_is_killed(state: State) -> None:
-    """A process that does not stop when asked is gone after the grace."""
+    """A process that does not stop on request is killed after the grace period."""
     process = processes.spawn(STUBBORN, os.environ, state.log("etcd"))
     while "up" not in state.log("etcd").read_text():
         assert processes.alive(process)
@@ -74,7 +74,7 @@ def test_what_ignores_the_request_is_killed(state: State) -> None:
 
 
 def test_a_failed_start_shows_why(state: State) -> None:
-    """The message has the end of this start's log, and not an earlier one's."""
+    """The message has the end of this start's log, and not of an earlier one's."""
     state.log("etcd").write_text("an old trouble\n")
     failing = _component(state, [sys.executable, "-c", "raise SystemExit('the disk is full')"])
     with pytest.raises(LocalError, match="etcd ended while it started") as caught:
@@ -90,7 +90,7 @@ def test_a_missing_program_is_named(state: State) -> None:
 
 
 def test_ports_are_kept_while_nobody_takes_them(state: State) -> None:
-    """A port is the same at the next start, and another one when a stranger listens there."""
+    """A port is the same at the next start, and another one if another process uses it."""
     supervisor = Supervisor(state)
     first = supervisor.claim_ports(["etcd", "apiserver"])
     assert supervisor.claim_ports(["etcd", "apiserver"]) == first
@@ -102,14 +102,14 @@ def test_ports_are_kept_while_nobody_takes_them(state: State) -> None:
 
 
 def test_a_foreign_record_is_refused(state: State) -> None:
-    """A world.json that is not ours is left alone, and said so."""
+    """A world.json that is not ours is not changed, and reported."""
     write_private(state.root / "world.json", '{"a": 1}')
     with pytest.raises(LocalError, match=r"world\.json is not the record of a local world"):
         state.load()
 
 
 def test_a_purge_leaves_other_files(state: State) -> None:
-    """What the world did not make stays, also in its directory."""
+    """Files of others stay, even in the world's directory."""
     (state.root / "thesis.txt").write_text("mine")
     state.purge()
     assert [path.name for path in state.root.iterdir()] == ["thesis.txt"]

@@ -1,6 +1,6 @@
-"""What was killed comes back, and what depends on it goes on.
+"""Killed components are restarted, and what depends on them continues.
 
-These tests have a control plane of their own: they kill parts of it.
+These tests have a separate control plane, because they kill parts of it.
 """
 
 import signal
@@ -40,12 +40,12 @@ def test_a_killed_part_starts_again(plane: World) -> None:
 
 
 def test_a_mount_survives_the_api_server(plane: World, tmp_path: Path) -> None:
-    """When the API server was gone, the mount shows what changed since it is back."""
+    """After an outage of the API server, the mount shows the changes since then."""
     plane.kubectl("create", "secret", "generic", "pip", "--from-literal=pip.conf=before")
     said: list[str] = []
 
     class Enough(Exception):
-        """Ends what follows forever."""
+        """Ends an endless follow."""
 
     def say(line: str) -> None:
         said.append(line)
@@ -71,7 +71,7 @@ def operator_account(plane: World) -> None:
 
 @pytest.mark.usefixtures("operator_account")
 def test_the_operators_token_is_kept_fresh(plane: World) -> None:
-    """The token says who the operator is; each renewal is another one, due well before it expires."""
+    """The token identifies the operator; each renewal is a different one, due well before it expires."""
     state = plane.state
     assert 0 < kubelet.renew(plane.api(), state.token) <= kubelet.LIFETIME_S * 0.8
     first = (state.token / "token").read_text()
@@ -84,7 +84,7 @@ def test_the_operators_token_is_kept_fresh(plane: World) -> None:
 
 @pytest.mark.usefixtures("operator_account")
 def test_the_kubelet_waits_for_the_api_server(plane: World) -> None:
-    """It goes on trying while no API server is there, writes the token when one is, and ends when asked to."""
+    """It retries while the API server is down, writes the token when it is up, and stops on request."""
     state = plane.state
     component = kubelet_component(state)
     plane.kill("apiserver")
@@ -103,7 +103,7 @@ def test_the_kubelet_waits_for_the_api_server(plane: World) -> None:
 
 @pytest.mark.usefixtures("operator_account")
 def test_a_policy_that_is_not_enforced_is_no_world(plane: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That the operator has no right to a request does not show that a policy would refuse it."""
+    """That the operator has no permission for a request does not show that a policy would deny it."""
     monkeypatch.setattr(installation, "_PATIENCE_S", 0.0)
     with pytest.raises(LocalError, match=r"not enforced: POST .*/secrets as the operator is .*cannot create"):
         installation.await_enforced(plane.state)

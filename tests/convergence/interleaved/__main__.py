@@ -1,8 +1,8 @@
 """Run seeds: `PYTHONHASHSEED=0 PYTHONPATH=operator:tests .venv/bin/python -m convergence.interleaved SEED… [-v]`.
 
-A SEED is a number, `FIRST-LAST`, or `KIND:COUNT` (the first seeds of a kind; `KIND:FIRST+COUNT`: later ones). What
-fails is printed with its log of acts; `-v` prints the log of each, `-x COMPLAINT` passes over complaints of that name
-(`-x claim -x stray`). The exit status is the number of seeds that failed, at most 100.
+A SEED is a number, `FIRST-LAST`, or `KIND:COUNT` (the first seeds of a kind; `KIND:FIRST+COUNT`: later ones). A failure
+is printed with its log of acts; `-v` prints the log of each, `-x COMPLAINT` ignores complaints of that kind (`-x claim
+-x stray`). The exit status is the number of seeds that failed, at most 100.
 """
 
 import logging
@@ -28,7 +28,7 @@ class Spins(KeyboardInterrupt):
 
 
 def seeds(word: str) -> list[int]:
-    """The seeds that a word of the command line means."""
+    """The seeds for a word of the command line."""
     if ":" in word:
         kind, _, count = word.partition(":")
         first, _, last = count.rpartition("+")
@@ -49,7 +49,7 @@ def run(seed: int) -> Outcome:
 
 
 def main(words: list[str]) -> int:
-    """Run what the words name."""
+    """Run the selected seeds."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         print("Set PYTHONHASHSEED=0: the order of sets is part of a run.", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""What users and administrators do: each act picks something that is there, changes it, and says so."""
+"""The acts of users and administrators: each selects an existing object, changes it, and describes the change."""
 
 import asyncio
 import copy
@@ -15,31 +15,31 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import OPT_IN_LABEL, Kind, Namespace
 
 Act = Callable[["Users", Random], str | None]
-"""Returns what was done, or None where there is nothing to do it to."""
+"""Returns a description of the act, or None if there is no suitable object."""
 
 PATIENCE = 90.0
-"""Seconds that `kubectl replace --force` waits for the old object to go."""
+"""Seconds that `kubectl replace --force` waits for the deletion of the old object."""
 
 
 class Users:
-    """Everyone who writes specs, labels and annotations."""
+    """All users who write specs, labels and annotations."""
 
     def __init__(self, site: Site, objects: dict[Place, Spec]) -> None:
         self.site = site
         self.objects = objects
-        """What was declared at first, for those who go back to it."""
+        """The initial declarations, for acts that restore them."""
         self.turn = 0
-        """Which fault comes next, of all that there are."""
+        """The next fault, out of all of them."""
         self.busy: set[asyncio.Task[None]] = set()
 
     def declare(self) -> None:
-        """Create what is not there."""
+        """Create missing objects."""
         for (kind, key), spec in self.objects.items():
             if (kind, key) not in self.site.cluster.objects:
                 self.put(kind, key, spec)
 
     def put(self, kind: Kind, key: ObjectKey, spec: Spec, **meta: Any) -> bool:
-        """Apply an object; False where the API server refuses it, in a Namespace that is gone or going."""
+        """Apply an object; False if the API server rejects it, in a missing or terminating Namespace."""
         namespace = self.site.cluster.namespaces.get(key.namespace)
         if (kind, key) not in self.site.cluster.objects and (namespace is None or namespace.deleting):
             return False
@@ -76,7 +76,7 @@ class Users:
         return f"{kind.kind} {key}: {done}"
 
     async def until(self, reached: Callable[[], bool], patience: float = inf) -> None:
-        """Wait until something is so, as `kubectl wait` does."""
+        """Wait until a condition holds, as `kubectl wait` does."""
         end = self.site.seconds + patience
         while self.site.seconds < end:
             if reached():
@@ -84,7 +84,7 @@ class Users:
             await asyncio.sleep(0.5)
 
     def begin(self, work: Any) -> None:
-        """Let a user go on while others act."""
+        """Let one user continue while others act."""
         task = asyncio.create_task(work)
         self.busy.add(task)
         task.add_done_callback(self.busy.discard)
@@ -159,7 +159,7 @@ def delete_repository(users: Users, rnd: Random) -> str | None:
 
 
 def replace(users: Users, rnd: Random) -> str | None:
-    """`kubectl replace --force`: delete, wait until it is gone, create; sometimes by an object of another name."""
+    """`kubectl replace --force`: delete, wait for the deletion, create; sometimes with another object name."""
     kind = rnd.choice([Kind.REPOSITORY, Kind.REPOSITORY, Kind.ACCESS])
     picked = users.living(kind, rnd)
     if picked is None:
@@ -244,7 +244,7 @@ def suspend(users: Users, rnd: Random) -> str | None:
 
 
 def break_spec(users: Users, rnd: Random) -> str | None:
-    """A spec that no longer parses: an older operator, or an older rule."""
+    """A spec that no longer parses, as after a change of the operator or of a rule."""
     kind = rnd.choice(list(Kind))
     ways: dict[Kind, list[Spec]] = {
         Kind.REPOSITORY: [{"accessFrom": "everyone"}, {"mode": "Imaginary"}],
@@ -260,7 +260,7 @@ def break_spec(users: Users, rnd: Random) -> str | None:
 
 
 def newer_field(users: Users, rnd: Random) -> str | None:
-    """A field of a later version: this one must go on as if it were not there."""
+    """A field of a later version, which this version must ignore."""
 
     def change(spec: Spec) -> str:
         spec["laterField"] = {"a": 1}
@@ -270,7 +270,7 @@ def newer_field(users: Users, rnd: Random) -> str | None:
 
 
 def put_back(users: Users, rnd: Random) -> str | None:
-    """Back to what was declared at first, or created again."""
+    """Restore the initial declaration, or create it again."""
     kind, key = rnd.choice(list(users.objects))
     body = users.site.cluster.objects.get((kind, key))
     if (body and "deletionTimestamp" in body["metadata"]) or not users.put(kind, key, users.objects[kind, key]):
@@ -342,7 +342,7 @@ def accounts(users: Users, rnd: Random) -> str | None:
 
 
 def delete_namespace(users: Users, rnd: Random) -> str | None:
-    """A Namespace goes with all that is in it, and comes back with what was declared there at first."""
+    """A Namespace is deleted with everything in it, and created again with its initial objects."""
     cluster = users.site.cluster
     name = rnd.choice(sorted({key.namespace for _, key in users.objects}))
     if name not in cluster.namespaces or cluster.namespaces[name].deleting:
@@ -399,7 +399,7 @@ OFTEN: list[Act] = [
     first_state,
     first_state,
 ]
-"""What happens every day."""
+"""Common acts."""
 SELDOM: list[Act] = [
     observe,
     suspend,
@@ -413,4 +413,4 @@ SELDOM: list[Act] = [
     accounts,
     delete_namespace,
 ]
-"""What happens now and then."""
+"""Rare acts."""

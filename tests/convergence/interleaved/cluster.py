@@ -1,4 +1,4 @@
-"""A cluster that tells its watchers of every change, and that can be restored to what it was."""
+"""A cluster that notifies its watchers of every change, and that can be restored to an earlier state."""
 
 import copy
 import itertools
@@ -13,9 +13,9 @@ from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 
 Body = dict[str, Any]
 Topic = Kind | None
-"""What a watch is about: one of our kinds, or None for Namespaces."""
+"""The topic of a watch: one of our kinds, or None for Namespaces."""
 Watcher = Callable[[Topic, Body, bool], None]
-"""Hears of a change: the topic, the object as it stood, whether it is gone."""
+"""Receives a change: the topic, the object after it, and whether it was deleted."""
 
 
 def copied(body: Body) -> Body:
@@ -24,7 +24,7 @@ def copied(body: Body) -> Body:
 
 
 class WatchedCluster(Cluster):
-    """Cluster, with watchers; objects carry the time of their creation as the API server gives it."""
+    """Cluster, with watchers; objects have a creationTimestamp as from the API server."""
 
     def __init__(self, timestamp: Callable[[], str]) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class WatchedCluster(Cluster):
         self._versions: dict[str, int] = {}
 
     def uid(self) -> str:
-        """A fresh uid; never one that was given before, also after a restore."""
+        """A new uid that was never used before, even after a restore."""
         return f"00000000-0000-4000-8000-{next(self._uids):012d}"
 
     def put(self, kind: Kind, key: ObjectKey, spec: Mapping[str, Any], **meta: Any) -> CustomObject:
@@ -43,7 +43,7 @@ class WatchedCluster(Cluster):
         return super().put(kind, key, spec, **created, **meta)
 
     def touch(self, body: Body) -> None:
-        """A new resourceVersion, and word of it."""
+        """Set a new resourceVersion, and notify the watchers."""
         super().touch(body)
         kind = next((kind for (kind, _), found in self.objects.items() if found is body), None)
         if kind is not None:
@@ -74,7 +74,7 @@ class WatchedCluster(Cluster):
             self._tell(None, self.namespace_body(namespace.name), gone=False)
 
     def remove_namespace(self, name: str) -> None:
-        """The Namespace is gone, and its Secrets with it."""
+        """Remove a Namespace, and its Secrets with it."""
         last = self.namespace_body(name)
         del self.namespaces[name]
         for place in [place for place in self.secrets if place[0] == name]:
@@ -86,25 +86,25 @@ class WatchedCluster(Cluster):
         return namespace_body(self.namespaces[name], resourceVersion=str(self._versions[name]))
 
     def bodies(self, topic: Topic) -> list[Body]:
-        """Everything of a topic as it stands."""
+        """All current objects of a topic."""
         if topic is None:
             return [self.namespace_body(name) for name in self.namespaces]
         return [copied(body) for (kind, _), body in self.objects.items() if kind is topic]
 
     def snapshot(self) -> tuple[Any, ...]:
-        """What etcd holds."""
+        """The content of etcd."""
         state = (self.namespaces, self._versions, self.service_accounts, self.objects, self.secrets, self.managed)
         return (copy.deepcopy(state), self.version())
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
-        """Put back what etcd held, resourceVersions too; watchers hear nothing of it."""
+        """Restore the content of etcd, with its resourceVersions; watchers are not notified."""
         (namespaces, versions, accounts, objects, secrets, self.managed), version = snapshot
         self.namespaces, self._versions, self.service_accounts = namespaces, versions, accounts
         self.objects, self.secrets = objects, secrets
         self._serial = itertools.count(version)
 
     def version(self) -> int:
-        """The resourceVersion that the next change gets."""
+        """The resourceVersion of the next change."""
         version = next(self._serial)
         self._serial = itertools.count(version)
         return version

@@ -1,4 +1,4 @@
-"""What is checked at the moment of each effect: whose it is, what was recorded before, and where tokens go."""
+"""The checks at each effect: who owns the object, what was recorded before, and where tokens are sent."""
 
 import re
 from collections.abc import Mapping
@@ -22,26 +22,26 @@ HOST = re.compile(r"[a-z0-9-]+-python\.pkg\.dev")
 STALE = 60.0
 """Seconds after which a decision from an older state is wrong: the watch's lag, and a call that hangs."""
 UNREAD = 20.0
-"""Seconds for which an edit of a status by others may go unseen."""
+"""Seconds for which another client's edit of a status may stay unseen."""
 FRESH = 0.75
-"""The part of its life that a token has at least, when it first goes into a Secret."""
+"""Minimum remaining part of a token's lifetime when it first goes into a Secret."""
 TOLERANCE = timedelta(seconds=60)
 
 
 class Effects:
-    """Looks at the world before and after each port call that has an effect."""
+    """Checks the world before and after each port call that has an effect."""
 
     def __init__(self, site: "Site") -> None:
         self._site = site
         self._before: Any = None
         self._missing: dict[Granted, float] = {}
-        """When a grant that is ours, or was, ceased to be wanted."""
+        """When a grant that is or was ours ceased to be wanted."""
         self._wished: dict[Granted, float] = {}
-        """When a grant began to be wanted."""
+        """When a grant started to be wanted."""
         self._ever: set[Granted] = set()
 
     def look(self) -> None:
-        """Note since when what is wanted; called whenever that may have changed."""
+        """Record since when which grants are wanted; called whenever that may have changed."""
         now, grants = self._site.seconds, self._site.expected.grants
         for grant in grants:
             self._wished.setdefault(grant, now)
@@ -52,7 +52,7 @@ class Effects:
         self._ever |= {grant for grant, level in grants.items() if level is Level.MUST}
 
     def before(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Remember what the effect will be compared with."""
+        """Remember the state for a comparison with the effect."""
         google, cluster = self._site.fakes.google, self._site.cluster
         match method:
             case "policies.set":
@@ -65,7 +65,7 @@ class Effects:
                 self._host(str(args[0]), "a token was shown to")
 
     def after(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], reply: Any) -> None:
-        """Check what the effect was."""
+        """Check the effect."""
         site = self._site
         if method in {"policies.get", "objects.event", "index.probe", "tokens.mint"}:
             return
@@ -100,7 +100,7 @@ class Effects:
                 continue
             wanting = site.expected.wanted_by.get(grant, set())
             if wanting and all(site.calm.disturbed(str(key), site.seconds - STALE) for key in wanting):
-                continue  # No work could be done on any access that wants it: none of them has it.
+                continue  # No work was possible on any access that wants it: none of them has it.
             words = self.words(grant)
             if level and site.seconds - max(since, site.touched(words)) > STALE and site.seconds > site.settling:
                 site.complain("withdrawn", f"{grant} was taken away, and is wanted ({level.name}) for {STALE} s")
@@ -120,7 +120,7 @@ class Effects:
             site.complain("record", f"{grant} was given before any status with our finalizer said that it is ours")
 
     def words(self, grant: Granted) -> set[str]:
-        """Who is concerned with a grant."""
+        """The objects that a grant concerns."""
         accesses = self._site.standing.wanted_by.get(grant, set())
         return {grant[0], *map(str, accesses)}
 
@@ -146,7 +146,7 @@ class Effects:
     def _token(self, manifest: SecretManifest) -> None:
         site, now = self._site, self._site.wall.now()
         new = site.fakes.tokens.minted.get(token_of(manifest.data) or "")
-        # Of two operators each has a token of its own, and either may come last.
+        # Two operators each have their own token, and either may be written last.
         if new is None or site.seconds < site.right_since or len(site.running) > 1:
             return
         identity, minted = new
@@ -206,7 +206,7 @@ class Effects:
 
 
 def token_of(data: Mapping[str, str]) -> str | None:
-    """The token in a Secret, by its netrc; None where there is none."""
+    """The token in a Secret, from its netrc; None if there is none."""
     words = data.get("netrc", "").split()
     return words[-1] if "password" in words else None
 

@@ -1,7 +1,7 @@
-"""What must, may and must not stand, from what users asked for: written from the specification, not from the code.
+"""What must, may and must not exist for the users' declarations: from the specification, not from the code.
 
-Some states do not say all: a suspended object, or one that no longer parses, keeps what it has and is given nothing
-new. So everything that can be granted has one of three levels, and what is not named must not stand.
+Some states are ambiguous: a suspended object, or one that no longer parses, keeps what it has and gets nothing new. So
+everything that can be granted has one of three levels, and nothing else must exist.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,11 +33,11 @@ ROLES = {
 PREFIXES = {"GoogleGroup": "group:", "GoogleUser": "user:", "GoogleServiceAccount": "serviceAccount:"}
 KEEPERS = {"managed-by-cnrm", "goog-terraform-provisioned"}
 GRACE = 30.0
-"""Seconds that a PythonRepository may be absent before its accesses lose what they have."""
+"""Seconds that a PythonRepository may be missing before its accesses lose what they have."""
 
 
 class Level(IntEnum):
-    """How sure it is that something stands."""
+    """How certain it is that something exists."""
 
     NO = 0
     MAY = 1
@@ -45,7 +45,7 @@ class Level(IntEnum):
 
 
 def malformed(kind: Kind, spec: Spec) -> bool:
-    """Whether a spec is one of those that the acts break; the code's own parser is not asked."""
+    """Whether a spec is one of those that the acts break, without the code's own parser."""
     if kind is Kind.REPOSITORY:
         return spec.get("accessFrom") == "everyone" or spec.get("mode") == "Imaginary"
     return spec.get("role") == "Emperor" or spec.get("subjects") == "everybody"
@@ -53,20 +53,20 @@ def malformed(kind: Kind, spec: Spec) -> bool:
 
 @dataclass(slots=True)
 class Memory:
-    """What the present state does not tell: specs that parsed, by uid, and objects that are gone."""
+    """What is not in the current state: specs that parsed, by uid, and deleted objects."""
 
     versions: dict[str, list[Spec]] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
-    """How many starts of the operator there had been when a spec ceased to parse."""
+    """The number of operator starts when a spec ceased to parse."""
     consented: dict[str, set[str]] = field(default_factory=dict)
-    """Repositories, and those of other namespaces that they were to read."""
+    """Repositories, and the repositories of other namespaces that they should read."""
     seen: dict[ObjectKey, tuple[float, Spec, str | None]] = field(default_factory=dict)
-    """PythonRepositories: when last seen, as what, and for which repository."""
+    """PythonRepositories: when last seen, with which spec, and for which repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A PythonRepository judged: `level` is about new grants on it, `ready` about its condition."""
+    """The decision about a PythonRepository: `level` is for new grants on it, `ready` for its condition."""
 
     key: ObjectKey
     full: str | None
@@ -75,12 +75,12 @@ class Repository:
     ready: Level
     exists: Level
     known: bool = True
-    """Whether its accessFrom can be read by everyone, also after a restart."""
+    """Whether its accessFrom can be read by all, even after a restart."""
 
 
 @dataclass(slots=True)
 class SecretWish:
-    """What shall stand at one place; `claims` are those who want it."""
+    """The desired content of one place; `claims` are the accesses that want it."""
 
     level: Level
     claims: list[tuple[ObjectKey, str, bool, str]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class SecretWish:
 
 @dataclass(slots=True)
 class Expected:
-    """Everything that must or may stand; `words` are the names of those concerned."""
+    """Everything that must or may exist; `words` are the names of the objects concerned."""
 
     repositories: dict[ObjectKey, Repository] = field(default_factory=dict)
     grants: dict[Granted, Level] = field(default_factory=dict)
@@ -99,18 +99,18 @@ class Expected:
     credentials: dict[str, Level] = field(default_factory=dict)
     wanted_by: dict[Granted, set[ObjectKey]] = field(default_factory=dict)
     optional: set[Granted] = field(default_factory=set)
-    """What an access had before and does not ask for now: unless another one asks for it, it may stay or go."""
+    """What an access had before and does not request now: unless another one requests it, it may stay or go."""
     contests: dict[Place, frozenset[ObjectKey]] = field(default_factory=dict)
     """Secrets that several healthy accesses want: one of them has it."""
 
     def grant(self, grant: Granted, level: Level, access: ObjectKey) -> None:
-        """Note a wish; the strongest wins."""
+        """Record a claim; the highest level counts."""
         self.grants[grant] = max(level, self.grants.get(grant, Level.NO))
         self.wanted_by.setdefault(grant, set()).add(access)
 
 
 class Judge:
-    """Reads the fakes' state; `now` are seconds, `starts` how often an operator was started."""
+    """Reads the fakes' state; `now` is in seconds, `starts` counts the operator's starts."""
 
     def __init__(self, fakes: Fakes) -> None:
         self._fakes = fakes
@@ -118,11 +118,11 @@ class Judge:
         self.starts = 0
 
     def judge(self, now: float) -> Expected:
-        """What is expected of the state as it stands."""
+        """What is expected for the current state."""
         expected = Expected()
         self._remember(now)
         bodies = [(key, body) for (kind, key), body in self._fakes.cluster.objects.items() if kind is Kind.REPOSITORY]
-        # Those that others read from come first: a Virtual repository depends on them.
+        # Repositories without upstreams come first: a Virtual repository depends on them.
         for virtual in (False, True):
             for key, body in bodies:
                 if (self.spec(Kind.REPOSITORY, body).get("mode") == "Virtual") is virtual:
@@ -139,7 +139,7 @@ class Judge:
         return expected
 
     def spec(self, kind: Kind, body: Mapping[str, Any]) -> Spec:
-        """The last spec of an object that parsed; the present one where none did."""
+        """The last spec of an object that parsed, or the current one if none did."""
         current: Spec = body["spec"]
         if not malformed(kind, current):
             return current
@@ -178,7 +178,7 @@ class Judge:
         allowed = namespace is not None and project in namespace.projects
         broken, deleting = malformed(Kind.REPOSITORY, body["spec"]), "deletionTimestamp" in body["metadata"]
         reads = self._reads(key, spec, full or "", expected)
-        if deleting:  # Its release takes out what it may not read.
+        if deleting:  # Its release removes what it may not read.
             expected.credentials[full or ""] = Level.MAY
             expected.upstreams[full or ""] = dict.fromkeys(self.memory.consented.get(full or "", ()), Level.MAY)
         if others and not broken and not deleting:
@@ -194,9 +194,9 @@ class Judge:
         return Repository(key, full, spec, level, min(ready, reads), exists)
 
     def _identity(self, key: ObjectKey, body: Mapping[str, Any]) -> tuple[str | None, bool]:
-        """The repository that an object stands for, and whether it carries its labels elsewhere too.
+        """The repository of an object, and whether another repository has its labels too.
 
-        Its name follows from spec and Namespace; where the recorded one differs, the labels in Google decide.
+        Its name follows from spec and Namespace; if the recorded one differs, the labels in Google decide.
         """
         computed, own = self._computed(key, body), Ownership.of(CLUSTER, key)
         carrying = {full for full, found in self._fakes.google.repositories.items() if _carries(found, own)}
@@ -212,7 +212,7 @@ class Judge:
         ours = found is not None and _carries(found, Ownership.of(CLUSTER, key))
         if found is not None and not ours and self._elsewhere(key, found):
             return Level.MAY, Level.NO, Level.MAY
-        # Of two that mean one repository the first keeps it: which that is, its labels say.
+        # If two refer to one repository the first keeps it: its labels show which one.
         unsure = any(other != key and name == full for other, name in self._names().items()) and not ours
         if spec.get("managementPolicy") == "Observe":
             if found is None:
@@ -226,7 +226,8 @@ class Judge:
         kept = any(label in found.labels for label in KEEPERS)
         if adoption == "Always" or (adoption == "IfUnmanaged" and not kept):
             return Level.MUST, Level.MUST, Level.MUST
-        # One whose predecessor was just released takes it up again; who cannot know that says AlreadyExists.
+        # If a predecessor was just released it continues with the repository; an operator without that memory reports
+        # AlreadyExists.
         return Level.MAY, Level.MAY, Level.MAY
 
     def _names(self) -> dict[ObjectKey, str | None]:
@@ -238,7 +239,7 @@ class Judge:
         return found.labels.get(CLUSTER_LABEL) == CLUSTER and found.labels.get(OBJECT_LABEL) in digests
 
     def _reads(self, key: ObjectKey, spec: Spec, full: str, expected: Expected) -> Level:
-        """Whether everything that the repository reads from may be read; notes what may stand in Google."""
+        """Whether everything that the repository reads from may be read; records what may be in Google."""
         level = Level.MUST
         namespace = self._fakes.cluster.namespaces[key.namespace]
         observe = spec.get("managementPolicy") == "Observe"
@@ -256,7 +257,7 @@ class Judge:
             other = upstream["repositoryRef"].get("namespace", key.namespace) != key.namespace
             if other:
                 self.memory.consented.setdefault(full, set()).add(name)
-            # With the labels go the upstreams of other namespaces, when the repository is only observed.
+            # If the repository is only observed, the upstreams of other namespaces are removed with the labels.
             found[name] = max(Level.NO if observe and other else one, found.get(name, Level.NO))
         return max(level, Level.MAY) if observe else level
 
@@ -273,7 +274,7 @@ class Judge:
         return found.full, Level.MAY
 
     def admits(self, repository: Repository, namespace: str, role: str) -> bool:
-        """Whether a repository's owner lets a namespace have a role."""
+        """Whether a repository's owner allows a namespace a role."""
         if namespace == repository.key.namespace:
             return True
         found = self._fakes.cluster.namespaces.get(namespace)
@@ -319,7 +320,7 @@ class Judge:
         return repository.level if self.admits(repository, key.namespace, role) else Level.NO
 
     def _asked(self, key: ObjectKey, spec: Spec, repository: Repository) -> set[Granted]:
-        """The grants that a spec asks for."""
+        """The grants that a spec requests."""
         members = self._members(key, spec, own=repository.key.namespace == key.namespace)
         return {(repository.full or "", ROLES[spec.get("role", "Reader")], member) for member in members}
 
@@ -375,7 +376,7 @@ class Judge:
         return consent
 
     def _contested(self, expected: Expected) -> None:
-        """Of several accesses that want one Secret one has it; which that is depends on who came first."""
+        """Of several accesses that want one Secret one has it; which one depends on their order."""
         for place, wish in expected.secrets.items():
             keys = frozenset(claim[0] for claim in wish.claims)
             if len(keys) > 1:
@@ -387,7 +388,7 @@ class Judge:
 
 
 def service_account(spec: Spec) -> str | None:
-    """The ServiceAccount whose identity a Secret's token carries."""
+    """The ServiceAccount whose identity a Secret's token has."""
     named = (spec.get("secret") or {}).get("serviceAccountName")
     accounts = [subject["name"] for subject in spec.get("subjects", ()) if subject["kind"] == "ServiceAccount"]
     return named or (accounts[0] if len(accounts) == 1 else None)
@@ -400,12 +401,12 @@ def index_url(full: str) -> str:
 
 
 def finalized(body: Mapping[str, Any]) -> bool:
-    """Whether our finalizer holds an object."""
+    """Whether an object has our finalizer."""
     return FINALIZER in body["metadata"].get("finalizers", ())
 
 
 def _unwritable(spec: Spec, repository: Repository) -> bool:
-    """Whether the role can never upload: NotWritable. Nothing is said of what the access had before."""
+    """Whether the role can never upload: NotWritable. What the access had before is ambiguous."""
     return repository.spec.get("mode") in {"Remote", "Virtual"} and spec.get("role", "Reader") != "Reader"
 
 
@@ -414,7 +415,7 @@ def _carries(found: ObservedRepository, ownership: Ownership) -> bool:
 
 
 def _parsed(spec: Spec) -> dict[str, Any]:
-    """What can be read of a spec that never parsed; accessFrom is read alone."""
+    """The readable part of a spec that never parsed; accessFrom is read separately."""
     read = {name: spec[name] for name in ("repositoryRef", "project", "repositoryId") if name in spec}
     consents = spec.get("accessFrom")
     return read | ({"accessFrom": consents} if isinstance(consents, dict) else {})

@@ -1,4 +1,4 @@
-"""What goes wrong at a port call, and for how long: every error of the tree, lost replies, kills."""
+"""Faults of port calls and their durations: every error class, lost replies, kills."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ ANSWERS: Mapping[str, Making] = {
     "Unavailable": lambda rnd: Unavailable("503"),
     "Retry-After": lambda rnd: Unavailable("429", retry_after=rnd.choice([1.0, 10.0, 60.0, 60.0])),
 }
-"""What any call may answer instead of its effect."""
+"""Errors that any call may return instead of its effect."""
 
 MORE: Mapping[str, Mapping[str, Making]] = {
     "repositories.create": {"AlreadyExists": lambda rnd: AlreadyExists("the repository already exists")},
@@ -58,26 +58,26 @@ MORE: Mapping[str, Mapping[str, Making]] = {
         "TokenRefused": lambda rnd: Refused("Google refused a token.", Reason.TOKEN_REFUSED),
     },
 }
-"""What only some calls answer."""
+"""Errors that only some calls return."""
 
 LOST = "lost reply"
 
 
 def answers(method: str) -> Mapping[str, Making]:
-    """All errors that a call may answer."""
+    """All errors that a call may return."""
     return {**ANSWERS, **MORE.get(method, {})}
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One fault that lasts: a method ("" for all), a word of its arguments ("" for any), and what comes of it."""
+    """One lasting fault: a method ("" for all), a word of its arguments ("" for any), and its result."""
 
     method: str
     about: str
     outcome: str
 
     def concerns(self, method: str, about: str) -> bool:
-        """Whether this call meets the fault."""
+        """Whether the fault applies to this call."""
         return self.method in {"", method} and self.about in about
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults in force. Rates are parts of all calls; `kill` ends the process that made the call."""
+    """The active faults. Rates are parts of all calls; `kill` ends the process that made the call."""
 
     random: random.Random
     error_rate: float = 0.0
@@ -95,7 +95,7 @@ class Faults:
     rules: list[Rule] = field(default_factory=list)
 
     def before(self, method: str, about: str) -> WheelhouseError | None:
-        """The error that the call answers instead of having its effect."""
+        """The error that the call returns instead of its effect."""
         if method not in METHODS:
             return None
         known = answers(method)
@@ -107,7 +107,7 @@ class Faults:
         return None
 
     def after(self, method: str, about: str) -> WheelhouseError | None:
-        """The error that is seen instead of the reply: the effect stands."""
+        """The error that replaces the reply, although the call took effect."""
         if method not in METHODS:
             return None
         lost = any(rule.outcome == LOST and rule.concerns(method, about) for rule in self.rules)
@@ -121,7 +121,7 @@ class Faults:
 
 
 def about(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """The names in a call's arguments: what a Rule is matched with. No token, no data."""
+    """The names in a call's arguments, to match a Rule. No token, no data."""
     words = []
     for value in (*args, *kwargs.values()):
         key = getattr(value, "key", None)

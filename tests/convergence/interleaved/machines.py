@@ -1,4 +1,4 @@
-"""What happens to the machines: kills, a second operator, clocks, sleep, a restored etcd, broken watches, faults."""
+"""Events of the machines: kills, a second operator, clocks, sleep, a restored etcd, broken watches, faults."""
 
 import asyncio
 from datetime import timedelta
@@ -11,13 +11,13 @@ from convergence.interleaved.process import RESYNC
 from wheelhouse.domain.objects import Kind
 
 STARTED = 150.0
-"""Seconds after a start until everything was looked at: the lists, the 30 s of an absence, 60 s for the rest."""
+"""Seconds after a start until everything was checked: the lists, the 30 s of an absence, 60 s for the rest."""
 BACKED_OFF = 420.0
-"""Seconds after an outage until the last key has come back: the longest backoff, and a Retry-After."""
+"""Seconds after an outage until the last key is retried: the longest backoff, and a Retry-After."""
 LOOKED_AT = 1700.0
-"""Seconds after a wrong answer until the last key has come back: the slow look, and a rejection that lasts."""
+"""Seconds after a wrong answer until the last key is retried: the slow retry, and a lasting rejection."""
 TOLD_TIME = 130.0
-"""Seconds after a clock was set until no token is dead any more."""
+"""Seconds after a clock was set until no expired token is left."""
 RESTORED = 900.0
 
 
@@ -34,7 +34,7 @@ def kill(users: Users, rnd: Random) -> str | None:
 
 
 def restart_after(users: Users, seconds: float) -> None:
-    """Have an operator again after a while."""
+    """Start an operator after a while."""
     site = users.site
     site.lost_memory()
     disturbance = site.calm.begin()
@@ -49,7 +49,7 @@ def restart_after(users: Users, seconds: float) -> None:
 
 
 def second(users: Users, rnd: Random) -> str | None:
-    """Two operators at once, as in a rollout: then the first or the second ends."""
+    """Two operators at once, as in a rollout: then the first or the second one ends."""
     site = users.site
     if len(site.running) != 1:
         return None
@@ -89,7 +89,7 @@ def set_clock(users: Users, rnd: Random) -> str | None:
 
 
 def sleep(users: Users, rnd: Random) -> str | None:
-    """The machine sleeps: the world's time goes on, its own stands still."""
+    """The machine sleeps: the world's time continues, its own stops."""
     site = users.site
     slept = rnd.choice([30.0, 1200.0, 2000.0, 3500.0, 10_000.0])
     site.wall.slept += timedelta(seconds=slept)
@@ -99,7 +99,7 @@ def sleep(users: Users, rnd: Random) -> str | None:
 
 
 def restore(users: Users, rnd: Random) -> str | None:
-    """Etcd is restored to what it was some time ago: every watch breaks, resourceVersions go back."""
+    """Etcd is restored to an earlier state: every watch breaks, and resourceVersions decrease."""
     site = users.site
     state = site.cluster.snapshot()
     wait = rnd.choice([1.0, 20.0, 300.0])
@@ -122,7 +122,7 @@ def restore(users: Users, rnd: Random) -> str | None:
 
 
 def reconnect(users: Users, rnd: Random) -> str | None:
-    """A watch breaks: it lists again, and what was deleted meanwhile is never told."""
+    """A watch breaks: it lists again, and deletions in between are never delivered."""
     site = users.site
     if not site.running:
         return None
@@ -144,13 +144,13 @@ def reconnect(users: Users, rnd: Random) -> str | None:
 
 
 FAILURES = [(method, outcome) for method in METHODS for outcome in (*answers(method), LOST)]
-"""Every error of the tree from every call."""
+"""Every error from every call."""
 IN_TURN = 5
-"""How many of them a run has at least."""
+"""Minimum number of them in a run."""
 
 
 def fail(users: Users, rnd: Random) -> str | None:
-    """One call answers one error for a while, for all or for one object; or its replies are lost. Each in its turn."""
+    """One call returns one error for a while, for all or for one object; or its replies are lost. Each in its turn."""
     site = users.site
     method, outcome = FAILURES[users.turn % len(FAILURES)]
     users.turn += 1
@@ -172,7 +172,7 @@ def fail(users: Users, rnd: Random) -> str | None:
 
 
 def trouble(users: Users, rnd: Random) -> str | None:
-    """Everything about one access fails, or what is written of it: its neighbors must not notice."""
+    """Everything about one access fails, or its status writes: its neighbors must not be affected."""
     site = users.site
     keys = [str(key) for kind, key in site.cluster.objects if kind is Kind.ACCESS]
     if not keys:

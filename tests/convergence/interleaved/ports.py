@@ -1,4 +1,4 @@
-"""Ports whose calls take time and fail, and that answer nothing more once their process is dead."""
+"""Ports whose calls take time and fail, and that return nothing more once their process is dead."""
 
 import asyncio
 import random
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from convergence.interleaved.site import Site
 
 MEAN = 0.04
-"""Seconds that a request, or a reply, travels on average."""
+"""Average seconds that a request, or a reply, takes."""
 SLOW, SLOWLY = 8.0, 0.01
-"""A call that hangs: for how long at most, and how often."""
+"""A call that hangs: the maximum seconds, and the rate."""
 
 GOOGLE = frozenset({"repositories", "policies", "projects", "tokens"})
-"""The ports that ask Google."""
+"""The ports that send requests to Google."""
 UNDER_WAY = 10.0
-"""Seconds that a pass may go on which had begun before the service asked to wait."""
+"""Seconds that a pass may continue which had started before the service requested a wait."""
 
 
 class Line:
-    """The connection of one process to everything outside."""
+    """The connection of one process to the outside."""
 
     def __init__(self, site: "Site", name: str, killed: Callable[[], None]) -> None:
         self.site = site
@@ -34,7 +34,7 @@ class Line:
         self._waits: dict[tuple[str, str], tuple[float, float]] = {}
 
     async def call(self, method: str, function: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
-        """One call: travel, fail or have the effect, travel back, fail again."""
+        """One call: travel, fail or take effect, travel back, fail again."""
         words = about(args, kwargs)
         faults = self.site.faults
         self.site.count()
@@ -59,9 +59,9 @@ class Line:
             self._waits[method, words] = (now + UNDER_WAY, now + error.retry_after - UNDER_WAY)
 
     def _patient(self, method: str, words: str) -> None:
-        """A call that Google asked to wait waits, whatever else happens to the object.
+        """A call after a wait that Google requested does not come too early, whatever else happens to the object.
 
-        What other calls of that service do is a matter of the clients, which the fakes stand for.
+        Other calls of that service are up to the clients, which the fakes replace.
         """
         begin, end = self._waits.get((method, words), (0.0, 0.0))
         if begin < self.site.seconds < end:

@@ -1,4 +1,4 @@
-"""One running operator: the only place that knows how the engine is put together.
+"""One running operator: the only module that knows how the engine is assembled.
 
 Loop(world), Informer(cache, queue, …) and WorkQueue(process, observe), as bootstrap/operator.py wires them.
 """
@@ -33,7 +33,7 @@ RETRY = 2.0
 
 
 class Process:
-    """An operator from its start to its end; what it knows ends with it."""
+    """An operator from its start to its end; its memory ends with it."""
 
     def __init__(self, site: "Site", name: str) -> None:
         self.name = name
@@ -58,7 +58,7 @@ class Process:
         return self._line.dead
 
     def kill(self) -> None:
-        """End it here and now: nothing that it began goes on."""
+        """End it at once: none of its work continues."""
         self._line.dead = True
         for watch in self.watches:
             watch.close()
@@ -69,7 +69,7 @@ class Process:
         await asyncio.gather(self._work, return_exceptions=True)
 
     def deliver(self, topic: "Topic", body: "Body", *, gone: bool) -> None:
-        """What a watch brings."""
+        """Deliver a watch event."""
         if topic is None:
             self.informer.seen_namespace(body, gone=gone)
         else:
@@ -107,7 +107,7 @@ class Process:
             group.create_task(self._accounts())
 
     async def _accounts(self) -> None:
-        """The watch of ServiceAccounts, which is late too."""
+        """The watch of ServiceAccounts, which is delayed too."""
         known: set[tuple[str, str]] = set()
         while True:
             await asyncio.sleep(self._random.uniform(0.1, 2.0))
@@ -135,7 +135,7 @@ class Process:
 
     def _observe(self, unit: str, result: str, seconds: float) -> None:
         if self.dead:
-            return  # Its calls end as the kill has it.
+            return  # Its calls end as the kill requires.
         self.site.passes += 1
         self.site.count()
         if result == "defect":
@@ -148,7 +148,7 @@ class Process:
 
 
 class _Skewed:
-    """Tokens whose times are told by the operator's clock, as it computes them from `expires_in`."""
+    """Tokens with times by the operator's clock, as the client computes them from `expires_in`."""
 
     def __init__(self, site: "Site", tokens: object) -> None:
         self._site = site

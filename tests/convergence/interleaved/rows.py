@@ -1,4 +1,4 @@
-"""Whether a list of conditions is well-formed: kstatus, known words, sane times."""
+"""Whether a list of conditions is well-formed: kstatus, known values, plausible times."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ FIELDS = {"type", "status", "reason", "message", "lastTransitionTime", "observed
 
 
 def misshapen(status: Mapping[str, Any], generation: int) -> str | None:
-    """What is wrong with the conditions of ours in a status that was just written; None when nothing is."""
+    """The problem with our conditions in a status that was just written; None if there is none."""
     listed = status.get("conditions", ())
     rows = [row for row in listed if isinstance(row, dict) and row.get("type") in set(ConditionType)]
     types = [row["type"] for row in rows]
@@ -39,7 +39,7 @@ def _misshapen(row: Mapping[str, Any], generation: int) -> str | None:
         return "its fields are others"
     if row["status"] not in {"True", "False", "Unknown"} or row["reason"] not in set(Reason):
         return "a word that is not ours"
-    # Conditions are about the generation that a pass has finished: an earlier one while work goes on.
+    # Conditions are about the generation that a pass has finished: an earlier one while work continues.
     if not isinstance(row["observedGeneration"], int) or row["observedGeneration"] > generation:
         return "it is about a generation that does not exist"
     if row["status"] != "True" and row["type"] == "Ready" and not row["message"]:

@@ -1,4 +1,4 @@
-"""Everything of one run: Kubernetes and Google, two clocks, the operators, and what is held against them."""
+"""Everything of one run: Kubernetes and Google, two clocks, the operators, and the complaints about them."""
 
 import asyncio
 import random
@@ -24,15 +24,15 @@ from wheelhouse.status.conditions import timestamp
 
 PROJECTS = ("acme-packages", "acme-data")
 TRACES: list[str] = []
-"""The ends of the tracebacks that were logged."""
+"""The ends of the logged tracebacks."""
 MINUTE = 800
-"""Passes and port calls in one minute; the busiest of a run that goes well has 300."""
+"""Maximum passes and port calls in one minute; the busiest successful run has 300."""
 PASSED_OVER: set[str] = set()
-"""Kinds of complaints that are not wanted now."""
+"""Kinds of complaints that are ignored."""
 
 
 class Wall(Clock):
-    """The true time: it goes with the loop's, and on while a machine sleeps."""
+    """The true time: it moves with the loop's time, and continues while a machine sleeps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Wall(Clock):
         return self.time + timedelta(seconds=asyncio.get_running_loop().time()) + self.slept
 
     def local(self) -> datetime:
-        """UTC too: a process adds what its own clock is wrong by."""
+        """UTC too: a process adds the offset of its own clock."""
         return self.now()
 
     def elapsed(self) -> float:
@@ -51,7 +51,7 @@ class Wall(Clock):
         return asyncio.get_running_loop().time()
 
     def timers(self) -> float:
-        """The loop's time: the queue of a process has its own."""
+        """The loop's time: the queue of a process has its own clock."""
         return self.elapsed()
 
 
@@ -62,7 +62,7 @@ class Site:
         self.seed = seed
         self.wall = Wall()
         self.skew = timedelta()
-        """How far the operators' clock is ahead."""
+        """The offset of the operators' clock."""
         self.cluster = WatchedCluster(lambda: timestamp(self.wall.now()))
         self.fakes = Fakes(clock=self.wall, cluster=self.cluster)
         self.fakes.projects.known |= {name: Project(name, "123456789012", active=True) for name in PROJECTS}
@@ -76,13 +76,13 @@ class Site:
         self.log: list[str] = []
         self.complaints: list[str] = []
         self.tampered: dict[str, float] = {}
-        """When somebody else last changed what is named so."""
+        """When another client last changed the object with this name."""
         self.passes = 0
         self._minute = (0.0, 0)
         self.right_since = 0.0
-        """Since when the operators' clock has been right; infinite while it is not."""
+        """Since when the operators' clock has been right; infinite if it is not."""
         self.settling = 0.0
-        """Until when an operator may act on what is no longer so: events were lost, or etcd went back."""
+        """Until when an operator may act on an outdated state: events were lost, or etcd was restored."""
         self._expected: Expected | None = None
         self._at_risk: set[Granted] = set()
 
@@ -90,7 +90,7 @@ class Site:
 
     @property
     def seconds(self) -> float:
-        """The loop's time: monotonic, as it stands still while the machine sleeps."""
+        """The loop's time: monotonic, because it stops while the machine sleeps."""
         return asyncio.get_running_loop().time()
 
     @property
@@ -99,7 +99,7 @@ class Site:
         return self.seconds + self.wall.slept.total_seconds()
 
     def shown(self) -> datetime:
-        """What the operators' clock shows."""
+        """The time of the operators' clock."""
         return self.wall.now() + self.skew
 
     # Operators
@@ -113,54 +113,54 @@ class Site:
 
     @property
     def running(self) -> list[Process]:
-        """The operators that live."""
+        """The running operators."""
         return [process for process in self.processes if not process.dead]
 
     # What is expected, and what is wrong
 
     def changed(self) -> None:
-        """Something changed: what is expected must be computed anew."""
+        """Something changed: the expectation must be computed again."""
         self._expected = None
 
     def acted(self) -> None:
-        """Somebody acted: from now on something else is wanted."""
+        """A user acted: the desired state changed."""
         self.changed()
         self.effects.look()
 
     @property
     def expected(self) -> Expected:
-        """What is expected of the state as it stands."""
+        """The expectation for the current state."""
         if self._expected is None:
             self._expected = self.judge.judge(self.seconds)
         return self._expected
 
     def note(self, text: str) -> None:
-        """A line of the log of acts."""
+        """Add a line to the log of acts."""
         self.log.append(f"{self.seconds:9.2f}  {text}")
 
     def complain(self, kind: str, text: str) -> None:
-        """Something is wrong; of each kind the first is told."""
+        """Record a problem; only the first of each kind is reported."""
         line = f"{kind}: {text}"
         if self.minds(kind) and not any(known.startswith(f"{kind}:") for known in self.complaints):
             self.complaints.append(line)
             self.log.append(f"{self.seconds:9.2f}  !! {line}")
 
     def minds(self, kind: str) -> bool:
-        """Whether complaints of a kind are wanted."""
+        """Whether complaints of a kind count."""
         return kind not in PASSED_OVER
 
     def tamper(self, words: Iterable[str], heals: float) -> None:
-        """Somebody else changed these: it must be right again after `heals` seconds."""
+        """Another client changed these: they must be right again after `heals` seconds."""
         for word in words:
             self.tampered[word] = self.seconds
             self.calm.once(self.seconds, heals, word)
 
     def touched(self, words: Iterable[str]) -> float:
-        """When somebody else last changed any of these."""
+        """When another client last changed any of these."""
         return max((self.tampered.get(word, -1.0) for word in words), default=-1.0)
 
     def count(self) -> None:
-        """A pass, or a port call: too many in a minute are a loop that spins, and no run ends then."""
+        """Count a pass, or a port call: too many in a minute are a busy loop, and such a run never ends."""
         minute, count = self._minute
         count = count + 1 if minute == self.seconds // 60 else 1
         self._minute = (self.seconds // 60, count)
@@ -176,18 +176,18 @@ class Site:
     # What only an operator's memory knows
 
     def lost_memory(self) -> None:
-        """An operator ended: what only it knew to be ours can no longer be told from others' grants."""
+        """An operator ended: grants that only it knew to be ours look like others' grants now."""
         self.tuples.doubt(self._at_risk)
         self._at_risk.clear()
 
     def stripped(self, kind: Kind, body: Body) -> None:
-        """Our finalizer was taken off: only an operator that runs now knows what the object had."""
+        """Our finalizer was removed: only a running operator knows what the object had."""
         if kind is Kind.REPOSITORY:
             self.standing.unsure |= set(self.fakes.google.repositories)
         self.risk(ledger(body))
 
     def risk(self, grants: Iterable[Granted]) -> None:
-        """No status says any more that these are ours."""
+        """No status records any more that these are ours."""
         self._at_risk |= set(grants)
         if not self.running:
             self.lost_memory()
@@ -195,14 +195,14 @@ class Site:
     # What others do to Google
 
     def plant_policy(self, name: RepositoryName, policy: Policy) -> None:
-        """Write a policy as somebody else."""
+        """Write a policy as another client."""
         before = self.fakes.google.policy(name)
         self.fakes.google.plant_policy(name, *policy.bindings)
         self.tuples.set_by_others(name.full, before, self.fakes.google.policy(name))
         self.changed()
 
     def remove_repository(self, name: RepositoryName) -> None:
-        """Delete a repository as somebody else."""
+        """Delete a repository as another client."""
         self.fakes.google.remove(name)
         self.tuples.gone(name.full)
         self.changed()

@@ -1,4 +1,4 @@
-"""The objects that the users of a run begin with, and go back to."""
+"""The initial objects of a run's users."""
 
 import copy
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ ACCOUNTS = {(PLATFORM, "writer"), (PLATFORM, "other"), (TRAINING, "reader"), (WE
 WHEELS, TOOLS = ObjectKey(PLATFORM, "wheels"), ObjectKey(PLATFORM, "tools")
 MIRROR, ALL = ObjectKey(DATA, "mirror"), ObjectKey(DATA, "all")
 AUDITORS = "group:auditors@acme.example"
-"""A member that only others ever grant."""
+"""A member that only others grant."""
 
 
 def repository(key: ObjectKey) -> RepositoryName:
-    """The repository that a PythonRepository of the stage means."""
+    """The repository of a PythonRepository in the stage."""
     return RepositoryName("acme-packages", "us-central1", key.name)
 
 
@@ -90,13 +90,13 @@ OBJECTS: Mapping[Place, Spec] = {
     },
     (Kind.ACCESS, ObjectKey(DATA, "readers")): _reads(ALL, secret={"name": "pip-config"}),
 }
-"""Users declare some of these: each depends only on those that stand before it."""
+"""Users declare some of these: each depends only on earlier ones."""
 
 NEEDS: Mapping[ObjectKey, set[ObjectKey]] = {ALL: {TOOLS, MIRROR}}
 
 
 def chosen(rnd: Random, about: ObjectKey | None) -> dict[Place, Spec]:
-    """What the users of one run work with: one or more repositories, and their accesses."""
+    """The objects of the users in one run: one or more repositories, and their accesses."""
     keys = {about or rnd.choice([WHEELS, WHEELS, TOOLS, ALL])} | {
         key for key in (WHEELS, TOOLS, MIRROR) if rnd.random() < 0.2
     }
@@ -111,7 +111,7 @@ def chosen(rnd: Random, about: ObjectKey | None) -> dict[Place, Spec]:
 
 
 def namespaces(site: Site) -> None:
-    """Namespaces and ServiceAccounts as they are at first."""
+    """The initial Namespaces and ServiceAccounts."""
     for name, fields in NAMESPACES.items():
         if name not in site.cluster.namespaces or not site.cluster.namespaces[name].deleting:
             site.cluster.put_namespace(name, **fields)
@@ -120,7 +120,7 @@ def namespaces(site: Site) -> None:
 
 
 def strangers(site: Site, name: RepositoryName) -> None:
-    """Somebody else grants something of his own, in a binding and in one with a condition."""
+    """Another client adds its own grant, in a binding and in one with a condition."""
     policy = site.fakes.google.policy(name)
     role = "roles/artifactregistry.reader"
     bindings = (

@@ -1,4 +1,4 @@
-"""What is wrong in the state as it stands, and for how long it may be: consent, tokens, Ready, what is missing."""
+"""What is wrong in the current state, and for how long it may be: consent, tokens, Ready, missing objects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from convergence.interleaved.site import Site
 
 WITHDRAWN = 100.0
-"""A withdrawal takes 60 s, 30 s more where the repository's object is absent, and the watch its time."""
+"""A revocation takes 60 s, 30 s more if the repository's object is missing, and the watch's lag."""
 EXPIRED = 0.0
 UNTRUE = 150.0
-"""A Ready that is not true."""
+"""Seconds of a Ready that is not true."""
 DRIFT = 330.0
-"""After this what somebody changed in Google has been seen, whether or not an object changed."""
+"""Seconds after which another client's change in Google was noticed, whether or not an object changed."""
 MISSING = 400.0
-"""What was asked for, and nothing stands in the way of."""
+"""Seconds for a requested object that nothing prevents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing that is not as it must be: what kind, what it is about, what it depends on, the patience with it.
+    """One problem: its kind, its object, what it depends on, and the time that it may last.
 
-    `blocks` are the objects that are not Ready for it.
+    `blocks` are the objects that are not Ready because of it.
     """
 
     kind: str
@@ -48,23 +48,23 @@ class Wrong:
 
 
 class Standing:
-    """Looks at the whole state, again and again."""
+    """Checks the whole state repeatedly."""
 
     def __init__(self, site: "Site") -> None:
         self._site = site
         self._since: dict[Wrong, float] = {}
         self.wanted_by: dict[Granted, set[ObjectKey]] = {}
         self.deleted: set[str] = set()
-        """Repositories that we deleted, with their content."""
+        """Repositories that the operator deleted, with their content."""
         self.doubtful: set[Place] = set()
-        """Secrets whose ledger somebody erased: they may stay."""
+        """Secrets whose ledger another client erased: they may stay."""
         self.unsure: set[str] = set()
         """Repositories whose labels may outlive their object: it lost its finalizer, or its status."""
         self._matched: set[tuple[str, int]] = set()
         self._made: dict[tuple[str, int], float] = {}
 
     def look(self) -> list[Wrong]:
-        """What is wrong now; complains of what has been wrong for too long."""
+        """The current problems; complains about those that have lasted too long."""
         site = self._site
         site.tuples.prune()
         for grant, accesses in site.expected.wanted_by.items():
@@ -79,7 +79,7 @@ class Standing:
         return wrongs
 
     def difference(self) -> str | None:
-        """The first thing that is wrong or that still goes on; None when the world is as asked for."""
+        """The first problem or unfinished work; None if the world is as desired."""
         objects = self._site.cluster.objects
         held = [
             f"{kind.kind} {key}" for (kind, key), body in objects.items() if "deletionTimestamp" in body["metadata"]
@@ -88,7 +88,7 @@ class Standing:
         return f"still there: {held}" if held else next((str(wrong) for wrong in wrongs), None)
 
     def claimed(self, kind: Kind, key: ObjectKey, uid: str, generation: int) -> None:
-        """A status says Ready for a generation: at some moment since it was made it was true."""
+        """A status has Ready for a generation: it must have been true at some time since that generation exists."""
         site = self._site
         self.look()
         level = site.expected.ready.get((kind, key), Level.NO)
@@ -175,7 +175,7 @@ class Standing:
             credentials = found.settings.remote is not None and found.settings.remote.credentials is not None
             owner, levels = owners.get(full), expected.upstreams.get(full, {})
             words = frozenset({full}) if owner is None else self._words(Kind.REPOSITORY, owner.key)
-            # A release takes along what other namespaces consented to.
+            # A release removes what other namespaces consented to.
             lost = present & self._site.judge.memory.consented.get(full, set()) - set(levels)
             lost |= {upstream for upstream in present if owner and levels.get(upstream, Level.NO) is Level.NO}
             for upstream in sorted(lost) if full not in self.unsure else ():
@@ -212,7 +212,7 @@ class Standing:
             if wish.level is Level.MUST and stored is None:
                 yield Wrong("secret", place, words, MISSING, "it is missing", claims)
             return
-        # Another access that holds it must let go first.
+        # Another access that owns it must release it first.
         words |= {f"{place[0]}/{stored.fields.get('.metadata.labels.wheelhouse.dev/access')}"}
         known = site.fakes.tokens.minted.get(token_of(stored.data) or "")
         accounts = {(place[0], account) for *_, account in wish.claims}
@@ -226,7 +226,7 @@ class Standing:
                 yield Wrong("secret", place, words, MISSING, text, claims)
 
     def _refreshed(self, identity: Identity, accounts: set[tuple[str, str]]) -> bool:
-        """Whether a Secret with such a token is kept fresh: its ServiceAccount is there, and its grant stands."""
+        """Whether a Secret with such a token is refreshed: its ServiceAccount exists, and it has its grant."""
         google, member = self._site.fakes.google, self._site.fakes.workload.member(identity)
         stands = any(google.granted(parsed(full), member) for full in google.repositories)
         return stands and bool(accounts & self._site.cluster.service_accounts)
@@ -277,7 +277,7 @@ class Standing:
                 yield Wrong("contest", place, words, MISSING, f"one of {len(keys)} has it, and Ready are {ready}")
 
     def _recorded(self) -> Iterator[Wrong]:
-        """What a status says of the repository, and of what is ours in its policy."""
+        """What a status records of the repository, and of our grants in its policy."""
         site = self._site
         for repository in site.expected.repositories.values():
             body = site.cluster.objects.get((Kind.REPOSITORY, repository.key))
@@ -295,10 +295,10 @@ class Standing:
                     yield Wrong("ledger", (str(key), grant), words, MISSING, "its status does not say that it is ours")
 
     def _labels(self) -> Iterator[Wrong]:
-        """Labels of ours whose object is gone."""
+        """Our labels without their object."""
         keys = [key for (kind, key) in self._site.cluster.objects if kind is Kind.REPOSITORY]
         living = {Ownership.of(CLUSTER, key).digest for key in keys}
-        # A release that Google refuses for long ends without this, and says so.
+        # A release that Google refuses for a long time ends without this, and reports it.
         given_up = [event.note for event in self._site.cluster.events if event.reason == "ReleaseIncomplete"]
         for full, found in self._site.fakes.google.repositories.items():
             mine = found.labels.get(CLUSTER_LABEL) == CLUSTER and full not in self.unsure
@@ -308,7 +308,7 @@ class Standing:
 
 
 def ready_of(body: dict[str, Any]) -> dict[str, Any]:
-    """The condition Ready of an object, an empty one where its status is malformed."""
+    """The condition Ready of an object, an empty one if its status is malformed."""
     conditions = _mapping(body.get("status")).get("conditions")
     rows = conditions if isinstance(conditions, list) else []
     return next((row for row in rows if isinstance(row, dict) and row.get("type") == "Ready"), {})

@@ -1,4 +1,4 @@
-"""One run from a seed: people act, machines fail, then all is calm, and the world must be as asked for, and stay so."""
+"""One run from a seed: users act, machines fail, all calms down, and the world becomes as desired, and stays so."""
 
 import asyncio
 import random
@@ -21,34 +21,34 @@ from wheelhouse.domain.objects import Kind
 from wheelhouse.domain.secret import SECRET_TYPE
 
 LOOK = 10.0
-"""Seconds between two looks at the whole state."""
+"""Seconds between two checks of the whole state."""
 SETTLED_IN = 3000.0
-"""Seconds after the last fault, within which the world is as asked for."""
+"""Seconds after the last fault within which the world is as desired."""
 QUIET = 1500.0
-"""Seconds more, in which what is told only with the next write is told: two looks for drift."""
+"""Additional seconds for reports that wait for the next write: two checks for drift."""
 REPORTED = 30.0
-"""Seconds from a fresh token to the status that tells of it."""
+"""Seconds from a new token to its times in status."""
 IDLE = RESYNC + 30.0
-"""Seconds without a write, a whole resync among them."""
+"""Seconds without a write, including a whole resync."""
 UNDER_WAY = 5000.0
-"""Seconds that what was begun may take: the longest fault, the slow looks after it, and a Namespace that goes."""
+"""Maximum seconds of unfinished work: the longest fault, the slow retries after it, and a Namespace deletion."""
 NEWS = 20
-"""More Events of one wording are noise."""
+"""More Events with one text are noise."""
 RELEASED_IN = 1500.0
 WAITS = (0.02, 0.1, 0.3, 1.0, 5.0, 30.0, 120.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What a kind of run is about: acts besides those of every day, and the parts of calls that go wrong."""
+    """A kind of run: its acts besides the common ones, and its rates of failed calls."""
 
     acts: tuple[Act, ...] = ()
     every: int = 2
-    """One of so many acts is one of these."""
+    """One of this many acts is one of these."""
     least: int = 4
-    """How many acts there are at least; at most there are 14."""
+    """Minimum number of acts; the maximum is 14."""
     about: ObjectKey | None = None
-    """A repository that is always there."""
+    """A repository that always exists."""
     errors: tuple[float, ...] = (0.0,)
     lost: tuple[float, ...] = (0.0,)
     kills: tuple[float, ...] = (0.0,)
@@ -56,7 +56,7 @@ class Plot:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run ended with: nothing to complain of, or what, and what was done until then."""
+    """The result of a run: its complaint, if any, and its log of acts."""
 
     seed: int
     kind: str
@@ -222,7 +222,7 @@ async def _until_right(site: Site, seconds: float, complaint: str) -> None:
 
 
 async def _idle(site: Site, users: Users, rnd: random.Random) -> None:
-    """What is right stays so, without a write but those that bring fresh tokens."""
+    """A correct state stays, without writes except those for new tokens."""
     await asyncio.sleep(QUIET)
     tokens = _tokens(site)
     await asyncio.sleep(REPORTED)

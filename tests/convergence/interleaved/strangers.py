@@ -1,4 +1,4 @@
-"""What others do besides the specs: to policies and repositories in Google, to Secrets, to statuses and finalizers."""
+"""What others change besides specs: policies and repositories in Google, Secrets, statuses and finalizers."""
 
 import asyncio
 from dataclasses import replace
@@ -16,9 +16,9 @@ from wheelhouse.domain.repository import CLUSTER_LABEL, OBJECT_LABEL
 from wheelhouse.domain.secret import SECRET_TYPE
 
 DRIFT = 900.0
-"""Seconds until the operator has looked for drift, and put back what it found."""
+"""Seconds until the operator has checked for drift, and restored what it found."""
 SWEPT = 900.0
-"""Seconds until a Secret is right again. Two minutes by the sweep; without it, with the next token it never is."""
+"""Seconds until a Secret is right again. Two minutes with the sweep; without it, never before the next token."""
 REWRITTEN = 400.0
 """Seconds until a status is right again."""
 
@@ -60,11 +60,11 @@ FORGED: dict[str, list[Any]] = {
     "accessSummary": [{"accesses": -1}, "many"],
     "lastHandledRequest": [[], "x" * 300],
 }
-"""What somebody may write into a status; None takes the field out."""
+"""What another client may write into a status; None removes the field."""
 
 
 def forge(users: Users, rnd: Random) -> str | None:
-    """A status that somebody else wrote; what its ledger no longer says can no longer be told to be ours."""
+    """A status that another client wrote; grants that its ledger no longer has look like others' grants."""
     cluster = users.site.cluster
     if not cluster.objects:
         return None
@@ -83,7 +83,7 @@ def forge(users: Users, rnd: Random) -> str | None:
         if value is not None:
             body["status"][name] = value
         done = f"status.{name} {value!r}"
-    # A ledger about another repository of that name is none of this one's.
+    # A ledger about another repository with that name does not concern this one.
     same = isinstance(body["status"], dict) and body["status"].get("repositoryCreateTime") == made
     users.site.tuples.doubt(before - ledger(body) if same else before)
     _doubt_forged(users, ledger(body) - before)
@@ -98,7 +98,7 @@ def forge(users: Users, rnd: Random) -> str | None:
 
 
 def _doubt_forged(users: Users, claimed: set[Granted]) -> None:
-    """An entry that the access could have made cannot be told from one that it made."""
+    """An entry that the access could have made looks like one that it made."""
     wanted = set(users.site.expected.grants)
     users.site.tuples.doubtful |= claimed & wanted
 
@@ -110,7 +110,7 @@ def _secret(body: dict[str, Any]) -> str | None:
 
 
 def strip(users: Users, rnd: Random) -> str | None:
-    """Our finalizer is taken off, and sometimes the object deleted with it."""
+    """Our finalizer is removed, and sometimes the object deleted with it."""
     cluster = users.site.cluster
     held = [place for place, body in cluster.objects.items() if FINALIZER in body["metadata"].get("finalizers", ())]
     if not held:
@@ -129,7 +129,7 @@ def strip(users: Users, rnd: Random) -> str | None:
 
 
 def write_policy(users: Users, rnd: Random) -> str | None:
-    """Somebody adds grants of his own, or takes some away, ours too."""
+    """Another client adds grants, or removes some, including ours."""
     google = users.site.fakes.google
     if not google.repositories:
         return None
@@ -153,7 +153,7 @@ def write_policy(users: Users, rnd: Random) -> str | None:
 
 
 def take_grant(users: Users, rnd: Random) -> str | None:
-    """Somebody grants what an access asks for, at the same time."""
+    """Another client adds a grant that an access requests, at the same time."""
     grants = [grant for grant in users.site.expected.grants if grant[0] in users.site.fakes.google.repositories]
     if not grants:
         return None
@@ -166,7 +166,7 @@ def take_grant(users: Users, rnd: Random) -> str | None:
 
 
 def change_repository(users: Users, rnd: Random) -> str | None:
-    """Somebody edits a repository in the console: a declared field, or our labels."""
+    """A person edits a repository in the console: a declared field, or our labels."""
     google = users.site.fakes.google
     if not google.repositories:
         return None
@@ -188,7 +188,7 @@ def change_repository(users: Users, rnd: Random) -> str | None:
 
 
 def delete_in_google(users: Users, rnd: Random) -> str | None:
-    """Somebody deletes a repository in the console, and sometimes makes one of the same name."""
+    """A person deletes a repository in the console, and sometimes creates one with the same name."""
     google = users.site.fakes.google
     if not google.repositories:
         return None
@@ -203,7 +203,7 @@ def delete_in_google(users: Users, rnd: Random) -> str | None:
 
 
 def edit_secret(users: Users, rnd: Random) -> str | None:
-    """Somebody deletes, edits or freezes a Secret of ours, or puts his own in its place."""
+    """A person deletes, edits or freezes a Secret of ours, or replaces it with another one."""
     cluster = users.site.cluster
     ours = sorted(place for place, stored in cluster.secrets.items() if stored.type == SECRET_TYPE)
     if not ours:
@@ -250,7 +250,7 @@ def _without(binding: Binding, gone: tuple[str, str]) -> Binding:
 
 
 def _with(bindings: tuple[Binding, ...], new: Binding) -> tuple[Binding, ...]:
-    """The bindings with one more tuple, as gcloud adds it; nothing where it stands there."""
+    """The bindings with one more tuple, as gcloud adds it; unchanged if it exists."""
     for position, binding in enumerate(bindings):
         if binding.role == new.role and binding.condition == new.condition:
             if new.members[0] in binding.members:
@@ -261,7 +261,7 @@ def _with(bindings: tuple[Binding, ...], new: Binding) -> tuple[Binding, ...]:
 
 
 STATUS: list[Act] = [forge, forge, forge, strip]
-"""Edits by others of what is ours in Kubernetes."""
+"""Edits by others of our objects in Kubernetes."""
 GOOGLE: list[Act] = [write_policy, write_policy, take_grant, change_repository, delete_in_google]
 """Edits by others in Google."""
 SECRETS: list[Act] = [edit_secret]

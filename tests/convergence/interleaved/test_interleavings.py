@@ -1,15 +1,15 @@
-"""The real queue over slow ports and late watches, while people act and machines fail; then all is as asked for.
+"""The real queue over slow ports and delayed watches, while users act and machines fail; finally all is as desired.
 
-Each kind of run has its own seeds, and each seed is one run in virtual time: some hours of it. What is checked at each
-step stands in effects.py (whose grant is taken, what was recorded before, where a token goes) and standing.py (who
-consents, what has expired, what Ready says); after the last fault the world settles, stays without a write for a
-resync, and nothing of ours is left once everything is deleted.
+Each kind of run has its own seeds, and each seed is one run in virtual time: some hours of it. The checks at each step
+are in effects.py (who owns a removed grant, what was recorded before, where a token is sent) and standing.py (consent,
+expiry, Ready). After the last fault the world settles, stays without a write for a resync, and nothing of ours is left
+once everything is deleted.
 
-A seed that fails is printed with what was done, and is run again, the same in each detail, by
+A failing seed is printed with its log of acts, and can be repeated exactly with
 
     PYTHONHASHSEED=0 PYTHONPATH=operator:tests .venv/bin/python -m convergence.interleaved SEED
 
-`KIND:COUNT` runs the first seeds of a kind, `KIND:FIRST+COUNT` others, and `-x COMPLAINT` passes over what is known.
+`KIND:COUNT` runs the first seeds of a kind, `KIND:FIRST+COUNT` others, and `-x COMPLAINT` ignores known complaints.
 """
 
 import os
@@ -26,9 +26,9 @@ SEEDS = 400 if os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long" else 21
 
 @pytest.mark.parametrize("kind", PLOTS)
 def test_interleavings(kind: str) -> None:
-    """Whatever happens in which order: nothing foreign is touched, nothing leaks, and all becomes as asked for."""
+    """For any events in any order: nothing of others is changed, nothing leaks, and all becomes as desired."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("operator", "tests"))
-    # A process of its own, since the order of sets belongs to a run.
+    # A separate process, because the order of sets belongs to a run.
     done = subprocess.run(
         [sys.executable, "-m", "convergence.interleaved", f"{kind}:{SEEDS}"],
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": paths},

@@ -1,7 +1,7 @@
-"""Whose each grant in each policy is: what the operator added is ours, what others added is not.
+"""The owner of each grant in each policy: what the operator added is ours, what others added is not.
 
-Some cannot be told apart by anyone: a grant that somebody adds while a ledger says that the operator will add it, one
-whose ledger somebody erased. Those are doubtful: they may stay, and they may go.
+Some cannot be distinguished: a grant that another client adds while a ledger says that the operator will add it, or one
+whose ledger another client erased. Those are doubtful: they may stay or go.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ OWNED = {"Recorded", "Granted"}
 
 
 class Tuples:
-    """The truth about every policy."""
+    """The true owners in every policy."""
 
     def __init__(self, fakes: Fakes) -> None:
         self._fakes = fakes
@@ -32,7 +32,7 @@ class Tuples:
         return {(full, *pair) for pair in policy.grants()} if policy else set()
 
     def set_by_us(self, full: str, before: Policy, after: Policy) -> tuple[set[Granted], set[Granted], str | None]:
-        """(added, removed, what was done to somebody else's) by a write of the operator."""
+        """(added, removed, changes of others' grants) by a write of the operator."""
         old, new = _grants(full, before), _grants(full, after)
         added, removed = new - old, old - new
         foreign = removed - self.ours - self.doubtful
@@ -44,41 +44,41 @@ class Tuples:
         return added, removed, wrong
 
     def set_by_others(self, full: str, before: Policy, after: Policy) -> None:
-        """A write of somebody else."""
+        """A write of another client."""
         old, new = _grants(full, before), _grants(full, after)
         self.ours -= old - new
         self.doubtful -= old - new
         self.doubtful |= (new - old) & self.recorded(full)
 
     def prune(self) -> None:
-        """Forget what is no longer there: a repository that was deleted takes its policy along."""
+        """Delete what no longer exists: a deleted repository has no policy."""
         self.ours = {grant for grant in self.ours if grant in self.present(grant[0])}
         self.doubtful = {grant for grant in self.doubtful if grant in self.present(grant[0])}
 
     def gone(self, full: str) -> None:
-        """The repository is gone, and its policy with it."""
+        """The repository was deleted, and its policy with it."""
         self.ours = {grant for grant in self.ours if grant[0] != full}
         self.doubtful = {grant for grant in self.doubtful if grant[0] != full}
 
     def recorded(self, full: str) -> set[Granted]:
-        """What any ledger says is ours, or will be, on a repository."""
+        """The grants on a repository that are or will be ours according to any ledger."""
         bodies = (body for (kind, _), body in self._fakes.cluster.objects.items() if kind is Kind.ACCESS)
         return {grant for body in bodies for grant in ledger(body) if grant[0] == full}
 
     def unrecorded(self) -> set[Granted]:
-        """What is ours and stands in no status."""
+        """Our grants that are in no status."""
         known = {full: self.recorded(full) for full in {grant[0] for grant in self.ours}}
         return {grant for grant in self.ours if grant not in known[grant[0]]}
 
     def doubt(self, grants: Iterable[Granted]) -> None:
-        """These can no longer be told apart from somebody else's."""
+        """These can no longer be distinguished from others' grants."""
         found = set(grants)
         self.doubtful |= found
         self.ours -= found
 
 
 def ledger(body: Mapping[str, Any]) -> set[Granted]:
-    """What an access's status says is ours; nothing where it is malformed."""
+    """Our grants in an access's status; none if it is malformed."""
     status = body.get("status")
     grants = status.get("grants") if isinstance(status, dict) else None
     rows = [row for row in grants if isinstance(row, dict)] if isinstance(grants, list) else []
@@ -95,7 +95,7 @@ def _grants(full: str, policy: Policy) -> set[Granted]:
 
 
 def _untouched(policy: Policy, ours: set[Granted]) -> tuple[list[Binding], Counter[tuple[str, str]]]:
-    """Conditional bindings as they are, and every other tuple with how often it stands there."""
+    """Conditional bindings unchanged, and every other tuple with its count."""
     conditional = [binding for binding in policy.bindings if binding.condition is not None]
     pairs = {grant[1:] for grant in ours}
     counted = Counter(
@@ -109,7 +109,7 @@ def _untouched(policy: Policy, ours: set[Granted]) -> tuple[list[Binding], Count
 
 
 def parsed(full: str) -> RepositoryName:
-    """A full name, which every test here writes well."""
+    """A full name, which is always valid in these tests."""
     name = RepositoryName.parse(full)
     assert name is not None, full
     return name

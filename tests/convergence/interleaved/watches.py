@@ -1,4 +1,4 @@
-"""Watches that are late but keep their order, one of each kind, and paged lists."""
+"""Watches that are delayed but keep their order, one of each kind, and paged lists."""
 
 import asyncio
 import random
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from convergence.interleaved.process import Process
 
 LAG = 0.1
-"""Seconds that an event takes on average."""
+"""Average seconds that an event takes."""
 STALL, STALLS = 10.0, 0.02
-"""A watch that hangs: for how long at most, and how often."""
+"""A watch that hangs: the maximum seconds, and the rate."""
 PAGE = 3
 """Objects on a page of a list."""
 AFTERWARDS = 1e-6
 
 
 class Watch:
-    """One watch of one topic: it hands on what happened, later, in order."""
+    """One watch of one topic: it delivers changes later, in order."""
 
     def __init__(self, topic: Topic, process: "Process") -> None:
         self._topic = topic
@@ -42,7 +42,7 @@ class Watch:
         return self._process.dead
 
     def open(self) -> None:
-        """Connect (again): a list of what is there, and then what happens; what went in between is not told."""
+        """Connect (again): list the existing objects, then deliver changes; deletions in between are not delivered."""
         self._connection += 1
         for body in self._cluster.bodies(self._topic):
             self._hand_on(body, gone=False)
@@ -50,7 +50,7 @@ class Watch:
             self._cluster.watchers.append(self._hear)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Stop delivering changes."""
         self._connection += 1
         if self._hear in self._cluster.watchers:
             self._cluster.watchers.remove(self._hear)
@@ -71,7 +71,7 @@ class Watch:
 
 
 class Lists:
-    """The Lister of the informer: pages of what stood when the list began."""
+    """The Lister of the informer: pages of the objects at the start of the list."""
 
     def __init__(self, cluster: WatchedCluster, line: Line) -> None:
         self._cluster = cluster
