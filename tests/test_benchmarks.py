@@ -16,7 +16,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
 
 
-def test_help_tells_the_scenarios() -> None:
+def test_help_lists_the_scenarios() -> None:
     """`make bench BENCH=--help` lists each scenario, and explains how to make it smaller and keep the table."""
     done = run("run.py", "--help")
     assert done.returncode == 0, done.stderr

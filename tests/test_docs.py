@@ -182,7 +182,7 @@ def test_the_readme_grants_what_the_tests_run_with() -> None:
     assert set(re.findall(r"[^,\\\s]+", command[1])) == ROLES[OPERATOR_ROLE]
 
 
-def test_reserved_names_are_told() -> None:
+def test_reserved_names_are_documented() -> None:
     """The how-to lists every id that has another name in clients, and no other."""
     page = (DOCS / "how-to/standard.md").read_text()
     told = re.search(r"PyPI's to you: ((?:`[a-z-]+`(?:, )?)+)\.", page)

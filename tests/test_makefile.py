@@ -42,7 +42,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_help_tells_every_promised_target(machine: Machine) -> None:
+def test_help_lists_every_promised_target(machine: Machine) -> None:
     """`make` alone lists the targets, and builds nothing."""
     done = machine.run("make")
     assert done.returncode == 0, done.stderr
@@ -66,7 +66,7 @@ def test_an_old_python_is_named(machine: Machine) -> None:
     assert "python3 is Python 3.9.1: install one" in done.stderr
 
 
-def test_a_python_without_venv_is_told(machine: Machine) -> None:
+def test_a_python_without_venv_is_reported(machine: Machine) -> None:
     """On distributions that split venv off, the error names the package to install."""
     machine.script("python3", 'case "$2" in *ensurepip*) exit 1;; esac; [ "$1" = -c ]')
     done = machine.run("make", "venv")
@@ -74,7 +74,7 @@ def test_a_python_without_venv_is_told(machine: Machine) -> None:
     assert "install its venv package" in done.stderr
 
 
-def test_an_old_make_is_told(machine: Machine) -> None:
+def test_an_old_make_is_reported(machine: Machine) -> None:
     """A make that would run each line in a separate shell is rejected with a remedy, not with a syntax error."""
     makefile = machine.checkout / "Makefile"
     makefile.write_text(makefile.read_text().replace("$(.FEATURES)", "archives target-specific"))
@@ -125,7 +125,7 @@ def test_ci_passes_when_all_steps_pass(machine: Machine) -> None:
     assert re.search(r"Unit tests took \d+ s", done.stdout)
 
 
-def test_ci_tells_that_make_is_missing(machine: Machine) -> None:
+def test_ci_reports_that_make_is_missing(machine: Machine) -> None:
     """Without make nothing can run."""
     (machine.bin / "make").unlink()
     done = machine.run("bash", ".ci/run")

@@ -94,7 +94,7 @@ async def test_a_project_rests(google: Wire, time: Time, code: grpc.StatusCode) 
     assert await repositories.get(NAME) is None
 
 
-async def test_what_is_told_stays_the_same(google: Wire) -> None:
+async def test_the_reported_error_stays_the_same(google: Wire) -> None:
     """A condition does not change during the wait: Google's own message, and the reason."""
     repositories = GoogleRepositories(google.google)
     google.server.fail["GetRepository"] = busy(grpc.StatusCode.RESOURCE_EXHAUSTED, 30)  # type: ignore[assignment] # as above

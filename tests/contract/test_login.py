@@ -82,7 +82,9 @@ def test_in_a_pod(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("content", [None, "{", "a: [1", "[]", "current-context: gone"])
-def test_no_way_in_is_told(tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch, content: str | None) -> None:
+def test_a_missing_login_is_reported(
+    tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
     """A missing or broken configuration results in one sentence, not a traceback."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     file = tmp_path / "broken"

@@ -49,7 +49,7 @@ async def test_status_is_written_whole_and_once(bench: Bench) -> None:
         await bench.objects.write_status(KIND, first, status())
 
 
-async def test_nobody_writes_to_what_is_gone(bench: Bench) -> None:
+async def test_a_deleted_object_is_not_written(bench: Bench) -> None:
     """A deleted object is None; a recreated object of the same name is a conflict."""
     namespace = await bench.namespace()
     stored = await bench.access(namespace)
@@ -95,7 +95,7 @@ def real(admin: Transport, operator: Transport) -> RealBench:
     return RealBench(admin, KubernetesSecrets(operator), objects)
 
 
-async def test_foreign_conditions_stay(real: RealBench, admin: Transport) -> None:
+async def test_conditions_of_others_stay(real: RealBench, admin: Transport) -> None:
     """Another controller's condition, applied by its own manager, stays after our writes."""
     stored = await real.access(await real.namespace())
     theirs = status()["conditions"][0] | {"type": "Theirs"}

@@ -79,7 +79,7 @@ async def test_conditions_are_asked_for(wire: Wire) -> None:
         ),
     ],
 )
-async def test_rejections_are_told_apart(wire: Wire, words: str, reason: Reason) -> None:
+async def test_rejections_are_distinguished(wire: Wire, words: str, reason: Reason) -> None:
     """A rejected member affects one access, a full policy all of them."""
     wire.server.plant(NAME.full)
     for code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):

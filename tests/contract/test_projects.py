@@ -93,7 +93,7 @@ async def test_an_outage_is_an_outage(google: Emulated, port: GoogleProjects, st
             await call
 
 
-async def test_nobody_listens(port: GoogleProjects) -> None:
+async def test_a_dead_port_is_an_outage(port: GoogleProjects) -> None:
     """A port without a server is an outage too."""
     port._endpoints = Endpoints(*["http://127.0.0.1:1/"] * 3)
     with pytest.raises(Unavailable):

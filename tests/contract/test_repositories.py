@@ -112,7 +112,7 @@ async def test_every_setting_survives_the_wire(
         ({}, "(nothing)"),
     ],
 )
-async def test_sources_of_others_are_told_apart(wire: Wire, fields: dict[str, object], source: str) -> None:
+async def test_sources_are_distinguished(wire: Wire, fields: dict[str, object], source: str) -> None:
     """Both forms of a URL are one source; a kind that no spec can request never counts as one that a spec can."""
     wire.server.plant(NAME.full, mode="REMOTE_REPOSITORY", remote_repository_config=fields)
     found = await GoogleRepositories(wire.google).get(NAME)
@@ -183,7 +183,7 @@ async def test_a_patch_has_its_mask(wire: Wire) -> None:
     assert list(request.update_mask.paths) == ["description", "labels"]
 
 
-async def test_a_failed_operation_tells_its_code(wire: Wire) -> None:
+async def test_a_failed_operation_has_its_code(wire: Wire) -> None:
     """The code's name and message, whatever the number; while it runs, it is not done."""
     port = GoogleRepositories(wire.google)
     name = await port.create(NAME, SETTINGS)

@@ -81,7 +81,7 @@ async def test_asking_changes_nothing(bench: Bench) -> None:
     assert await bench.version(secret.namespace, secret.name) == before
 
 
-async def test_a_look_tells_what_our_manager_holds(bench: Bench) -> None:
+async def test_a_dry_run_shows_what_our_manager_owns(bench: Bench) -> None:
     """All applied fields, in the access's own namespace and elsewhere; none of an absent Secret."""
     secret = await manifest(bench, await bench.namespace())
     elsewhere = replace(secret, namespace=await bench.namespace())
@@ -105,7 +105,7 @@ async def test_a_look_tells_what_our_manager_holds(bench: Bench) -> None:
     ],
 )
 @pytest.mark.parametrize("manager", ["kubectl-edit", "ours"])
-async def test_a_look_tells_what_was_edited(bench: Bench, path: str, text: str | None, manager: str) -> None:
+async def test_a_dry_run_shows_what_was_edited(bench: Bench, path: str, text: str | None, manager: str) -> None:
     """Our manager no longer owns what a person changed or removed, even under our manager's name."""
     secret = await manifest(bench, await bench.namespace())
     await bench.secrets.apply(secret, force=False)
@@ -114,7 +114,7 @@ async def test_a_look_tells_what_was_edited(bench: Bench, path: str, text: str |
     assert (await look(bench, secret)).owned == secret.paths - {path.removeprefix(".")}
 
 
-async def test_a_look_tells_nothing_of_what_others_added(bench: Bench) -> None:
+async def test_a_dry_run_omits_what_others_added(bench: Bench) -> None:
     """Keys, labels and annotations of others belong to them, and do not change ours."""
     secret = await manifest(bench, await bench.namespace())
     await bench.secrets.apply(secret, force=False)
@@ -122,7 +122,7 @@ async def test_a_look_tells_nothing_of_what_others_added(bench: Bench) -> None:
     assert (await look(bench, secret)).owned == secret.paths
 
 
-async def test_a_foreign_type_is_never_ours(bench: Bench) -> None:
+async def test_another_type_is_never_ours(bench: Bench) -> None:
     """409 with a cause on .type, or 422 when forced; neither a forced apply nor a delete changes it."""
     secret = await manifest(bench, await bench.namespace())
     await bench.plant(secret.namespace, secret.name, "Opaque", {"pip.conf": "theirs"})
@@ -245,7 +245,7 @@ async def test_a_secret_that_is_being_deleted(bench: Bench) -> None:
         await ask(bench, secret)
 
 
-async def test_a_secret_of_our_type_that_somebody_made(bench: Bench) -> None:
+async def test_a_secret_of_our_type_from_another_client(bench: Bench) -> None:
     """The same type without a conflict: both share it, as with any server-side apply; the other fields stay."""
     secret = await manifest(bench, await bench.namespace())
     await bench.plant(secret.namespace, secret.name, SECRET_TYPE, {"theirs": "kept"})

@@ -105,7 +105,7 @@ async def test_a_serviceaccount_token_lives_ten_minutes_to_an_hour(lifetime: int
 @pytest.mark.parametrize(
     "expires_in", [0, -1, None, "3600", True, 12 * 3600 + 1, 1e300, math.inf, math.nan, [], "absent"]
 )
-async def test_an_incredible_expiry_is_five_minutes_and_said(expires_in: object) -> None:
+async def test_an_invalid_expiry_counts_as_five_minutes_and_is_logged(expires_in: object) -> None:
     """Zero, absent or absurd never means "unlimited"."""
     body = {"access_token": FEDERATED} | ({} if expires_in == "absent" else {"expires_in": expires_in})
     async with Servers(sts=(200, body)).tokens() as tokens:

@@ -65,7 +65,7 @@ def at(simulation: Simulation, name: str, act: Callable[[], None]) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_status_that_cannot_be_written_blocks_nobody_else(error: WheelhouseError) -> None:
+async def test_a_status_that_cannot_be_written_blocks_no_other_access(error: WheelhouseError) -> None:
     """All others are granted at once; the one gets no grant, is retried rarely, and recovers by itself."""
     simulation = await owners()
     bad = ObjectKey("team", "bad")
@@ -85,7 +85,7 @@ async def test_a_status_that_cannot_be_written_blocks_nobody_else(error: Wheelho
     assert reason(simulation, bad) == "Ready"
 
 
-async def test_an_access_that_changes_all_the_time_blocks_nobody_else() -> None:
+async def test_an_access_that_changes_all_the_time_blocks_no_other() -> None:
     """An object that another client writes right before each of our writes delays only its own grant."""
     simulation = await owners()
     cluster = simulation.fakes.cluster
@@ -234,7 +234,7 @@ async def test_consent_that_goes_while_a_grant_is_recorded_grants_nothing() -> N
     assert grants(simulation, key) == {}
 
 
-async def test_an_outage_makes_nobody_unready() -> None:
+async def test_an_outage_makes_no_access_unready() -> None:
     """Google is unavailable for a quarter of an hour: nothing flaps; then it is reported, and recovers by itself."""
     simulation = await owners()
     keys = [access(simulation, "owners", f"a-{number}", subjects=user(number)) for number in range(3)]

@@ -91,7 +91,7 @@ async def test_a_new_access_is_recorded_and_granted() -> None:
     }
 
 
-async def test_a_repository_is_looked_at_only_before_something_is_added() -> None:
+async def test_a_repository_is_read_only_before_an_addition() -> None:
     """A second access with the same grant, and a revocation, cost no read of the repository."""
     room = PolicyRoom()
     room.want("first", "ann", "bob")
@@ -564,7 +564,7 @@ async def test_a_refused_set_leaves_others_as_they_are() -> None:
     assert room.members() == {"ann"}
 
 
-async def test_a_grant_that_somebody_adds_between_read_and_set_is_theirs() -> None:
+async def test_a_grant_that_another_client_adds_between_read_and_set_is_theirs() -> None:
     """After a conflict a recorded grant that is found is the other client's: Existing, and never removed."""
     room = PolicyRoom()
     key = room.want("team", "ann")
@@ -705,7 +705,7 @@ async def test_rejected_members_without_a_name_are_found_by_halves() -> None:
     assert len(room.members()) == 62
 
 
-async def test_a_policy_that_is_rejected_as_it_stands_blames_nobody() -> None:
+async def test_a_policy_that_is_rejected_unchanged_is_no_access_fault() -> None:
     """A rejected member of another client is no access's fault: additions get the error, and nothing is lost."""
     room = await silent()
     content = room.want("content", "ann")
@@ -953,7 +953,7 @@ async def test_a_successor_of_the_same_name_inherits_no_ledger() -> None:
     assert room.members() == {"bob"}
 
 
-async def test_a_grant_that_was_removed_by_hand_is_put_back_loudly() -> None:
+async def test_a_grant_that_was_removed_by_hand_is_restored_with_a_warning() -> None:
     """At the next check for drift: with an Event on the access and a warning in the log."""
     room = PolicyRoom()
     key = room.want("team", "ann")
@@ -970,7 +970,7 @@ async def test_a_grant_that_was_removed_by_hand_is_put_back_loudly() -> None:
     assert [line["log_level"] for line in logs if line["event"] == "Restored a grant"] == ["warning"]
 
 
-async def test_a_grant_is_not_put_back_while_the_repository_cannot_be_used() -> None:
+async def test_a_grant_is_not_restored_while_the_repository_is_not_usable() -> None:
     """It is restored as soon as the repository is usable again, without waiting for the next check for drift."""
     room = PolicyRoom()
     key = room.want("team", "ann")
@@ -1044,7 +1044,7 @@ async def test_an_outage_after_a_restart_touches_no_condition() -> None:
     assert room.fakes.cluster.objects[Kind.ACCESS, key]["status"] == before
 
 
-async def test_an_outage_is_told_to_what_is_new() -> None:
+async def test_an_outage_is_reported_for_new_accesses() -> None:
     """An access that was never granted gets the reason for the wait at once."""
     room = PolicyRoom()
     key = room.want("team", "ann")
@@ -1054,7 +1054,7 @@ async def test_an_outage_is_told_to_what_is_new() -> None:
     assert room.condition(key) == ("False", "Unavailable")
 
 
-async def test_a_policy_that_may_not_be_read_is_told_with_both_causes() -> None:
+async def test_a_policy_that_may_not_be_read_is_reported_with_both_causes() -> None:
     """403: the operator lacks its role, or the project does not exist; the next pass is in a minute."""
     room = PolicyRoom()
     key = room.want("team", "ann")

@@ -108,7 +108,7 @@ class Ours:
         return {row["type"]: row for row in body.get("status", {}).get("conditions", ())}
 
     def settled(self) -> str | None:
-        """Every object is Ready, or Stalled until the user fixes it, or waits for something that others must provide."""
+        """Every object is Ready, or Stalled until the user fixes it, or waits for what others must provide."""
         for kind, key in self.fakes.cluster.objects:
             found = self.conditions(key)
             ready = found.get("Ready", {})
@@ -278,7 +278,9 @@ async def test_any_change_and_any_release(
     policy=st.sampled_from(["Orphan", "DeleteIfEmpty", "Delete"]),
     spec=specs,
 )
-async def test_nothing_foreign_is_ever_deleted(planted: ObservedRepository, policy: str, spec: dict[str, Any]) -> None:
+async def test_nothing_of_others_is_ever_deleted(
+    planted: ObservedRepository, policy: str, spec: dict[str, Any]
+) -> None:
     """A repository that existed before and does not have our labels still exists after the object is deleted."""
     ours = Ours.make()
     ours.fakes.google.repositories[NAME.full] = planted
@@ -440,7 +442,7 @@ async def test_an_upstream_that_gets_ready_wakes_its_readers() -> None:
     assert (ours.found() or found).upstreams == frozenset()
 
 
-async def test_a_foreign_full_name_is_watched_too() -> None:
+async def test_a_full_name_of_another_namespace_is_watched_too() -> None:
     """A repository of another namespace by its full name: it is removed when its owner withdraws consent."""
     ours = Ours.make()
     full = f"{NAME.parent}/repositories/shared"

@@ -48,7 +48,7 @@ async def test_a_deleted_secret_is_back_within_two_minutes(restart: bool) -> Non
         {".metadata.annotations.wheelhouse.dev/expires-at": "2999-01-01T00:00:00Z"},
     ],
 )
-async def test_an_edited_secret_is_put_right_within_two_minutes(change: dict[str, str | None], restart: bool) -> None:
+async def test_an_edited_secret_is_restored_within_two_minutes(change: dict[str, str | None], restart: bool) -> None:
     """An Event says so, and the next look finds nothing to do."""
     simulation, _ = await distributed()
     if restart:

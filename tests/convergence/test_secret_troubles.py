@@ -30,7 +30,7 @@ from wheelhouse.status.conditions import timestamp
 # Outages
 
 
-async def test_an_outage_is_told_when_a_quarter_is_left_and_expiry_at_its_moment() -> None:
+async def test_an_outage_is_reported_when_a_quarter_is_left_and_expiry_on_time() -> None:
     """Distributed stays True while there is time, then is Unavailable, then Expired; then the token is valid soon."""
     simulation, key = await distributed()
     fail(simulation, "tokens.mint", Unavailable("The Security Token Service answered 503."))
@@ -49,7 +49,7 @@ async def test_an_outage_is_told_when_a_quarter_is_left_and_expiry_at_its_moment
     assert reason(simulation, key) == "Ready"
 
 
-async def test_a_refused_token_is_told_at_once() -> None:
+async def test_a_refused_token_is_reported_at_once() -> None:
     """A ServiceAccount without permission is reported at the refresh, while the old token is still valid."""
     simulation, key = await distributed()
     fail(simulation, "tokens.mint", Refused("Google refused a token.", Reason.TOKEN_REFUSED))
@@ -120,7 +120,7 @@ async def test_a_missing_service_account_costs_no_request_and_is_awaited() -> No
     assert living_token(simulation, "owners")
 
 
-async def test_a_service_account_that_goes_is_told_at_the_refresh() -> None:
+async def test_a_deleted_service_account_is_reported_at_the_refresh() -> None:
     """The current token stays valid; the refresh reports what is missing, and recovers when it exists again."""
     simulation, key = await distributed()
     simulation.fakes.cluster.service_accounts.discard(("owners", "pull"))

@@ -61,7 +61,7 @@ async def test_a_rejected_member_leaks_no_other() -> None:
     assert fakes.google.policy(NAME).bindings == ()
 
 
-async def test_a_rejected_member_is_told_after_a_crash() -> None:
+async def test_a_rejected_member_is_reported_after_a_crash() -> None:
     """A member recorded before a crash and rejected after it is MemberRejected, not pending forever."""
     simulation = await ready()
     fakes = simulation.fakes

@@ -119,7 +119,7 @@ async def test_a_forged_ledger_revokes_nothing(restart: bool, warm: bool) -> Non
 
 
 @pytest.mark.parametrize("restart", [False, True])
-async def test_a_ledger_of_somebody_elses_grants_and_secrets_is_put_right(restart: bool) -> None:
+async def test_a_ledger_of_others_grants_and_secrets_is_corrected(restart: bool) -> None:
     """A ledger with another team's repository, member and Secret is overwritten, and tokens stay valid."""
     simulation = await two_teams()
     cluster = simulation.fakes.cluster
@@ -472,7 +472,7 @@ async def test_a_suspended_repository_grants_nothing_new() -> None:
     assert members(simulation) == set()
 
 
-async def test_the_index_is_asked_again_after_a_grant_was_put_back() -> None:
+async def test_the_index_is_checked_again_after_a_grant_was_restored() -> None:
     """A grant that another client removed is restored at the next check for drift, and Verified is checked again."""
     simulation = await owners()
     access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})

@@ -65,7 +65,7 @@ def test_absent_and_forbidden_look_the_same(kube: Kube) -> None:
     assert kube.members("closed") == {}
 
 
-def test_nobody_writes_from_another_namespace(kube: Kube) -> None:
+def test_another_namespace_cannot_write(kube: Kube) -> None:
     """A namespace that may read cannot get write access by requesting it."""
     shared(kube, "readonly")
     kube.access(
@@ -80,7 +80,7 @@ def test_nobody_writes_from_another_namespace(kube: Kube) -> None:
     assert kube.members("readonly") == {READER: [principal("readonly-team", "reader")]}
 
 
-def test_what_the_user_must_mend_is_stalled_with_a_remedy(kube: Kube) -> None:
+def test_what_the_user_must_fix_is_stalled_with_a_remedy(kube: Kube) -> None:
     """Each error that only the operator can detect has its own reason, Stalled, with a message that helps."""
     kube.namespace("mistakes", opted_in=False)
     kube.namespace("penniless", projects="")
@@ -130,7 +130,7 @@ def test_a_missing_service_account_is_waited_for(kube: Kube) -> None:
     kube.await_ready(ACCESSES, "waiting", "late")
 
 
-def test_somebody_elses_secret_is_left_alone(kube: Kube) -> None:
+def test_another_clients_secret_is_not_changed(kube: Kube) -> None:
     """Another Secret with that name stays byte for byte, and the access describes the remedy."""
     kube.namespace("occupied")
     kube.repository("occupied", "occupied")

@@ -39,7 +39,7 @@ def left(folder: str) -> list[str]:
 
 
 @pytest.mark.e2e
-def test_the_story_goes_as_told(env: dict[str, str]) -> None:
+def test_the_demo_succeeds(env: dict[str, str]) -> None:
     """It exits with 0, has shown each command with its result, and leaves neither a process nor a file."""
     done = subprocess.run(DEMO, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
@@ -60,7 +60,7 @@ def test_the_story_goes_as_told(env: dict[str, str]) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_whoever_stops_it_has_nothing_left(env: dict[str, str], number: signal.Signals) -> None:
+def test_a_stopped_demo_leaves_nothing(env: dict[str, str], number: signal.Signals) -> None:
     """Stopped during a command, it stops its world, and its exit status shows that it was stopped."""
     with subprocess.Popen(DEMO, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

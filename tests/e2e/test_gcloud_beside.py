@@ -113,7 +113,7 @@ def test_virtual(watchful: Kube, tmp_path: Path) -> None:
     assert described(watchful, "all-by-wheelhouse") == described(watchful, "all-by-gcloud")
 
 
-def test_drift_is_put_back_with_an_event(watchful: Kube, tmp_path: Path) -> None:
+def test_drift_is_restored_with_an_event(watchful: Kube, tmp_path: Path) -> None:
     """Description, label, cleanup policy and upstreams: the next check reverts gcloud's changes, with Events."""
     watchful.namespace("drift")
     watchful.repository("drift", "drifting", description="wanted", labels={"team": "a"}, cleanup=SPEC_CLEANUP)

@@ -101,7 +101,7 @@ def test_conditional_and_tombstone_bindings_survive(kube: Kube) -> None:
     assert bindings(kube, "planted") == planted
 
 
-def test_a_member_that_iam_rejects_is_told_and_the_others_proceed(kube: Kube) -> None:
+def test_a_member_that_iam_rejects_is_reported_and_the_others_proceed(kube: Kube) -> None:
     """An unknown service account is found, reported with IAM's message, and does not affect the others."""
     kube.namespace("rejected")
     kube.repository("rejected", "rejected")

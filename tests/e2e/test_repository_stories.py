@@ -159,7 +159,7 @@ def test_story(kube: Kube, story: Story) -> None:
     assert not OWNERSHIP & set((after or {}).get("labels", {}))
 
 
-def test_a_filled_preview_stays_until_somebody_decides(kube: Kube) -> None:
+def test_a_repository_with_packages_stays_until_the_user_decides(kube: Kube) -> None:
     """DeleteIfEmpty with a package: NotEmpty with the remedies, Stalled; Orphan releases it with the package."""
     kube.namespace("filled")
     kube.repository("filled", "filled", deletionPolicy="DeleteIfEmpty")
@@ -177,7 +177,7 @@ def test_a_filled_preview_stays_until_somebody_decides(kube: Kube) -> None:
 
 
 @pytest.mark.parametrize("policy", ["Orphan", "DeleteIfEmpty", "Delete"])
-def test_a_foreign_repository_outlives_its_namesake(kube: Kube, policy: str) -> None:
+def test_a_repository_of_others_outlives_an_object_with_its_name(kube: Kube, policy: str) -> None:
     """Under every deletionPolicy a repository without our labels is unchanged, with its content."""
     name = f"foreign-{policy.lower()}"
     kube.namespace("foreign-owner")
@@ -217,7 +217,7 @@ def test_consent_lost_leaves_the_rest(kube: Kube) -> None:
     assert shown() == {"own", "given"}
 
 
-def test_nobody_reads_through_the_service_agent(kube: Kube) -> None:
+def test_the_service_agent_reads_nothing_without_consent(kube: Kube) -> None:
     """The confused deputy: another's repository by full name, by URL, and another's secret with an own URL."""
     kube.namespace("victim")
     kube.namespace("attacker")
@@ -246,7 +246,7 @@ def test_nobody_reads_through_the_service_agent(kube: Kube) -> None:
     kube.await_reason(REPOSITORIES, "attacker", "by-project", "RefNotPermitted")
 
 
-def test_what_a_create_needs_of_the_service_agent_is_told(kube: Kube) -> None:
+def test_what_a_create_needs_of_the_service_agent_is_reported(kube: Kube) -> None:
     """A key without the grant: the command in a Warning Event and in the failure; once granted, a request fixes it."""
     kube.namespace("preflight")
     name = google.key(kube, "bare", "bare", granted=False)
@@ -288,7 +288,7 @@ def test_suspended_means_untouched(kube: Kube) -> None:
     assert not OWNERSHIP & set((google.described(kube, "paused") or {}).get("labels", {}))
 
 
-def test_a_writer_of_a_virtual_is_told(kube: Kube) -> None:
+def test_a_writer_of_a_virtual_is_not_writable(kube: Kube) -> None:
     """A Virtual repository accepts no uploads: NotWritable, and no grant."""
     kube.namespace("readonly-mode")
     kube.repository("readonly-mode", "only-shown", mode="Virtual", virtual={"upstreams": []})

@@ -143,7 +143,7 @@ def request(kube: Kube, namespace: str, value: str) -> None:
     await_that(lambda: kube.secret(namespace, "pip-config") != before, "a new token")
 
 
-def test_marks_of_a_foreign_access_gain_nothing(owned: Kube, victim: str) -> None:
+def test_markers_of_another_access_gain_nothing(owned: Kube, victim: str) -> None:
     """Another team's field manager, label and owner reference on a tenant's own Secrets move no token."""
     before = untouched(owned)
     foreign = ("apply", "--server-side", "--force-conflicts", f"--field-manager=wheelhouse.{victim}", "-f", "-")

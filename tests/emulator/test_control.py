@@ -18,7 +18,7 @@ def control(google: Emulated, what: str) -> str:
         ("gsa:ci@acme-packages.iam.gserviceaccount.com", "serviceAccount:ci@acme-packages.iam.gserviceaccount.com"),
     ],
 )
-async def test_the_owner_gets_tokens_of_anybody(google: Emulated, short: str, identity: str) -> None:
+async def test_the_owner_gets_tokens_of_any_identity(google: Emulated, short: str, identity: str) -> None:
     """control/token gives a token of a ServiceAccount, a user or a Google service account, for an hour."""
     async with asking(google.owner) as ask:
         status, reply = await ask("POST", control(google, "token"), {"as": short})
@@ -29,7 +29,7 @@ async def test_the_owner_gets_tokens_of_anybody(google: Emulated, short: str, id
 
 
 @pytest.mark.parametrize("what", ["token", "policy", "group", "project", "propagation", "fault"])
-async def test_nobody_else_may(google: Emulated, what: str) -> None:
+async def test_only_the_owner_may(google: Emulated, what: str) -> None:
     """Only the owner may call the control routes, whatever else a token allows."""
     async with asking(google.token(READER)) as ask:
         assert (await ask("POST", control(google, what), {}))[0] == 403

@@ -59,7 +59,7 @@ async def test_a_project_is_made_and_changed(terminal: Terminal) -> None:
     assert terminal.google.server.services.projects.find("acme-staging") is None
 
 
-async def test_what_is_no_project_is_said(terminal: Terminal) -> None:
+async def test_an_invalid_project_is_reported(terminal: Terminal) -> None:
     """An invalid name, and the deletion of a missing project, are rejected with a message."""
     assert "is no project id" in await terminal("project", "Acme", code=1)
     assert "There is no project acme-staging" in await terminal("project", "acme-staging", "--delete", code=1)
@@ -144,7 +144,7 @@ async def test_examples_keep_their_lines(command: str) -> None:
     assert any(line.startswith(("  wheelhouse local", "  eval")) for line in printed.splitlines())
 
 
-async def test_the_operator_is_told_where_everything_is(terminal: Terminal) -> None:
+async def test_the_operators_settings_have_all_endpoints(terminal: Terminal) -> None:
     """Its settings name the gRPC port for Resource Manager and base URLs for the other services."""
     state, endpoints = terminal.state, terminal.google.endpoints
     state.save(Record(ports={"operator": 1}))

@@ -85,7 +85,7 @@ async def get_repository(data: Path, address: str, token: str) -> ar.Repository:
         return await method(request, metadata=(("authorization", f"Bearer {token}"),), timeout=10)
 
 
-async def test_one_process_serves_all_and_ends_when_told(tmp_path: Path, cluster: Cluster) -> None:
+async def test_one_process_serves_all_and_ends_on_sigterm(tmp_path: Path, cluster: Cluster) -> None:
     """One line of output has its addresses, on 127.0.0.1 only, and SIGTERM ends it with 0."""
     data = tmp_path / "google"
     async with running(data, cluster) as found:

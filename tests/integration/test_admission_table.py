@@ -344,7 +344,7 @@ def test_rules_over_several_fields(admin: Hands, kind: str, spec: Any, name: str
     assert words in body["message"]
 
 
-def test_a_secret_without_a_name_is_pip_config_and_nobody_has_looked(admin: Hands) -> None:
+def test_defaults_of_secret_name_and_status(admin: Hands) -> None:
     """Defaults: the Secret's name, the role, the deletion policy, and a status that shows that no pass has run."""
     spec = {"repositoryRef": {"name": "a"}, "subjects": [{"kind": "ServiceAccount", "name": "x"}], "secret": {}}
     _, body = admin.ask("POST", PATHS["RepositoryAccess"], manifest("RepositoryAccess", spec), dryRun="All")

@@ -116,7 +116,7 @@ def test_no_secret_without_opt_in(operator: Hands) -> None:
     refused(operator.apply(f"{CLOSED}/secrets/pip-config", body, MANAGER), "wheelhouse.dev/credentials=enabled")
 
 
-def test_a_foreign_secret_is_out_of_reach(operator: Hands, admin: Hands) -> None:
+def test_a_secret_of_another_type_is_out_of_reach(operator: Hands, admin: Hands) -> None:
     """An empty patch would be a hidden read: it is denied like every other access, and reveals nothing."""
     path = f"{OPEN}/secrets/foreign"
     answers = [

@@ -60,7 +60,7 @@ def complaint(world: World) -> str:
         return error.read().decode() if error.code == 503 else ""
 
 
-def test_applying_mends_an_older_installation(old: World) -> None:
+def test_applying_fixes_an_older_installation(old: World) -> None:
     """Each older object is named in turn, and the operator becomes ready by an apply alone, without a restart."""
     root = installation.sources()
     pid = old.pid("operator")

@@ -96,7 +96,7 @@ def test_a_mount_follows_the_secret(control_plane: World, tmp_path: Path, follow
     assert (folder / "pip.conf").read_text() == "three"
 
 
-def test_an_absent_secret_is_said(control_plane: World, tmp_path: Path) -> None:
+def test_an_absent_secret_is_reported(control_plane: World, tmp_path: Path) -> None:
     """Without --follow there is nothing to wait for."""
     with pytest.raises(LocalError, match='Secret default/nothing: secrets "nothing" not found'):
         Mount(control_plane.api(), "default", "nothing", tmp_path, lambda _: None).once()

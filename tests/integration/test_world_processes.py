@@ -89,7 +89,7 @@ def test_a_missing_program_is_named(state: State) -> None:
         Supervisor(state).start(_component(state, ["/nowhere/etcd"]))
 
 
-def test_ports_are_kept_while_nobody_takes_them(state: State) -> None:
+def test_ports_are_kept_while_they_are_free(state: State) -> None:
     """A port is the same at the next start, and another one if another process uses it."""
     supervisor = Supervisor(state)
     first = supervisor.claim_ports(["etcd", "apiserver"])
@@ -101,7 +101,7 @@ def test_ports_are_kept_while_nobody_takes_them(state: State) -> None:
     assert second["etcd"] != first["etcd"]
 
 
-def test_a_foreign_record_is_refused(state: State) -> None:
+def test_an_unknown_record_is_refused(state: State) -> None:
     """A world.json that is not ours is not changed, and reported."""
     write_private(state.root / "world.json", '{"a": 1}')
     with pytest.raises(LocalError, match=r"world\.json is not the record of a local world"):

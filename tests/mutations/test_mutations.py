@@ -42,7 +42,7 @@ def test_bugs_have_names_of_their_own() -> None:
     assert len(sample(ROOT)) == SAMPLE
 
 
-def test_a_bug_that_does_not_apply_is_told(tmp_path: Path) -> None:
+def test_a_bug_that_does_not_apply_is_an_error(tmp_path: Path) -> None:
     """A missing or ambiguous text is an error and not a detected bug."""
     module = tmp_path / "operator/wheelhouse/a.py"
     module.parent.mkdir(parents=True)

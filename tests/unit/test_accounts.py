@@ -48,7 +48,7 @@ def test_an_empty_list_is_a_list(accounts: ServiceAccounts) -> None:
     assert accounts.exists("team-a", "wheels") is False
 
 
-def test_a_life_is_told(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
+def test_a_lifecycle_is_reported(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
     """Creation, annotation, deletion and another creation are reported; events without a change are not."""
     accounts.listed([OTHER])
     for found, gone in (
@@ -63,7 +63,7 @@ def test_a_life_is_told(accounts: ServiceAccounts, told: list[tuple[str, str]]) 
     assert told == [("team-a", "wheels")] * 4
 
 
-def test_a_list_tells_what_was_missed(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
+def test_a_list_reports_what_was_missed(accounts: ServiceAccounts, told: list[tuple[str, str]]) -> None:
     """Additions, changes and deletions in a later list are reported, and nothing else."""
     kept = ServiceAccount("team-c", "wheels")
     accounts.listed([WHEELS, OTHER, kept])
@@ -72,7 +72,7 @@ def test_a_list_tells_what_was_missed(accounts: ServiceAccounts, told: list[tupl
     assert accounts.exists("team-b", "wheels") is False
 
 
-def test_who_is_told_can_ask(accounts: ServiceAccounts) -> None:
+def test_a_listener_sees_the_new_answers(accounts: ServiceAccounts) -> None:
     """The callback sees the new answers."""
     answers: list[bool | None] = []
     accounts.changed = lambda namespace, name: answers.append(accounts.exists(namespace, name))
@@ -87,7 +87,7 @@ FOUND = st.builds(ServiceAccount, st.sampled_from("ab"), st.sampled_from("xy"), 
 
 
 @given(st.lists(FOUND | st.tuples(FOUND, st.booleans()) | st.lists(FOUND, unique_by=lambda f: (f.namespace, f.name))))
-def test_what_was_told_is_the_truth(steps: list[Any]) -> None:
+def test_a_listener_has_the_true_state(steps: list[Any]) -> None:
     """A listener has the same state as the store, and nothing is reported without a change."""
     accounts = ServiceAccounts()
     mirror: dict[tuple[str, str], str | None] = {}

@@ -81,7 +81,7 @@ def test_a_url_that_breaks_a_parser_is_kept_as_it_is(cache: ObjectCache, url: ob
     assert cache.repository(REPOSITORY) is None
 
 
-def test_changes_are_told_with_old_and_new(cache: ObjectCache, changes: list[Change]) -> None:
+def test_changes_are_reported_with_old_and_new(cache: ObjectCache, changes: list[Change]) -> None:
     """A listener gets each change with the value before and after."""
     one, two = access(1), access(2)
     cache.store(Kind.ACCESS, one)

@@ -82,7 +82,7 @@ def test_unknown_stands_not_in_the_way(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(STALLED_AT_ONCE))
-def test_what_only_the_user_can_mend_stalls_at_once(reason: Reason) -> None:
+def test_what_only_the_user_can_fix_stalls_at_once(reason: Reason) -> None:
     """A finding that does not resolve by itself is Stalled at once."""
     assert conditions(with_one(ConditionType.GRANTED, failed(reason, "mend")))[-1]["type"] == "Stalled"
 
@@ -138,7 +138,7 @@ def test_a_transition_time_that_is_none_is_replaced(garbage: object) -> None:
     }
 
 
-def test_a_deletion_is_said_until_something_holds_it_up() -> None:
+def test_a_deletion_is_reported_until_something_delays_it() -> None:
     """Deleting while the release proceeds; a failure that delays it is reported instead."""
     rows = conditions(GOOD, deleting=True)
     assert (rows[0]["reason"], rows[-1]["type"]) == ("Deleting", "Reconciling")

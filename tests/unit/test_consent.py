@@ -54,7 +54,7 @@ def test_the_repositorys_own_namespace_needs_no_consent(role: Role) -> None:
     assert (judged.permission, reason(judged)) == (Permission.GIVE, Reason.RESOLVED_REFS)
 
 
-def test_an_absent_repository_in_the_own_namespace_is_said() -> None:
+def test_an_absent_repository_in_the_own_namespace_is_reported() -> None:
     """In the own namespace the message reports that the repository does not exist, and the remedy."""
     judged = judge(None, own=True)
     assert (judged.permission, reason(judged)) == (Permission.WITHDRAW, Reason.REPOSITORY_NOT_FOUND)

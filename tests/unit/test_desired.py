@@ -127,7 +127,7 @@ def test_fields_of_a_newer_version_are_passed_over() -> None:
     assert desired_access(access(subjects=[account("pull")], unheardOf={"a": 1})).role is Role.READER
 
 
-def test_an_empty_selector_is_everybody_and_none_is_nobody() -> None:
+def test_an_empty_selector_selects_all_and_no_selector_none() -> None:
     """`namespaceSelector: {}` selects all namespaces; without it none is selected."""
     assert admitted(namespaceSelector={}) == AccessFrom(frozenset(), Selector())
     assert admitted() == AccessFrom()

@@ -96,7 +96,7 @@ def test_a_malformed_url_names_no_repository_and_is_not_used(url: str) -> None:
         "https://us-python.pkg.dev/acme-packages/wheels/SIMPLE/",
     ],
 )
-def test_a_host_that_cannot_be_told_may_be_googles(url: str) -> None:
+def test_an_unreadable_host_may_be_googles(url: str) -> None:
     """Such URLs name no repository that could consent, and they do not count as a public index."""
     assert RepositoryName.of_url(url) is None
     assert is_registry_url(url)

@@ -131,7 +131,7 @@ def seen(rig: Rig) -> Rig:
     return rig
 
 
-def test_a_new_object_is_looked_at(rig: Rig) -> None:
+def test_a_new_object_is_reconciled(rig: Rig) -> None:
     """Each new object wakes its own key, and a new repository the accesses that follow it."""
     assert rig.access() == {AccessKey(ACCESS)}
     rig.interests.follow(AccessKey(ACCESS), [REPOSITORY])
@@ -147,7 +147,7 @@ def test_a_new_object_is_looked_at(rig: Rig) -> None:
         {"annotations": {"wheelhouse.dev/requested-at": "now"}},
     ],
 )
-def test_a_changed_object_is_looked_at(seen: Rig, meta: dict[str, Any]) -> None:
+def test_a_changed_object_is_reconciled(seen: Rig, meta: dict[str, Any]) -> None:
     """A new generation, a deletion, our finalizer and a request wake the object's own key."""
     assert AccessKey(ACCESS) in seen.access(**meta)
     assert RepositoryKey(REPOSITORY) in seen.repository(READY, **meta)
@@ -159,7 +159,7 @@ def test_our_own_status_writes_wake_no_key(seen: Rig) -> None:
     assert seen.repository({**READY, "indexURL": "https://y/simple/"}) == set()
 
 
-def test_a_status_that_another_hand_wrote_is_looked_at(seen: Rig) -> None:
+def test_a_status_from_another_client_is_reconciled(seen: Rig) -> None:
     """A person, a restore or a second operator changed the record: it is corrected soon, and never in a hot loop."""
     seen.memory.foreign = True
     assert seen.access({"repository": NAME.full}) == set()
@@ -191,7 +191,7 @@ def test_absence_begins_when_nothing_of_ours_holds_the_object(seen: Rig) -> None
     assert seen.absences.seconds(REPOSITORY) == 0.0
 
 
-def test_what_disappears_is_told_to_the_loop(seen: Rig) -> None:
+def test_the_loop_hears_of_disappeared_objects(seen: Rig) -> None:
     """The deletion of an object, even by a replacement with its name, is reported with its last known state."""
     seen.informer.seen(Kind.ACCESS, seen.body(ACCESS), gone=True)
     assert seen.woken() == {AccessKey(ACCESS)}
@@ -241,7 +241,7 @@ def test_an_object_without_metadata_is_passed_over(rig: Rig, body: dict[str, Any
     assert rig.woken() == set()
 
 
-def test_nothing_is_looked_at_before_the_start() -> None:
+def test_nothing_is_reconciled_before_the_start() -> None:
     """Until all lists are complete nothing is decided; the start reconciles everything."""
     rig = Rig()
     assert rig.access() | rig.repository() | rig.namespace("team-a", labels={"a": "b"}) == set()
@@ -357,7 +357,7 @@ async def test_a_sync_finds_what_has_gone_unseen(seen: Rig) -> None:
     assert seen.woken() == {AccessKey(ACCESS)}
 
 
-async def test_a_sync_of_what_is_known_wakes_nobody(seen: Rig) -> None:
+async def test_a_sync_without_changes_wakes_no_key(seen: Rig) -> None:
     """Lists without news cost nothing."""
     lists = Lists(
         [{"metadata": {"name": name}} for name in ("owners", "team-a")],

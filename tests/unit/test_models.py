@@ -57,7 +57,7 @@ def test_what_a_manifest_says_is_read() -> None:
     assert (full.priority, full.repository_ref) == (1, None)
 
 
-def test_other_namespaces_may_read_and_no_more_unless_it_is_said() -> None:
+def test_other_namespaces_may_only_read_by_default() -> None:
     """The default of `accessFrom.roles` is Reader, and an empty list allows no access."""
     default = PythonRepositorySpec.model_validate({"location": "us", "accessFrom": {}}).access_from
     none = PythonRepositorySpec.model_validate({"location": "us", "accessFrom": {"roles": []}}).access_from

@@ -49,7 +49,7 @@ def test_a_deletion_timestamp_means_deleting() -> None:
     assert not CustomObject.parse(body()).deleting
 
 
-def test_foreign_finalizers_do_not_hold_for_us() -> None:
+def test_finalizers_of_others_do_not_count_as_ours() -> None:
     """Only our own finalizer counts as ours."""
     assert not CustomObject.parse(body({"finalizers": ["wheelhouse.dev/other"]})).finalized
 

@@ -121,7 +121,7 @@ def test_a_record_of_a_clock_that_was_ahead_is_not_believed(ahead: float, believ
 
 
 @given(life=LIVES, jitter=JITTERS)
-def test_an_outage_is_told_before_the_token_dies(life: int, jitter: float) -> None:
+def test_an_outage_is_reported_before_the_token_expires(life: int, jitter: float) -> None:
     """An outage is reported with a quarter of the lifetime left, exactly for a minted token, whatever the jitter."""
     lease = token(life, jitter).lease
     assert lease.alarm == life / 4

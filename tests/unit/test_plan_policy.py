@@ -114,21 +114,21 @@ def test_a_rejected_grant_is_never_removed() -> None:
     assert plan.policy is None
 
 
-def test_a_grant_that_no_ledger_knows_is_foreign() -> None:
+def test_a_grant_in_no_ledger_is_not_ours() -> None:
     """A member that looks like ours but is in no ledger is not changed."""
     foreign = Binding(READER, (f"{POOL}/ns/a/sa/orphan",))
     plan = plan_policy([claimant(A, PULL)], policy(foreign))
     assert (READER, foreign.members[0]) in granted(plan.policy)
 
 
-def test_a_vanished_grant_is_put_back() -> None:
+def test_a_removed_grant_is_restored() -> None:
     """An owned grant that another client removed is added again; the ledger has it all the time."""
     plan = plan_policy([claimant(A, PULL, ledger=(record(PULL),))], policy())
     assert (plan.add, plan.restored) == ((PULL,), {PULL.identity})
     assert plan.before == plan.after == {A: (record(PULL),)}
 
 
-def test_a_vanished_grant_is_not_put_back_while_nothing_may_be_added() -> None:
+def test_a_removed_grant_is_not_restored_while_nothing_may_be_added() -> None:
     """A removed grant is not restored while the repository is not usable; the ledger keeps it."""
     plan = plan_policy([claimant(A, PULL, may_add=False, ledger=(record(PULL),))], policy())
     assert plan.policy is None
@@ -190,7 +190,7 @@ def test_an_existing_entry_becomes_owned_when_another_ledger_owns_the_grant() ->
     ],
     ids=["conditional", "unknown role", "deleted members", "odd members"],
 )
-def test_foreign_bindings_stay_as_they_were_read(untouchable: Binding) -> None:
+def test_bindings_of_others_stay_as_they_were_read(untouchable: Binding) -> None:
     """Conditional bindings, unknown roles, deleted members and the order are unchanged afterwards."""
     ours = Binding(WRITER, (PUSH.member,)), Binding(READER, (PULL.member,))
     last = Binding("roles/owner", ("user:z@x.y", "user:a@x.y"))
@@ -319,7 +319,7 @@ def test_a_narrowing_waits_while_nothing_may_be_added() -> None:
     assert plan.after == {A: (record(PUSH),)}
 
 
-def test_a_grant_found_where_none_was_set_is_somebody_elses() -> None:
+def test_a_grant_found_where_none_was_set_is_another_clients() -> None:
     """A grant that this process recorded and certainly never set is Existing when it is found, and is never removed."""
     ledger = (record(PULL, GrantState.RECORDED),)
     unset = Circumstances(unset={("a", PULL.identity)})
@@ -503,7 +503,7 @@ def test_nothing_new_is_added_while_nothing_may_be() -> None:
 
 
 @pytest.mark.parametrize("state", [GrantState.EXISTING, GrantState.RECORDED])
-def test_only_what_was_granted_is_put_back_while_nothing_may_be_added(state: GrantState) -> None:
+def test_only_a_granted_one_is_restored_while_nothing_may_be_added(state: GrantState) -> None:
     """What others granted, and what was never set, is new: it waits until new grants are allowed."""
     plan = plan_policy([claimant(A, PULL, may_add=False, ledger=(record(PULL, state),))], policy(), {})
     assert plan.add == ()

@@ -215,7 +215,7 @@ def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPo
         (Predecessor(None, released=True, lately=True), "was not created by this object"),
     ],
 )
-def test_a_known_past_is_said_with_a_remedy_that_works(before: Predecessor, words: str) -> None:
+def test_a_known_past_is_reported_with_a_working_remedy(before: Predecessor, words: str) -> None:
     """A repository of the same creation explains its past, and IfUnmanaged takes it back."""
     found = replace(observed({}), create_time=MADE)
     refused = plan(desired(), found, None, before)
@@ -263,7 +263,7 @@ def test_without_labels_the_one_that_recorded_it_first_keeps_it() -> None:
     assert rival_of(a, [replace(b, created="2025")], observed({})) == b.key
 
 
-def test_ownership_fits_a_label_and_tells_objects_apart() -> None:
+def test_ownership_fits_a_label_and_distinguishes_objects() -> None:
     """The digest has 160 bits in at most 63 label characters; namespace and name cannot be shifted into one."""
     one, other = Ownership.of("c", ObjectKey("a", "b-c")), Ownership.of("c", ObjectKey("a-b", "c"))
     assert one.digest != other.digest

@@ -50,7 +50,9 @@ def test_a_refused_index_is_asked_again_from_5_to_60_seconds(elapsed: float, del
         (HOUR, Invalid("no"), 1, Reason.INVALID_ARGUMENT),
     ],
 )
-def test_what_is_told(lease: Lease | None, failure: WheelhouseError | None, age: float, reason: Reason | None) -> None:
+def test_the_report_on_a_token(
+    lease: Lease | None, failure: WheelhouseError | None, age: float, reason: Reason | None
+) -> None:
     """A refusal at once, an outage with a quarter of the lifetime left, the expiry of a token in any case."""
     check = told(lease, failure, "owners/pip", at(age))
     assert (check.reason if check is not None else None) == reason
@@ -102,7 +104,7 @@ def test_the_answer_to_an_apply_decides_the_step(reply: SecretReply, verdict: Ve
     foreign_type=st.booleans(),
     immutable=st.booleans(),
 )
-def test_a_living_access_or_a_foreign_type_is_never_forced(
+def test_an_existing_access_or_another_type_is_never_forced(
     managers: list[str], foreign_type: bool, immutable: bool
 ) -> None:
     """Whatever else a reply contains, another access's Secret and another type are a conflict."""

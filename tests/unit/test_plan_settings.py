@@ -34,7 +34,7 @@ def test_a_patch_is_the_last_one(
 
 
 @given(wishes.desired, wishes.observed, wishes.upstreams, wishes.managed)
-def test_nothing_is_touched_that_nobody_asked_for(
+def test_nothing_changes_without_a_request(
     desired: DesiredRepository, observed: ObservedRepository, upstreams: frozenset[Upstream], managed: frozenset[str]
 ) -> None:
     """A label of others, and each field that the spec does not set and that was not ours, are unchanged afterwards."""

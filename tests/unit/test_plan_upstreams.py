@@ -102,9 +102,7 @@ def test_one_that_cannot_be_used_is_neither_added_nor_removed(found: RepositoryV
         (view(standing=Standing.UNSEEN, name=None), 0.0),
     ],
 )
-def test_what_stands_stays_while_its_object_is_replaced_or_not_looked_at(
-    found: RepositoryView | None, gone: float
-) -> None:
+def test_an_upstream_stays_while_its_object_is_replaced_or_unchecked(found: RepositoryView | None, gone: float) -> None:
     """A replacement of the upstream's object, or a start of the operator, does not change a Virtual repository."""
     judged = referred(OTHER, found, gone=gone, stands=NAME)
     assert (judged.check, judged.name, judged.permitted, judged.addable) == (None, NAME, True, False)
@@ -117,7 +115,7 @@ def test_one_whose_release_is_held_up_stays_and_says_so() -> None:
     assert "being deleted: it has packages" in str(judged.check)
 
 
-def test_a_full_name_is_not_judged_before_all_that_may_own_it_were_looked_at() -> None:
+def test_a_full_name_waits_until_all_possible_owners_were_checked() -> None:
     """Until then nothing is added and nothing is removed; a certain refusal already counts."""
     judged = judge_name(reader(), "Upstream one", NAME, [], sure=False)
     assert (judged.check, judged.permitted, judged.addable) == (None, True, False)

@@ -51,13 +51,13 @@ def test_all_but_the_bad_ones_are_set(count: int, bad: set[int], naming: bool) -
     assert sets <= most
 
 
-def test_a_policy_that_is_rejected_without_additions_blames_nobody() -> None:
+def test_a_policy_that_is_rejected_without_additions_is_no_members_fault() -> None:
     """The error is raised again if nothing was added."""
     with pytest.raises(Invalid):
         Search().refused((), SILENT, EMPTY)
 
 
-def test_a_foreign_member_is_blamed_on_nobody() -> None:
+def test_a_rejected_member_of_another_client_is_no_additions_fault() -> None:
     """If IAM's message names a member that was already in the policy, no addition is rejected."""
     standing = Policy(b"e", 1, (Binding(READER, ("user:gone@example.com",)),))
     with pytest.raises(Invalid):

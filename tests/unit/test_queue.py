@@ -357,7 +357,7 @@ async def test_a_success_forgets_the_failures() -> None:
 
 
 @in_virtual_time
-async def test_a_change_during_a_failing_pass_is_looked_at_at_once() -> None:
+async def test_a_change_during_a_failing_pass_is_processed_at_once() -> None:
     """Changes while a pass failed do not wait for its backoff."""
     work = Work(takes=1.0)
     work.fail(Refused("403"))
@@ -497,7 +497,7 @@ async def test_a_clock_that_goes_back_changes_nothing(jumps: list[float]) -> Non
 
 
 @in_virtual_time
-async def test_a_clock_put_right_after_a_jump_back_still_sees_sleep() -> None:
+async def test_a_clock_corrected_after_a_jump_back_still_sees_sleep() -> None:
     """A clock that was wrong at the start and set back does not hide a later sleep of the machine."""
     work = Work()
     async with work.run() as queue:
@@ -511,7 +511,7 @@ async def test_a_clock_put_right_after_a_jump_back_still_sees_sleep() -> None:
 
 
 @in_virtual_time
-async def test_a_clock_of_1970_is_put_right() -> None:
+async def test_a_clock_of_1970_is_corrected() -> None:
     """A jump of half a century rounds times, but no timer is missed or causes a busy loop."""
     work = Work()
     delays = [number / 7 for number in range(1, 200)]

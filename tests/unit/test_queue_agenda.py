@@ -163,7 +163,7 @@ def test_what_came_first_is_first() -> None:
     assert [agenda.begin() for _ in range(4)] == [C, A, B, None]
 
 
-def test_a_resync_asked_for_does_not_hide_what_the_pass_said() -> None:
+def test_a_resync_does_not_replace_the_delay_of_the_pass() -> None:
     """A key that waits as a resync behind many changes still runs when its pass requested it."""
     agenda = Agenda()
     agenda.add(A, 0.0)

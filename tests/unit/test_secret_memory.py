@@ -45,7 +45,7 @@ def stored(fakes: Fakes, *, distributed: str = "True", verified: str = "Verified
     return CustomObject.parse(body)
 
 
-def test_counts_stand_until_every_secret_was_looked_at() -> None:
+def test_counts_stay_until_every_secret_was_checked() -> None:
     """One of two Secrets was checked: status does not get a count of one, and nothing is written."""
     fakes, findings, targets = Fakes(), Findings(), Targets()
     memory = Memory(fakes.world, findings, targets)

@@ -44,7 +44,7 @@ def looks(number: int, seconds: float) -> tuple[dict[int, int], dict[int, list[f
     return rate, times
 
 
-def test_a_few_secrets_are_looked_at_once_a_minute() -> None:
+def test_a_few_secrets_are_checked_once_a_minute() -> None:
     """Each within a minute of the start, and about a minute after the last time."""
     _, times = looks(50, 600)
     assert all(moments[0] <= 61 for moments in times.values())
@@ -53,7 +53,7 @@ def test_a_few_secrets_are_looked_at_once_a_minute() -> None:
     assert max(gaps) <= 68
 
 
-def test_many_secrets_are_looked_at_20_a_second() -> None:
+def test_many_secrets_are_checked_20_a_second() -> None:
     """2,000 Secrets: each at least every two minutes, at most 20 checks per second, no burst at the start."""
     rate, times = looks(2000, 500)
     assert max(rate.values()) <= 21

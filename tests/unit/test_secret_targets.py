@@ -73,7 +73,7 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
         assert distribution.expires.first() == (lease(min(lives)).expires if lives else None)
 
 
-def test_until_all_were_looked_at_status_tells() -> None:
+def test_status_counts_until_all_were_checked() -> None:
     """After a start the aggregate ignores Secrets that no pass has checked, but reports a failure at once."""
     targets = Targets()
     distribution = targets.open(KEY, "uid", ("a", "b"))

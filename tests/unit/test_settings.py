@@ -193,7 +193,7 @@ def test_the_command_names_every_wrong_variable_and_no_value(monkeypatch: pytest
     assert "Traceback" not in output
 
 
-def test_the_pool_of_the_base_is_told_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_of_the_base_must_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """For manifests/base without changes, the error says what to write instead of set-me.invalid."""
     output = run(monkeypatch, workload_identity_pool="set-me.invalid")
     assert "WHEELHOUSE_WORKLOAD_IDENTITY_POOL must be `PROJECT_ID.svc.id.goog` on GKE" in output

@@ -177,7 +177,7 @@ def test_a_refused_subject_and_a_missing_opt_in_come_before_what_was_found() -> 
     assert (said["Granted"], said["Distributed"], said["Verified"]) == ("SubjectTooLong", "NotOptedIn", "Pending")
 
 
-def test_a_missing_serviceaccount_is_said_of_a_grant_that_stands() -> None:
+def test_a_missing_serviceaccount_is_reported_for_an_existing_grant() -> None:
     """A grant to a ServiceAccount that does not exist is made, and its condition reports it."""
     found = AccessFindings(1, GOOD, advice="ServiceAccount a/x does not exist yet.")
     grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED))
@@ -225,7 +225,7 @@ def test_a_long_grant_summary_is_cut() -> None:
     assert summary.endswith("…")
 
 
-def test_the_secrets_progress_is_told() -> None:
+def test_the_secrets_progress_is_reported() -> None:
     """Counts, a summary for the column, and at most ten failures with their reasons."""
     failures = tuple((f"n{number}", "NotOptedIn") for number in range(12))
     found = DistributionFindings(

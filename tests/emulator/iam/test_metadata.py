@@ -77,7 +77,7 @@ async def test_the_root_proves_a_metadata_server(google: Emulated) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Accept": "*/*"}, {"Metadata-Flavor": "google"}])
-async def test_without_the_header_nothing_is_told(google: Emulated, headers: dict[str, str]) -> None:
+async def test_without_the_header_nothing_is_returned(google: Emulated, headers: dict[str, str]) -> None:
     """A request without Metadata-Flavor: Google gets 403: no page in a browser can read a token."""
     for path in ("project/project-id", "instance/service-accounts/default/token"):
         status, text, _ = await ask(google, path, **headers)
@@ -132,7 +132,7 @@ async def run_google_auth(google: Emulated, tools: Clients) -> dict[str, Any]:
     return found
 
 
-async def test_google_auth_works_and_calls_nobody_else(google: Emulated, tools: Clients) -> None:
+async def test_google_auth_works_and_calls_no_other_host(google: Emulated, tools: Clients) -> None:
     """It finds Application Default Credentials, which work for Artifact Registry; it looks up no other host."""
     found = await run_google_auth(google, tools)
     token = found.pop("token")

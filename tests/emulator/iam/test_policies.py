@@ -193,7 +193,7 @@ async def plant(google: Emulated, *bindings: dict[str, Any]) -> Any:
     return await body(google, "POST", "/control/policy", json=sent)
 
 
-async def test_what_is_foreign_may_stay(google: Emulated) -> None:
+async def test_members_and_roles_of_others_may_stay(google: Emulated) -> None:
     """A read-modify-write keeps existing tombstones and roles of others."""
     foreign = [binding("roles/storage.admin", "user:a@acme.example"), binding(READ, TOMBSTONE)]
     found = await plant(google, *foreign)

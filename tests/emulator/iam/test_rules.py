@@ -70,7 +70,7 @@ def status(policies: Policies, wanted: policy_pb2.Policy) -> str:
     return caught.value.status
 
 
-def test_the_recorded_conflict_is_told_in_the_recorded_bytes(policies: Policies, clock: Clock) -> None:
+def test_the_recorded_conflict_has_the_recorded_bytes(policies: Policies, clock: Clock) -> None:
     """The two etags of the recorded 409 are formatted as they were recorded: octal, except for a quote."""
     stale, current = b"\x07\x05\xe8',\xbbP\x11", b"\x07\x05\xe8(x\x0e6\x8c"
     clock.now = int.from_bytes(stale[1:], "big") / 1_000_000

@@ -128,7 +128,7 @@ async def test_the_public_key_is_no_secret_to_sign_with(google: Emulated, cluste
         ({"requested_token_type": TOKEN_TYPE}, "invalid_request"),
     ],
 )
-async def test_a_malformed_request_is_told_apart_from_a_bad_token(
+async def test_a_malformed_request_differs_from_a_bad_token(
     google: Emulated, cluster: Cluster, form: dict[str, str | None], error: str
 ) -> None:
     """Everything but the token is rejected with its own OAuth code, with 400, before the keys are read."""

@@ -189,7 +189,7 @@ async def test_twine_reads_pypirc(wheels: Emulated, tools: Clients) -> None:
     assert ran.code == 0, ran.output
 
 
-async def test_twine_is_told_of_a_duplicate(wheels: Emulated, tools: Clients) -> None:
+async def test_twine_shows_a_duplicate(wheels: Emulated, tools: Clients) -> None:
     """An existing file is 400 Bad Request, and twine shows the recorded message."""
     variables = {"TWINE_USERNAME": "oauth2accesstoken", "TWINE_PASSWORD": wheels.token(WRITER)}
     ran = await tools.twine("--verbose", "--repository-url", wheels.index, tools.wheel(), **variables)

@@ -112,7 +112,7 @@ async def test_a_bearer_token_is_as_good(wheels: Emulated) -> None:
         "allUsers",
     ],
 )
-async def test_the_policy_decides_whoever_is_meant(google: Emulated, member: str) -> None:
+async def test_the_policy_decides_for_every_kind_of_member(google: Emulated, member: str) -> None:
     """A grant to a namespace, the pool or all users gives a ServiceAccount access, and its revocation removes it."""
     google.create()
     google.grant((READ, member))

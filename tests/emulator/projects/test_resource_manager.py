@@ -53,7 +53,7 @@ async def test_the_operator_finds_its_project(google: Emulated, key: str) -> Non
     assert google.trace()[-1]["method"] == "ResourceManager.GetProject"
 
 
-async def test_a_deleted_project_can_be_looked_at(google: Emulated) -> None:
+async def test_a_deleted_project_can_be_read(google: Emulated) -> None:
     """Its state shows it; Artifact Registry rejects it, but Resource Manager does not."""
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "delete"})
     async with client(google) as found:
@@ -69,7 +69,7 @@ async def test_an_unknown_project_is_denied(google: Emulated, name: str) -> None
             await found.get_project(request={"name": name})
 
 
-async def test_whoever_may_not_look_is_denied(google: Emulated) -> None:
+async def test_a_caller_without_permission_is_denied(google: Emulated) -> None:
     """The same 403 for an existing project, over both gRPC and REST."""
     async with client(google, STRANGER) as found:
         with pytest.raises(exceptions.PermissionDenied, match="The caller does not have permission"):

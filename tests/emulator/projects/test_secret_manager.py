@@ -151,7 +151,7 @@ async def test_the_policy_of_a_secret_has_its_rules(google: Emulated) -> None:
     assert found == {"permissions": held["permissions"][:1]}
 
 
-async def test_a_deleted_project_tells_nothing(google: Emulated) -> None:
+async def test_a_deleted_project_reveals_nothing(google: Emulated) -> None:
     """Its secrets can be read by no one, until it is undeleted (inferred)."""
     await bind(google, SECRET, (ACCESSOR, AGENT))
     await body(google, "POST", "/control/project", json={"project": PROJECT, "action": "delete"})

@@ -169,7 +169,7 @@ def test_what_is_fixed_stays(registry: Registry, path: str, fields: dict[str, An
     assert registry.get(before.name) == before
 
 
-def test_scanning_is_kept_and_its_state_told(registry: Registry) -> None:
+def test_scanning_is_kept_and_its_state_returned(registry: Registry) -> None:
     """The requested value comes back, the rest is the server's: recorded for Standard and Virtual."""
     config = {"enablement_config": "DISABLED", "enablement_state": "SCANNING_ACTIVE"}
     found = create(registry, "a", vulnerability_scanning_config=config).vulnerability_scanning_config

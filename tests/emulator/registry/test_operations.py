@@ -118,7 +118,7 @@ async def test_a_key_and_a_secret_must_be_usable(google: Emulated) -> None:
     assert await body(google, "GET", f"{PARENT}/repositories") == {}
 
 
-async def test_an_upstream_is_validated_unless_told_not_to(google: Emulated) -> None:
+async def test_an_upstream_is_validated_by_default(google: Emulated) -> None:
     """Without a server there: rejected with the quoted message; accepted if validation is off."""
     config = {"commonRepository": {"uri": "https://localhost:1/simple"}}
     wanted = {"format": "PYTHON", "mode": "REMOTE_REPOSITORY", "remoteRepositoryConfig": config}

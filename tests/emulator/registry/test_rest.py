@@ -168,7 +168,7 @@ async def test_fields_of_other_clients_are_let_pass(google: Emulated) -> None:
     ("identity", "status", "name"),
     [(None, 401, "UNAUTHENTICATED"), (STRANGER, 403, "PERMISSION_DENIED"), (OPERATOR, 404, "NOT_FOUND")],
 )
-async def test_who_may_not_is_told_before_what_is_there(
+async def test_permission_is_checked_before_existence(
     google: Emulated, identity: str | None, status: int, name: str
 ) -> None:
     """401 without a valid token, 403 without permission, 404 only for callers with permission."""
