@@ -1,4 +1,4 @@
-# The operator's image: two stages, no shell needed at run time, and nothing of the local world's dependencies.
+# The operator's image: two stages, no shell at run time, and none of the local world's dependencies.
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE requirements.txt requirements-build.txt ./

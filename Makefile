@@ -1,5 +1,5 @@
-# Wheelhouse: `make` tells what there is. Everything bootstraps .venv by itself; nothing needs to be installed before
-# but Python 3.11 or newer, make, and Go for the first build of the local control plane.
+# Wheelhouse: `make` lists the targets. Each target sets up .venv by itself. The only requirements are Python 3.11 or
+# newer, make, and Go for the first build of the local control plane.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,13 +17,13 @@ WORKERS ?= 2
 
 .PHONY: help venv demo test test-long lint bench lock controlplane
 
-help: ## Tell what there is
+help: ## List the targets
 	@echo "make targets:"
 	grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
 	echo
 	echo "The first 'make demo' or 'make test' builds a real kube-apiserver and etcd with Go: 6 to 10 minutes, once."
 
-venv: $(STAMP) ## Make the virtual environment .venv
+venv: $(STAMP) ## Create the virtual environment .venv
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@python="" found="none was found"
@@ -36,14 +36,14 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	done
 	if [ -z "$$python" ]; then
 	  echo "Wheelhouse needs Python 3.11 or newer, and $$found: install one (for example the package python3.11" >&2
-	  echo "of your distribution, or with pyenv) so that python3.11, python3.12, python3.13 or python3 is it." >&2
+	  echo "of your distribution, or with pyenv) so that python3.11, python3.12, python3.13 or python3 is on PATH." >&2
 	  exit 1
 	fi
 	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then
-	  echo "$$python cannot make virtual environments: install its venv package (on Debian: python3-venv)." >&2
+	  echo "$$python cannot create virtual environments: install its venv package (on Debian: python3-venv)." >&2
 	  exit 1
 	fi
-	echo "Making $(VENV) with $$("$$python" --version): about a minute"
+	echo "Creating $(VENV) with $$("$$python" --version): about a minute"
 	"$$python" -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -52,20 +52,20 @@ $(STAMP): requirements-dev.txt pyproject.toml
 controlplane: $(STAMP) ## Find or build the local control plane (kube-apiserver, kube-controller-manager, etcd)
 	@$(PY) -m wheelhouse_local.controlplane
 
-demo: $(STAMP) ## Tell the whole story: declare, upload, install, withdraw, with the real tools on this machine
+demo: $(STAMP) ## Run the whole workflow (declare, upload, install, revoke) with the real tools on this machine
 	@$(PY) -m wheelhouse_local.demo
 
-# Recipes and not $(MAKE), which would run all of `test` even under `make -n`.
+# Recipes instead of $(MAKE), which would run all of `test` even with `make -n`.
 define LINT
 $(VENV)/bin/ruff format --check .
 $(VENV)/bin/ruff check .
 $(VENV)/bin/mypy
 endef
 
-lint: $(STAMP) ## Format check, lint and types
+lint: $(STAMP) ## Check format, lint and types
 	@$(LINT)
 
-test: $(STAMP) ## All tests, lint, types and import contracts: what CI runs
+test: $(STAMP) ## Run all tests, lint, type checks and import contracts, as CI does
 	@trap 'status=$$?; [ $$status = 0 ] || echo "make test: FAILED (status $$status) after $$SECONDS s; see above" >&2' EXIT
 	step() { printf '\n== %s [%s s]\n' "$$*" "$$SECONDS"; }
 	step "Format, lint and types"
@@ -75,18 +75,18 @@ test: $(STAMP) ## All tests, lint, types and import contracts: what CI runs
 	step "Unit tests"
 	begun=$$SECONDS
 	$(PY) -m pytest -q tests/unit
-	echo "Unit tests took $$((SECONDS - begun)) s, starting Python included; their budget is 5 s."
+	echo "Unit tests took $$((SECONDS - begun)) s, including the start of Python; their budget is 5 s."
 	step "All other tests, $(WORKERS) at a time: contracts and budgets, convergence, whole worlds with the real clients"
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/unit
-	printf '\nmake test: PASSED in %s s: format, lint, types, import contracts, budgets, and all tests but those skipped above.\n' "$$SECONDS"
+	printf '\nmake test: PASSED in %s s: format, lint, types, import contracts, budgets, and all tests except those skipped above.\n' "$$SECONDS"
 
-test-long: $(STAMP) controlplane ## The same tests with many more random examples
+test-long: $(STAMP) controlplane ## Run the same tests with many more random examples
 	@WHEELHOUSE_TEST_PROFILE=long $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-bench: $(STAMP) controlplane ## Measure, and print the table of benchmarks/results.md
+bench: $(STAMP) controlplane ## Run the benchmarks, and print the tables of benchmarks/results.md
 	@$(PY) benchmarks/run.py $(BENCH)
 
-lock: $(STAMP) ## Make the hashed requirements files anew
+lock: $(STAMP) ## Create the hashed requirements files again
 	@export UV_NO_CONFIG=1
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.txt

@@ -193,8 +193,8 @@ def test_reserved_names_are_documented() -> None:
 @pytest.mark.parametrize(
     ("contract", "prefix"),
     [
-        ("Each layer knows only those below it", "wheelhouse."),
-        ("Rooms of the loop know only those below them", "wheelhouse.reconcile."),
+        ("Each layer imports only those below it", "wheelhouse."),
+        ("Packages of the loop import only those below them", "wheelhouse.reconcile."),
     ],
 )
 def test_the_drawing_shows_the_layers_of_the_tree(contract: str, prefix: str) -> None:

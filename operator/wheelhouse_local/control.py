@@ -111,6 +111,6 @@ def _ask(state: State, verb: str, what: str, body: str | None = None) -> dict[st
     finally:
         connection.close()
     if reply.status != http.client.OK:
-        raise LocalError(f"The emulated Google refuses: {reply.status} {said.strip()}")
+        raise LocalError(f"The emulated Google rejected the request: {reply.status} {said.strip()}")
     answer: dict[str, Any] = json.loads(said or "{}")
     return answer

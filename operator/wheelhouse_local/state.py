@@ -114,7 +114,7 @@ class State:
         except FileNotFoundError:
             return Record()
         except (ValueError, TypeError, KeyError) as error:
-            problem = f"{self._world} is not the record of a local world: move it away, or take another --state"
+            problem = f"{self._world} is not the record of a local world: move it, or use another --state"
             raise LocalError(problem) from error
 
     def save(self, record: Record) -> None:

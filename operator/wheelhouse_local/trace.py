@@ -22,7 +22,7 @@ def seconds(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if match is None:
-        raise LocalError(f"{text!r} is no duration: write 90s, 2m or 1h")
+        raise LocalError(f"{text!r} is not a duration: use 90s, 2m or 1h")
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 

@@ -62,7 +62,7 @@ def _generation(directory: Path, files: Mapping[str, bytes]) -> Path:
 def _check_free(link: Path) -> None:
     ours = link.is_symlink() and link.readlink() == Path(_DATA, link.name)
     if not ours and (link.is_symlink() or link.exists()):
-        raise FileExistsError(errno.EEXIST, "a file of another origin is in the way", str(link))
+        raise FileExistsError(errno.EEXIST, "a file that is not from this mount already exists", str(link))
 
 
 def _link(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -168,7 +168,7 @@ class World:
 
     def _check(self, name: str) -> None:
         if name not in COMPONENTS:
-            raise LocalError(f"No component is called {name}: there are {', '.join(COMPONENTS)}")
+            raise LocalError(f"There is no component {name}: use one of {', '.join(COMPONENTS)}")
         self.check_exists()
 
     def _start(self, name: str) -> None:

@@ -186,7 +186,7 @@ class PolicyMachine(RuleBasedStateMachine):
         self.google.rejected_members = set()
         self.settled()
         if not ours:
-            assert self.present() == set(), "a stranger's repository got a grant"
+            assert self.present() == set(), "another client's repository got a grant"
             self.room.usable = False
             self.room.look()
 
@@ -236,8 +236,8 @@ class PolicyMachine(RuleBasedStateMachine):
         if not hasattr(self, "room"):
             return
         present = self.present()
-        assert self.foreign <= present, "a foreign tuple was lost"
-        assert present - self.foreign <= self.owned() | self.stripped, "a tuple of ours stands in no ledger"
+        assert self.foreign <= present, "another client's grant was lost"
+        assert present - self.foreign <= self.owned() | self.stripped, "a grant of ours is in no ledger"
         assert UNTOUCHABLE in self.google.policy(NAME).bindings
 
     def settled(self) -> None:

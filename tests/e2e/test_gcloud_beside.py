@@ -129,8 +129,8 @@ def test_drift_is_restored_with_an_event(watchful: Kube, tmp_path: Path) -> None
     upstreams.write_text(json.dumps([{"id": "drifting", "repository": full_name("drifting"), "priority": 1}]))
     gcloud(watchful, "update", "drifting-all", HERE, f"--upstream-policy-file={upstreams}")
     expected = {**before, "labels": {"team": "a", "theirs": "stays"}}
-    await_that(lambda: described(watchful, "drifting") == expected, "the repository to be put back")
-    await_that(lambda: described(watchful, "drifting-all") == before_all, "the upstreams to be put back")
+    await_that(lambda: described(watchful, "drifting") == expected, "the repository to be restored")
+    await_that(lambda: described(watchful, "drifting-all") == before_all, "the upstreams to be restored")
     notes = [each["note"] for name in ("drifting", "drifting-all") for each in watchful.events("drift", name)]
     for words in (
         "description was changed elsewhere from 'wanted' to 'theirs'",

@@ -48,4 +48,4 @@ def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
     assert "ArtifactRegistry.SetIamPolicy" in done.stdout
     assert "subject/ns/ml-training/sa/wheels-reader" in done.stdout
     assert "No matching distribution found for acme-greeting" in done.stderr
-    assert "Nothing of it is left." in done.stdout
+    assert "All its files were removed." in done.stdout

@@ -49,19 +49,19 @@ async def test_a_project_is_made_and_changed(terminal: Terminal) -> None:
     found = terminal.google.server.services.projects.find("acme-staging")
     assert found is not None
     assert said == f"acme-staging  number {found.number}  ACTIVE  artifactregistry.googleapis.com\n"
-    assert "ACTIVE  no service on" in await terminal("project", "acme-staging", "--api", "off")
-    assert "DELETE_REQUESTED  no service on" in await terminal("project", "acme-staging", "--delete")
+    assert "ACTIVE  no services on" in await terminal("project", "acme-staging", "--api", "off")
+    assert "DELETE_REQUESTED  no services on" in await terminal("project", "acme-staging", "--delete")
     again = await terminal("project", "acme-staging", "--undelete", "--api", "on", "--no-operator-rights")
     assert "ACTIVE  artifactregistry.googleapis.com" in again
     policy = terminal.google.server.services.policies.get("projects/acme-staging")
     assert "projects/acme-staging/roles/wheelhouseOperator" not in {binding.role for binding in policy.bindings}
-    assert await terminal("project", "acme-staging", "--purge") == "acme-staging is forgotten\n"
+    assert await terminal("project", "acme-staging", "--purge") == "acme-staging was purged\n"
     assert terminal.google.server.services.projects.find("acme-staging") is None
 
 
 async def test_an_invalid_project_is_reported(terminal: Terminal) -> None:
     """An invalid name, and the deletion of a missing project, are rejected with a message."""
-    assert "is no project id" in await terminal("project", "Acme", code=1)
+    assert "is not a project id" in await terminal("project", "Acme", code=1)
     assert "There is no project acme-staging" in await terminal("project", "acme-staging", "--delete", code=1)
 
 
@@ -76,8 +76,8 @@ async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
 
     await terminal("group", "packagers@acme.example", "user:ada@acme.example", somebody)
     assert await status() == 200
-    assert "is no IAM member" in await terminal("group", "packagers@acme.example", "somebody@acme.example", code=1)
-    assert "is no e-mail of a group" in await terminal("group", "packagers", somebody, code=1)
+    assert "is not an IAM member" in await terminal("group", "packagers@acme.example", "somebody@acme.example", code=1)
+    assert "is not a group's e-mail" in await terminal("group", "packagers", somebody, code=1)
     assert await status() == 200
     await terminal("group", "packagers@acme.example")
     assert await status() == 403
@@ -110,7 +110,7 @@ async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
         Rule(CREATE, operation_delay=3600, operation_error="INTERNAL"),
     ]
     said = await terminal("fault", "--on", CREATE, "--operation-error", "NONSENSE", code=1)
-    assert "is no name of google.rpc.Code" in said
+    assert "is not a name of google.rpc.Code" in said
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ..
 async def test_no_such_status(terminal: Terminal) -> None:
     """The command rejects a status that is not an error, and an invalid duration."""
     await terminal("fault", "--on", CREATE, "--status", "200", code=2)
-    assert "write 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
+    assert "use 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
 
 
 @pytest.mark.parametrize("command", sorted(local.commands))

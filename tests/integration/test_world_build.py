@@ -72,7 +72,7 @@ def test_without_go_it_says_what_to_install(machine: Machine) -> None:
 def test_an_old_go_is_refused_before_it_builds(machine: Machine) -> None:
     """The error names a Go that is older than go.mod's line, and both versions, and nothing is downloaded."""
     machine.go("exit 9", version="go1.20.1")
-    with pytest.raises(LocalError, match=r"go 1\.26 or later; .*/go says: go1\.20\.1"):
+    with pytest.raises(LocalError, match=r"go 1\.26 or later; .*/go reports: go1\.20\.1"):
         binaries.find(_ignore)
 
 
@@ -157,7 +157,7 @@ def test_assets_come_first(machine: Machine) -> None:
 def test_too_old_assets_are_refused(machine: Machine) -> None:
     """A Kubernetes before 1.32 that was set explicitly is an error, not a silent build."""
     machine.assets(machine.kubernetes(machine.folder / "assets", "v1.31.9"))
-    with pytest.raises(LocalError, match=r"has Kubernetes v1\.31\.9; at least 1\.32 is needed"):
+    with pytest.raises(LocalError, match=r"has Kubernetes v1\.31\.9; it must be at least 1\.32"):
         binaries.find(_ignore)
 
 
@@ -167,6 +167,6 @@ def test_incomplete_assets_and_old_programs_are_passed_over(machine: Machine) ->
     machine.kubernetes(machine.bin, "v1.30.2")
     machine.go(BUILD)
     said: list[str] = []
-    assert binaries.find(said.append).origin.startswith("built for this")
+    assert binaries.find(said.append).origin.startswith("built for the local world")
     assert "has no kube-controller-manager: looking elsewhere" in said[0]
     assert "has Kubernetes v1.30.2, older than 1.32: looking elsewhere" in said[1]

@@ -116,7 +116,7 @@ def test_up_on_a_running_world_says_so(up: Checkout) -> None:
     """A second up starts nothing, reports that it is running, and exits 0, with or without --detach."""
     pids = {name: up.world.pid(name) for name in COMPONENTS}
     assert all(pids.values())
-    assert "runs already" in up.run("up")
+    assert "is already running" in up.run("up")
     assert {name: up.world.pid(name) for name in COMPONENTS} == pids
 
 
@@ -163,7 +163,7 @@ def test_what_was_killed_is_seen_and_started_again(up: Checkout) -> None:
     google = up.world.pid("google")
     up.world.kill("operator")
     assert "operator    died  (wheelhouse local restart operator)" in up.run("status", code=1)
-    assert "operator runs, pid" in up.run("restart", "operator")
+    assert "operator is running, pid" in up.run("restart", "operator")
     assert "died" not in up.run("status")
     assert up.world.pid("google") == google
 
@@ -171,7 +171,7 @@ def test_what_was_killed_is_seen_and_started_again(up: Checkout) -> None:
 def test_tokens_and_policies_reach_the_emulated_google(up: Checkout, tmp_path: Path) -> None:
     """The owner's token is used; a bare repository name is completed; an unknown identity is rejected before."""
     assert up.run("token", "--as", "ksa:team-a/reader") == "ksa:team-a/reader for 120 s\n"
-    assert "is nobody: write ksa:NAMESPACE/NAME" in up.run("token", "--as", "somebody", code=1)
+    assert "is not a known identity: use ksa:NAMESPACE/NAME" in up.run("token", "--as", "somebody", code=1)
     (tmp_path / "policy.yaml").write_text("bindings: []")
     up.run("policy", "team-wheels", str(tmp_path / "policy.yaml"))
     recorded = [json.loads(line) for line in up.run("requests").splitlines()]
@@ -182,7 +182,7 @@ def test_tokens_and_policies_reach_the_emulated_google(up: Checkout, tmp_path: P
 
 def test_the_operators_requests_are_listed(up: Checkout) -> None:
     """The audit log has the operator's requests and their answers, in RBAC's terms."""
-    assert up.run("requests", "--kubernetes") == "", "the stand-in asked nothing, and nobody else is listed"
+    assert up.run("requests", "--kubernetes") == "", "the stand-in sent no request, and no other client is listed"
     operator = ("--kubeconfig", str(up.world.operator_kubeconfig))
     up.world.kubectl(*operator, "get", "secret", "anything", "-n", "wheelhouse-system", check=False)
     asked = [json.loads(line) for line in up.run("requests", "--kubernetes").splitlines()][-1]
@@ -240,4 +240,4 @@ def test_a_purge_leaves_nothing(up: Checkout) -> None:
     assert not up.world.state.root.exists()
     assert not any(processes.alive(process) for process in ran.values())
     assert "run `wheelhouse local up`" in up.run("env", code=1)
-    assert "No world runs" in up.run("status", code=1)
+    assert "No world is running" in up.run("status", code=1)

@@ -60,7 +60,7 @@ def test_a_mount_survives_the_api_server(plane: World, tmp_path: Path) -> None:
 
     with pytest.raises(Enough):
         Mount(plane.api(), "default", "pip", tmp_path, say).follow()
-    assert any("trying again" in line for line in said)
+    assert any("retrying" in line for line in said)
 
 
 @pytest.fixture(scope="module")

@@ -31,13 +31,13 @@ class Bug:
         """
         module = root / self.file
         if not module.exists():
-            raise Stale(f"{self.file} is not there")
+            raise Stale(f"{self.file} does not exist")
         text = module.read_text()
         if (count := text.count(self.old)) != 1:
-            raise Stale(f"its text stands {count} times in {self.file}")
+            raise Stale(f"its text occurs {count} times in {self.file}")
         seeded = text.replace(self.old, self.new)
         try:
             compile(seeded, self.file, "exec")
         except SyntaxError as error:
-            raise Stale(f"{self.file} would be no program: {error}") from None
+            raise Stale(f"{self.file} would not compile: {error}") from None
         module.write_text(seeded)

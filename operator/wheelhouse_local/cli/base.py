@@ -55,7 +55,7 @@ def with_world(command: Callable[Concatenate[World, P], None]) -> Callable[..., 
         type=click.Path(file_okay=False, path_type=Path),
         default=default_directory,
         show_default="wheelhouse/local under XDG_STATE_HOME",
-        help="The world's directory; several worlds run side by side.",
+        help="The world's directory; several worlds can run at the same time.",
     )
     @functools.wraps(command)
     def wrapped(state: Path, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -71,7 +71,7 @@ def running(world: World) -> World:
         LocalError: it is not running.
     """
     if not world.pid("apiserver"):
-        raise LocalError(f"No world runs in {world.state.root}: run `wheelhouse local up`")
+        raise LocalError(f"No world is running in {world.state.root}: run `wheelhouse local up`")
     return world
 
 
@@ -106,7 +106,7 @@ def to_settings(context: click.Context, parameter: click.Parameter, values: tupl
         field = name.lower().replace("-", "_").removeprefix("wheelhouse_")
         if not equals or field not in Settings.model_fields:
             known = ", ".join(Settings.model_fields)
-            raise click.BadParameter(f"{value!r}: write NAME=VALUE, NAME one of {known}", context, parameter)
+            raise click.BadParameter(f"{value!r}: use NAME=VALUE, where NAME is one of {known}", context, parameter)
         try:
             Settings.model_validate({field: text})
         except ValidationError as error:

@@ -44,23 +44,27 @@ def group(world: World, email: str, members: tuple[str, ...]) -> None:
     wheelhouse local group packagers@acme.example    # now it is empty
     """
     if email.count("@") != 1 or ":" in email:
-        raise LocalError(f"{email!r} is no e-mail of a group: write packagers@acme.example")
+        raise LocalError(f"{email!r} is not a group's e-mail: use packagers@acme.example")
     for member in members:
         if ":" not in member:
-            raise LocalError(f"{member!r} is no IAM member: write user:EMAIL, serviceAccount:EMAIL or principal://...")
+            raise LocalError(
+                f"{member!r} is not an IAM member: use user:EMAIL, serviceAccount:EMAIL or principal://..."
+            )
     control.group(world.state, email, members)
 
 
 @click.command()
 @click.argument("name")
-@click.option("--api", type=click.Choice(("on", "off")), help="Artifact Registry in it; a new project has it on.")
-@click.option("--delete", "action", flag_value="delete", help="Ask for its deletion, as `gcloud projects delete` does.")
-@click.option("--undelete", "action", flag_value="undelete", help="Take that back; nothing in it was lost.")
-@click.option("--purge", "action", flag_value="purge", help="Forget it and all that is in it: as if it had never been.")
+@click.option(
+    "--api", type=click.Choice(("on", "off")), help="Artifact Registry in the project; it is on in a new project."
+)
+@click.option("--delete", "action", flag_value="delete", help="Request its deletion, as `gcloud projects delete` does.")
+@click.option("--undelete", "action", flag_value="undelete", help="Restore it with everything in it.")
+@click.option("--purge", "action", flag_value="purge", help="Remove it with everything in it, permanently.")
 @click.option(
     "--operator-rights/--no-operator-rights",
     default=None,
-    help="Whether the operator has its custom role on it; on a new project it has.",
+    help="Whether the operator has its custom role on it; it does on a new project.",
 )
 @with_world
 def project(world: World, name: str, api: str | None, action: str | None, operator_rights: bool | None) -> None:
@@ -75,26 +79,26 @@ def project(world: World, name: str, api: str | None, action: str | None, operat
     switched = None if api is None else api == "on"
     found = control.project(world.state, name, api=switched, action=action, operatorRights=operator_rights)
     if not found:
-        click.echo(f"{name} is forgotten")
+        click.echo(f"{name} was purged")
         return
-    services = ", ".join(found["services"]) or "no service on"
+    services = ", ".join(found["services"]) or "no services on"
     click.echo(f"{found['id']}  number {found['number']}  {found['state']}  {services}")
 
 
 @click.command()
 @click.option("--on", metavar="METHOD", help="Service.Method as `requests` shows it, or a glob: 'ArtifactRegistry.*'.")
-@click.option("--status", type=click.IntRange(400, 599), help="Answer this HTTP status instead, without the effect.")
-@click.option("--times", type=click.IntRange(1), help="So often; without it until --clear.")
-@click.option("--delay", metavar="DURATION", callback=to_seconds, help="Wait before it is answered: 2s.")
-@click.option("--drop-reply", is_flag=True, help="Do it, and break the connection instead of answering.")
-@click.option("--retry-after", metavar="DURATION", callback=to_seconds, help="Say with --status when to come back: 5s.")
-@click.option("--operation-delay", metavar="DURATION", callback=to_seconds, help="Let the operation it starts run: 1h.")
-@click.option("--operation-error", metavar="CODE", help="Let the operation it starts fail: RESOURCE_EXHAUSTED.")
+@click.option("--status", type=click.IntRange(400, 599), help="Answer with this HTTP status, without the effect.")
+@click.option("--times", type=click.IntRange(1), help="How many times; by default until --clear.")
+@click.option("--delay", metavar="DURATION", callback=to_seconds, help="Delay before the answer: 2s.")
+@click.option("--drop-reply", is_flag=True, help="Perform the call, but break the connection instead of answering.")
+@click.option("--retry-after", metavar="DURATION", callback=to_seconds, help="Retry-After for --status: 5s.")
+@click.option("--operation-delay", metavar="DURATION", callback=to_seconds, help="How long the operation runs: 1h.")
+@click.option("--operation-error", metavar="CODE", help="The error with which the operation fails: RESOURCE_EXHAUSTED.")
 @click.option(
-    "--propagation", metavar="DURATION", callback=to_seconds, help="Let policies take so long to be felt: 120s; 0 ends."
+    "--propagation", metavar="DURATION", callback=to_seconds, help="Delay until policies take effect: 120s; 0 for none."
 )
-@click.option("--list", "show", is_flag=True, help="Print what is in force, as JSON.")
-@click.option("--clear", is_flag=True, help="End all faults, and the propagation.")
+@click.option("--list", "show", is_flag=True, help="Print the active faults, as JSON.")
+@click.option("--clear", is_flag=True, help="Remove all faults, and the propagation delay.")
 @with_world
 def fault(
     world: World,
@@ -120,9 +124,11 @@ def fault(
     """
     wanted = {_KEYS[name]: value for name, value in rule.items() if value}
     if not (on or show or clear or propagation is not None):
-        raise LocalError("Say which calls: --on METHOD, such as ArtifactRegistry.SetIamPolicy; or --list, or --clear")
+        raise LocalError(
+            "Select the calls with --on METHOD, such as ArtifactRegistry.SetIamPolicy; or use --list or --clear"
+        )
     if bool(on) != bool(wanted.keys() - {"times"}):
-        raise LocalError("--on METHOD goes with what happens there: --status, --delay, --drop-reply or --operation-...")
+        raise LocalError("--on METHOD needs an effect: --status, --delay, --drop-reply or --operation-...")
     if clear:
         control.clear(world.state)
     if on:

@@ -16,9 +16,13 @@ _COMPONENT = click.Choice(COMPONENTS)
 
 
 @click.command()
-@click.option("--detach", is_flag=True, help="Return when all is ready; `down` ends it.")
-@click.option("--no-operator", is_flag=True, help="Without the operator: `env --operator` tells how to run your own.")
-@click.option("--token-lifetime", metavar="DURATION", callback=to_seconds, help="Longest life of Google's tokens: 60s.")
+@click.option("--detach", is_flag=True, help="Return when everything is ready; `down` stops it.")
+@click.option(
+    "--no-operator", is_flag=True, help="Do not start the operator: `env --operator` prints how to run your own."
+)
+@click.option(
+    "--token-lifetime", metavar="DURATION", callback=to_seconds, help="Maximum lifetime of Google's tokens: 60s."
+)
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=to_settings, help="Operator setting.")
 @with_world
 def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None, settings: dict[str, str]) -> None:
@@ -38,7 +42,9 @@ def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None
     components = tuple(name for name in COMPONENTS if not (no_operator and name == "operator"))
     started = world.up(Options(components, token_lifetime, settings))
     if not started:
-        click.echo(f"The world in {world.state.root} runs already; `down` first to start it with other options.")
+        click.echo(
+            f"The world in {world.state.root} is already running; run `down` first to start it with other options."
+        )
         return
     _summary(world)
     if not detach:
@@ -57,7 +63,7 @@ def status(world: World) -> None:
     wanted = record.options.components if world.state.exists() else ()
     pids = {name: world.pid(name) for name in wanted}
     if not any(pids.values()):
-        click.echo(f"No world runs in {world.state.root}")
+        click.echo(f"No world is running in {world.state.root}")
         context.exit(1)
     for name, pid in pids.items():
         ended = "died" if name in record.processes else "stopped"
@@ -68,7 +74,7 @@ def status(world: World) -> None:
 
 @click.command(name="logs")
 @click.argument("component", type=_COMPONENT, required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Follow new lines until Ctrl-C.")
 @with_world
 def show_logs(world: World, component: str | None, follow: bool) -> None:
     r"""Print a component's log, or all of them.
@@ -92,11 +98,11 @@ def restart(world: World, component: str) -> None:
     wheelhouse local restart operator
     """
     world.restart(component)
-    click.echo(f"{component} runs, pid {world.pid(component)}")
+    click.echo(f"{component} is running, pid {world.pid(component)}")
 
 
 @click.command()
-@click.option("--purge", is_flag=True, help="Remove what is in it too: objects, packages, policies, tokens, logs.")
+@click.option("--purge", is_flag=True, help="Remove its contents too: objects, packages, policies, tokens, logs.")
 @with_world
 def down(world: World, purge: bool) -> None:
     r"""Stop the world; the next `up` restores everything, unless it was purged.
@@ -106,9 +112,9 @@ def down(world: World, purge: bool) -> None:
     wheelhouse local down --purge
     """
     ran = world.down(purge)
-    click.echo(f"Ended: {', '.join(ran)}" if ran else f"No world ran in {world.state.root}")
+    click.echo(f"Stopped: {', '.join(ran)}" if ran else f"No world was running in {world.state.root}")
     if purge:
-        click.echo("Nothing of it is left.")
+        click.echo("All its files were removed.")
 
 
 def _summary(world: World) -> None:
@@ -128,7 +134,7 @@ def _summary(world: World) -> None:
 def _attend(world: World) -> None:
     """Show the operator's log until interrupted, then stop the world; report when a component ends."""
     ended, told = threading.Event(), set[str]()
-    click.echo("Ctrl-C ends the world. The operator's log:")
+    click.echo("Ctrl-C stops the world. The operator's log:")
 
     def wait(seconds: float) -> bool:
         for name in set(world.died()) - told:
@@ -139,9 +145,9 @@ def _attend(world: World) -> None:
 
     try:
         logs.follow(world.state, ["operator"], click.echo, wait, at_end=False)
-        click.echo("The world was ended by another command.")
+        click.echo("Another command stopped the world.")
     except KeyboardInterrupt:
-        click.echo("Ending the world")
+        click.echo("Stopping the world")
         world.down()
 
 

@@ -29,7 +29,7 @@ def env(world: World, form: str) -> None:
     (eval "$(wheelhouse local env --operator)"; wheelhouse run)
     """
     if not world.pid("apiserver"):
-        click.echo(f"The world in {world.state.root} does not run: `wheelhouse local up` starts it", err=True)
+        click.echo(f"The world in {world.state.root} is not running: run `wheelhouse local up`", err=True)
     if form == "json":
         click.echo(json.dumps(world.environment(), indent=2))
     elif form == "operator":
@@ -52,14 +52,14 @@ def token(world: World, identity: str) -> None:
     wheelhouse local token --as ksa:team-a/wheels-reader
     """
     if identity.partition(":")[0] not in ("ksa", "user", "gsa") or not identity.partition(":")[2]:
-        raise LocalError(f"{identity!r} is nobody: write ksa:NAMESPACE/NAME, user:EMAIL or gsa:EMAIL")
+        raise LocalError(f"{identity!r} is not a known identity: use ksa:NAMESPACE/NAME, user:EMAIL or gsa:EMAIL")
     click.echo(control.token(world.state, identity))
 
 
 @click.command()
 @click.argument("secret", metavar="NAMESPACE/SECRET")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--follow", is_flag=True, help="Go on with the Secret's changes until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Follow the Secret's changes until Ctrl-C.")
 @with_world
 def mount(world: World, secret: str, directory: Path, follow: bool) -> None:
     r"""Write a Secret's keys into a directory, as kubelet does for a pod (but immediately, not up to a minute later).
@@ -69,7 +69,7 @@ def mount(world: World, secret: str, directory: Path, follow: bool) -> None:
     """
     namespace, slash, name = secret.partition("/")
     if not (namespace and slash and name) or "/" in name:
-        raise LocalError(f"{secret!r} is no NAMESPACE/SECRET")
+        raise LocalError(f"{secret!r} is not NAMESPACE/SECRET")
     api = running(world).api()
     mounted = Mount(api, namespace, name, directory.absolute(), lambda line: click.echo(line, err=True))
     if follow:

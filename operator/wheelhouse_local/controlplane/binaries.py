@@ -41,7 +41,7 @@ def find(say: Callable[[str], None]) -> Binaries:
     if found := _on_path(say):
         return found
     folder = build.ensure(say)
-    return _binaries(folder, f"built for this: {folder}")
+    return _binaries(folder, f"built for the local world: {folder}")
 
 
 def _in_assets(folder: Path, say: Callable[[str], None]) -> Binaries | None:
@@ -52,8 +52,8 @@ def _in_assets(folder: Path, say: Callable[[str], None]) -> Binaries | None:
     found = _binaries(folder, f"KUBEBUILDER_ASSETS: {folder}")
     if _number(found.version) < OLDEST:
         raise LocalError(
-            f"KUBEBUILDER_ASSETS ({folder}) has Kubernetes {found.version}; at least 1.{OLDEST[1]} is needed.\n"
-            "Name a folder with a later one, or unset KUBEBUILDER_ASSETS."
+            f"KUBEBUILDER_ASSETS ({folder}) has Kubernetes {found.version}; it must be at least 1.{OLDEST[1]}.\n"
+            "Set it to a folder with a later version, or unset KUBEBUILDER_ASSETS."
         )
     return found
 

@@ -93,7 +93,7 @@ def _go(work: Path) -> str:
         return go
     said = reply.stdout.strip() or reply.stderr.strip() or "no version"
     wanted = needed[0] if needed else "a recent Go"
-    raise LocalError(f"The control plane has to be built once with {wanted} or later; {go} says: {said}\n{_REMEDY}")
+    raise LocalError(f"The control plane has to be built once with {wanted} or later; {go} reports: {said}\n{_REMEDY}")
 
 
 def _run(go: str, work: Path, output: Path, say: Callable[[str], None]) -> None:

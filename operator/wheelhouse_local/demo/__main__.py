@@ -26,7 +26,7 @@ def _started(directory: Path) -> Iterator[World]:
 
 def main() -> int:
     """Run the demo; the exit status is 0 if every step succeeded."""
-    print("Wheelhouse in one story. Nothing leaves this machine; nothing stays running.", flush=True)
+    print("Wheelhouse in one demo. Nothing leaves this machine, and nothing keeps running.", flush=True)
     # A closed terminal and a SIGTERM from a service manager stop the world, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -42,7 +42,7 @@ def main() -> int:
         print("\nStopped.", file=sys.stderr)
         return 130
     print(
-        "\nThat was all of it. Try next:\n"
+        "\nThe demo is complete. Try next:\n"
         "  . .venv/bin/activate\n"
         "  wheelhouse local up --detach\n"
         '  eval "$(wheelhouse local env)"\n'

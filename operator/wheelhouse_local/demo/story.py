@@ -47,13 +47,13 @@ class Story:
         examples = sources() / "manifests" / "examples" / "quickstart.yaml"
         print(f"\n{examples.read_text()}")
         self._run("kubectl", "apply", "-f", str(examples))
-        self._tell("Ready means: the index was really asked with the really minted token.")
+        self._tell("Ready means that the index accepted the minted token.")
         objects = "pythonrepositories,repositoryaccesses"
         self._run("kubectl", "wait", "--for=condition=Ready", objects, "--all", "-A", "--timeout=60s")
         self._run("kubectl", "get", objects, "-A")
 
     def _mount(self) -> dict[str, Path]:
-        self._tell("Pods mount the Secret; here `wheelhouse local mount` plays kubelet.")
+        self._tell("Pods mount the Secret; here `wheelhouse local mount` replaces kubelet.")
         mounts = {}
         for namespace in ("data-platform", "ml-training"):
             mounts[namespace] = self._work / namespace
@@ -86,7 +86,7 @@ class Story:
         self._run(str(self._work / "with-uv/bin/python"), "-m", "acme_greeting")
 
     def _look(self) -> None:
-        self._tell("What Google knows: two principals of the cluster, each with its own role.")
+        self._tell("Google's IAM policy: two principals of the cluster, each with its own role.")
         google, state = endpoints(self._world.state), self._world.state
         url = f"{google['artifactRegistry']}v1/{REPOSITORY}:getIamPolicy"
         token = (state.google / "owner-token").read_text().strip()
@@ -98,10 +98,10 @@ class Story:
         print("\n".join(f"  {line}" for line in json.dumps(policy, indent=2).splitlines()))
 
     def _withdraw(self, mount: Path) -> None:
-        self._tell("The access is withdrawn: the grant and the Secret go, and the old token opens nothing.")
+        self._tell("The access is deleted: the grant and the Secret are removed, and the old token has no access.")
         self._run("kubectl", "delete", "repositoryaccess", "trainers", "-n", "ml-training")
         self._run("kubectl", "get", "secret", "pip-config", "-n", "ml-training", refusal="NotFound")
-        print("  pip tells only that it found nothing; uv tells why.")
+        print("  pip only reports that it found nothing; uv reports why.")
         pip = {"PIP_CONFIG_FILE": str(mount / "pip.conf")}
         again = ("install", "--disable-pip-version-check", "--no-cache-dir", "--force-reinstall", PACKAGE)
         self._run(str(self._work / "with-pip/bin/pip"), *again, env=pip, refusal="No matching distribution")

@@ -43,7 +43,7 @@ class Terminal:
         if output and not (quiet and as_told):
             print("\n".join(f"  {line}" for line in output.splitlines()), flush=True)
         if not as_told:
-            what = f"should have been refused with {refusal}" if refusal else "failed"
+            what = f"should have been denied with {refusal}" if refusal else "failed"
             raise DemoError(f"{command[0]} {what}; it ended with status {done.returncode}.")
         return done.stdout
 

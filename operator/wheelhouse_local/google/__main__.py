@@ -9,13 +9,13 @@ from wheelhouse_local.google.server import Configuration, run
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Where its state lies.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder for its state.")
 @click.option("--kubernetes-server", required=True, help="URL of the API server whose tokens are exchanged.")
 @click.option("--kubernetes-ca", type=click.Path(path_type=Path), required=True, help="CA of that server.")
 @click.option(
     "--kubernetes-token-file", type=click.Path(path_type=Path), required=True, help="A token to read its keys."
 )
-@click.option("--token-lifetime", type=click.IntRange(min=1), help="Longest life of federated tokens, in seconds.")
+@click.option("--token-lifetime", type=click.IntRange(min=1), help="Maximum lifetime of federated tokens, in seconds.")
 def main(
     data: Path, kubernetes_server: str, kubernetes_ca: Path, kubernetes_token_file: Path, token_lifetime: int | None
 ) -> None:

@@ -63,7 +63,7 @@ class Control:
     def _owner(self, request: web.Request) -> None:
         caller = self._calls.caller(request.headers.get("Authorization", ""))
         if caller is None or caller.identity != f"user:{OWNER}":
-            raise web.HTTPForbidden(text="Only the owner of the world may ask this.\n")
+            raise web.HTTPForbidden(text="Only the owner of the world may send this request.\n")
 
     async def _body(self, request: web.Request) -> dict[str, Any]:
         self._owner(request)

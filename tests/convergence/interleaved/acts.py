@@ -275,7 +275,7 @@ def put_back(users: Users, rnd: Random) -> str | None:
     body = users.site.cluster.objects.get((kind, key))
     if (body and "deletionTimestamp" in body["metadata"]) or not users.put(kind, key, users.objects[kind, key]):
         return None
-    return f"put back {kind.kind} {key}"
+    return f"restored {kind.kind} {key}"
 
 
 # Namespaces

@@ -111,7 +111,7 @@ class Effects:
         recent = site.seconds - self._missing.get(grant, float("-inf")) < STALE
         if site.seconds > site.settling and not recent and site.touched(self.words(grant)) < site.seconds - STALE:
             if level is Level.NO:
-                site.complain("given", f"{grant} was given, and nobody with consent asks for it")
+                site.complain("given", f"{grant} was added, but no access with consent requests it")
             elif level is Level.MAY and grant not in self._ever:
                 site.complain("posture", f"{grant} is new, and its access or repository allows nothing new")
         holders = [body for body in site.bodies(Kind.ACCESS) if grant in ledger(body)]

@@ -15,7 +15,7 @@ def misshapen(status: Mapping[str, Any], generation: int) -> str | None:
     rows = [row for row in listed if isinstance(row, dict) and row.get("type") in set(ConditionType)]
     types = [row["type"] for row in rows]
     if len(set(types)) != len(types):
-        return f"a type stands twice: {types}"
+        return f"a type occurs twice: {types}"
     if not types or types[0] != "Ready":
         return f"Ready is not the first: {types}"
     for row in rows:

@@ -193,7 +193,7 @@ class Standing:
         for grant in sorted(site.tuples.ours):
             if grant not in site.expected.grants and grant[0] in site.fakes.google.repositories:
                 yield Wrong(
-                    "leak", grant, frozenset(site.effects.words(grant)), WITHDRAWN, "nobody with consent wants it"
+                    "leak", grant, frozenset(site.effects.words(grant)), WITHDRAWN, "no access with consent wants it"
                 )
         for grant, level in site.expected.grants.items():
             if level is not Level.MUST or grant[0] not in site.fakes.google.repositories:

@@ -199,11 +199,11 @@ async def _calm_down(site: Site, users: Users, rnd: random.Random) -> None:
     while users.busy and site.seconds < until and not site.complaints:
         await asyncio.wait(set(users.busy), timeout=LOOK)
     if users.busy and not site.complaints:
-        site.complain("stuck", "somebody waits for something to go away")
+        site.complain("stuck", "a user waits for a deletion")
     for process in site.running[1:]:
         process.kill()
         site.lost_memory()
-    site.note("from now on nobody acts and nothing fails")
+    site.note("no more acts and faults from now on")
 
 
 async def _settle(site: Site, users: Users, rnd: random.Random) -> None:

@@ -149,7 +149,7 @@ def write_policy(users: Users, rnd: Random) -> str | None:
     users.site.plant_policy(name, Policy(policy.etag, version, bindings))
     users.site.tamper({name.full}, DRIFT)
     users.site.acted()
-    return f"somebody {done} on {name.repository_id}"
+    return f"another client {done} on {name.repository_id}"
 
 
 def take_grant(users: Users, rnd: Random) -> str | None:
@@ -162,7 +162,7 @@ def take_grant(users: Users, rnd: Random) -> str | None:
     policy = users.site.fakes.google.policy(name)
     users.site.plant_policy(name, Policy(policy.etag, policy.version, _with(policy.bindings, Binding(role, (member,)))))
     users.site.acted()
-    return f"somebody granted {role} {member} on {name.repository_id}"
+    return f"another client granted {role} {member} on {name.repository_id}"
 
 
 def change_repository(users: Users, rnd: Random) -> str | None:
@@ -184,7 +184,7 @@ def change_repository(users: Users, rnd: Random) -> str | None:
     google.repositories[full] = replace(found, settings=settings)
     users.site.tamper({full}, DRIFT)
     users.site.acted()
-    return f"somebody changed {way} of {found.name.repository_id}"
+    return f"another client changed {way} of {found.name.repository_id}"
 
 
 def delete_in_google(users: Users, rnd: Random) -> str | None:
@@ -199,7 +199,7 @@ def delete_in_google(users: Users, rnd: Random) -> str | None:
         google.plant(name)
     users.site.tamper({name.full}, DRIFT)
     users.site.acted()
-    return f"somebody deleted {name.repository_id}" + (" and made another" if again else "")
+    return f"another client deleted {name.repository_id}" + (" and made another" if again else "")
 
 
 def edit_secret(users: Users, rnd: Random) -> str | None:
@@ -223,7 +223,7 @@ def edit_secret(users: Users, rnd: Random) -> str | None:
             users.begin(_give_back(users, place, rnd.choice([30.0, 300.0])))
     users.site.tamper(_concerned(users, place), SWEPT)
     users.site.acted()
-    return f"somebody {way} Secret {'/'.join(place)}"
+    return f"another client {way} Secret {'/'.join(place)}"
 
 
 async def _give_back(users: Users, place: tuple[str, str], seconds: float) -> None:

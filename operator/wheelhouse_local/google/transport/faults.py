@@ -53,9 +53,9 @@ class Rule:
         except TypeError as error:
             raise ValueError(str(error)) from error
         if rule.status and not 400 <= rule.status <= 599:
-            raise ValueError(f"status {rule.status} is no error: 400 to 599")
+            raise ValueError(f"status {rule.status} is not an error: 400 to 599")
         if rule.operation_error and rule.operation_error not in set(code_pb2.Code.keys()):
-            raise ValueError(f"operationError {rule.operation_error} is no name of google.rpc.Code")
+            raise ValueError(f"operationError {rule.operation_error} is not a name of google.rpc.Code")
         return rule
 
     def document(self) -> dict[str, Any]:
