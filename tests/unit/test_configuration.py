@@ -235,9 +235,9 @@ HOSTILE = st.text(max_size=8) | st.sampled_from(INJECTIONS).filter(lambda text: 
     where=st.sampled_from(["before", "within", "after"]),
 )
 def test_reading_back_sees_what_the_checks_would_have_let_through(field: str, text: str, where: str) -> None:
-    """Without the checks of the values: a client reads the same values from a file whose text passes the round trip.
+    """Without the checks of the values: a text that reads back is read so by the client, from a file.
 
-    Control characters are rejected before (a bare CR ends a line for pip, but not for a parser of a string).
+    Control characters are refused before (a bare CR is a line end to pip and none to a string's reader).
     """
     configuration = injected(field, text, where)
     for client, read in ((pip, read_as_pip), (pypirc, read_as_pip), (uv, tomllib.loads), (our_netrc, read_as_netrc)):

@@ -29,7 +29,7 @@ async def test_a_day_takes_no_time() -> None:
 @given(delays=st.lists(st.floats(0, 1e6), max_size=20))
 @in_virtual_time
 async def test_sleepers_wake_in_order(delays: list[float]) -> None:
-    """A longer sleep ends later, each at its own time."""
+    """Whoever sleeps longer wakes later, each at its own time."""
     woken: list[float] = []
 
     async def sleep(seconds: float) -> None:
