@@ -122,7 +122,9 @@ class Releases:
         if self._desk.world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
             note = f"{name} keeps this object's labels, because Google denies the change: {error.message}"
             await self._desk.world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
-            logger.warning("Released a repository that keeps its labels", object=str(stored.key), because=error.message)
+            logger.warning(
+                "Released a repository without removing its labels", object=str(stored.key), because=error.message
+            )
             return True
         message = (
             f"{error.message} If project {name.project} no longer exists, a cluster administrator removes the "
