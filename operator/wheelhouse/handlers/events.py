@@ -25,6 +25,20 @@ class EndlessBackoff:
             bound = min(30.0, bound * 2)
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """Keeps no copy of objects to compare with: no handler reads a difference, and Kopf copied each event's object."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing of an object."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+
 def watches(informer: Informer, server: str, session: aiohttp.ClientSession) -> kopf.OperatorRegistry:
     """The registry of all handlers: they return nothing and decide nothing.
 
@@ -66,6 +80,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     # Kopf removes its finalizer from objects that none of its handlers must release, so ours must be a different one.
     settings.persistence.finalizer = KOPF_FINALIZER
+    settings.persistence.diffbase_storage = NoDiffs()
     settings.peering.standalone = True
     settings.process.ultimate_exiting_timeout = 20
     return settings
