@@ -1,7 +1,7 @@
 """What the watches delivered, parsed once, with the reverse lookups that the loop needs; answers without a request."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from wheelhouse.desired.access import declared_access
@@ -92,6 +92,18 @@ class ObjectCache:
         if old is not None and int(old.stored.resource_version) >= int(stored.resource_version):
             return
         self.take(kind, stored)
+
+    def has(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Whether just this version of an object is known, by the metadata of its JSON."""
+        try:
+            meta = body["metadata"]
+            known = self._declared(kind, ObjectKey(meta["namespace"], meta["name"]))
+            return known is not None and (known.stored.uid, known.stored.resource_version) == (
+                meta["uid"],
+                meta["resourceVersion"],
+            )
+        except (KeyError, TypeError):
+            return False
 
     def take(self, kind: Kind, stored: CustomObject) -> None:
         """Store an object regardless of what was known, as after a restore of the API server's data."""

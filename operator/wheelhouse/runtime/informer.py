@@ -72,6 +72,8 @@ class Informer:
             body: its JSON.
             gone: whether it was deleted.
         """
+        if not gone and self._cache.has(kind, body):
+            return  # Most events are the echo of a write of ours, or of a list.
         stored = _parsed(kind, body)
         if stored is None:
             return
