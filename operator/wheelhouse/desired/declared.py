@@ -33,8 +33,9 @@ class Declared(Generic[D]):
     @property
     def wish(self) -> D | None:
         """The desired state: of the current spec, or of the last valid one, or the readable part of the current one."""
-        known = (self.current, self.last, self.salvaged)
-        return next((each for each in known if each is not None), None)
+        if self.current is not None:
+            return self.current
+        return self.last if self.last is not None else self.salvaged
 
 
 def declare(

@@ -61,7 +61,7 @@ class Claimant:
         Args:
             settled: whether it has all its grants, so that `may_add` does not matter.
         """
-        return hash(replace(self, may_add=True) if settled else self)
+        return hash(replace(self, may_add=True) if settled and not self.may_add else self)
 
     def asks_as(self, other: "Claimant | None") -> bool:
         """Whether it requests the same, whatever is recorded."""

@@ -49,6 +49,8 @@ def outgoing_grants(
     Returns:
         Those with the same role and ServiceAccount as a wanted one. A migration does not keep any other grant.
     """
+    if migrate_from is None:
+        return ()
     successors = {(grant.role, found[1]) for grant in wanted if (found := principal(grant.member)) is not None}
     return tuple(
         record.grant

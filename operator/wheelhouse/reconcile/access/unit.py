@@ -64,14 +64,13 @@ class AccessUnit:
             return None
         if declared.stored.deleting:
             return await self._release(declared)
-        claim = self._claims.of(declared)
         self._world.interests.follow(AccessKey(key), _topics(declared))
         if declared.current is not None and not declared.stored.finalized:
             held = await hold(self._world, KIND, declared.stored)
             declared = self._world.cache.access(key) if held is not None else None
             if declared is None:
                 return None
-            claim = self._claims.of(declared)
+        claim = self._claims.of(declared)
         self._decide(declared, claim)
         self._wake(declared, claim)
         progress = await self._ledger.report(KIND, key)

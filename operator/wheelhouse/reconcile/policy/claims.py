@@ -9,7 +9,7 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import GrantFindings, failed
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Role
 from wheelhouse.domain.modes import Mode
-from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
@@ -39,6 +39,7 @@ class Claim:
         wanted: the grants that it should have; empty if it may have none.
         invalid: why it cannot have all or part of them.
         role: the role for which its Secret is made.
+        ledger: its recorded grants, without entries that it cannot have made.
         again: seconds until time alone changes the decision; None if only a change does.
     """
 
@@ -48,6 +49,7 @@ class Claim:
     wanted: tuple[Grant, ...]
     invalid: Invalid | None
     role: Role
+    ledger: tuple[GrantRecord, ...]
     again: float | None = None
 
     @property
@@ -82,12 +84,15 @@ class Claims:
 
     def of(self, declared: Declared[DesiredAccess]) -> Claim:
         """Decide about one access."""
+        access = declared.wish
+        return self._judge(declared, view(self._world, self._findings, access.repository) if access else None)
+
+    def _judge(self, declared: Declared[DesiredAccess], repository: RepositoryView | None) -> Claim:
         stored, access = declared.stored, declared.wish
         ledger = self.ledger(declared)
         held = tuple(record.grant for record in ledger if record.state is not GrantState.REJECTED)
         if access is None:
-            return Claim(None, Consent(Permission.KEEP), None, held, declared.invalid, Role.READER)
-        repository = view(self._world, self._findings, access.repository)
+            return Claim(None, Consent(Permission.KEEP), None, held, declared.invalid, Role.READER, ledger)
         gone = self._world.absences.seconds(access.repository) if repository is None else 0.0
         frozen = declared.current is None or access.suspend
         roles = _roles(held) if frozen and held else frozenset({access.role})
@@ -109,17 +114,16 @@ class Claims:
             # Without the finalizer nothing would revoke a new grant again.
             judged = Consent(Permission.KEEP, judged.check)
         keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
-        return Claim(access, judged, repository, grants if keeps else (), invalid, role, again)
+        return Claim(access, judged, repository, grants if keeps else (), invalid, role, ledger, again)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
         """One access from the view of the policy of `name`."""
         claim = claim or self.of(declared)
         found = self._findings.grants(declared.stored)
-        ledger = self.ledger(declared) if found.repository == name else ()
-        # The ledger names one repository: grants on another one are revoked there first. Entries that this access
-        # cannot
-        # have granted are never revoked, so they delay nothing.
-        elsewhere = found.repository not in (None, name) and bool(self.ledger(declared))
+        ledger = claim.ledger if found.repository == name else ()
+        # The ledger names one repository: what is left on another one is withdrawn there first. Entries that this
+        # access cannot have made are never withdrawn, so they hold nothing up.
+        elsewhere = found.repository not in (None, name) and bool(claim.ledger)
         kept = claim.name is None and claim.consent.permission is Permission.KEEP and found.repository == name
         here = (claim.name == name and not elsewhere) or kept
         return Claimant(
@@ -142,7 +146,14 @@ class Claims:
         found = {declared.stored.key: declared for declared in cache.accesses_on(name)}
         for repository in cache.repositories_on(name):
             found |= {each.stored.key: each for each in cache.accesses_of(repository.stored.key)}
-        claimants = [self.claimant(declared, name) for declared in found.values()]
+        views: dict[ObjectKey, RepositoryView | None] = {}
+        claimants = []
+        for declared in found.values():
+            key = declared.wish.repository if declared.wish is not None else None
+            if key is not None and key not in views:  # One look serves all accesses of a PythonRepository.
+                views[key] = view(self._world, self._findings, key)
+            claim = self._judge(declared, views[key] if key is not None else None)
+            claimants.append(self.claimant(declared, name, claim))
         return sorted(claimants, key=lambda claimant: claimant.rank)
 
     def _frozen(

@@ -125,7 +125,7 @@ class Contents:
         self, declared: Declared[DesiredAccess], claim: Claim, identities: tuple[Identity, ...]
     ) -> tuple[Identity | None, Role]:
         """The first of the identities that has a grant, with the requested role, or otherwise the granted one."""
-        ledger = [record for record in self._claims.ledger(declared) if record.state in _HELD]
+        ledger = [record for record in claim.ledger if record.state in _HELD]
         if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
             ledger = []  # Grants on another repository, which are about to be revoked.
         for identity in identities:
