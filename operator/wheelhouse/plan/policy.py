@@ -100,8 +100,11 @@ class _Side:
         self.held = {identity(r.grant.role, r.grant.member): r for r in claimant.ledger}
         self.wanted = self.claims = {identity(grant.role, grant.member): grant for grant in claimant.wanted}
         if not claimant.may_add:
-            had = {pair for pair, record in self.held.items() if record.state is not GrantState.REJECTED}
-            self.claims = {pair: grant for pair, grant in self.wanted.items() if pair in had}
+            self.claims = {pair: grant for pair, grant in self.wanted.items() if self.has(pair)}
+
+    def has(self, pair: Pair) -> bool:
+        record = self.held.get(pair)
+        return record is not None and record.state is not GrantState.REJECTED
 
     def owns(self, pair: Pair) -> bool:
         record = self.held.get(pair)
@@ -216,7 +219,9 @@ class _Planner:
             after=after,
             policy=policy,
             full=frozenset(self.addable).difference(self.fits) | self.known.withheld,
-            missing=frozenset({pair for side in self.sides for pair in side.wanted} - self.present - added),
+            missing=frozenset(
+                pair for side in self.sides for pair in side.wanted if pair not in self.present and pair not in added
+            ),
             adopted=self.adopted,
             restored=self.drifted(added),
             unpaid=self.unpaid(removed),
@@ -246,10 +251,8 @@ class _Planner:
 
     def ledgers(self, side: _Side, added: AbstractSet[Pair], removed: AbstractSet[Pair]) -> tuple[Records, Records]:
         """A ledger before and after the policy is set."""
-        if side.claims.keys() == side.held.keys() and all(
-            record.state is GrantState.GRANTED and pair in self.present for pair, record in side.held.items()
-        ):
-            return side.claimant.ledger, side.claimant.ledger  # Nothing to do, as for most accesses.
+        if self.stands(side):
+            return side.claimant.ledger, side.claimant.ledger  # Nothing to do, as for most.
         before, after = [], []
         for pair, grant in side.claims.items():
             record = self.record(side, pair, grant)
@@ -263,6 +266,15 @@ class _Planner:
                 if pair in self.present and pair not in removed and pair not in self.shared:
                     after.append(record)
         return tuple(before), tuple(after)
+
+    def stands(self, side: _Side) -> bool:
+        """Whether a claimant has just what it claims, and all of it is in the policy."""
+        if len(side.claims) != len(side.held):
+            return False
+        for pair, record in side.held.items():
+            if record.state is not GrantState.GRANTED or pair not in side.claims or pair not in self.present:
+                return False
+        return True
 
     def record(self, side: _Side, pair: Pair, grant: Grant) -> GrantRecord | None:
         """The entry of a grant that this access claims; None if there is nothing to record."""
