@@ -10,6 +10,8 @@ from wheelhouse.plan.claimant import Claimant
 
 REMEMBERED = 600.0
 """Seconds until the operator retries a member, or a policy of this size, that IAM rejected."""
+REST, LONGEST_REST = 4.0, 10.0
+"""How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Memory:
         seen: what the last pass saw of each access (`Claimant.mark`).
         creation: when the repository that the last pass saw was created.
         due: when the next pass reads the policy even if nothing has changed; in the past after a pass that failed.
+        rests_until: until when new grants wait to be combined with others.
     """
 
     unset: set[tuple[str, Pair]] = field(default_factory=set)
@@ -35,6 +38,16 @@ class Memory:
     seen: dict[ObjectKey, int] = field(default_factory=dict)
     creation: datetime | None = None
     due: float = 0.0
+    rests_until: float = 0.0
+
+    def rest(self, begun: float, now: float) -> None:
+        """Note that the policy was set: while accesses arrive, the next pass combines what a few more bring.
+
+        Args:
+            begun: when the pass began.
+            now: when it ended.
+        """
+        self.rests_until = now + min(LONGEST_REST, REST * (now - begun))
 
     def rejections(self, now: float) -> Mapping[Pair, str]:
         """The grants that IAM rejected recently, with its message."""
@@ -65,7 +78,7 @@ class Memory:
         seen = self.seen.get(claimant.access)
         if not claimant.concerned:
             return seen is None
-        return seen in {claimant.mark(settled=True), claimant.mark(settled=False)}
+        return seen == claimant.mark(settled=True) or seen == claimant.mark(settled=False)
 
     def equals(self, claimants: Sequence[Claimant]) -> bool:
         """Whether the last pass saw exactly these claims of all accesses."""

@@ -17,7 +17,7 @@ from wheelhouse.reconcile.policy.memory import Memory
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.read import recorded_grants
 
-MOST = 128
+MOST = 256
 """Maximum accesses that are recorded in one pass."""
 AT_ONCE = 16
 """Maximum records that are written at the same time."""

@@ -63,7 +63,7 @@ class PolicyUnit:
         return not memory.knows(claimant)
 
     def wake(self, name: RepositoryName, *, withdraws: bool) -> None:
-        """Reconcile a policy soon: to combine changes, it waits for others for at most two seconds.
+        """Reconcile a policy soon: to combine changes, it waits two seconds at most, or until it has rested.
 
         Args:
             name: the repository.
@@ -72,7 +72,12 @@ class PolicyUnit:
         if withdraws:
             self._world.queue.add_soon(PolicyKey(name), 0.1, 1.0)
         else:
-            self._world.queue.add_soon(PolicyKey(name), 0.2, 2.0)
+            rest = self._rest(name)
+            self._world.queue.add_soon(PolicyKey(name), max(0.2, rest), max(2.0, rest))
+
+    def _rest(self, name: RepositoryName) -> float:
+        memory = self._memories.get(name)
+        return max(0.0, memory.rests_until - self._world.elapsed()) if memory is not None else 0.0
 
     async def reconcile(self, name: RepositoryName) -> float | None:
         """Set one policy to what all accesses claim.
@@ -92,7 +97,7 @@ class PolicyUnit:
         left = memory.due - self._world.elapsed()
         if left > 0 and not debts and memory.creation == before and memory.equals(claimants):
             return left  # The previous pass already saw all of this.
-        memory.due = self._world.elapsed()
+        begun = memory.due = self._world.elapsed()
         try:
             outcome = await self._transactions.run(name, memory)
         except Unavailable as error:
@@ -106,6 +111,8 @@ class PolicyUnit:
         if outcome is None:
             self._gone(name)
             return VANISHED_DELAY
+        if outcome.plan.policy is not None and outcome.refusal is None:
+            memory.rest(begun, self._world.elapsed())
         return await self._finish(name, memory, outcome)
 
     def _concerned(self, name: RepositoryName) -> list[Claimant]:
@@ -124,8 +131,10 @@ class PolicyUnit:
             raise outcome.recorded.down
         if outcome.refusal is not None:
             return REFUSED_DELAY
-        if outcome.recorded.rest or outcome.late:
+        if outcome.recorded.rest:
             return 0.0
+        if outcome.late:
+            return self._rest(name)
         if outcome.recorded.failed or self._debts.grants(name):
             again = (_again(error, memory.failures[key]) for key, error in outcome.recorded.failed.items())
             return min(again, default=REFUSED_DELAY)
