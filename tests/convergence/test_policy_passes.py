@@ -325,7 +325,7 @@ async def test_a_repository_that_goes_while_its_policy_is_read_is_read_again() -
 
 
 async def test_a_pass_records_a_limited_number_the_oldest_first() -> None:
-    """Of many new accesses the 128 oldest are granted in the first set, and the next pass follows at once."""
+    """Of many new accesses the oldest are granted in the first set, and the next pass follows at once."""
     room = PolicyRoom()
     keys = [room.want(f"a{number:03}", f"u{number:03}") for number in range(MOST + 3)]
     for position, key in enumerate(reversed(keys)):
@@ -577,6 +577,28 @@ async def test_a_grant_that_another_client_adds_between_read_and_set_is_theirs()
     room.fakes.cluster.delete(Kind.ACCESS, key)
     await room.settle()
     assert room.members() == {"ann"}
+
+
+async def test_a_grant_that_an_operator_beside_this_one_sets_is_ours() -> None:
+    """Both recorded it, and the other one set it first: its status says so, and the grant is revoked with the access."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def other() -> None:
+        room.plant_members("ann")
+        body = room.fakes.cluster.objects[Kind.ACCESS, key]
+        grants = [grant | {"state": "Granted"} for grant in body["status"]["grants"]]
+        body["status"] = {**body["status"], "grants": grants}
+        room.fakes.cluster.touch(body)
+
+    room.fakes.calls.before = once("policies.set", other)
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
 
 
 async def test_existing_is_written_before_the_next_set() -> None:
@@ -1111,3 +1133,18 @@ async def test_a_change_waits_for_company_and_not_for_long() -> None:
             if room.woken() == [PolicyKey(NAME)]:
                 break
         assert room.fakes.clock.elapsed() - begun == pytest.approx(most, abs=0.1)
+
+
+async def test_new_grants_wait_until_the_policy_has_rested_and_withdrawals_do_not() -> None:
+    """While accesses go on coming, the next set is 5 s after the last one at least."""
+    room = PolicyRoom()
+    room.want("first", "ann")
+    for withdraws, rest in ((False, 5.0), (True, 0.1)):
+        await room.reconcile()
+        room.woken()
+        room.unit.wake(NAME, withdraws=withdraws)
+        room.fakes.clock.advance(rest - 0.05)
+        assert room.woken() == []
+        room.fakes.clock.advance(0.1)
+        assert room.woken() == [PolicyKey(NAME)]
+        room.want("second", "bob")

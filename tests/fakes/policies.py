@@ -164,7 +164,8 @@ class PolicyRoom:
 
     def _changed(self, kind: Kind, old: AnyDeclared | None, new: AnyDeclared | None) -> None:
         if new is not None:
-            self.findings.seen(kind, new.stored)
+            if self.findings.seen(kind, new.stored) and kind is Kind.ACCESS:
+                self.unit.doubt(new.stored)
         elif old is not None and isinstance(old.wish, DesiredAccess):
             self._owe(cast("Declared[DesiredAccess]", old))
 

@@ -66,4 +66,7 @@ class Loop:
         Returns:
             Whether one did, so that the object needs a pass.
         """
-        return self._findings.seen(kind, stored)
+        found = self._findings.seen(kind, stored)
+        if found and kind is Kind.ACCESS:
+            self._policies.doubt(stored)
+        return found

@@ -69,6 +69,10 @@ class Memory:
         self.unset -= entries
         return entries
 
+    def doubt(self, uid: str) -> None:
+        """Another hand wrote the access's ledger: what stands recorded there may have been set by an operator."""
+        self.unset = {entry for entry in self.unset if entry[0] != uid}
+
     def saw(self, claimant: Claimant, *, settled: bool) -> None:
         """Record the claim that a pass saw."""
         self.seen[claimant.access] = claimant.mark(settled=settled)

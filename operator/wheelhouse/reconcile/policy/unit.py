@@ -6,6 +6,7 @@ from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.keys import PolicyKey, RepositoryKey
 from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.objects import CustomObject
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.reconcile.debts import Debts
@@ -61,6 +62,11 @@ class PolicyUnit:
         if memory.creation != self._transactions.observer.creation(name):
             return True
         return not memory.knows(claimant)
+
+    def doubt(self, stored: CustomObject) -> None:
+        """Another hand wrote an access's ledger, maybe an operator beside this one."""
+        for memory in self._memories.values():
+            memory.doubt(stored.uid)
 
     def wake(self, name: RepositoryName, *, withdraws: bool) -> None:
         """Reconcile a policy soon: to combine changes, it waits two seconds at most, or until it has rested.
