@@ -7,9 +7,11 @@ from convergence.specification import Specification
 from convergence.test_crashes import TRAINERS, TRAINING, WHEELS, WRITERS, declare, delete_with_content, namespaces
 from fakes.world import Fakes
 
-from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.keys import PolicyKey, RepositoryKey
+from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Kind
 
+TEAM_WHEELS = RepositoryName("acme-packages", "us-central1", "team-wheels")
 READER = {
     "repositoryRef": {"name": "team-wheels", "namespace": "data-platform"},
     "subjects": [{"kind": "ServiceAccount", "name": "wheels-reader"}],
@@ -163,6 +165,25 @@ async def test_idle() -> None:
     await simulation.run(60.0)
     assert simulation.fakes.calls.changes == []
     assert counted(simulation) == {"repositories.get": 1, "policies.get": 1}
+
+
+async def test_restart_with_accesses_that_no_look_has_counted() -> None:
+    """Repositories tell how many accesses they serve with a later look: a start writes nothing, in whatever order."""
+    simulation, specification = await world()
+    declare_repository(simulation.fakes)
+    await simulation.settle(specification.difference)
+    simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
+    await simulation.settle(specification.difference)
+    for first in (PolicyKey(TEAM_WHEELS), RepositoryKey(WHEELS)):
+        simulation.boot()
+        simulation.fakes.calls.clear()
+        await simulation.loop.reconcile(first)
+        await simulation.run(60.0)
+        assert simulation.fakes.calls.changes == []
+    await simulation.run(900.0)
+    assert simulation.fakes.calls.count()["objects.write_status"] == 1
+    summary = simulation.fakes.cluster.objects[Kind.REPOSITORY, WHEELS]["status"]["accessSummary"]
+    assert (summary["accesses"], summary["members"]) == (1, 1)
 
 
 async def test_refresh() -> None:

@@ -85,8 +85,13 @@ class Ledger:
         """
         return await self._write(kind, key)
 
-    async def report(self, kind: Kind, key: ObjectKey) -> float | None:
+    async def report(self, kind: Kind, key: ObjectKey, *, counts: bool = True) -> float | None:
         """Write what changed; progress alone waits. Returns the seconds to wait, if it does.
+
+        Args:
+            kind: the object's.
+            key: the object's.
+            counts: whether a new count of accesses alone is written.
 
         Raises:
             Conflict: the object changed since it was read; nothing was written.
@@ -96,7 +101,7 @@ class Ledger:
         if stored is None:
             return None
         status, standing = self._status(kind, stored), stored.status
-        if same(status, standing):
+        if same(status, standing) or (not counts and same(_uncounted(status), _uncounted(standing))):
             self._progress.pop((kind, key), None)
             return None
         if in_progress(status):
@@ -191,6 +196,10 @@ class Ledger:
         if len(self._events) > EVENTS_REMEMBERED:
             del self._events[next(iter(self._events))]
         return True
+
+
+def _uncounted(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in status.items() if name != "accessSummary"}
 
 
 _PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})

@@ -66,6 +66,7 @@ class RepositoryUnit:
     async def _look(self, declared: Declared[DeclaredRepository]) -> float | None:
         """One pass for an object that is not being deleted, and its report."""
         stored = declared.stored
+        first = self._findings.repository(stored).generation is None
         try:
             wait = await self._pass(declared)
         except (Invalid, Refused) as error:
@@ -77,7 +78,8 @@ class RepositoryUnit:
             raise
         if self._findings.repository(stored).operation is None or stored.generation == 1:
             self._findings.note_repository(stored, generation=stored.generation)
-        again = await self._ledger.report(KIND, stored.key)
+        # What was not counted before a start is told by a later look, so that a start writes nothing.
+        again = await self._ledger.report(KIND, stored.key, counts=not first)
         return min((seconds for seconds in (wait, again) if seconds is not None), default=None)
 
     async def _pass(self, declared: Declared[DeclaredRepository]) -> float | None:
