@@ -40,6 +40,10 @@ OUTAGE_PATIENCE = timedelta(minutes=15)
 """How long a 5xx does not change a passed finding."""
 
 
+Computed = tuple[CustomObject, dict[str, Any], dict[str, Any]]
+"""An object as it is known, the status that it should have, and the one that it has."""
+
+
 class Ledger:
     """Writes findings into status.
 
@@ -97,10 +101,10 @@ class Ledger:
             Conflict: the object changed since it was read; nothing was written.
             Invalid, Refused, Unavailable: for the API server's errors.
         """
-        stored = self._stored(kind, key)
-        if stored is None:
+        computed = self._compute(kind, key)
+        if computed is None:
             return None
-        status, standing = self._status(kind, stored), stored.status
+        _, status, standing = computed
         if same(status, standing) or (not counts and same(_uncounted(status), _uncounted(standing))):
             self._progress.pop((kind, key), None)
             return None
@@ -109,13 +113,17 @@ class Ledger:
             left = PROGRESS_PACE - (self._world.elapsed() - begun)
             if left > _GRAIN:
                 return left
-        await self._write(kind, key)
+        await self._write(kind, key, computed)
         return None
 
     def _stored(self, kind: Kind, key: ObjectKey) -> CustomObject | None:
         cache = self._world.cache
         declared = cache.repository(key) if kind is Kind.REPOSITORY else cache.access(key)
         return declared.stored if declared is not None else None
+
+    def _compute(self, kind: Kind, key: ObjectKey) -> Computed | None:
+        stored = self._stored(kind, key)
+        return None if stored is None else (stored, self._status(kind, stored), stored.status)
 
     def _status(self, kind: Kind, stored: CustomObject) -> dict[str, Any]:
         return self._repository(stored) if kind is Kind.REPOSITORY else self._access(stored)
@@ -146,12 +154,22 @@ class Ledger:
         )
         return access_status(facts, self._world.now())
 
-    async def _write(self, kind: Kind, key: ObjectKey) -> bool:
-        async with self._locks[kind, key]:
-            stored = self._stored(kind, key)
-            if stored is None:
+    async def _write(self, kind: Kind, key: ObjectKey, computed: Computed | None = None) -> bool:
+        """Write the status; False when the object is gone.
+
+        Args:
+            kind: the object's.
+            key: the object's.
+            computed: what has just been computed: it holds unless another write of the object is on its way.
+        """
+        lock = self._locks[kind, key]
+        if lock.locked():
+            computed = None
+        async with lock:
+            computed = computed or self._compute(kind, key)
+            if computed is None:
                 return False
-            status, before = self._status(kind, stored), stored.status
+            stored, status, before = computed
             self._progress.pop((kind, key), None)
             if same(status, before):
                 return True
@@ -166,12 +184,13 @@ class Ledger:
             # Memory first: the cache notifies all units, and they must then find what was written.
             self._findings.written(kind, written)
             self._world.cache.store(kind, written)
-        await self._tell(kind, written, before)
+        await self._tell(kind, written, status, before)
         return True
 
-    async def _tell(self, kind: Kind, stored: CustomObject, before: Mapping[str, Any]) -> None:
+    async def _tell(
+        self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> None:
         """Publish one Event and one log line when Ready changed: only transitions are news."""
-        status = stored.status
         ready = by_type(status).get(ConditionType.READY, {})
         old = by_type(before).get(ConditionType.READY, {})
         unchanged = (ready.get("status"), ready.get("reason")) == (old.get("status"), old.get("reason"))
