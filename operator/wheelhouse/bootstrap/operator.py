@@ -26,6 +26,7 @@ from wheelhouse.handlers.events import kopf_settings, watches
 from wheelhouse.plan.pools import pool_complaint
 from wheelhouse.reconcile.loop import Loop
 from wheelhouse.reconcile.world import World
+from wheelhouse.runtime import garbage
 from wheelhouse.runtime.accounts import ServiceAccounts
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.http import HttpServer
@@ -82,6 +83,7 @@ class Operator:
             await server.stop()
 
     async def _work(self) -> None:
+        garbage.stays()  # The libraries.
         async with contextlib.AsyncExitStack() as stack:
             connection = Connection()
             await connection.open()
@@ -110,6 +112,7 @@ class Operator:
             await self._until_answered(watch.list)
             accounts.changed = lambda namespace, name: informer.seen_account(Identity(namespace, name))
             await self._until_in_pool(world, cache, lambda: informer.sync(objects))
+            garbage.stays()  # What the lists brought.
             informer.start()
             watching = watches(informer, connection.server, connection.session())
             self._queue = queue  # From here on the queue must move. Before, its keys wait for the lists and the pool.
