@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.modes import Mode
@@ -33,6 +34,7 @@ class Check:
         return self.truth is Truth.TRUE or (self.truth is Truth.UNKNOWN and self.reason is not Reason.PENDING)
 
 
+@lru_cache(maxsize=1024)  # Most objects are as they should be, in the same words.
 def passed(reason: Reason, message: str = "") -> Check:
     """A finding without a problem."""
     return Check(Truth.TRUE, reason, message)

@@ -5,9 +5,10 @@ Strings from a spec become parts of URLs with a token, so each grammar lists wha
 """
 
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
-from typing import Self
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _DNS_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -159,7 +160,8 @@ class RepositoryName:
         return self.full
 
     @classmethod
-    def parse(cls, full: str) -> Self | None:
+    @lru_cache(maxsize=4096)  # All accesses of a repository share its name.
+    def parse(cls, full: str) -> "RepositoryName | None":
         """Read a full resource name; None if any part breaks its grammar."""
         parts = full.split("/")
         if len(parts) != 6 or parts[0::2] != ["projects", "locations", "repositories"]:
@@ -170,12 +172,17 @@ class RepositoryName:
         return cls(project, location, repository_id)
 
     @classmethod
-    def of_url(cls, url: str) -> Self | None:
+    def of_url(cls, url: str) -> "RepositoryName | None":
         """The repository that a URL `https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY[/simple]/` names, or None."""
         found = _REGISTRY_URL.fullmatch(url)
         if found is None:
             return None
         return cls.parse(f"projects/{found[3]}/locations/{found[1].lower()}/repositories/{found[4]}")
+
+
+def shared(text: str) -> str:
+    """A text that many objects have, kept once in memory."""
+    return sys.intern(text) if type(text) is str else text
 
 
 def is_registry_url(url: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from wheelhouse.domain.names import EMAIL_LENGTH, ObjectKey
+from wheelhouse.domain.names import EMAIL_LENGTH, ObjectKey, shared
 
 FINALIZER = "wheelhouse.dev/finalizer"
 OPT_IN_LABEL = "wheelhouse.dev/credentials"
@@ -84,17 +84,17 @@ class CustomObject:
         annotations = meta.get("annotations")
         requested = annotations.get(REQUESTED_ANNOTATION, "") if isinstance(annotations, Mapping) else ""
         return cls(
-            key=ObjectKey(meta["namespace"], meta["name"]),
+            key=ObjectKey(shared(meta["namespace"]), meta["name"]),
             uid=meta["uid"],
             generation=meta.get("generation", 0),
             resource_version=meta["resourceVersion"],
             deleting="deletionTimestamp" in meta,
-            finalizers=tuple(meta.get("finalizers") or ()),
+            finalizers=tuple(shared(name) for name in meta.get("finalizers") or ()),
             spec_json=compact(body.get("spec")),
             status_json=compact(body.get("status")),
             recorded=_recorded(body.get("status")),
             requested=str(requested)[:REQUEST_LENGTH],
-            created=str(meta.get("creationTimestamp", "")),
+            created=shared(str(meta.get("creationTimestamp", ""))),
         )
 
 
@@ -105,7 +105,7 @@ def compact(value: object) -> str:
 
 def _recorded(status: object) -> str:
     name = status.get("repository") if isinstance(status, Mapping) else None
-    return name if isinstance(name, str) else ""
+    return shared(name) if isinstance(name, str) else ""
 
 
 def _loaded(text: str) -> dict[str, Any]:

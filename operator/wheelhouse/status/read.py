@@ -6,7 +6,7 @@ from typing import Any
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
-from wheelhouse.domain.names import RepositoryName, is_dns_label, is_dns_subdomain
+from wheelhouse.domain.names import RepositoryName, is_dns_label, is_dns_subdomain, shared
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.repository import Operation, OperationKind
 from wheelhouse.status.conditions import moment
@@ -41,7 +41,7 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
     name = raw.get("name") if isinstance(raw, Mapping) else None
     if not isinstance(raw, Mapping) or not isinstance(name, str) or not is_dns_subdomain(name):
         return DistributionFindings()
-    namespaces = tuple(name for name in _texts(raw.get("namespaces")) if is_dns_label(name))
+    namespaces = tuple(shared(name) for name in _texts(raw.get("namespaces")) if is_dns_label(name))
     current = raw.get("current")
     return DistributionFindings(
         name=name,
@@ -79,7 +79,7 @@ def _grants(raw: object) -> Iterable[GrantRecord]:
         state = next((state for state in GrantState if state == row.get("state")), None)
         role, member = row.get("role"), row.get("member")
         if state is not None and isinstance(role, str) and isinstance(member, str):
-            yield GrantRecord(Grant(role, member), state, _text(row, "message"))
+            yield GrantRecord(Grant(shared(role), member), state, _text(row, "message"))
 
 
 def _operation(raw: object) -> Operation | None:
