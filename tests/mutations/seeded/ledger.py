@@ -29,8 +29,8 @@ BUGS = (
     Bug(
         "an object that the cache no longer has counts as recorded",
         "reconcile/ledger.py",
-        "            if stored is None:\n                return False\n",
-        "            if stored is None:\n                return True\n",
+        "            if computed is None:\n                return False\n",
+        "            if computed is None:\n                return True\n",
         LEDGER,
     ),
     Bug(

@@ -54,7 +54,7 @@ BUGS = (
     Bug(
         "unknown as withdrawn: what is held goes while nothing may be added",
         "plan/policy.py",
-        "self.claims = {pair: grant for pair, grant in self.wanted.items() if pair in had}",
+        "self.claims = {pair: grant for pair, grant in self.wanted.items() if self.has(pair)}",
         "self.claims = {}",
         PLAN,
     ),
