@@ -11,7 +11,7 @@ from convergence.test_faults import faults
 from fakes import wishes
 from fakes.calls import PortCall
 from fakes.world import Fakes
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wheelhouse.domain.modes import Mode
@@ -273,6 +273,13 @@ async def test_any_change_and_any_release(
             assert left == parted(found)
 
 
+@example(
+    planted=ObservedRepository(
+        NAME, "PYTHON", RepositorySettings("STANDARD_REPOSITORY", "", OURS.labels), "", None, None
+    ),
+    policy="Delete",
+    spec={"location": NAME.location, "managementPolicy": "Observe"},
+)
 @given(
     planted=wishes.observed,
     policy=st.sampled_from(["Orphan", "DeleteIfEmpty", "Delete"]),
@@ -290,8 +297,10 @@ async def test_nothing_of_others_is_ever_deleted(
     ours.fakes.cluster.delete(Kind.REPOSITORY, KEY)
     await ours.simulation.run(120.0)
     assert (Kind.REPOSITORY, KEY) not in ours.fakes.cluster.objects
-    if not mine or spec["managementPolicy"] == "Observe":
+    if not mine:
         assert ours.found() == planted.settings
+    elif spec["managementPolicy"] == "Observe":
+        assert ours.found() == parted(planted.settings)  # Under Observe the operator only removes its own labels.
 
 
 PLAIN = {"location": NAME.location}
