@@ -462,6 +462,25 @@ async def test_a_conflict_is_tried_again_with_what_the_watch_brought() -> None:
     assert room.members() == {"ann"}
 
 
+async def test_an_access_that_goes_while_it_is_recorded_fails_no_pass() -> None:
+    """The record conflicts, and the watch brings that the object is gone: the others are granted."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.want("other", "bob")
+    watched(room)
+
+    def gone(call: PortCall) -> None:
+        if call.name == "objects.write_status" and call.args[1].key == key:
+            room.fakes.cluster.objects.pop((Kind.ACCESS, key), None)
+            raise Conflict("409")
+
+    room.fakes.calls.before = gone
+    await room.reconcile()
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.members() == {"bob"}
+
+
 async def test_another_operators_record_is_its_own_grant() -> None:
     """Another operator records and sets the same grant first: it stays ours, and goes with the access."""
     room = PolicyRoom()

@@ -142,7 +142,7 @@ class PolicyUnit:
         if outcome.late:
             return self._rest(name)
         if outcome.recorded.failed or self._debts.grants(name):
-            again = (_again(error, memory.failures[key]) for key, error in outcome.recorded.failed.items())
+            again = (_again(error, memory.failures.get(key, 1)) for key, error in outcome.recorded.failed.items())
             return min(again, default=REFUSED_DELAY)
         delay = self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
         memory.due = self._world.elapsed() + delay
