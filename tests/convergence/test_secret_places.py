@@ -157,6 +157,28 @@ async def test_a_holder_is_not_displaced_by_age(restart: bool) -> None:
     assert secret(simulation).managers.keys() == {f"wheelhouse.{bodies[Kind.ACCESS, holder]['metadata']['uid']}"}
 
 
+async def test_a_restored_access_with_another_secret_name_leaves_none_behind() -> None:
+    """A restored store brings back an older spec and status: the Secret that only memory knows is removed."""
+    simulation, key = await distributed()
+    body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
+    body["spec"]["secret"]["name"] = "before"
+    body["status"]["secret"]["name"] = "before"
+    simulation.fakes.cluster.touch(body)
+    await simulation.run(400)
+    assert {name for _, name in simulation.fakes.cluster.secrets} == {"before"}
+
+
+async def test_a_forged_secret_name_removes_no_wanted_secret() -> None:
+    """A status that names another Secret makes no debt of the one that the spec requests."""
+    simulation, key = await distributed()
+    body = simulation.fakes.cluster.objects[Kind.ACCESS, key]
+    uid = secret(simulation).uid
+    body["status"]["secret"]["name"] = "other"
+    simulation.fakes.cluster.touch(body)
+    await simulation.run(400)
+    assert secret(simulation).uid == uid
+
+
 async def test_a_holder_that_was_told_of_a_conflict_holds_on() -> None:
     """Both accesses are recorded with a conflict, as two operators can leave them: the Secret says whose it is."""
     simulation, holder = await distributed()

@@ -46,6 +46,10 @@ class Debts:
         if len(self._released) > 10_000:
             del self._released[next(iter(self._released))]
 
+    def lives(self, uid: str) -> None:
+        """The object with this uid exists: a restored backup brings a released one back, with its ledger."""
+        self._released.pop(uid, None)
+
     def owe(self, debt: GrantDebt | SecretDebt) -> None:
         """Record a debt, unless the object was released."""
         if debt.uid in self._released:

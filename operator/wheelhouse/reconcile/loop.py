@@ -66,7 +66,11 @@ class Loop:
         Returns:
             Whether one did, so that the object needs a pass.
         """
+        if kind is Kind.REPOSITORY:
+            return self._findings.seen(kind, stored)
+        before = self._findings.distribution(stored)
         found = self._findings.seen(kind, stored)
-        if found and kind is Kind.ACCESS:
+        if found:
             self._policies.doubt(stored)
+            self._accesses.rewritten(stored, before)
         return found

@@ -7,7 +7,7 @@ from typing import Any
 from wheelhouse.desired.access import desired_grants
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess, SubjectKind
-from wheelhouse.domain.findings import Check, failed
+from wheelhouse.domain.findings import Check, DistributionFindings, failed
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
@@ -64,6 +64,7 @@ class AccessUnit:
             return None
         if declared.stored.deleting:
             return await self._release(declared)
+        self._debts.lives(declared.stored.uid)
         self._world.interests.follow(AccessKey(key), _topics(declared))
         if declared.current is not None and not declared.stored.finalized:
             held = await hold(self._world, KIND, declared.stored)
@@ -90,6 +91,20 @@ class AccessUnit:
             self._debts.owe(SecretDebt(stored.key, stored.uid, namespace, distribution.name))
             self._world.queue.add(SecretKey(stored.key, namespace))
         self._ledger.forget(KIND, stored.key)
+
+    def rewritten(self, stored: CustomObject, before: DistributionFindings) -> None:
+        """Another client wrote the object's status: a Secret that only memory knew becomes a debt.
+
+        Args:
+            stored: the object.
+            before: what memory knew of its Secrets.
+        """
+        after = self._findings.distribution(stored)
+        known = set(after.namespaces) if after.name == before.name else set()
+        for namespace in before.namespaces if before.name else ():
+            if namespace not in known:
+                self._debts.owe(SecretDebt(stored.key, stored.uid, namespace, before.name))
+                self._world.queue.add(SecretKey(stored.key, namespace))
 
     def _decide(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
         stored = declared.stored

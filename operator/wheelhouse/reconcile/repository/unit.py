@@ -78,7 +78,7 @@ class RepositoryUnit:
             raise
         if self._findings.repository(stored).operation is None or stored.generation == 1:
             self._findings.note_repository(stored, generation=stored.generation)
-        # What was not counted before a start is told by a later look, so that a start writes nothing.
+        # The first pass after a start does not write a new count alone, so a start without changes writes nothing.
         again = await self._ledger.report(KIND, stored.key, counts=not first)
         return min((seconds for seconds in (wait, again) if seconds is not None), default=None)
 
