@@ -70,7 +70,7 @@ class World:
         return installation.kubectl(self.state, *arguments, stdin=stdin, check=check)
 
     def up(self, options: Options | None = None) -> list[str]:
-        """Start what is not running, and return its names; after a failure, what was started is stopped again.
+        """Start the stopped components and return their names; after a failure, stop the ones that were started.
 
         Raises:
             LocalError: a component did not start, or something is missing; it names the problem and the remedy.

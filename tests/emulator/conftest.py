@@ -23,7 +23,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 @pytest.fixture
 async def google(tmp_path: Path) -> AsyncIterator[Emulated]:
-    """The emulated Google, empty; nobody exchanges tokens here."""
+    """The emulated Google, empty and without a token exchange."""
     async with alone(tmp_path / "google") as found:
         yield found
 

@@ -20,7 +20,7 @@ PATH = "/api/v1/serviceaccounts"
 
 
 class Signal:
-    """An event: whoever waits for it checks again."""
+    """Wake the tasks that wait for an event, so that they check again."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

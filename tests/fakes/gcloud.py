@@ -48,8 +48,8 @@ class Gcloud:
         return json.loads(await self(*arguments, "--format=json"))
 
     async def _run(self, *arguments: str) -> Ran:
-        nobody = "http://127.0.0.1:1"
+        unreachable = "http://127.0.0.1:1"
         own = {"PATH": os.environ["PATH"], "HOME": str(self.state.root)}
-        proxies = {"HTTP_PROXY": nobody, "HTTPS_PROXY": nobody, "NO_PROXY": "127.0.0.1"}
+        proxies = {"HTTP_PROXY": unreachable, "HTTPS_PROXY": unreachable, "NO_PROXY": "127.0.0.1"}
         env = {**own, **proxies, **environment.shell(self.state), **self.variables}
         return await ran("gcloud", *self.group, *arguments, env=env)

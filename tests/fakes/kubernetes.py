@@ -144,7 +144,7 @@ class FakeObjects:
         body = self._find(kind, stored)
         if body is None:
             return None
-        # A status that another client wrote may have any form: what is not a mapping or list counts as empty.
+        # A status that another client wrote may have any form: a value of another type counts as empty.
         found = body.get("status")
         current: dict[str, Any] = found if isinstance(found, dict) else {}
         listed = current.get("conditions")

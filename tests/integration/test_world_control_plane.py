@@ -8,7 +8,7 @@ from wheelhouse_local.world import World
 
 
 def test_it_is_a_current_kubernetes(control_plane: World) -> None:
-    """The API server's version has the admission policies' CEL functions, whoever built it."""
+    """The API server has the CEL functions of the admission policies, also if it was not built here."""
     version = json.loads(control_plane.kubectl("version", "-o", "json").stdout)["serverVersion"]
     assert (int(version["major"]), int(version["minor"])) >= (1, 32)
 

@@ -122,7 +122,7 @@ async def test_the_own_write_is_not_that_of_another_hand() -> None:
 
 
 async def test_an_event_is_said_once_in_ten_minutes() -> None:
-    """A finding that comes and goes is told once, and again after the pause."""
+    """A finding that comes and goes sends one Event, and another one after the pause."""
     office = Office()
     assert await office.tell("no consent")
     for _ in range(5):

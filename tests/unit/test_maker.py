@@ -39,7 +39,7 @@ class Office:
 
 @pytest.mark.parametrize("gone", [False, True])
 async def test_the_repository_of_an_object_that_is_gone_is_not_created(gone: bool) -> None:
-    """Its name could not be recorded: nobody would ever release what a create makes now."""
+    """Its name could not be recorded, so a repository that is created now would never be released."""
     office = Office()
     if gone:
         office.vanish()

@@ -39,7 +39,7 @@ CHANGE = Change(RepositoryPatch(replace(SETTINGS, description="new"), ("descript
 
 @given(allowed=st.sets(st.sampled_from(FULL)))
 def test_a_resting_object_only_withdraws(allowed: set[str]) -> None:
-    """Whatever the spec wants, a suspended object loses what is not allowed and nothing else changes."""
+    """For any spec, a suspended object loses only the settings that are not allowed."""
     for plan in (CHANGE, Keep()):
         done = resting(plan, observed(), Allowed(allowed))
         if allowed == set(FULL):
@@ -52,7 +52,7 @@ def test_a_resting_object_only_withdraws(allowed: set[str]) -> None:
 
 
 def test_a_resting_object_creates_nothing_and_still_refuses() -> None:
-    """Nothing is created while suspended; what is not ours stays not ours."""
+    """Nothing is created or adopted while an object is suspended."""
     assert resting(Create(SETTINGS), None, Allowed(frozenset())) == Keep()
     refusal = Refuse(Reason.ALREADY_EXISTS, "It exists.")
     assert resting(refusal, observed(), Allowed(frozenset())) == refusal

@@ -26,7 +26,7 @@ def beside(room: PolicyRoom, key: ObjectKey, *members: str) -> None:
 
 
 async def test_what_another_operator_granted_stays_in_the_ledger() -> None:
-    """This pass knows nothing of an entry of it: both are recorded, and a later pass withdraws what is not wanted."""
+    """This pass does not know the other entry: both are recorded, and a later pass revokes the unwanted one."""
     room = PolicyRoom()
     room.plant_members("bob")
     key = room.want("team", "ann")

@@ -111,7 +111,10 @@ def judge_unnamed(reader: Reader, url: str) -> Judgement:
 
 
 def judge_secret(namespace: Namespace, credentials: Credentials) -> Check:
-    """Decide about the secret of an upstream's password, which Google sends to the URL whoever requested it."""
+    """Decide whether a namespace may use the secret of an upstream's password.
+
+    Google sends the password to the upstream's URL, regardless of who set that URL.
+    """
     if credentials.secret in namespace.upstream_secrets:
         return passed(Reason.RESOLVED_REFS)
     message = (

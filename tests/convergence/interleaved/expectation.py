@@ -53,7 +53,7 @@ def malformed(kind: Kind, spec: Spec) -> bool:
 
 @dataclass(slots=True)
 class Memory:
-    """What is not in the current state: specs that parsed, by uid, and deleted objects."""
+    """The history that the current state lacks: specs that parsed, by uid, and deleted objects."""
 
     versions: dict[str, list[Spec]] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)

@@ -38,7 +38,7 @@ class Tuples:
         foreign = removed - self.ours - self.doubtful
         wrong = f"took away {sorted(foreign)}" if foreign else None
         if _untouched(before, removed) != _untouched(after, added):
-            wrong = wrong or f"changed what is not ours in {full}: {before.bindings} became {after.bindings}"
+            wrong = wrong or f"changed bindings of others in {full}: {before.bindings} became {after.bindings}"
         self.ours = (self.ours | added) - removed
         self.doubtful -= removed
         return added, removed, wrong

@@ -124,6 +124,6 @@ async def test_refusals_are_shown(gcloud: Gcloud) -> None:
     condition = "--condition=title=soon,expression=request.time < timestamp('2030-01-01T00:00:00Z')"
     assert "INVALID_ARGUMENT" in await gcloud.fails(*add, f"--role={READ}", condition)
     assert 'must be in the form "roles/{role}"' in await gcloud.fails(*add, "--role=reader")
-    nobody = "user:nobody@acme.example"
-    assert "PERMISSION_DENIED" in await gcloud.by(nobody).fails("repositories", "describe", "team-wheels", HERE)
-    assert gcloud.google.trace()[-1]["caller"] == nobody
+    stranger = "user:nobody@acme.example"
+    assert "PERMISSION_DENIED" in await gcloud.by(stranger).fails("repositories", "describe", "team-wheels", HERE)
+    assert gcloud.google.trace()[-1]["caller"] == stranger

@@ -29,7 +29,7 @@ BUGS = (
         SECRETS,
     ),
     Bug(
-        "an outage is told when the token is dead",
+        "an outage is reported only when the token is expired",
         "plan/secrets.py",
         "left <= lease.alarm",
         "left <= 0",

@@ -61,7 +61,7 @@ class Policies:
 
         Raises:
             ApiError: NOT_FOUND without the resource, ABORTED for a stale etag, INVALID_ARGUMENT for what IAM rejects,
-                UNIMPLEMENTED for what is not emulated.
+                UNIMPLEMENTED for a feature that is not emulated.
         """
         current, kind = self.get(name), resources.kind_of(name)
         if policy.etag and policy.etag != current.etag:

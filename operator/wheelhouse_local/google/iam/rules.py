@@ -36,7 +36,7 @@ def check(policy: policy_pb2.Policy, current: policy_pb2.Policy, target: Target)
     """Reject an invalid policy.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for what IAM rejects, UNIMPLEMENTED for what is not emulated.
+        ApiError: INVALID_ARGUMENT if IAM rejects the policy, UNIMPLEMENTED for a feature that is not emulated.
     """
     if policy.audit_configs:
         raise unimplemented("An audit configuration")

@@ -121,7 +121,7 @@ class Projects:
             self._store.forget(f"projects/{found.id}/")
 
     def admit(self, resource: str) -> None:
-        """Reject a call to Artifact Registry in a project without it, whoever the caller is.
+        """Reject every call to Artifact Registry in a project where its API is disabled.
 
         Google checks the project before permissions; that it does so here too is inferred.
 

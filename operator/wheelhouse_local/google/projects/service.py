@@ -15,7 +15,7 @@ class Service:
     """A service whose resources have full names with the project's id; callers may write its number.
 
     Attributes:
-        DENIED: what a caller without a permission is told, in the words that public threads quote.
+        DENIED: the message for a caller without a permission, in the words that public threads quote.
     """
 
     DENIED: ClassVar[str]

@@ -66,7 +66,7 @@ def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str], exi
         exists: for upstreams.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for an unknown or immutable field, UNIMPLEMENTED for what is not emulated; the
+        ApiError: INVALID_ARGUMENT for an unknown or immutable field, UNIMPLEMENTED for one that is not emulated; the
             messages are ours.
     """
     after = new_repository()

@@ -95,7 +95,7 @@ class Calls:
             self.trace.record(caller.identity if caller else "", method, resource, status, began)
 
     def missing(self, method: str, authorization: str, resource: str, what: str) -> ApiError:
-        """The error for a call that is not emulated, whoever the caller is; it is in the trace."""
+        """Return the error for a call that is not emulated, for every caller, and record it in the trace."""
         caller, error = self.caller(authorization), unimplemented(what)
         self.trace.record(caller.identity if caller else "", method, resource, error.status, time.monotonic())
         return error
