@@ -1,7 +1,7 @@
 """Secrets that people delete, edit, freeze or forge, and accesses that want the same one."""
 
 import pytest
-from convergence.scenes import PULL, access, condition, living_token, owners, reason
+from convergence.scenes import PULL, WHEELS, access, condition, living_token, owners, reason
 from convergence.secret_scenes import (
     HOUR,
     REFUSED,
@@ -166,6 +166,22 @@ async def test_a_restored_access_with_another_secret_name_leaves_none_behind() -
     simulation.fakes.cluster.touch(body)
     await simulation.run(400)
     assert {name for _, name in simulation.fakes.cluster.secrets} == {"before"}
+
+
+async def test_a_removed_secret_is_not_verified() -> None:
+    """Consent is lost and the Secret goes: no condition still says that the index accepts its token."""
+    simulation = await owners()
+    key = access(simulation, "team", "a", subjects=PULL, secret={"name": "pip"})
+    await simulation.run(60)
+    row = condition(simulation, key, "Verified")
+    assert row is not None
+    assert row.status == "True"
+    simulation.fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1"})
+    await simulation.run(60)
+    assert simulation.fakes.cluster.secrets == {}
+    row = condition(simulation, key, "Verified")
+    assert row is not None
+    assert (row.status, row.reason) == ("False", "Pending")
 
 
 async def test_a_forged_secret_name_removes_no_wanted_secret() -> None:

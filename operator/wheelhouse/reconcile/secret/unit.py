@@ -146,6 +146,8 @@ class SecretUnit:
         all_of.count(key.namespace, target, None)
         if key.namespace not in self.targets(declared, claim):
             self._targets.drop(key.access, key.namespace)
+        if not self._findings.distribution(declared.stored).name:
+            all_of.verified = None  # No token stands anywhere that the index could have accepted.
         if not declared.stored.deleting:
             self._memory.note(declared.stored, all_of, pending("No Secret is distributed: see ResolvedRefs."))
 
