@@ -93,18 +93,23 @@ class AccessUnit:
         self._ledger.forget(KIND, stored.key)
 
     def rewritten(self, stored: CustomObject, before: DistributionFindings) -> None:
-        """Another client wrote the object's status: a Secret that only memory knew becomes a debt.
+        """Another client wrote the object's status, and with it another record of its Secrets.
+
+        A Secret of another name, which only memory knows, becomes a debt. A Secret that only status knows, which
+        another operator may have written, is checked.
 
         Args:
             stored: the object.
             before: what memory knew of its Secrets.
         """
         after = self._findings.distribution(stored)
-        known = set(after.namespaces) if after.name == before.name else set()
-        for namespace in before.namespaces if before.name else ():
-            if namespace not in known:
+        if not after.name or (after.name, after.namespaces) == (before.name, before.namespaces):
+            return
+        if before.name and before.name != after.name:
+            for namespace in before.namespaces:
                 self._debts.owe(SecretDebt(stored.key, stored.uid, namespace, before.name))
-                self._world.queue.add(SecretKey(stored.key, namespace))
+        for namespace in dict.fromkeys((*before.namespaces, *after.namespaces)):
+            self._world.queue.add(SecretKey(stored.key, namespace))
 
     def _decide(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
         stored = declared.stored
