@@ -98,7 +98,7 @@ async def outside(
         cache=inside.cache,
         queue=inside.queue,
         interests=Interests(inside.queue),
-        absences=Absences(time.monotonic),  # Without the sleep of the machine, in which no watch tells of a return.
+        absences=Absences(time.monotonic),  # Not during sleep, when no watch reports a return.
         workload=identity,
         options=options,
         now=lambda: datetime.now(UTC),

@@ -26,17 +26,17 @@ class EndlessBackoff:
 
 
 class NoDiffs(kopf.DiffBaseStorage):
-    """Keeps no copy of objects to compare with: no handler reads a difference, and Kopf copied each event's object."""
+    """Store no last-handled configuration: no handler uses a diff, and Kopf would copy the object of each event."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
-        """Nothing of an object."""
+        """Return an empty configuration."""
         return kopf.BodyEssence()
 
     def fetch(self, **_: Any) -> None:
-        """Nothing is kept."""
+        """Return None: nothing is stored."""
 
     def store(self, **_: Any) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
 
 def watches(informer: Informer, server: str, session: aiohttp.ClientSession) -> kopf.OperatorRegistry:

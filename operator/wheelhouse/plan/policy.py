@@ -268,7 +268,7 @@ class _Planner:
         return tuple(before), tuple(after)
 
     def stands(self, side: _Side) -> bool:
-        """Whether a claimant has just what it claims, and all of it is in the policy."""
+        """Whether a claimant has exactly the grants that it claims, and all of them are in the policy."""
         if len(side.claims) != len(side.held):
             return False
         for pair, record in side.held.items():

@@ -47,7 +47,7 @@ class Debts:
             del self._released[next(iter(self._released))]
 
     def lives(self, uid: str) -> None:
-        """The object with this uid exists: a restored backup brings a released one back, with its ledger."""
+        """Note that the object with this uid exists: a restored backup can bring back a released object."""
         self._released.pop(uid, None)
 
     def owe(self, debt: GrantDebt | SecretDebt) -> None:

@@ -215,7 +215,7 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
 
 
 def _claimed(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:
-    """What this process set stays its own, also where another operator took it for a stranger's."""
+    """Keep the grants that this process set, also if another operator recorded them as Existing."""
     granted = {record.grant.identity: record for record in known if record.state is GrantState.GRANTED}
     return tuple(granted.get(r.grant.identity, r) if r.state is GrantState.EXISTING else r for r in found)
 

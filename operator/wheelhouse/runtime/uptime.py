@@ -4,14 +4,14 @@ import time
 
 
 def uptime() -> float:
-    """Seconds that only grow, whatever the wall clock does, and also while the machine sleeps.
+    """Return seconds that never decrease when the wall clock changes, and that include sleep of the machine.
 
-    Linux has such a clock (CLOCK_BOOTTIME, clock_gettime(2)). Where there is none, the seconds of a sleep are missing.
+    Linux has such a clock (CLOCK_BOOTTIME, clock_gettime(2)). On other platforms, sleep is not included.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     if clock is not None:
         try:
             return time.clock_gettime(clock)
-        except OSError:  # A sandbox may not know it.
+        except OSError:  # Some sandboxes do not support it.
             pass
     return time.monotonic()

@@ -121,8 +121,8 @@ class Claims:
         claim = claim or self.of(declared)
         found = self._findings.grants(declared.stored)
         ledger = claim.ledger if found.repository == name else ()
-        # The ledger names one repository: what is left on another one is withdrawn there first. Entries that this
-        # access cannot have made are never withdrawn, so they hold nothing up.
+        # The ledger names one repository: grants on another one are revoked there first. Entries that this
+        # access cannot have made are never revoked, so they delay nothing.
         elsewhere = found.repository not in (None, name) and bool(claim.ledger)
         kept = claim.name is None and claim.consent.permission is Permission.KEEP and found.repository == name
         here = (claim.name == name and not elsewhere) or kept

@@ -70,7 +70,7 @@ class Memory:
         return entries
 
     def doubt(self, uid: str) -> None:
-        """Another hand wrote the access's ledger: what stands recorded there may have been set by an operator."""
+        """Another client changed the access's ledger, so another operator may have set the grants that it records."""
         self.unset = {entry for entry in self.unset if entry[0] != uid}
 
     def saw(self, claimant: Claimant, *, settled: bool) -> None:

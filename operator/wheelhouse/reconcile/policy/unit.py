@@ -64,7 +64,7 @@ class PolicyUnit:
         return not memory.knows(claimant)
 
     def doubt(self, stored: CustomObject) -> None:
-        """Another hand wrote an access's ledger, maybe an operator beside this one."""
+        """Another client changed an access's ledger; it may be another operator."""
         for memory in self._memories.values():
             memory.doubt(stored.uid)
 

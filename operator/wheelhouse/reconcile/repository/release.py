@@ -175,7 +175,7 @@ class Releases:
         if wait > 0:
             return wait
         self._desk.turns.use(stored.key)
-        # The record fails where the object is gone: its name may stand for another one by now, with its own packages.
+        # The record fails if the object no longer exists: a new object may have its name, and packages of its own.
         if not await self._desk.ledger.record(KIND, stored.key):
             return None
         operation = await self._desk.world.repositories.delete(name)
