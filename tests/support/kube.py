@@ -163,23 +163,30 @@ class Kube:
         assert status == 200
 
     @contextmanager
-    def counted(self) -> Iterator[Counter[str]]:
+    def counted(self, namespace: str = "") -> Iterator[Counter[str]]:
         """The operator's requests to Google and its changes in Kubernetes during the block.
 
         Dry runs change nothing and are counted separately: `patch secrets (dry run)`.
+
+        Args:
+            namespace: count only dry runs in this namespace: other tests' Secrets in this world are checked any time.
         """
-        google, audit = self._google_lines(), self._audit_lines()
+        google, audit = self._google_lines(), self._audit_lines(namespace)
         counts: Counter[str] = Counter()
         yield counts
         counts.update(self._google_lines() - google)
-        counts.update(self._audit_lines() - audit)
+        counts.update(self._audit_lines(namespace) - audit)
 
     def _google_lines(self) -> Counter[str]:
         return Counter(row["method"] for row in trace.google(self.world.state) if row["service"] != "Metadata")
 
-    def _audit_lines(self) -> Counter[str]:
-        rows = trace.kubernetes(self.world.state)
-        return Counter(_act(row) for row in rows if row["method"].split()[0] not in {"get", "list", "watch"})
+    def _audit_lines(self, namespace: str) -> Counter[str]:
+        acts = Counter[str]()
+        for row in trace.kubernetes(self.world.state):
+            elsewhere = "dryRun=All" in row["resource"] and f"/namespaces/{namespace}/" not in row["resource"]
+            if row["method"].split()[0] not in {"get", "list", "watch"} and not (namespace and elsewhere):
+                acts[_act(row)] += 1
+        return acts
 
 
 def _act(row: dict[str, Any]) -> str:
