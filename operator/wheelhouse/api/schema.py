@@ -161,8 +161,8 @@ def _root(description: str, spec: type[Model], status: type[Model], root_rule: R
     }
 
 
-def _condition(field: str) -> str:
-    return f'.status.conditions[?(@.type=="Ready")].{field}'
+def _condition(field: str, of: str = "Ready") -> str:
+    return f'.status.conditions[?(@.type=="{of}")].{field}'
 
 
 def _column(name: str, path: str, description: str, *, wide: bool = False, kind: str = "string") -> Schema:
@@ -170,7 +170,7 @@ def _column(name: str, path: str, description: str, *, wide: bool = False, kind:
     return column | ({"priority": 1} if wide else {})
 
 
-_READY = _column("Ready", _condition("status"), "Whether everything that was asked for is in place")
+_READY = _column("Ready", _condition("status"), "Whether everything that the spec requests is in place")
 _REASON = _column("Reason", _condition("reason"), "Why it is Ready or not")
 _MESSAGE = _column("Message", _condition("message"), "What to do about it", wide=True)
 _AGE = _column("Age", ".metadata.creationTimestamp", "When the object was created", kind="date")
@@ -190,7 +190,10 @@ def _repository() -> Schema:
         _AGE,
         _column("Index", ".status.indexURL", "What pip installs from", wide=True),
         _column(
-            "Accesses", ".status.accessSummary.accesses", "RepositoryAccesses with a grant", wide=True, kind="integer"
+            "IndexSafe",
+            _condition("status", of="IndexSafe"),
+            "Of mode Virtual: whether private packages are safe from public ones of the same name",
+            wide=True,
         ),
         _MESSAGE,
     ]
@@ -209,10 +212,14 @@ def _access() -> Schema:
         _REASON,
         _column("Repository", ".spec.repositoryRef.name", "The PythonRepository"),
         _column("Role", ".spec.role", "What the subjects may do"),
-        _column("Secrets", ".status.secret.summary", "Secrets with a fresh token, of those wanted"),
-        _column("Expires", ".status.secret.expirationTime", "When the token would expire; it is refreshed long before"),
+        _column("Secrets", ".status.secret.summary", "Secrets with a valid token, and how many are requested"),
+        _column(
+            "Expires",
+            ".status.secret.expirationTime",
+            "When the current token expires; the operator replaces it long before",
+        ),
         _AGE,
-        _column("Grants", ".status.grantSummary", "Who, as what", wide=True),
+        _column("Grants", ".status.grantSummary", "Who has which role", wide=True),
         _MESSAGE,
     ]
     description = "Who may read or write a PythonRepository, and the Secret with client configuration for their pods."
