@@ -15,7 +15,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help venv demo test test-long lint bench lock controlplane
+.PHONY: help venv demo test test-long lint generate bench lock controlplane
 
 help: ## List the targets
 	@echo "make targets:"
@@ -64,6 +64,9 @@ endef
 
 lint: $(STAMP) ## Check format, lint and types
 	@$(LINT)
+
+generate: $(STAMP) ## Create crds/ and the reference pages of all fields from the models again
+	@$(VENV)/bin/wheelhouse crds --write crds --reference docs/reference
 
 test: $(STAMP) ## Run all tests, lint, type checks and import contracts, as CI does
 	@trap 'status=$$?; [ $$status = 0 ] || echo "make test: FAILED (status $$status) after $$SECONDS s; see above" >&2' EXIT

@@ -1,5 +1,7 @@
 """crds/ matches the models, and uses only what Kubernetes and GitOps tools support."""
 
+import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +9,7 @@ from unittest.mock import ANY
 
 import pytest
 from pydantic import BaseModel, Field
+from support.cases import CASES
 
 from wheelhouse.api.meta import Model
 from wheelhouse.api.schema import UnsayableError, crds, render, structural
@@ -40,7 +43,7 @@ def declared(kind: str) -> list[tuple[str, Node, bool]]:
 
 @pytest.mark.parametrize("name", sorted(render()))
 def test_the_committed_file_is_current(name: str) -> None:
-    """`wheelhouse crds --write crds` would change nothing."""
+    """`make generate` would change nothing."""
     assert (CRDS / name).read_text() == render()[name]
 
 
@@ -146,11 +149,46 @@ def test_lists_of_a_spec_merge_by_name() -> None:
     assert spec["accessFrom"]["properties"]["roles"]["x-kubernetes-list-type"] == "set"
 
 
+def fields(kind: str) -> set[str]:
+    """Every field of a spec as the case table writes its place, without positions in lists and keys of maps."""
+    found = (where.removeprefix("spec").removeprefix(".") for where, _, _ in walk(SCHEMAS[kind]["properties"]["spec"]))
+    return {where.replace("[]", "").replace(".", "/") for where in found if where and not where.endswith((".*", "[]"))}
+
+
+def untested(kind: str, valid: bool | None = None) -> list[str]:
+    """The fields without a case of their own in the table of tests/support/cases."""
+    cases = [case for case in CASES if case.kind == kind and valid in (None, case.words is None)]
+    return sorted(fields(kind) - {re.sub(r"/\d+(?=/|$)", "", case.place) for case in cases})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_has_a_case(kind: str) -> None:
+    """The API server and the model are compared for each field: add its values to tests/support/cases."""
+    assert len(fields(kind)) > 10
+    assert untested(kind) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_has_a_case_that_is_rejected(kind: str) -> None:
+    """A wrong value of each field is tried too, because its error must have the remedy."""
+    assert untested(kind, valid=False) == []
+
+
+def test_a_field_without_a_case_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new field of a spec, at any depth, makes the test fail."""
+    spec = copy.deepcopy(SCHEMAS)
+    inner = spec["RepositoryAccess"]["properties"]["spec"]["properties"]
+    for node in (inner["secret"], inner["subjects"]["items"]):
+        node["properties"]["novel"] = {"type": "string"}
+    monkeypatch.setitem(SCHEMAS, "RepositoryAccess", spec["RepositoryAccess"])
+    assert untested("RepositoryAccess") == ["secret/novel", "subjects/novel"]
+
+
 def test_columns_of_a_repository() -> None:
     """`kubectl get` shows the state first, and `-o wide` also the long columns."""
     columns = crds()["pythonrepositories.wheelhouse.dev"]["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = {wide: [c["name"] for c in columns if bool(c.get("priority")) is wide] for wide in (False, True)}
-    assert shown == {False: ["Ready", "Reason", "Mode", "Location", "Age"], True: ["Index", "Accesses", "Message"]}
+    assert shown == {False: ["Ready", "Reason", "Mode", "Location", "Age"], True: ["Index", "IndexSafe", "Message"]}
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_every_command_is_explained(name: str, options: list[str]) -> None:
 
 @pytest.mark.parametrize("name", sorted(reference.render()))
 def test_the_reference_is_current(name: str) -> None:
-    """`wheelhouse crds --reference docs/reference` would change nothing."""
+    """`make generate` would change nothing."""
     assert (DOCS / "reference" / name).read_text() == reference.render()[name]
 
 

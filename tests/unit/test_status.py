@@ -205,6 +205,45 @@ def test_a_grant_without_a_secret_needs_none() -> None:
     }
 
 
+def messages(status: dict[str, Any]) -> dict[str, str]:
+    return {row["type"]: row["message"] for row in status["conditions"]}
+
+
+def test_good_conditions_say_what_is_in_place() -> None:
+    """Members and role, the Secret's name, and no time: a refresh of the token changes no message."""
+    records = tuple(
+        GrantRecord(Grant("roles/artifactregistry.reader", f"user:{name}@x.y"), state)
+        for name, state in (("a", GrantState.GRANTED), ("b", GrantState.EXISTING), ("c", GrantState.REJECTED))
+    )
+    grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED), grants=records)
+    found = DistributionFindings(
+        made_for=0, distributed=passed(Reason.DISTRIBUTED), verified=passed(Reason.VERIFIED), name="pip", expires=NOW
+    )
+    said = messages(access(grants=grants, distribution=found))
+    assert said["Ready"] == "Everything that the spec requests is in place."
+    assert said["Granted"] == "2 members have roles/artifactregistry.reader on the repository."
+    assert said["Distributed"] == "The Secret pip has a valid token; see status.secret for the token's times."
+    later = replace(found, expires=NOW + timedelta(hours=1), refresh=NOW)
+    assert messages(access(grants=grants, distribution=later)) == said
+    one = replace(grants, grants=records[:1])
+    assert messages(access(grants=one))["Granted"] == "1 member has roles/artifactregistry.reader on the repository."
+
+
+def test_no_good_condition_is_without_a_message() -> None:
+    """Each condition of both kinds has one, with or without a Secret and a grant, and for each reason."""
+    grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED))
+    found = DistributionFindings(made_for=0, distributed=passed(Reason.DISTRIBUTED), verified=passed(Reason.VERIFIED))
+    off = replace(found, verified=Check(Truth.UNKNOWN, Reason.VERIFICATION_OFF))
+    statuses = [access(grants=grants, secret=False)]
+    statuses += [access(grants=grants, distribution=each) for each in (found, off)]
+    for reason in (Reason.SYNCED, Reason.OBSERVED):
+        safe = passed(Reason.NO_PUBLIC_INDEX)
+        each = RepositoryFindings(generation=1, resolved=passed(Reason.RESOLVED_REFS), synced=passed(reason))
+        statuses.append(repository(replace(each, index_safe=safe)))
+    assert [reasons(status)["Ready"] for status in statuses] == ["Ready"] * 5
+    assert [messages(status) for status in statuses if not all(messages(status).values())] == []
+
+
 def test_the_grant_summary_says_who_as_what() -> None:
     """ServiceAccounts are short, others in IAM's form, rejected ones are left out."""
     grants = (

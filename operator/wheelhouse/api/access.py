@@ -66,12 +66,12 @@ class RepositoryReference(Model):
     """The PythonRepository's name. Immutable."""
 
     namespace: NamespaceName | None = None
-    """Its namespace; default: this object's own. Immutable. Another namespace's repository must let this one in with
-    `accessFrom`, and in this role."""
+    """The namespace of the PythonRepository. Default: this object's namespace. A repository in another namespace must
+    allow this namespace and this role in its `accessFrom`. Immutable."""
 
 
 class Subject(Model):
-    """Somebody who is granted the role."""
+    """An identity that is granted the role."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -98,11 +98,11 @@ class Subject(Model):
 
     kind: SubjectKind
     """`ServiceAccount`: a Kubernetes ServiceAccount of this namespace, through Workload Identity.
-    `GoogleServiceAccount`, `GoogleGroup`, `GoogleUser`: somebody outside the cluster; only in the repository's own
-    namespace."""
+    `GoogleServiceAccount`, `GoogleGroup` and `GoogleUser`: an identity outside the cluster, allowed only in the
+    namespace of the repository."""
 
     name: Annotated[str, Field(max_length=512)]
-    """The ServiceAccount's name, or an e-mail address in lower case."""
+    """The name of the ServiceAccount, or an email address in lower case."""
 
     @model_validator(mode="after")
     def _name_fits_kind(self) -> Self:
@@ -119,7 +119,7 @@ class Subject(Model):
 
 
 class Secret(Model):
-    """The Secret with pip.conf, uv.toml, netrc (and .pypirc for writers) that the operator keeps fresh."""
+    """The Secret with pip.conf, uv.toml and netrc, and .pypirc for writers. The operator refreshes its token."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(rule("self.name == oldSelf.name", _IMMUTABLE_NAME, fieldPath=".name"))
@@ -129,15 +129,16 @@ class Secret(Model):
         str,
         Grammar(names.DNS_SUBDOMAIN, 63, "write a Secret's name: a-z, 0-9, '-' and '.', at most 63, like pip-config"),
     ] = "pip-config"
-    """The Secret's name in this namespace. Immutable: remove `secret` and add it again for another name."""
+    """The name of the Secret in this namespace. Immutable: to change it, remove `secret` and add it again."""
 
     service_account_name: ObjectName | None = None
-    """The ServiceAccount of this namespace whose identity the token carries; it is granted the role. Default: the only
-    ServiceAccount among the subjects. Make one for packages: whoever reads the Secret can do all that it may do."""
+    """The ServiceAccount of this namespace that the token authenticates as. It is granted the role. Default: the only
+    ServiceAccount in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can read the Secret can
+    act as it."""
 
 
 class RepositoryAccessSpec(Model):
-    """Who may do what with which repository."""
+    """Which identities have which role on which repository, and the Secret for their pods."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -152,28 +153,28 @@ class RepositoryAccessSpec(Model):
     )
 
     repository_ref: RepositoryReference
-    """The repository. Immutable."""
+    """The PythonRepository to grant access to. Immutable."""
 
     role: Role = Role.READER
-    """`Reader` (default) may install, `Writer` may also upload, `RepoAdmin` may also delete versions and packages. From
-    another namespace than the repository's only those that its `accessFrom.roles` names."""
+    """`Reader` (default) can install packages, `Writer` can also upload them, and `RepoAdmin` can also delete packages
+    and versions. In a namespace other than the repository's, only the roles in its `accessFrom.roles` are allowed."""
 
     subjects: Annotated[list[Subject], Field(max_length=100)] | None = None
-    """Who is granted the role."""
+    """The identities that are granted the role."""
 
     secret: Secret | None = None
-    """A Secret with ready-made client configuration for pods to mount. The namespace must carry the label
-    `wheelhouse.dev/credentials=enabled`. Absent: only the grants are made."""
+    """A Secret with client configuration that pods can mount. The namespace must have the label
+    `wheelhouse.dev/credentials=enabled`. If not set, the operator only makes the grants."""
 
     adoption_policy: AdoptionPolicy = AdoptionPolicy.NEVER
-    """What happens to a grant of this object that the IAM policy has already. `Never` (default): it is used, and stays
-    when this object goes. `Always`: it becomes this object's own and is withdrawn with it, for grants that move here
-    from gcloud, Terraform or a restored backup; only from the repository's own namespace. Of several clusters that
-    share a repository only one may use it."""
+    """What happens if the IAM policy already has a grant that this object requests. `Never` (default): the grant is
+    used, and stays when this object is deleted. `Always`: this object takes the grant over, and it is revoked with this
+    object. Use it for grants from gcloud, Terraform or a restored backup. It works only in the namespace of the
+    repository. If several clusters share a repository, only one of them can use it."""
 
     suspend: Flag = False
-    """Whether work on the access rests: no new grant and no new Secret is made, and no change of this spec is carried
-    out. Tokens are refreshed all the same, and lost consent or deletion withdraws."""
+    """Whether to pause the access: the operator makes no new grants or Secrets, and applies no changes of this spec. It
+    still refreshes tokens, and still revokes grants when consent is lost or this object is deleted."""
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -186,37 +187,37 @@ class RepositoryAccessSpec(Model):
 
 
 class GrantStatus(Model):
-    """One grant in the ledger."""
+    """One grant in the IAM policy."""
 
     role: Annotated[str, Field(max_length=256)]
-    """The role's name in IAM."""
+    """The name of the role in IAM."""
 
     member: Annotated[str, Field(max_length=1024)]
-    """The member as IAM writes it."""
+    """The member in the form that IAM uses."""
 
     state: Annotated[str, Field(max_length=32)]
-    """`Recorded` (will be made), `Granted` (made by the operator), `Existing` (was there before, is never removed),
-    `Rejected` (by IAM)."""
+    """`Recorded` (the operator is about to make it), `Granted` (made by the operator), `Existing` (made by another
+    client, and never removed) or `Rejected` (by IAM)."""
 
     message: Annotated[str, Field(max_length=4096)] | None = None
-    """What IAM said."""
+    """The error from IAM, for a rejected grant."""
 
 
 class FailedNamespace(Model):
     """A namespace whose Secret could not be written."""
 
     namespace: Annotated[str, Field(max_length=63)]
-    """Its name."""
+    """The name of the namespace."""
 
     reason: Annotated[str, Field(max_length=256)]
-    """Why."""
+    """The reason for the failure."""
 
 
 class SecretStatus(Model):
-    """What is known of the Secret; nothing here is derived from a token."""
+    """The state of the Secret. Nothing in it is derived from a token."""
 
     name: Annotated[str, Field(max_length=253)]
-    """The Secret's name."""
+    """The name of the Secret."""
 
     namespaces: (
         Annotated[
@@ -225,61 +226,61 @@ class SecretStatus(Model):
         ]
         | None
     ) = None
-    """Where it is, or may be: written before the first Secret is."""
+    """The namespaces that have the Secret, or are about to get it."""
 
     summary: Annotated[str, Field(max_length=32)] | None = None
-    """Written and wanted Secrets, like `1/1`."""
+    """How many Secrets have a valid token, and how many are requested, like `1/1`."""
 
     desired: int | None = None
-    """How many Secrets there shall be."""
+    """How many Secrets are requested."""
 
     current: int | None = None
-    """How many hold a fresh token."""
+    """How many Secrets have a valid token."""
 
     failed: (
         Annotated[list[FailedNamespace], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
         | None
     ) = None
-    """The first namespaces where it failed."""
+    """The namespaces where the operator could not write the Secret; at most ten."""
 
     expiration_time: Timestamp | None = None
-    """When the token expires, if it were not refreshed."""
+    """When the current token expires. The operator replaces it before then."""
 
     refresh_time: Timestamp | None = None
-    """When the token is refreshed."""
+    """When the operator replaces the token."""
 
     identity: Annotated[str, Field(max_length=512)] | None = None
-    """Whose token it is: namespace/ServiceAccount."""
+    """The ServiceAccount that the token authenticates as: namespace/name."""
 
 
 class RepositoryAccessStatus(Model):
-    """What is known of the access; only the operator writes it."""
+    """The state of the access. Only the operator writes it."""
 
     observed_generation: int | None = None
-    """The generation of the spec that the status is about; -1 before the first look."""
+    """The generation of the spec that the status describes; -1 before the first check."""
 
     repository: Annotated[str, Field(max_length=512)] | None = None
-    """The repository's full resource name in Google, that the grants are made on."""
+    """The full resource name of the repository in Google that has the grants."""
 
     repository_create_time: Timestamp | None = None
-    """When Google created the repository that the grants are on: one that is deleted and made again is another."""
+    """When Google created the repository that has the grants. A repository that is created again has another time."""
 
     grants: (
         Annotated[list[GrantStatus], Field(max_length=1500, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
         | None
     ) = None
-    """The ledger: what the operator granted for this object, written before IAM's policy is. Only this is ever
-    withdrawn."""
+    """The grants for this object. The operator writes them here before it changes the IAM policy, and revokes only
+    grants that are listed here."""
 
     grant_summary: Annotated[str, Field(max_length=512)] | None = None
-    """Who, as what."""
+    """Which members have which role."""
 
     secret: SecretStatus | None = None
-    """The Secret."""
+    """The state of the Secret."""
 
     last_handled_request: Annotated[str, Field(max_length=256)] | None = None
-    """The value of the annotation `wheelhouse.dev/requested-at` that was last acted upon."""
+    """The last value of the annotation `wheelhouse.dev/requested-at` that the operator handled."""
 
     conditions: Conditions | None = None
-    """Findings: `Ready`, `ResolvedRefs`, `Granted`, `Distributed`, `Verified`; `Reconciling` or `Stalled` while it is
-    not Ready."""
+    """The conditions `Ready`, `ResolvedRefs`, `Granted`, `Distributed`, `Verified`; `Reconciling` or `Stalled` while it
+    is not Ready."""

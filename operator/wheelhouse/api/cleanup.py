@@ -33,7 +33,7 @@ class CleanupAction(StrEnum):
 
 
 class CleanupCondition(Model):
-    """Which versions are meant: those that fit all that is said here."""
+    """Which versions a policy selects: those that match all fields."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -50,13 +50,13 @@ class CleanupCondition(Model):
     """Versions uploaded longer ago than this, like `30d`; units are `s`, `m`, `h` and `d`."""
 
     newer_than: Age | None = None
-    """Versions uploaded less long ago than this, like `12h`."""
+    """Versions uploaded more recently than this, like `12h`."""
 
     package_name_prefixes: Prefixes | None = None
     """Versions of packages whose name starts with one of these."""
 
     version_name_prefixes: Prefixes | None = None
-    """Versions that start with one of these, like `0.`."""
+    """Versions whose number starts with one of these, like `0.`."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -68,14 +68,14 @@ class MostRecentVersions(Model):
     """The newest versions of each package."""
 
     keep_count: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
-    """How many versions of each package are kept."""
+    """How many versions of each package to keep."""
 
     package_name_prefixes: Prefixes | None = None
     """Only packages whose name starts with one of these. Default: all packages."""
 
 
 class CleanupPolicy(Model):
-    """One rule of the cleanup."""
+    """One cleanup policy."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -85,17 +85,17 @@ class CleanupPolicy(Model):
     )
 
     name: Annotated[str, ITEM_NAME]
-    """Its name in the repository."""
+    """The name of the policy in the repository."""
 
     action: CleanupAction
-    """`Delete` deletes the versions that it chooses, unless a `Keep` policy chooses them too. `Keep` alone deletes
+    """`Delete` deletes the selected versions, unless a `Keep` policy also selects them. `Keep` alone deletes
     nothing."""
 
     condition: CleanupCondition | None = None
-    """Which versions are chosen, by age and name. Instead of `mostRecentVersions`."""
+    """Selects versions by age and name. Set either this or `mostRecentVersions`."""
 
     most_recent_versions: MostRecentVersions | None = None
-    """The newest versions of each package are chosen; only with `Keep`. Instead of `condition`."""
+    """Selects the newest versions of each package; only with `Keep`. Set either this or `condition`."""
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
@@ -105,13 +105,13 @@ class CleanupPolicy(Model):
 
 
 class Cleanup(Model):
-    """How the repository is kept small."""
+    """Which versions Artifact Registry deletes automatically."""
 
     dry_run: Flag = False
-    """Whether Artifact Registry only logs what it would delete, in its audit log, and deletes nothing."""
+    """Whether Artifact Registry deletes nothing, and only records in its audit log what it would delete."""
 
     policies: Annotated[list[CleanupPolicy], ByName("give each cleanup policy a name of its own")] = Field(
         default=[], max_length=10
     )
-    """The policies; at most 10. They are all that the repository has: others are removed, and an empty list removes
-    every one. Policies with `Keep` alone delete nothing: they only protect versions from those with `Delete`."""
+    """The policies; at most 10. The operator removes all other policies from the repository, and an empty list removes
+    every policy. Policies with `Keep` alone delete nothing: they only protect versions from those with `Delete`."""

@@ -212,10 +212,10 @@ class SelectorRequirement(Model):
     """The label's key, like `team`."""
 
     operator: SelectorOperator
-    """`In`, `NotIn`, `Exists` or `DoesNotExist`."""
+    """How the label is compared: `In`, `NotIn`, `Exists` or `DoesNotExist`."""
 
     values: Annotated[list[LabelValue], Field(max_length=64)] | None = None
-    """The values that `In` and `NotIn` compare with; none for the others."""
+    """The values for `In` and `NotIn`. Leave it out for `Exists` and `DoesNotExist`."""
 
 
 CheckedRequirement = Annotated[
@@ -228,7 +228,7 @@ CheckedRequirement = Annotated[
 
 
 class LabelSelector(Model):
-    """A Kubernetes label selector; all its requirements must hold, and an empty one selects everything."""
+    """A Kubernetes label selector. All its requirements must hold. An empty selector selects everything."""
 
     match_labels: (
         Annotated[
@@ -246,29 +246,29 @@ class LabelSelector(Model):
     """Labels that must have exactly these values, like `team: ml`."""
 
     match_expressions: Annotated[list[CheckedRequirement], Field(max_length=32)] | None = None
-    """Comparisons that must hold besides."""
+    """Comparisons of labels. All of them must hold, in addition to `matchLabels`."""
 
 
 class Condition(Model):
-    """One finding, as Kubernetes writes them; docs/reference/conditions.md explains each."""
+    """One condition, in the form that Kubernetes uses. docs/reference/conditions.md explains each type and reason."""
 
     type: Annotated[str, Field(max_length=316)]
-    """What is told of, like `Ready`."""
+    """The type of the condition, like `Ready`."""
 
     status: Annotated[str, Field(max_length=16)]
     """`True`, `False` or `Unknown`."""
 
     reason: Annotated[str, Field(max_length=1024)]
-    """One word that says why; it does not change while nothing does."""
+    """The reason for the status, as one word."""
 
     message: Annotated[str, Field(max_length=32768)]
-    """A sentence that says why, and what to do."""
+    """What is in place, or what is wrong and how to fix it."""
 
     last_transition_time: Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
     """When `status` last changed."""
 
     observed_generation: int | None = None
-    """The generation of the spec that this is about."""
+    """The generation of the spec that the condition describes."""
 
 
 Conditions = Annotated[

@@ -65,7 +65,7 @@ class PublicUpstream(StrEnum):
 
 
 class RemoteCredentials(Model):
-    """What Artifact Registry signs in to the upstream with."""
+    """The credentials that Artifact Registry sends to the upstream."""
 
     username: Annotated[str, _USERNAME]
     """The user name, like `_token`."""
@@ -77,7 +77,7 @@ class RemoteCredentials(Model):
 
 
 class Remote(Model):
-    """Where a remote repository takes its packages from; it caches what was asked for."""
+    """The index that a remote repository gets its packages from. It caches requested packages."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -88,18 +88,18 @@ class Remote(Model):
     )
 
     upstream: PublicUpstream | None = None
-    """A public index by name: `PyPI`. Instead of `url`. Immutable."""
+    """The name of a public index: `PyPI`. Set either this or `url`. Immutable."""
 
     url: Annotated[str, _URL] | None = None
-    """The URL of another index, https only, like `https://packages.example.com/simple/`. Instead of `upstream`.
-    A repository of Artifact Registry (`*.pkg.dev`) must be one that this namespace may read. Immutable."""
+    """The HTTPS URL of another index, like `https://packages.example.com/simple/`. Set either this or `upstream`.
+    A repository of Artifact Registry (`*.pkg.dev`) must be one that this namespace is allowed to read. Immutable."""
 
     credentials: RemoteCredentials | None = None
-    """User name and password for the upstream. Default: none are sent."""
+    """The user name and password for the upstream. Default: none."""
 
     validate_upstream: Flag = True
-    """Whether Artifact Registry asks the upstream when the repository is created or its credentials change, and refuses
-    it if it does not answer. Default: true. It is never compared with what stands in Artifact Registry."""
+    """Whether Artifact Registry contacts the upstream when the repository is created or its credentials change, and
+    rejects the change if the upstream does not answer. Default: true. It has no effect at other times."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -114,31 +114,31 @@ class UpstreamReference(Model):
     """The PythonRepository's name."""
 
     namespace: NamespaceName | None = None
-    """Its namespace; default: this object's own. Another namespace's repository must let this namespace in with
-    `accessFrom`."""
+    """The namespace of the PythonRepository. Default: this object's namespace. A repository in another namespace must
+    allow this namespace in its `accessFrom`."""
 
 
 class Upstream(Model):
-    """One repository that a virtual repository reads."""
+    """One repository that a virtual repository serves."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(rule("has(self.repositoryRef) != has(self.repository)", _ONE_REPOSITORY))
     )
 
     name: Annotated[str, ITEM_NAME]
-    """A name for it within this repository."""
+    """The name of the upstream within this repository."""
 
     priority: Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), WHOLE]
-    """Which upstream serves a version that several have: the one with the highest number. It decides between equal
-    versions only: a higher version from any upstream still wins where a client asks for a range."""
+    """If several upstreams have the same version, the one with the largest priority serves it. Priority decides only
+    between equal versions: if a client requests a range, it still gets the highest version of any upstream."""
 
     repository_ref: UpstreamReference | None = None
-    """The upstream as a PythonRepository. Instead of `repository`."""
+    """The upstream as a PythonRepository. Set either this or `repository`."""
 
     repository: Annotated[str, _REPOSITORY] | None = None
-    """The upstream by its full name in Google, `projects/P/locations/L/repositories/R`. Instead of `repositoryRef`. Its
-    project must be allowed for the namespace, or the Namespace must list the repository in its annotation
-    `wheelhouse.dev/upstreams`."""
+    """The full name of the upstream in Google, `projects/P/locations/L/repositories/R`. Set either this or
+    `repositoryRef`. The namespace must be allowed to use its project, or the Namespace must list the repository in its
+    annotation `wheelhouse.dev/upstreams`."""
 
     @model_validator(mode="after")
     def _one_repository(self) -> Self:
@@ -147,13 +147,13 @@ class Upstream(Model):
 
 
 class Virtual(Model):
-    """What a virtual repository reads."""
+    """The repositories that a virtual repository serves."""
 
     upstreams: Annotated[list[Upstream], ByName("give each upstream a name of its own")] = Field(
         default=[], max_length=30
     )
-    """The repositories that are served under this one's address, all in this one's location; at most 30. Consent is
-    transitive: whoever may read this repository reads everything in its upstreams through it, without any grant on
+    """The repositories that are served at the URL of this repository; at most 30, in the same location. Consent is
+    transitive: anyone who can read this repository can read everything in its upstreams through it, without a grant on
     them. An upstream that is not permitted is left out, and the others are served."""
 
 

@@ -77,19 +77,19 @@ class DeletionPolicy(StrEnum):
 
 
 class AccessFrom(Model):
-    """Who may point a RepositoryAccess, or a virtual repository, here, besides the own namespace."""
+    """Which other namespaces can use the repository in a RepositoryAccess or a virtual repository."""
 
     namespaces: Annotated[list[NamespaceName], Field(max_length=256)] | None = None
-    """Namespaces that may have access, by name."""
+    """The names of namespaces that can use the repository."""
 
     namespace_selector: LabelSelector | None = None
-    """Namespaces that may have access, by their labels. An empty selector (`{}`) means every namespace."""
+    """The labels of namespaces that can use the repository. An empty selector (`{}`) means every namespace."""
 
     roles: Annotated[list[Role], checked(lambda found: len(set(found)) == len(found), "name each role once")] = Field(
         default=[Role.READER], max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"}
     )
-    """Which roles the RepositoryAccesses of those namespaces may ask for; default: `Reader` alone. The own namespace
-    may ask for all."""
+    """The roles that those namespaces can request. Default: only `Reader`. The repository's own namespace can request
+    every role."""
 
 
 def _plain(value: str) -> bool:
@@ -99,7 +99,7 @@ def _plain(value: str) -> bool:
 
 
 class PythonRepositorySpec(Model):
-    """What the repository shall be like. A field that is not set is left as it is in Artifact Registry."""
+    """The desired state of the repository. The operator does not change settings whose field is not set."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -127,8 +127,8 @@ class PythonRepositorySpec(Model):
         ]
         | None
     ) = None
-    """Google Cloud project of the repository. It must be listed in the Namespace's annotation
-    `wheelhouse.dev/projects`; default: the first project listed there. Immutable."""
+    """The Google Cloud project of the repository. The annotation `wheelhouse.dev/projects` of the Namespace must list
+    it. Default: the first project in that annotation. Immutable."""
 
     location: Annotated[
         str,
@@ -136,14 +136,14 @@ class PythonRepositorySpec(Model):
             names.LOCATION, names.LOCATION_LENGTH, "write an Artifact Registry location, like us-central1 or europe"
         ),
     ]
-    """Artifact Registry location, like `us-central1`, or a multi-region, like `europe`. Immutable."""
+    """The Artifact Registry location, like `us-central1`, or a multi-region, like `europe`. Immutable."""
 
     repository_id: Annotated[str, _REPOSITORY_ID] | None = None
-    """The repository's id in Artifact Registry; default: the object's name. Immutable."""
+    """The ID of the repository in Artifact Registry. Default: the name of this object. Immutable."""
 
     mode: Mode = Mode.STANDARD
-    """`Standard` (default): packages are uploaded here. `Remote`: a cache of another index, named in `remote`.
-    `Virtual`: several repositories under one address, named in `virtual`. Immutable."""
+    """`Standard` (default): holds uploaded packages. `Remote`: caches the index in `remote`. `Virtual`: serves the
+    repositories in `virtual` at one URL. Immutable."""
 
     description: (
         Annotated[
@@ -158,52 +158,56 @@ class PythonRepositorySpec(Model):
         ]
         | None
     ) = None
-    """What people read about the repository in the console and in gcloud, on one line."""
+    """A description that the Google Cloud console and gcloud show, on one line."""
 
     labels: Labels | None = None
-    """Labels of the repository in Google, for billing and search; at most 60. They are not the object's labels. A label
-    that is removed here is removed there; labels that others set are left alone. Keys that start with `wheelhouse` are
-    the operator's own."""
+    """Labels of the repository in Google, for billing and search; at most 60. They are not the labels of this object.
+    The operator removes a label there when you remove it here, and keeps labels that others set. Keys that start with
+    `wheelhouse` are reserved for the operator."""
 
     kms_key_name: Annotated[str, _KMS_KEY] | None = None
-    """The Cloud KMS key that encrypts the repository: `projects/P/locations/L/keyRings/R/cryptoKeys/K`, in the
-    repository's own location, its project allowed for the namespace. Artifact Registry's service agent needs
-    `roles/cloudkms.cryptoKeyEncrypterDecrypter` on it. Default: Google's own keys. Immutable."""
+    """The Cloud KMS key that encrypts the repository: `projects/P/locations/L/keyRings/R/cryptoKeys/K`. It must be in
+    the location of the repository, and in a project that the namespace is allowed to use. The service agent of Artifact
+    Registry needs `roles/cloudkms.cryptoKeyEncrypterDecrypter` on it. Default: Google's own keys. Immutable."""
 
     vulnerability_scanning: VulnerabilityScanning | None = None
-    """`Inherited`: packages are scanned if the project's settings say so. `Disabled`: never. Not set: left as it is."""
+    """`Inherited`: Google scans packages if scanning is on in the project. `Disabled`: Google does not scan them. If
+    not set, the operator does not change the setting."""
 
     cleanup: Cleanup | None = None
-    """Which versions Artifact Registry deletes by itself. A policy with `Keep` alone deletes nothing: it protects
-    versions from policies with `Delete`. Not for mode Virtual."""
+    """Which versions Artifact Registry deletes automatically. A policy with `Keep` alone deletes nothing: it protects
+    versions from policies with `Delete`. Not allowed with mode `Virtual`."""
 
     remote: Remote | None = None
-    """The index that a remote repository caches. Set exactly when mode is `Remote`."""
+    """The index that a remote repository caches. Required with mode `Remote`, and not allowed with other modes."""
 
     virtual: Virtual | None = None
-    """The repositories that a virtual repository reads. Set exactly when mode is `Virtual`."""
+    """The repositories that a virtual repository serves. Required with mode `Virtual`, and not allowed with other
+    modes."""
 
     management_policy: ManagementPolicy = ManagementPolicy.FULL
-    """`Full` (default): the repository is created, kept as declared here, and released with this object. `Observe`: it
-    is never created, changed or deleted, only found, so that RepositoryAccesses can use what somebody else keeps."""
+    """`Full` (default): the operator creates the repository, keeps it in sync with this spec, and releases it when this
+    object is deleted. `Observe`: the operator never creates, changes or deletes the repository, so that
+    RepositoryAccesses can use a repository that another tool manages."""
 
     adoption_policy: AdoptionPolicy = AdoptionPolicy.NEVER
-    """What happens when the repository exists already and is not this object's. `Never` (default): nothing, and the
-    object says so. `IfUnmanaged`: it is taken over unless another tool's or another cluster's labels are on it.
-    `Always`: it is taken over in any case but one: another object of this cluster keeps what it has."""
+    """What happens if the repository already exists and does not belong to this object. `Never` (default): the operator
+    does not change it, and reports `AlreadyExists`. `IfUnmanaged`: the operator takes it over unless it has labels of
+    another tool or another cluster. `Always`: the operator takes it over unless it belongs to another object of this
+    cluster."""
 
     deletion_policy: DeletionPolicy = DeletionPolicy.ORPHAN
-    """What happens to the repository when this object is deleted: `Orphan` (default) leaves it and its packages,
-    `DeleteIfEmpty` deletes it if it holds no package, and otherwise keeps this object until it does not, `Delete`
-    deletes it with all its packages."""
+    """What happens to the repository when this object is deleted. `Orphan` (default): the repository and its packages
+    stay. `DeleteIfEmpty`: the repository is deleted once it has no packages, and this object stays until then.
+    `Delete`: the repository is deleted with all its packages."""
 
     access_from: AccessFrom | None = None
-    """Which other namespaces may point a RepositoryAccess or a virtual repository here: those named and those selected.
-    Default: none. The own namespace always may, with every role."""
+    """Which other namespaces can use the repository in a RepositoryAccess or a virtual repository: those that are named
+    and those that are selected. Default: none. The repository's own namespace can always use it, with every role."""
 
     suspend: Flag = False
-    """Whether work on the repository rests: no change of this spec is carried out and nothing is put back. Deleting the
-    object still releases the repository."""
+    """Whether to pause the repository: the operator applies no changes of this spec and corrects no drift. It still
+    releases the repository when this object is deleted."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -219,54 +223,54 @@ class Operation(Model):
     """A long-running operation of Artifact Registry."""
 
     name: Annotated[str, Field(max_length=512)]
-    """Its resource name."""
+    """The resource name of the operation."""
 
     kind: Annotated[str, Field(max_length=32)]
     """`Create` or `Delete`."""
 
     start_time: Timestamp
-    """When it was started."""
+    """When the operation started."""
 
 
 class AccessSummary(Model):
-    """How full the repository's IAM policy is."""
+    """How much of the IAM policy of the repository is used."""
 
     accesses: int
-    """RepositoryAccesses that have a grant on the repository."""
+    """How many RepositoryAccesses have a grant on the repository."""
 
     members: int
-    """Principals in its IAM policy, each occurrence counted."""
+    """How many principals the IAM policy has, with each occurrence counted."""
 
     member_limit: int
-    """How many Google allows."""
+    """How many principals Google allows in the IAM policy."""
 
 
 class PythonRepositoryStatus(Model):
-    """What is known of the repository; only the operator writes it."""
+    """The state of the repository. Only the operator writes it."""
 
     observed_generation: int | None = None
-    """The generation of the spec that the status is about; -1 before the first look."""
+    """The generation of the spec that the status describes; -1 before the first check."""
 
     repository: Annotated[str, Field(max_length=512)] | None = None
-    """The repository's full resource name in Google."""
+    """The full resource name of the repository in Google."""
 
     mode: Annotated[str, Field(max_length=32)] | None = None
-    """The repository's mode as it is in Google."""
+    """The mode of the repository in Google."""
 
     index_url: Annotated[Url | None, Field(alias="indexURL")] = None
-    """The index that pip and uv install from, without credentials."""
+    """The URL of the index that pip and uv install from, without credentials."""
 
     upload_url: Annotated[Url | None, Field(alias="uploadURL")] = None
-    """Where twine and uv upload to."""
+    """The URL that twine and uv upload to."""
 
     create_time: Timestamp | None = None
     """When Google created the repository."""
 
     update_time: Timestamp | None = None
-    """When the repository was last changed, as seen at the last look."""
+    """When the repository was last changed, as of the last check."""
 
     operation: Operation | None = None
-    """The operation that runs now."""
+    """The operation that is running, if any."""
 
     managed: (
         Annotated[
@@ -275,14 +279,15 @@ class PythonRepositoryStatus(Model):
         ]
         | None
     ) = None
-    """What of the repository this object has set, so that it is taken back when the spec drops it: `description`,
-    `labels/team`, `cleanup`, `remote.credentials` …"""
+    """The settings of the repository that this object set, like `description`, `labels/team`, `cleanup` or
+    `remote.credentials`. The operator clears a setting when the spec no longer has it."""
 
     access_summary: AccessSummary | None = None
-    """How many use the repository, as counted at the last look."""
+    """How many accesses and principals use the repository, as of the last check."""
 
     last_handled_request: Annotated[str, Field(max_length=256)] | None = None
-    """The value of the annotation `wheelhouse.dev/requested-at` that was last acted upon."""
+    """The last value of the annotation `wheelhouse.dev/requested-at` that the operator handled."""
 
     conditions: Conditions | None = None
-    """Findings: `Ready`, `ResolvedRefs`, `Synced`; `Reconciling` or `Stalled` while it is not Ready."""
+    """The conditions `Ready`, `ResolvedRefs` and `Synced`; `IndexSafe` for mode Virtual; `Reconciling` or `Stalled`
+    while it is not Ready."""

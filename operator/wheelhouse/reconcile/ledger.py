@@ -190,19 +190,33 @@ class Ledger:
     async def _tell(
         self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]
     ) -> None:
-        """Publish one Event and one log line when Ready changed: only transitions are news."""
+        """Publish one Event and one log line when Ready changed or advice turned bad: only transitions are news."""
+        await self._warn(kind, stored, status, before)
         ready = by_type(status).get(ConditionType.READY, {})
         old = by_type(before).get(ConditionType.READY, {})
         unchanged = (ready.get("status"), ready.get("reason")) == (old.get("status"), old.get("reason"))
         if unchanged or in_progress(status):
             return
         good = ready.get("status") == Truth.TRUE
-        note = str(ready.get("message")) or ("Everything that the spec requests is in place." if good else "")
+        note = str(ready.get("message"))
         log = logger.info if good else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
         if not self._is_news((stored.uid, stored.generation, good, note)):
             return
         await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not good)
+
+    async def _warn(
+        self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> None:
+        """Publish an Event for advice that is now bad. After a restart, the status shows that it was published."""
+        advice = by_type(status).get(ConditionType.INDEX_SAFE, {})
+        old = by_type(before).get(ConditionType.INDEX_SAFE, {})
+        if advice.get("status") != Truth.FALSE or all(advice.get(part) == old.get(part) for part in _ADVICE):
+            return
+        reason, note = str(advice.get("reason")), str(advice.get("message"))
+        logger.warning("Advice changed", kind=kind.kind, object=str(stored.key), reason=reason, note=note)
+        if self._is_news((stored.uid, stored.generation, False, note)):
+            await self._world.objects.event(kind, stored, reason, note, warning=True)
 
     def _is_news(self, words: tuple[str, int, bool, str]) -> bool:
         """Whether no recent Event had this text: a finding that comes and goes must not fill the list."""
@@ -220,6 +234,9 @@ class Ledger:
 def _uncounted(status: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in status.items() if name != "accessSummary"}
 
+
+_ADVICE = ("status", "reason", "message")
+"""What makes advice new: its message names the upstreams."""
 
 _PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})
 """States that pass by themselves: an unusable repository reports its own problem."""

@@ -18,6 +18,7 @@ from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.status.conditions import Situation, build, timestamp
+from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to, worded
 
 SUMMARY_LENGTH = 256
 
@@ -97,7 +98,14 @@ def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
         deleting=stored.deleting,
         suspended=facts.suspended,
     )
-    found = tuple((kind, situation.known(kind, check(facts), status)) for kind, check in CHECKS)
+    words = {
+        ConditionType.RESOLVED_REFS: ACCESS_REFS,
+        ConditionType.GRANTED: granted_to(grants.grants),
+        ConditionType.DISTRIBUTED: distributed_as(facts.distribution.name),
+    }
+    found = tuple(
+        (kind, worded(kind, situation.known(kind, check(facts), status), words.get(kind, ""))) for kind, check in CHECKS
+    )
     fields = {
         "observedGeneration": situation.observed(status),
         "repository": grants.repository.full if grants.repository else None,

@@ -11,6 +11,7 @@ from typing import Any
 
 from wheelhouse.domain.findings import Check, Truth, failed, passed, pending
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
+from wheelhouse.status.words import IN_PLACE
 
 STALLS_AFTER = timedelta(minutes=15)
 """How long a refusal counts as propagation."""
@@ -144,7 +145,7 @@ def _ready(found: Iterable[Found], situation: Situation) -> tuple[Check, Found |
         return failed(cause[1].reason, cause[1].message), cause
     if situation.suspended:
         return passed(Reason.SUSPENDED, situation.suspended), None
-    return passed(Reason.READY), None
+    return passed(Reason.READY, IN_PLACE), None
 
 
 def _stalled(cause: Found | None, previous: Mapping[str, Mapping[str, Any]], now: datetime) -> bool:

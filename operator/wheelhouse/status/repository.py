@@ -11,6 +11,7 @@ from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.domain.urls import index_urls
 from wheelhouse.status.conditions import Situation, build, by_type, check_of, timestamp
+from wheelhouse.status.words import REPOSITORY_REFS, worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ def repository_status(facts: RepositoryFacts, now: datetime) -> dict[str, Any]:
     stored, found = facts.stored, facts.found
     status = stored.status
     situation = Situation(stored.generation, found.generation, stored.deleting, facts.suspended)
-    checks = tuple((kind, situation.known(kind, check(facts), status)) for kind, check in CHECKS)
+    words = {ConditionType.RESOLVED_REFS: REPOSITORY_REFS}
+    checks = tuple(
+        (kind, worded(kind, situation.known(kind, check(facts), status), words.get(kind, ""))) for kind, check in CHECKS
+    )
     operation, summary = found.operation, facts.summary
     index_url = upload_url = None
     if found.name is not None:
@@ -82,4 +86,4 @@ def _advice(facts: RepositoryFacts) -> list[tuple[ConditionType, Check]]:
     safe = facts.found.index_safe
     if safe is None and facts.found.generation is None:
         safe = check_of(by_type(facts.stored.status).get(ConditionType.INDEX_SAFE, {}))
-    return [(ConditionType.INDEX_SAFE, safe)] if safe is not None else []
+    return [(ConditionType.INDEX_SAFE, worded(ConditionType.INDEX_SAFE, safe))] if safe is not None else []

@@ -13,6 +13,8 @@ ACCESS: dict[str, Any] = {
         {"kind": "GoogleUser", "name": "ann@acme.example"},
     ],
     "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader"},
+    "adoptionPolicy": "Never",
+    "suspend": False,
 }
 _BASE = Base("RepositoryAccess", "Access", ACCESS)
 
@@ -39,6 +41,11 @@ _TAKEN: list[tuple[str, Any]] = [
     ("secret", MISSING),
     ("secret", {"serviceAccountName": "other"}),
     ("secret", {}),
+    ("adoptionPolicy", MISSING),
+    ("adoptionPolicy", "Never"),
+    ("adoptionPolicy", "Always"),
+    ("suspend", MISSING),
+    ("suspend", True),
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 100),
 ]
 
@@ -60,7 +67,12 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("subjects/1/name", "ci@acme.example", "write the e-mail of a Google service account"),
     ("subjects/1/name", "ci@x.iam.gserviceaccount.com.evil.com", "write the e-mail of a Google service account"),
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 101, ""),
+    ("secret", "pip-config", ""),
     ("secret/name", "x" * 64, ""),
+    ("adoptionPolicy", "IfUnmanaged", "Always"),
+    ("adoptionPolicy", "", ""),
+    ("suspend", "yes", "of type boolean"),
+    ("suspend", 0, "of type boolean"),
     ("secret/name", "", "write a Secret's name"),
 ]
 

@@ -222,6 +222,7 @@ _TAKEN_STANDARD: list[tuple[str, Any]] = [
     ("accessFrom/namespaceSelector/matchLabels", {"example.com/team": ""}),
     (_EXPRESSION, {"key": "old", "operator": "DoesNotExist"}),
     (_EXPRESSION, {"key": "a/b", "operator": "Exists", "values": []}),
+    (f"{_EXPRESSION}/operator", "NotIn"),
     ("suspend", MISSING),
     ("suspend", True),
 ]
@@ -371,6 +372,12 @@ _REFUSED_STANDARD: list[tuple[str, Any, str]] = [
     (_EXPRESSION, {"key": "a", "operator": "In"}, "give values with In"),
     (_EXPRESSION, {"key": "a", "operator": "Exists", "values": ["x"]}, "none with Exists"),
     (_EXPRESSION, {"key": "a", "operator": "Near"}, ""),
+    (f"{_EXPRESSION}/operator", "Near", "NotIn"),
+    (f"{_EXPRESSION}/operator", MISSING, _REQUIRED),
+    (f"{_EXPRESSION}/operator", "Exists", "none with Exists"),
+    ("accessFrom", [], ""),
+    ("accessFrom/namespaceSelector", "team", ""),
+    ("accessFrom/namespaceSelector/matchExpressions", {}, ""),
     ("suspend", "yes", _BOOLEAN),
     ("suspend", 0, _BOOLEAN),
 ]
