@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from wheelhouse_local import logs
-from wheelhouse_local.cli.base import to_seconds, to_settings, with_world
+from wheelhouse_local.cli.base import to_seconds, to_settings, until_interrupted, with_world
 from wheelhouse_local.state import COMPONENTS, Options, default_directory
 from wheelhouse_local.world import World
 
@@ -85,7 +85,8 @@ def show_logs(world: World, component: str | None, follow: bool) -> None:
     world.check_exists()
     ended = threading.Event()
     names = [component] if component else list(COMPONENTS)
-    logs.follow(world.state, names, click.echo, ended.wait if follow else lambda _: True, at_end=False)
+    with until_interrupted():
+        logs.follow(world.state, names, click.echo, ended.wait if follow else lambda _: True, at_end=False)
 
 
 @click.command()

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from wheelhouse_local import control, environment, trace
-from wheelhouse_local.cli.base import running, to_moment, with_world
+from wheelhouse_local.cli.base import running, to_items, to_mode, to_moment, until_interrupted, with_world
 from wheelhouse_local.errors import LocalError
-from wheelhouse_local.mount import Mount
+from wheelhouse_local.mount import Layout, Mount
 from wheelhouse_local.world import World
 
 
@@ -60,20 +60,38 @@ def token(world: World, identity: str) -> None:
 @click.argument("secret", metavar="NAMESPACE/SECRET")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--follow", is_flag=True, help="Follow the Secret's changes until Ctrl-C.")
+@click.option(
+    "--mode", default="0644", show_default=True, callback=to_mode, help="The mode of each file (defaultMode)."
+)
+@click.option(
+    "--items",
+    metavar="KEY=PATH",
+    multiple=True,
+    callback=to_items,
+    help="Only this key, as a file with this path, which may contain folders; repeat it for more keys.",
+)
 @with_world
-def mount(world: World, secret: str, directory: Path, follow: bool) -> None:
+def mount(world: World, /, secret: str, directory: Path, *, follow: bool, mode: int, items: dict[str, str]) -> None:
     r"""Write a Secret's keys into a directory, as kubelet does for a pod (but immediately, not up to a minute later).
+
+    All users of this machine can read the files, as all users of a container can: the files contain a token, so use a
+    private directory, or --mode 0600.
 
     \b
     wheelhouse local mount team-a/pip /tmp/pip && PIP_CONFIG_FILE=/tmp/pip/pip.conf pip install wheels
+    wheelhouse local mount team-a/pip /tmp/xdg --items pip.conf=pip/pip.conf --items uv.toml=uv/uv.toml
+    wheelhouse local mount team-a/pip /tmp/pip --mode 0600 --follow
     """
     namespace, slash, name = secret.partition("/")
     if not (namespace and slash and name) or "/" in name:
         raise LocalError(f"{secret!r} is not NAMESPACE/SECRET")
     api = running(world).api()
-    mounted = Mount(api, namespace, name, directory.absolute(), lambda line: click.echo(line, err=True))
+    mounted = Mount(
+        api, namespace, name, directory.absolute(), lambda line: click.echo(line, err=True), Layout(mode, items)
+    )
     if follow:
-        mounted.follow()
+        with until_interrupted():
+            mounted.follow()
     else:
         mounted.once()
 
