@@ -11,18 +11,18 @@ from wheelhouse_local.errors import LocalError
 from wheelhouse_local.state import State
 
 Entry = dict[str, Any]
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds(text: str) -> float:
-    """Read `90`, `90s`, `2m` or `1h` as seconds.
+    """Read `50ms`, `90`, `90s`, `2m` or `1h` as seconds.
 
     Raises:
         LocalError: it has another form.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smh]?)", text)
     if match is None:
-        raise LocalError(f"{text!r} is not a duration: use 90s, 2m or 1h")
+        raise LocalError(f"{text!r} is not a duration: use 50ms, 90s, 2m or 1h")
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 

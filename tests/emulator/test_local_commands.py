@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from click.testing import CliRunner, Result
 from fakes.emulated import REPOSITORY, Emulated
 from fakes.registry_clients import alone, rest
 
-from wheelhouse_local import environment
+from wheelhouse_local import environment, google, methods
 from wheelhouse_local.cli import local
+from wheelhouse_local.google.projects.resource_manager import ResourceManager
+from wheelhouse_local.google.projects.service_usage import ServiceUsage
 from wheelhouse_local.google.transport.faults import Rule
 from wheelhouse_local.state import Record, State
 
@@ -130,10 +133,91 @@ async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ..
     assert terminal.google.server.services.policies.propagation == 0
 
 
+async def test_delays_below_a_second(terminal: Terminal) -> None:
+    """A delay may be shorter than a second, but not zero."""
+    await terminal("fault", "--on", CREATE, "--delay", "50ms")
+    await terminal("fault", "--on", CREATE, "--delay", "0.5s")
+    assert terminal.google.faults.rules == [Rule(CREATE, delay=0.05), Rule(CREATE, delay=0.5)]
+    assert "'0s' is no time" in await terminal("fault", "--on", CREATE, "--delay", "0s", code=2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("ArtifactRegistry.SetIamPolcy", "did you mean ArtifactRegistry.SetIamPolicy"),
+        ("artifactregistry.setiampolicy", "did you mean ArtifactRegistry.SetIamPolicy"),
+        ("AccessSecretVersion", "did you mean SecretManager.AccessSecretVersion?"),
+        ("Wheels.*", "its service must be one of ArtifactRegistry, Index"),
+    ],
+)
+async def test_a_method_must_exist(terminal: Terminal, pattern: str, said: str) -> None:
+    """A method that nothing calls would be a fault that never happens: the error names similar ones."""
+    assert said in await terminal("fault", "--on", pattern, "--status", "503", code=2)
+    assert terminal.google.faults.rules == []
+
+
+async def test_all_methods_are_known(terminal: Terminal) -> None:
+    """methods.py has exactly what the emulated Google answers; add a new method there."""
+    services = terminal.google.server.services
+    usage = ServiceUsage(services.store, services.projects, services.policies)
+    manager = ResourceManager(services.projects, services.policies)
+    tables = (manager.table(), usage.table(), services.secrets.table(), services.keys.table())
+    source = "".join(path.read_text() for path in Path(google.__file__).parent.rglob("*.py"))
+    found = {*services.rpcs(), *(route.method for table in tables for route in table)}
+    found.update(re.findall(r'"([A-Z][A-Za-z]+\.[A-Z][A-Za-z]+)"', source))
+    assert {method for method in found if not method.startswith("Control.")} == set(methods.METHODS)
+
+
+async def test_a_policy_is_planted_by_a_short_name(terminal: Terminal, tmp_path: Path) -> None:
+    """A name, with project or location where it is ambiguous; an error lists what exists."""
+    store, file = terminal.google.server.services.store, tmp_path / "policy.yaml"
+    file.write_text("bindings: [{role: roles/artifactregistry.reader, members: ['deleted:user:x@y.example?uid=1']}]")
+    assert "create one first" in await terminal("policy", "wheels", str(file), code=1)
+    here, there = (f"projects/acme-packages/locations/{where}/repositories/" for where in ("us-central1", "asia-east1"))
+    for name in (f"{here}wheels", f"{there}wheels", f"{there}only-there"):
+        store.put("repository", name, {})
+    policies = terminal.google.server.services.policies
+    await terminal("policy", "only-there", str(file))
+    assert len(policies.get(f"{there}only-there").bindings) == 1
+    said = await terminal("policy", "wheels", str(file), code=1)
+    assert f"'wheels' is the name of 2 repositories: use {there}wheels or {here}wheels" in said
+    assert "is the name of 2" in await terminal("policy", "acme-packages/wheels", str(file), code=1)
+    await terminal("policy", "us-central1/wheels", str(file))
+    await terminal("policy", "acme-packages/asia-east1/wheels", str(file))
+    assert len(policies.get(f"{here}wheels").bindings) == len(policies.get(f"{there}wheels").bindings) == 1
+    assert f"There is no repository 'nothing': use {there}only-there or" in await terminal(
+        "policy", "nothing", str(file), code=1
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"bindings: [", b"\xff\xfe\x00", b"- a", b"just words", b"", b"when: 2026-01-01", b"a: !!python/x 1"]
+)
+async def test_a_bad_policy_file_is_one_line(terminal: Terminal, tmp_path: Path, content: bytes) -> None:
+    """Whatever the file contains, the error is one line, and nothing is set."""
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(content)
+    said = await terminal("policy", "projects/acme-packages", str(file), code=1)
+    assert said.startswith(f"Error: {file}")
+    assert "is not an IAM policy" in said
+    assert len(said.splitlines()) == 1
+
+
+async def test_a_policy_that_the_emulation_rejects_is_one_line(terminal: Terminal, tmp_path: Path) -> None:
+    """The answer's sentence is shown, without its JSON."""
+    file = tmp_path / "policy.yaml"
+    file.write_text("wishes: []")
+    said = await terminal("policy", "projects/acme-packages", str(file), code=1)
+    assert said.startswith("Error: The emulated Google rejected the request: ")
+    assert "wishes" in said
+    assert "{" not in said
+    assert len(said.splitlines()) == 1
+
+
 async def test_no_such_status(terminal: Terminal) -> None:
     """The command rejects a status that is not an error, and an invalid duration."""
     await terminal("fault", "--on", CREATE, "--status", "200", code=2)
-    assert "use 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
+    assert "use 50ms, 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
 
 
 @pytest.mark.parametrize("command", sorted(local.commands))

@@ -99,12 +99,28 @@ def running(world: World) -> World:
     return world
 
 
-def to_seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    """Read a duration such as 90s, 2m or 1h; the error names the valid forms."""
+def to_seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Read a duration such as 50ms, 90s, 2m or 1h; the error names the valid forms."""
     try:
-        return None if value is None else int(trace.seconds(value))
+        return None if value is None else trace.seconds(value)
     except LocalError as error:
         raise click.BadParameter(str(error), context, parameter) from error
+
+
+def to_positive(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Read a duration longer than 0."""
+    found = to_seconds(context, parameter, value)
+    if found == 0:
+        raise click.BadParameter(f"{value!r} is no time: use 50ms, 90s, 2m or 1h", context, parameter)
+    return found
+
+
+def to_lifetime(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Read a duration of whole seconds, at least one."""
+    found = to_seconds(context, parameter, value)
+    if found is not None and (found < 1 or found != int(found)):
+        raise click.BadParameter(f"{value!r} is not a number of whole seconds: use 60s or 10m", context, parameter)
+    return None if found is None else int(found)
 
 
 def to_mode(context: click.Context, parameter: click.Parameter, value: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from wheelhouse_local import logs
-from wheelhouse_local.cli.base import to_seconds, to_settings, until_interrupted, with_world
+from wheelhouse_local.cli.base import to_lifetime, to_settings, until_interrupted, with_world
 from wheelhouse_local.state import COMPONENTS, Options, default_directory
 from wheelhouse_local.world import World
 
@@ -21,7 +21,7 @@ _COMPONENT = click.Choice(COMPONENTS)
     "--no-operator", is_flag=True, help="Do not start the operator: `env --operator` prints how to run your own."
 )
 @click.option(
-    "--token-lifetime", metavar="DURATION", callback=to_seconds, help="Maximum lifetime of Google's tokens: 60s."
+    "--token-lifetime", metavar="DURATION", callback=to_lifetime, help="Maximum lifetime of Google's tokens: 60s."
 )
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=to_settings, help="Operator setting.")
 @with_world
