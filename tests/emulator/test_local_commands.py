@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
-from fakes.emulated import REPOSITORY, Emulated
+from fakes.emulated import READER, REPOSITORY, Emulated
 from fakes.registry_clients import alone, rest
 
-from wheelhouse_local import environment, google, methods
+from wheelhouse.cli.main import main
+from wheelhouse_local import environment, google, methods, trace
 from wheelhouse_local.cli import local
+from wheelhouse_local.cli.requests import caller
 from wheelhouse_local.google.projects.resource_manager import ResourceManager
 from wheelhouse_local.google.projects.service_usage import ServiceUsage
 from wheelhouse_local.google.transport.faults import Rule
@@ -236,3 +239,73 @@ async def test_the_operators_settings_have_all_endpoints(terminal: Terminal) -> 
     assert told["WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT"] == endpoints["artifactRegistryGrpc"]
     for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS"):
         assert told[f"WHEELHOUSE_{name}_ENDPOINT"] == endpoints["artifactRegistry"]
+
+
+async def test_requests_are_a_table(terminal: Terminal) -> None:
+    """Columns with short names of identities; --json has the full row."""
+    google = terminal.google
+    google.create()
+    google.grant((READ, READER))
+    terminal.state.save(Record())
+    await rest(google, "GET", REPOSITORY, READER)
+    heading, *_, line = (await terminal("requests")).splitlines()
+    assert heading.split() == ["TIME", "STATUS", "MS", "METHOD", "CALLER", "RESOURCE"]
+    time, status, _, method, caller, resource = line.split()
+    assert (status, method, resource) == ("OK", "ArtifactRegistry.GetRepository", REPOSITORY)
+    assert caller == "ksa:team-a/wheels-reader"
+    assert line.index(method) == heading.index("METHOD")
+    row = json.loads((await terminal("requests", "--json")).splitlines()[-1])
+    assert row["caller"] == READER
+    assert len((await terminal("requests", "--since", time)).splitlines()) == 2
+    assert (await terminal("requests", "--json", "--since", "0s")) == ""
+
+
+async def test_requests_are_followed(terminal: Terminal) -> None:
+    """New requests follow the recorded ones, from the given moment on; half a line waits for its end."""
+    google, state = terminal.google, terminal.state
+    google.create()
+    await rest(google, "GET", REPOSITORY, READER)
+    calls = 0
+
+    def wait(_seconds: float) -> bool:
+        nonlocal calls
+        calls += 1
+        with (state.google / "requests.jsonl").open("a") as file:
+            file.write('{"time": "2099-01-01T00:00:00Z", ' if calls == 1 else '"method": "A.B"}\n')
+        return calls == 3
+
+    seen = [entry["method"] for entry in trace.follow(state, wait)]
+    assert seen[0] == "ArtifactRegistry.GetRepository"
+    assert seen[-1] == "A.B"
+    assert seen.count("A.B") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        (READER, "ksa:team-a/wheels-reader"),
+        ("system:serviceaccount:wheelhouse-system:wheelhouse-operator", "ksa:wheelhouse-system/wheelhouse-operator"),
+        ("serviceAccount:ci@p.iam.gserviceaccount.com", "gsa:ci@p.iam.gserviceaccount.com"),
+        ("user:ada@acme.example", "user:ada@acme.example"),
+        ("", ""),
+    ],
+)
+def test_callers_have_short_names(name: str, short: str) -> None:
+    """They are those that `token --as` takes."""
+    assert caller(name) == short
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["local", "re"], {"restart", "requests"}),
+        (["local", "restart", "op"], {"operator"}),
+        (["local", "fault", "--on", "Sts"], {"Sts.Token"}),
+        (["local", "requests", "--fo"], {"--follow"}),
+    ],
+)
+def test_a_shell_completes_words(words: list[str], expected: set[str]) -> None:
+    """Click's completion knows the commands, components, options and methods."""
+    *before, incomplete = words
+    found = ShellComplete(main, {}, "wheelhouse", "_WHEELHOUSE_COMPLETE").get_completions(before, incomplete)
+    assert {item.value for item in found} == expected
