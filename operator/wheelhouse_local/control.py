@@ -114,7 +114,8 @@ def _ask(state: State, verb: str, what: str, body: str | None = None) -> dict[st
         reply = connection.getresponse()
         said = reply.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        raise LocalError(f"The emulated Google does not answer ({error}): run `wheelhouse local status`") from error
+        why = getattr(error, "strerror", None) or error
+        raise LocalError(f"The emulated Google does not answer ({why}): run `wheelhouse local status`") from error
     finally:
         connection.close()
     if reply.status != http.client.OK:

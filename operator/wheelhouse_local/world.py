@@ -72,7 +72,7 @@ class World:
     def up(self, options: Options | None = None) -> list[str]:
         """Start what is not running, and return its names; after a failure, what was started is stopped again.
 
-        What was not there before a failure is removed again, except logs.
+        A new world is removed again, but after an error its logs stay, because the error refers to them.
 
         Raises:
             LocalError: a component did not start, or something is missing; it names the problem and the remedy.
@@ -89,9 +89,9 @@ class World:
             self.state.save(record)
             try:
                 self._start_all(missing)
-            except BaseException:
+            except BaseException as error:
                 self._supervisor.end(reversed(missing))
-                if new and not any(self.state.logs.iterdir()):
+                if new and (isinstance(error, KeyboardInterrupt) or not any(self.state.logs.iterdir())):
                     self.state.purge()
                 raise
             return missing

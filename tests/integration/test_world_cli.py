@@ -20,7 +20,7 @@ import yaml
 import wheelhouse
 import wheelhouse_local
 from wheelhouse_local import processes
-from wheelhouse_local.state import COMPONENTS
+from wheelhouse_local.state import COMPONENTS, State
 from wheelhouse_local.world import World
 
 STAND_INS = Path(__file__).with_name("stand_ins")
@@ -71,7 +71,8 @@ class Checkout:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command of `wheelhouse local`."""
-        argv = [sys.executable, "-m", "wheelhouse_local", *arguments, "--state", str(self.world.state.root)]
+        state = () if "--state" in arguments else ("--state", str(self.world.state.root))
+        argv = [sys.executable, "-m", "wheelhouse_local", *arguments, *state]
         env = {**os.environ, "PYTHONPATH": str(self.source), "GOOGLE_APPLICATION_CREDENTIALS": "/my/own.json"}
         # A shell's background jobs ignore SIGINT, and their children inherit that.
         return subprocess.Popen(
@@ -271,6 +272,20 @@ def test_ctrl_c_ends_a_world_in_the_foreground(checkout: Checkout) -> None:
     assert process.wait(60) == 0
     assert [checkout.world.pid(name) for name in COMPONENTS] == [None] * len(COMPONENTS)
     process.communicate()
+
+
+def test_an_interrupted_first_up_leaves_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    """Ctrl-C while it starts: no process, no directory, one word, and the status of an interrupted command."""
+    process = checkout.start("up", "--state", str(tmp_path / "new"))
+    assert process.stderr is not None
+    assert any(line == "Starting apiserver\n" for line in process.stderr)
+    recorded = State(tmp_path / "new").load().processes
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "Interrupted."
+    assert process.returncode == 130
+    assert "etcd" in recorded
+    assert not any(processes.alive(one) for one in recorded.values())
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_component_that_fails_is_shown_and_nothing_stays(checkout: Checkout) -> None:

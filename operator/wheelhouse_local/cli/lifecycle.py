@@ -13,7 +13,16 @@ from wheelhouse_local.cli.base import to_lifetime, to_settings, until_interrupte
 from wheelhouse_local.state import COMPONENTS, Options, default_directory
 from wheelhouse_local.world import World
 
-_COMPONENT = click.Choice(COMPONENTS)
+
+class _Component(click.Choice[str]):
+    """The name of a component; click's own message lists them on a line each."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """The end of the sentence about a missing name."""
+        return f"Use one of {', '.join(self.choices)}"
+
+
+_COMPONENT = _Component(COMPONENTS)
 
 
 @click.command()
@@ -90,7 +99,7 @@ def _components(world: World) -> list[dict[str, str | int | None]]:
 
 
 @click.command(name="logs")
-@click.argument("component", type=_COMPONENT, required=False)
+@click.argument("component", type=_COMPONENT, metavar="[COMPONENT]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Follow new lines until Ctrl-C.")
 @with_world
 def show_logs(world: World, component: str | None, follow: bool) -> None:
@@ -107,7 +116,7 @@ def show_logs(world: World, component: str | None, follow: bool) -> None:
 
 
 @click.command()
-@click.argument("component", type=_COMPONENT)
+@click.argument("component", type=_COMPONENT, metavar="COMPONENT")
 @with_world
 def restart(world: World, component: str) -> None:
     r"""Restart a component, whether it is running or was killed; the others keep running.
