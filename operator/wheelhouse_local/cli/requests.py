@@ -12,7 +12,7 @@ from wheelhouse_local import trace
 from wheelhouse_local.cli.base import to_moment, until_interrupted, with_world
 from wheelhouse_local.world import World
 
-_WIDTHS = {"time": 24, "status": 9, "ms": 8, "method": 36, "caller": 36}
+_WIDTHS = {"time": 24, "status": 9, "ms": 8, "method": 36, "caller": 42}
 """Fixed, because --follow does not know the next rows; a longer value moves the rest of its row."""
 
 _CALLERS = (
@@ -54,7 +54,7 @@ def row(entry: trace.Entry) -> str:
     """One line of the table."""
     cells = {name: str(entry.get(name, "")) for name in (*_WIDTHS, "resource")}
     cells["caller"] = caller(cells["caller"])
-    cells["time"] = re.sub(r"\+00:00$", "Z", cells["time"])
+    cells["time"] = re.sub(r"(\.\d{3})\d*(?:Z|\+00:00)$", r"\1Z", cells["time"])
     if cells["ms"]:
         cells["ms"] = cells["ms"].rjust(_WIDTHS["ms"])
     padded = (f"{cells[name]:<{width}}" for name, width in _WIDTHS.items())
