@@ -1,12 +1,13 @@
 """Requests to the emulated Google for what has no public API: tokens for anyone, unchecked policies."""
 
+import contextlib
 import http.client
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from wheelhouse_local import constants, environment
+from wheelhouse_local import environment, repositories
 from wheelhouse_local.errors import LocalError
 from wheelhouse_local.state import State
 
@@ -20,14 +21,13 @@ def token(state: State, identity: str) -> str:
     return str(_post(state, "token", {"as": identity})["accessToken"])
 
 
-def plant(state: State, repository: str, policy: object) -> None:
-    """Set the IAM policy of a repository without checks; a bare name is one of the default project and location.
+def plant(state: State, repository: str, policy: Mapping[str, object]) -> None:
+    """Set the IAM policy of a repository (its short name, if no other has it, or its full name) without checks.
 
     Raises:
-        LocalError: the emulated Google denies the request, or is not running.
+        LocalError: the emulated Google denies the request, or is not running, or the repository is not known.
     """
-    full = f"projects/{constants.PROJECT}/locations/{constants.LOCATION}/repositories/{repository}"
-    _post(state, "policy", {"resource": repository if "/" in repository else full, "policy": policy})
+    _post(state, "policy", {"resource": repositories.full_name(state, repository), "policy": policy})
 
 
 def group(state: State, email: str, members: Sequence[str]) -> None:
@@ -89,6 +89,13 @@ def clear(state: State) -> None:
     _ask(state, "DELETE", "fault")
 
 
+def _problem(said: str) -> str:
+    """The sentence of a refusal, on one line."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        said = str(json.loads(said)["error"])
+    return " ".join(said.split())
+
+
 def _said(wanted: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in wanted.items() if value is not None}
 
@@ -107,10 +114,11 @@ def _ask(state: State, verb: str, what: str, body: str | None = None) -> dict[st
         reply = connection.getresponse()
         said = reply.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        raise LocalError(f"The emulated Google does not answer ({error}): run `wheelhouse local status`") from error
+        why = getattr(error, "strerror", None) or error
+        raise LocalError(f"The emulated Google does not answer ({why}): run `wheelhouse local status`") from error
     finally:
         connection.close()
     if reply.status != http.client.OK:
-        raise LocalError(f"The emulated Google rejected the request: {reply.status} {said.strip()}")
+        raise LocalError(f"The emulated Google rejected the request: {_problem(said) or reply.status}")
     answer: dict[str, Any] = json.loads(said or "{}")
     return answer

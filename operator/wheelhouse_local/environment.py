@@ -22,6 +22,20 @@ _GCLOUD = {
 }
 """gcloud's names of the services whose endpoints can be set, and our names of the endpoints."""
 
+_SHELL = (
+    "KUBECONFIG",
+    "WHEELHOUSE_INDEX_HOST",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    "CLOUDSDK_CORE_PROJECT",
+    "CLOUDSDK_CORE_ACCOUNT",
+    "CLOUDSDK_CORE_DISABLE_PROMPTS",
+    "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING",
+    "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK",
+    "CLOUDSDK_CONFIG",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+)
+"""The other variables of `shell`."""
+
 
 def endpoints(state: State) -> dict[str, str]:
     """The endpoints of the emulated Google, which it wrote when it started.
@@ -126,6 +140,21 @@ def shell(state: State) -> dict[str, str]:
         "CLOUDSDK_CONFIG": str(state.gcloud),
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(state.google / "ca.pem"),
     }
+
+
+def unset(state: State) -> dict[str, str | None]:
+    """What undoes `shell` in the calling shell: None for each of its variables, and PATH as it was before.
+
+    No world needs to be running, or to exist any more.
+    """
+    names = [*_SHELL, *(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{service}" for service in _GCLOUD)]
+    path = os.environ.get("PATH", "").split(os.pathsep)
+    added = str(kubectl().parent)
+    # Only if this shell has this world's variables; an active virtual environment may have the same folder again.
+    if os.environ.get("CLOUDSDK_CONFIG") != str(state.gcloud) or added not in path:
+        return dict.fromkeys(names)
+    path.remove(added)
+    return {**dict.fromkeys(names), "PATH": os.pathsep.join(path)}
 
 
 def merged(variables: Mapping[str, str]) -> dict[str, str]:

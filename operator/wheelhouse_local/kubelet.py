@@ -33,7 +33,8 @@ def renew(api: Api, directory: Path) -> float:
     status, answer = api.call("POST", account, token_request(LIFETIME_S))
     if status != 201:
         raise LocalError(f"No token for {constants.OPERATOR_USER}: {status} {answer.get('message', '')}")
-    volume.write(directory, {"token": answer["status"]["token"].encode()})
+    # As in a pod whose containers run as one user.
+    volume.write(directory, {"token": answer["status"]["token"].encode()}, 0o600)
     expires = datetime.fromisoformat(answer["status"]["expirationTimestamp"])
     return (expires - datetime.now(UTC)).total_seconds() * _RENEW_AT
 

@@ -5,7 +5,7 @@ policies enforced → kubelet → google → operator.
 """
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,13 @@ class World:
     def up(self, options: Options | None = None) -> list[str]:
         """Start the stopped components and return their names; after a failure, stop the ones that were started.
 
+        A new world is removed again, but after an error its logs stay, because the error refers to them.
+
         Raises:
             LocalError: a component did not start, or something is missing; it names the problem and the remedy.
         """
         with self.state.lock():
+            new = not self.state.exists()
             self.state.create()
             record = self.state.load()
             options = options or record.options
@@ -85,15 +88,23 @@ class World:
             record.options = options
             self.state.save(record)
             try:
-                for name in missing:
-                    if name == "kubelet":
-                        installation.apply(self.state, self._say)
-                        installation.await_enforced(self.state)
-                    self._start(name)
-            except BaseException:
+                self._start_all(missing)
+            except BaseException as error:
                 self._supervisor.end(reversed(missing))
+                if new and (isinstance(error, KeyboardInterrupt) or not any(self.state.logs.iterdir())):
+                    self.state.purge()
                 raise
             return missing
+
+    def install(self) -> None:
+        """Apply crds/ and the manifests again, which may have changed since the world was started.
+
+        Raises:
+            LocalError: they are missing or rejected, or the API server does not answer.
+        """
+        with self.state.lock():
+            installation.apply(self.state, self._say)
+            installation.await_enforced(self.state)
 
     def down(self, purge: bool = False) -> list[str]:
         """Stop everything, and return the names of what was running; with `purge`, remove the world's state too."""
@@ -166,10 +177,29 @@ class World:
         if not self.state.exists():
             raise LocalError(f"No world was started in {self.state.root}: run `wheelhouse local up`")
 
+    def check_started(self) -> None:
+        """Check that a world was started here and not stopped; parts of it may have died.
+
+        Raises:
+            LocalError: none was.
+        """
+        if not self.state.load().processes:
+            raise LocalError(f"No world is running in {self.state.root}: run `wheelhouse local up`")
+
     def _check(self, name: str) -> None:
         if name not in COMPONENTS:
             raise LocalError(f"There is no component {name}: use one of {', '.join(COMPONENTS)}")
         self.check_exists()
+
+    def _start_all(self, names: Sequence[str]) -> None:
+        """Start these components in order, with the current CRDs and manifests applied before they are used."""
+        installed = False
+        for name in names:
+            if name not in CONTROL_PLANE and not installed:
+                installation.apply(self.state, self._say)
+                installation.await_enforced(self.state)
+                installed = True
+            self._start(name)
 
     def _start(self, name: str) -> None:
         component = self._component(name)

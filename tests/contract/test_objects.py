@@ -1,7 +1,7 @@
 """The operator's writes to our own kinds: whole status with a resourceVersion, finalizers, Events, lists."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fakes.bench import Bench, RealBench
@@ -12,7 +12,7 @@ from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
-from wheelhouse.clients.kubernetes.transport import APPLY, Call, Transport
+from wheelhouse.clients.kubernetes.transport import APPLY, Call, Reply, Transport
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
@@ -143,11 +143,33 @@ async def test_an_event_that_cannot_be_is_no_failure(real: RealBench) -> None:
 
 
 async def test_the_self_test_sees_the_policies(operator: Transport, admin: Transport) -> None:
-    """Enforced for the operator; nothing denies an administrator, which is reported with the remedy."""
+    """Enforced for the operator; nothing denies an administrator, and the complaint names that login."""
     assert await enforcement(operator, "contract-system", "operator") is None
     complaint = await enforcement(admin, "contract-system", "operator")
     assert complaint is not None
-    assert "manifests/base" in complaint
+    assert "logged in to Kubernetes as 'admin', not as its ServiceAccount system:serviceaccount:contract-" in complaint
+    assert "more permissions than manifests/base grants" in complaint
+
+
+class Lenient:
+    """An API server that allows everything, and reports this user."""
+
+    def __init__(self, review: dict[str, Any]) -> None:
+        self._review = review
+
+    async def send(self, call: Call) -> Reply:
+        return Reply(201, self._review if call.kind == "selfsubjectreviews" else {})
+
+
+@pytest.mark.parametrize(
+    "review",
+    [{}, {"status": "x"}, {"status": {"userInfo": {"username": "system:serviceaccount:contract-system:operator"}}}],
+)
+async def test_without_policies_the_operator_asks_for_them(review: dict[str, Any]) -> None:
+    """With its own login, or one that the API server does not name, the missing policies are the problem."""
+    complaint = await enforcement(cast(Transport, Lenient(review)), "contract-system", "operator")
+    assert complaint is not None
+    assert complaint.startswith("No admission policy keeps the operator from writing Secrets of other types.")
 
 
 async def test_tokens_are_for_tenants_that_opted_in(real: RealBench, operator: Transport, admin: Transport) -> None:

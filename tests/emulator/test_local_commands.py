@@ -2,17 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
-from fakes.emulated import REPOSITORY, Emulated
+from fakes.emulated import READER, REPOSITORY, Emulated
 from fakes.registry_clients import alone, rest
 
-from wheelhouse_local import environment
+from wheelhouse.cli.main import main
+from wheelhouse_local import environment, google, methods, trace
 from wheelhouse_local.cli import local
+from wheelhouse_local.cli.requests import caller
+from wheelhouse_local.google.projects.resource_manager import ResourceManager
+from wheelhouse_local.google.projects.service_usage import ServiceUsage
 from wheelhouse_local.google.transport.faults import Rule
 from wheelhouse_local.state import Record, State
 
@@ -130,10 +136,91 @@ async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ..
     assert terminal.google.server.services.policies.propagation == 0
 
 
+async def test_delays_below_a_second(terminal: Terminal) -> None:
+    """A delay may be shorter than a second, but not zero."""
+    await terminal("fault", "--on", CREATE, "--delay", "50ms")
+    await terminal("fault", "--on", CREATE, "--delay", "0.5s")
+    assert terminal.google.faults.rules == [Rule(CREATE, delay=0.05), Rule(CREATE, delay=0.5)]
+    assert "'0s' is no time" in await terminal("fault", "--on", CREATE, "--delay", "0s", code=2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("ArtifactRegistry.SetIamPolcy", "did you mean ArtifactRegistry.SetIamPolicy"),
+        ("artifactregistry.setiampolicy", "did you mean ArtifactRegistry.SetIamPolicy"),
+        ("AccessSecretVersion", "did you mean SecretManager.AccessSecretVersion?"),
+        ("Wheels.*", "its service must be one of ArtifactRegistry, Index"),
+    ],
+)
+async def test_a_method_must_exist(terminal: Terminal, pattern: str, said: str) -> None:
+    """A method that nothing calls would be a fault that never happens: the error names similar ones."""
+    assert said in await terminal("fault", "--on", pattern, "--status", "503", code=2)
+    assert terminal.google.faults.rules == []
+
+
+async def test_all_methods_are_known(terminal: Terminal) -> None:
+    """methods.py has exactly what the emulated Google answers; add a new method there."""
+    services = terminal.google.server.services
+    usage = ServiceUsage(services.store, services.projects, services.policies)
+    manager = ResourceManager(services.projects, services.policies)
+    tables = (manager.table(), usage.table(), services.secrets.table(), services.keys.table())
+    source = "".join(path.read_text() for path in Path(google.__file__).parent.rglob("*.py"))
+    found = {*services.rpcs(), *(route.method for table in tables for route in table)}
+    found.update(re.findall(r'"([A-Z][A-Za-z]+\.[A-Z][A-Za-z]+)"', source))
+    assert {method for method in found if not method.startswith("Control.")} == set(methods.METHODS)
+
+
+async def test_a_policy_is_planted_by_a_short_name(terminal: Terminal, tmp_path: Path) -> None:
+    """A name, with project or location where it is ambiguous; an error lists what exists."""
+    store, file = terminal.google.server.services.store, tmp_path / "policy.yaml"
+    file.write_text("bindings: [{role: roles/artifactregistry.reader, members: ['deleted:user:x@y.example?uid=1']}]")
+    assert "create one first" in await terminal("policy", "wheels", str(file), code=1)
+    here, there = (f"projects/acme-packages/locations/{where}/repositories/" for where in ("us-central1", "asia-east1"))
+    for name in (f"{here}wheels", f"{there}wheels", f"{there}only-there"):
+        store.put("repository", name, {})
+    policies = terminal.google.server.services.policies
+    await terminal("policy", "only-there", str(file))
+    assert len(policies.get(f"{there}only-there").bindings) == 1
+    said = await terminal("policy", "wheels", str(file), code=1)
+    assert f"'wheels' is the name of 2 repositories: use {there}wheels or {here}wheels" in said
+    assert "is the name of 2" in await terminal("policy", "acme-packages/wheels", str(file), code=1)
+    await terminal("policy", "us-central1/wheels", str(file))
+    await terminal("policy", "acme-packages/asia-east1/wheels", str(file))
+    assert len(policies.get(f"{here}wheels").bindings) == len(policies.get(f"{there}wheels").bindings) == 1
+    assert f"There is no repository 'nothing': use {there}only-there or" in await terminal(
+        "policy", "nothing", str(file), code=1
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"bindings: [", b"\xff\xfe\x00", b"- a", b"just words", b"", b"when: 2026-01-01", b"a: !!python/x 1"]
+)
+async def test_a_bad_policy_file_is_one_line(terminal: Terminal, tmp_path: Path, content: bytes) -> None:
+    """Whatever the file contains, the error is one line, and nothing is set."""
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(content)
+    said = await terminal("policy", "projects/acme-packages", str(file), code=1)
+    assert said.startswith(f"Error: {file}")
+    assert "is not an IAM policy" in said
+    assert len(said.splitlines()) == 1
+
+
+async def test_a_policy_that_the_emulation_rejects_is_one_line(terminal: Terminal, tmp_path: Path) -> None:
+    """The answer's sentence is shown, without its JSON."""
+    file = tmp_path / "policy.yaml"
+    file.write_text("wishes: []")
+    said = await terminal("policy", "projects/acme-packages", str(file), code=1)
+    assert said.startswith("Error: The emulated Google rejected the request: ")
+    assert "wishes" in said
+    assert "{" not in said
+    assert len(said.splitlines()) == 1
+
+
 async def test_no_such_status(terminal: Terminal) -> None:
     """The command rejects a status that is not an error, and an invalid duration."""
     await terminal("fault", "--on", CREATE, "--status", "200", code=2)
-    assert "use 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
+    assert "use 50ms, 90s, 2m or 1h" in await terminal("fault", "--on", CREATE, "--delay", "soon", code=2)
 
 
 @pytest.mark.parametrize("command", sorted(local.commands))
@@ -152,3 +239,73 @@ async def test_the_operators_settings_have_all_endpoints(terminal: Terminal) -> 
     assert told["WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT"] == endpoints["artifactRegistryGrpc"]
     for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS"):
         assert told[f"WHEELHOUSE_{name}_ENDPOINT"] == endpoints["artifactRegistry"]
+
+
+async def test_requests_are_a_table(terminal: Terminal) -> None:
+    """Columns with short names of identities; --json has the full row."""
+    google = terminal.google
+    google.create()
+    google.grant((READ, READER))
+    terminal.state.save(Record())
+    await rest(google, "GET", REPOSITORY, READER)
+    heading, *_, line = (await terminal("requests")).splitlines()
+    assert heading.split() == ["TIME", "STATUS", "MS", "METHOD", "CALLER", "RESOURCE"]
+    time, status, _, method, caller, resource = line.split()
+    assert (status, method, resource) == ("OK", "ArtifactRegistry.GetRepository", REPOSITORY)
+    assert caller == "ksa:team-a/wheels-reader"
+    assert line.index(method) == heading.index("METHOD")
+    row = json.loads((await terminal("requests", "--json")).splitlines()[-1])
+    assert row["caller"] == READER
+    assert len((await terminal("requests", "--since", time)).splitlines()) == 2
+    assert (await terminal("requests", "--json", "--since", "0s")) == ""
+
+
+async def test_requests_are_followed(terminal: Terminal) -> None:
+    """New requests follow the recorded ones, from the given moment on; half a line waits for its end."""
+    google, state = terminal.google, terminal.state
+    google.create()
+    await rest(google, "GET", REPOSITORY, READER)
+    calls = 0
+
+    def wait(_seconds: float) -> bool:
+        nonlocal calls
+        calls += 1
+        with (state.google / "requests.jsonl").open("a") as file:
+            file.write('{"time": "2099-01-01T00:00:00Z", ' if calls == 1 else '"method": "A.B"}\n')
+        return calls == 3
+
+    seen = [entry["method"] for entry in trace.follow(state, wait)]
+    assert seen[0] == "ArtifactRegistry.GetRepository"
+    assert seen[-1] == "A.B"
+    assert seen.count("A.B") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        (READER, "ksa:team-a/wheels-reader"),
+        ("system:serviceaccount:wheelhouse-system:wheelhouse-operator", "ksa:wheelhouse-system/wheelhouse-operator"),
+        ("serviceAccount:ci@p.iam.gserviceaccount.com", "gsa:ci@p.iam.gserviceaccount.com"),
+        ("user:ada@acme.example", "user:ada@acme.example"),
+        ("", ""),
+    ],
+)
+def test_callers_have_short_names(name: str, short: str) -> None:
+    """They are those that `token --as` takes."""
+    assert caller(name) == short
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["local", "re"], {"restart", "requests"}),
+        (["local", "restart", "op"], {"operator"}),
+        (["local", "fault", "--on", "Sts"], {"Sts.Token"}),
+        (["local", "requests", "--fo"], {"--follow"}),
+    ],
+)
+def test_a_shell_completes_words(words: list[str], expected: set[str]) -> None:
+    """Click's completion knows the commands, components, options and methods."""
+    *before, incomplete = words
+    found = ShellComplete(main, {}, "wheelhouse", "_WHEELHOUSE_COMPLETE").get_completions(before, incomplete)
+    assert {item.value for item in found} == expected

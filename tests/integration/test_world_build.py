@@ -112,6 +112,29 @@ def test_a_part_of_a_cache_is_replaced(machine: Machine) -> None:
     assert sorted(path.name for path in (build.cache() / build.VERSION).iterdir()) == sorted(PROGRAMS)
 
 
+@pytest.mark.parametrize(
+    ("cores", "said"),
+    [
+        (1, "about 12 to 22 minutes"),
+        (2, "about 6 to 11 minutes on the 2 cores of this machine"),
+        (4, "about 3 to 6 minutes on the 4 cores of this machine"),
+        (64, "about 2 minutes on the 64 cores of this machine"),
+    ],
+)
+def test_the_build_says_how_long_it_takes(cores: int, said: str) -> None:
+    """The time depends on the machine's cores."""
+    assert build.expected(cores) == said
+
+
+def test_the_build_says_what_can_replace_it(machine: Machine) -> None:
+    """Before it starts, it names the variable and the programs that make it unnecessary."""
+    machine.go(BUILD)
+    said: list[str] = []
+    binaries.find(said.append)
+    assert "minutes" in said[0]
+    assert "KUBEBUILDER_ASSETS" in "\n".join(said)
+
+
 def test_two_at_once_build_once(machine: Machine) -> None:
     """A process that starts during another one's build waits for it, reports that, and uses its result."""
     gate = machine.folder / "gate"

@@ -6,6 +6,7 @@ separate checkout, so that these tests only cover the world around them.
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import wheelhouse
 import wheelhouse_local
 from wheelhouse_local import processes
-from wheelhouse_local.state import COMPONENTS
+from wheelhouse_local.state import COMPONENTS, State
 from wheelhouse_local.world import World
 
 STAND_INS = Path(__file__).with_name("stand_ins")
@@ -52,25 +54,26 @@ class Checkout:
 
     def __init__(self, root: Path) -> None:
         self.world = World(root / "a state")
-        self._source = root / "operator"
-        local = self._source / "wheelhouse_local"
+        self.source = root / "operator"
+        local = self.source / "wheelhouse_local"
         ignored = shutil.ignore_patterns("google", "__pycache__")
         shutil.copytree(Path(wheelhouse_local.__file__).parent, local, ignore=ignored)
         self._place("google_process.py", local / "google" / "__main__.py")
-        self._place("operator_process.py", self._source / "wheelhouse" / "__main__.py")
+        self._place("operator_process.py", self.source / "wheelhouse" / "__main__.py")
         # Otherwise an installed `wheelhouse` would come before this one.
-        (self._source / "wheelhouse" / "__init__.py").touch()
+        (self.source / "wheelhouse" / "__init__.py").touch()
         product = Path(wheelhouse.__file__).parent
-        shutil.copy(product / "settings.py", self._source / "wheelhouse")
-        shutil.copytree(product / "domain", self._source / "wheelhouse/domain")  # The grammars of settings.
+        shutil.copy(product / "settings.py", self.source / "wheelhouse")
+        shutil.copytree(product / "domain", self.source / "wheelhouse/domain")  # The grammars of settings.
         for name, folder in (("crds", root / "crds"), ("manifests", root / "manifests" / "overlays" / "local")):
             self._place(f"{name}.yaml", folder / "all.yaml")
             (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command of `wheelhouse local`."""
-        argv = [sys.executable, "-m", "wheelhouse_local", *arguments, "--state", str(self.world.state.root)]
-        env = {**os.environ, "PYTHONPATH": str(self._source), "GOOGLE_APPLICATION_CREDENTIALS": "/my/own.json"}
+        state = () if "--state" in arguments else ("--state", str(self.world.state.root))
+        argv = [sys.executable, "-m", "wheelhouse_local", *arguments, *state]
+        env = {**os.environ, "PYTHONPATH": str(self.source), "GOOGLE_APPLICATION_CREDENTIALS": "/my/own.json"}
         # A shell's background jobs ignore SIGINT, and their children inherit that.
         return subprocess.Popen(
             argv,
@@ -145,6 +148,65 @@ def test_env_is_for_shells(up: Checkout, tmp_path: Path) -> None:
     assert f"http://{found['WHEELHOUSE_INDEX_HOST']}/" == json.loads(up.run("env", "--json"))["endpoints"]["index"]
 
 
+def test_env_can_be_undone(up: Checkout, tmp_path: Path) -> None:
+    """A shell that evals --unset has neither the variables nor the folder of kubectl, and otherwise its own PATH."""
+    command = f'"{sys.executable}" -m wheelhouse_local env --state "{up.world.state.root}"'
+    script = tmp_path / "script"
+    script.write_text(f'set -e\neval "$({command})"\neval "$({command} --unset)"\nenv\n')
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(up.source)}
+    printed = subprocess.run(["/bin/sh", script], env=env, capture_output=True, text=True, check=True).stdout
+    found = dict(line.partition("=")[::2] for line in printed.splitlines())
+    assert found["PATH"] == os.environ["PATH"]
+    assert found.keys() - {"PWD", "SHLVL", "_", "OLDPWD"} == env.keys()
+
+
+def test_changed_definitions_are_applied_to_a_running_world(up: Checkout) -> None:
+    """A second up applies crds/ and the manifests again, and says so; nothing is restarted."""
+    definition = up.source.parent / "crds/all.yaml"
+    before, pids = definition.read_text(), {name: up.world.pid(name) for name in COMPONENTS}
+    document = yaml.safe_load(before)
+    document["metadata"]["labels"] = {"changed": "again"}
+    definition.write_text(yaml.safe_dump(document))
+    assert "its CRDs and manifests are current" in up.run("up")
+    definition.write_text(before)
+    name = document["metadata"]["name"]
+    shown = up.world.kubectl("get", "crd", name, "-o", "jsonpath={.metadata.labels.changed}").stdout
+    assert shown == "again"
+    assert {name: up.world.pid(name) for name in COMPONENTS} == pids
+
+
+def test_status_is_for_programs(up: Checkout) -> None:
+    """The JSON has the state, process and log of each component."""
+    document = json.loads(up.run("status", "--json"))
+    assert document["directory"] == str(up.world.state.root)
+    assert [row["name"] for row in document["components"]] == list(COMPONENTS)
+    assert {row["state"] for row in document["components"]} == {"running"}
+    assert document["components"][0]["pid"] == up.world.pid("etcd")
+    assert Path(document["components"][0]["log"]).exists()
+
+
+def test_up_prints_what_a_person_needs(checkout: Checkout) -> None:
+    """After it is ready: how to use it and how to stop it, without the endpoints, which env prints."""
+    checkout.run("down")
+    said = checkout.run("up", "--detach").splitlines()
+    root = shlex.quote(str(checkout.world.state.root))
+    assert len(said) == 4
+    assert said[0].startswith("Ready in ")
+    assert said[1] == f'  eval "$(wheelhouse local env --state {root})"'
+    assert f"`wheelhouse local down --state {root}` stops it." in said[3]
+    checkout.run("down")
+
+
+def test_ctrl_c_ends_logs_quietly(up: Checkout) -> None:
+    """The exit status is that of an interrupted command, and no message follows the log."""
+    process = up.start("logs", "operator", "--follow")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[1] == ""
+    assert process.returncode == 130
+
+
 def test_the_operator_has_its_own_identity_only(up: Checkout) -> None:
     """It has its ServiceAccount's kubeconfig and its settings, and nothing of the caller's home or credentials."""
     seen = dict(line.partition("=")[::2] for line in up.run("logs", "operator").splitlines())
@@ -174,18 +236,20 @@ def test_tokens_and_policies_reach_the_emulated_google(up: Checkout, tmp_path: P
     assert "is not a known identity: use ksa:NAMESPACE/NAME" in up.run("token", "--as", "somebody", code=1)
     (tmp_path / "policy.yaml").write_text("bindings: []")
     up.run("policy", "team-wheels", str(tmp_path / "policy.yaml"))
-    recorded = [json.loads(line) for line in up.run("requests").splitlines()]
+    recorded = [json.loads(line) for line in up.run("requests", "--json").splitlines()]
     full = "projects/acme-packages/locations/us-central1/repositories/team-wheels"
     assert recorded[-1]["body"] == {"resource": full, "policy": {"bindings": []}}
-    assert up.run("requests", "--since", "1h") == ""
+    assert up.run("requests", "--json", "--since", "1h") == ""
 
 
 def test_the_operators_requests_are_listed(up: Checkout) -> None:
     """The audit log has the operator's requests and their answers, in RBAC's terms."""
-    assert up.run("requests", "--kubernetes") == "", "the stand-in sent no request, and no other client is listed"
+    assert up.run("requests", "--kubernetes", "--json") == "", (
+        "the stand-in sent no request, and no other client is listed"
+    )
     operator = ("--kubeconfig", str(up.world.operator_kubeconfig))
     up.world.kubectl(*operator, "get", "secret", "anything", "-n", "wheelhouse-system", check=False)
-    asked = [json.loads(line) for line in up.run("requests", "--kubernetes").splitlines()][-1]
+    asked = [json.loads(line) for line in up.run("requests", "--kubernetes", "--json").splitlines()][-1]
     assert asked.pop("time").startswith("20")
     assert asked.pop("ms") > 0
     assert asked == {
@@ -208,6 +272,20 @@ def test_ctrl_c_ends_a_world_in_the_foreground(checkout: Checkout) -> None:
     assert process.wait(60) == 0
     assert [checkout.world.pid(name) for name in COMPONENTS] == [None] * len(COMPONENTS)
     process.communicate()
+
+
+def test_an_interrupted_first_up_leaves_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    """Ctrl-C while it starts: no process, no directory, one word, and the status of an interrupted command."""
+    process = checkout.start("up", "--state", str(tmp_path / "new"))
+    assert process.stderr is not None
+    assert any(line == "Starting apiserver\n" for line in process.stderr)
+    recorded = State(tmp_path / "new").load().processes
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "Interrupted."
+    assert process.returncode == 130
+    assert "etcd" in recorded
+    assert not any(processes.alive(one) for one in recorded.values())
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_component_that_fails_is_shown_and_nothing_stays(checkout: Checkout) -> None:

@@ -96,7 +96,11 @@ def crds(write: Path | None, reference: Path | None) -> None:
 
     for folder, files in ((write, schema.render()), (reference, pages.render())):
         for name, text in files.items() if folder else ():
-            (Path(str(folder)) / name).write_text(text)
+            path = Path(str(folder)) / name
+            try:
+                path.write_text(text)
+            except OSError as error:
+                raise click.ClickException(f"Cannot write {path}: {error.strerror}") from None
     if write is None and reference is None:
         sys.stdout.write("---\n".join(schema.render().values()))
 

@@ -1,35 +1,55 @@
 """`wheelhouse local policy, group, project, fault`: changes that the real world only sees from Google, or by chance."""
 
 import json
-from typing import TextIO
+from collections.abc import Mapping
+from typing import BinaryIO
 
 import click
 import yaml
 
-from wheelhouse_local import control
-from wheelhouse_local.cli.base import to_seconds, with_world
+from wheelhouse_local import control, methods
+from wheelhouse_local.cli.base import to_positive, to_seconds, with_world
 from wheelhouse_local.errors import LocalError
 from wheelhouse_local.world import World
 
 
 @click.command()
 @click.argument("repository")
-@click.argument("file", type=click.File())
+@click.argument("file", type=click.File("rb"))
 @with_world
-def policy(world: World, repository: str, file: TextIO) -> None:
+def policy(world: World, repository: str, file: BinaryIO) -> None:
     r"""Set the IAM policy of a repository to FILE (JSON or YAML; - reads standard input), without checks.
 
-    Use it for policies that the real service would reject, or only Google can set: a conditional binding, a deleted
+    REPOSITORY is a name, if only one repository has it; otherwise PROJECT/LOCATION/NAME or the full name. Use this
+    command for policies that the real service would reject, or only Google can set: a conditional binding, a deleted
     member.
 
     \b
     wheelhouse local policy team-wheels policy.yaml
+    echo '{}' | wheelhouse local policy acme-staging/europe-west1/team-wheels -
+    """
+    control.plant(world.state, repository, _policy(file))
+
+
+def _policy(file: BinaryIO) -> Mapping[str, object]:
+    """A policy document.
+
+    Raises:
+        LocalError: the file does not contain one; the error has one line.
     """
     try:
-        wanted = yaml.safe_load(file)
-    except yaml.YAMLError as error:
-        raise LocalError(f"{file.name} is neither JSON nor YAML: {error}") from error
-    control.plant(world.state, repository, wanted)
+        document = yaml.safe_load(file.read())
+        json.dumps(document)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise LocalError(f"{file.name}{line}: {_PROBLEM}") from error
+    if not isinstance(document, dict):
+        raise LocalError(f"{file.name}: {_PROBLEM}")
+    return document
+
+
+_PROBLEM = "this is not an IAM policy in JSON or YAML, such as {bindings: [{role: ROLE, members: [MEMBER]}]}"
 
 
 @click.command()
@@ -85,14 +105,34 @@ def project(world: World, name: str, api: str | None, action: str | None, operat
     click.echo(f"{found['id']}  number {found['number']}  {found['state']}  {services}")
 
 
+def _to_method(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A method or glob that matches at least one call of the emulated Google."""
+    try:
+        if value is not None:
+            methods.check(value)
+    except LocalError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+    return value
+
+
+def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [method for method in methods.METHODS if method.startswith(incomplete)]
+
+
 @click.command()
-@click.option("--on", metavar="METHOD", help="Service.Method as `requests` shows it, or a glob: 'ArtifactRegistry.*'.")
+@click.option(
+    "--on",
+    metavar="METHOD",
+    callback=_to_method,
+    shell_complete=_complete,
+    help="Service.Method as `requests` shows it, or a glob: 'ArtifactRegistry.*'.",
+)
 @click.option("--status", type=click.IntRange(400, 599), help="Answer with this HTTP status, without the effect.")
 @click.option("--times", type=click.IntRange(1), help="How many times; by default until --clear.")
-@click.option("--delay", metavar="DURATION", callback=to_seconds, help="Delay before the answer: 2s.")
+@click.option("--delay", metavar="DURATION", callback=to_positive, help="Delay before the answer: 2s, 50ms.")
 @click.option("--drop-reply", is_flag=True, help="Perform the call, but break the connection instead of answering.")
-@click.option("--retry-after", metavar="DURATION", callback=to_seconds, help="Retry-After for --status: 5s.")
-@click.option("--operation-delay", metavar="DURATION", callback=to_seconds, help="How long the operation runs: 1h.")
+@click.option("--retry-after", metavar="DURATION", callback=to_positive, help="Retry-After for --status: 5s.")
+@click.option("--operation-delay", metavar="DURATION", callback=to_positive, help="How long the operation runs: 1h.")
 @click.option("--operation-error", metavar="CODE", help="The error with which the operation fails: RESOURCE_EXHAUSTED.")
 @click.option(
     "--propagation", metavar="DURATION", callback=to_seconds, help="Delay until policies take effect: 120s; 0 for none."
@@ -104,7 +144,7 @@ def fault(
     world: World,
     /,
     on: str | None,
-    propagation: int | None,
+    propagation: float | None,
     *,
     show: bool,
     clear: bool,
@@ -117,7 +157,7 @@ def fault(
     wheelhouse local fault --on 'ArtifactRegistry.*' --status 429 --retry-after 5s
     wheelhouse local fault --on ArtifactRegistry.CreateRepository --drop-reply --times 1
     wheelhouse local fault --on ArtifactRegistry.CreateRepository --operation-delay 1h
-    wheelhouse local fault --on 'Index.*' --delay 2s
+    wheelhouse local fault --on 'Index.*' --delay 50ms
     wheelhouse local fault --propagation 120s
     wheelhouse local fault --list
     wheelhouse local fault --clear

@@ -1,18 +1,28 @@
 """`wheelhouse local up, status, logs, restart, down`."""
 
+import json
 import shlex
 import signal
 import threading
-from collections.abc import Mapping
+import time
 
 import click
 
 from wheelhouse_local import logs
-from wheelhouse_local.cli.base import to_seconds, to_settings, with_world
+from wheelhouse_local.cli.base import to_lifetime, to_settings, until_interrupted, with_world
 from wheelhouse_local.state import COMPONENTS, Options, default_directory
 from wheelhouse_local.world import World
 
-_COMPONENT = click.Choice(COMPONENTS)
+
+class _Component(click.Choice[str]):
+    """The name of a component; click's own message lists them on a line each."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """The end of the sentence about a missing name."""
+        return f"Use one of {', '.join(self.choices)}"
+
+
+_COMPONENT = _Component(COMPONENTS)
 
 
 @click.command()
@@ -21,15 +31,16 @@ _COMPONENT = click.Choice(COMPONENTS)
     "--no-operator", is_flag=True, help="Do not start the operator: `env --operator` prints how to run your own."
 )
 @click.option(
-    "--token-lifetime", metavar="DURATION", callback=to_seconds, help="Maximum lifetime of Google's tokens: 60s."
+    "--token-lifetime", metavar="DURATION", callback=to_lifetime, help="Maximum lifetime of Google's tokens: 60s."
 )
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=to_settings, help="Operator setting.")
 @with_world
 def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None, settings: dict[str, str]) -> None:
     r"""Start the world, and show the operator's log until Ctrl-C stops it.
 
-    The first run builds the control plane with Go (about six minutes), unless KUBEBUILDER_ASSETS or PATH has one. A
-    world keeps its contents when it is stopped and started again.
+    The first run builds the control plane with Go (6 to 11 minutes on two cores), unless KUBEBUILDER_ASSETS or PATH has
+    one. A world keeps its contents when it is stopped and started again. In a running world, `up` applies changed CRDs
+    and manifests.
 
     \b
     wheelhouse local up --detach
@@ -40,40 +51,55 @@ def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     components = tuple(name for name in COMPONENTS if not (no_operator and name == "operator"))
-    started = world.up(Options(components, token_lifetime, settings))
-    if not started:
+    began = time.monotonic()
+    if not world.up(Options(components, token_lifetime, settings)):
+        world.install()
         click.echo(
-            f"The world in {world.state.root} is already running; run `down` first to start it with other options."
+            f"The world in {world.state.root} is already running; its CRDs and manifests are current. "
+            "Run `down` first to start it with other options."
         )
         return
-    _summary(world)
+    _summary(world, time.monotonic() - began, detach)
     if not detach:
         _attend(world)
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
 @with_world
-def status(world: World) -> None:
+def status(world: World, as_json: bool) -> None:
     r"""Show what is running, and where its log is; exit status 1 if a component is not running.
 
     \b
     wheelhouse local status && echo all is well
+    wheelhouse local status --json
     """
-    context, record = click.get_current_context(), world.state.load()
-    wanted = record.options.components if world.state.exists() else ()
-    pids = {name: world.pid(name) for name in wanted}
-    if not any(pids.values()):
+    rows = _components(world)
+    up = [row for row in rows if row["state"] == "running"]
+    if as_json:
+        click.echo(json.dumps({"directory": str(world.state.root), "components": rows}, indent=2))
+    elif not up:
         click.echo(f"No world is running in {world.state.root}")
-        context.exit(1)
-    for name, pid in pids.items():
-        ended = "died" if name in record.processes else "stopped"
-        words = f"running  pid {pid}" if pid else f"{ended}  (wheelhouse local restart {name})"
-        click.echo(f"{name:<12}{words:<40}{world.state.log(name)}")
-    context.exit(0 if all(pids.values()) else 1)
+    for row in rows if up and not as_json else ():
+        remedy = f"(wheelhouse local restart {row['name']})"
+        words = f"running  pid {row['pid']}" if row in up else f"{row['state']}  {remedy}"
+        click.echo(f"{row['name']:<12}{words:<40}{row['log']}")
+    click.get_current_context().exit(0 if up and len(up) == len(rows) else 1)
+
+
+def _components(world: World) -> list[dict[str, str | int | None]]:
+    """The wanted components: running, died (it was not stopped) or stopped."""
+    record = world.state.load()
+    rows: list[dict[str, str | int | None]] = []
+    for name in record.options.components if world.state.exists() else ():
+        pid = world.pid(name)
+        state = "running" if pid else "died" if name in record.processes else "stopped"
+        rows.append({"name": name, "state": state, "pid": pid, "log": str(world.state.log(name))})
+    return rows
 
 
 @click.command(name="logs")
-@click.argument("component", type=_COMPONENT, required=False)
+@click.argument("component", type=_COMPONENT, metavar="[COMPONENT]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Follow new lines until Ctrl-C.")
 @with_world
 def show_logs(world: World, component: str | None, follow: bool) -> None:
@@ -85,11 +111,12 @@ def show_logs(world: World, component: str | None, follow: bool) -> None:
     world.check_exists()
     ended = threading.Event()
     names = [component] if component else list(COMPONENTS)
-    logs.follow(world.state, names, click.echo, ended.wait if follow else lambda _: True, at_end=False)
+    with until_interrupted():
+        logs.follow(world.state, names, click.echo, ended.wait if follow else lambda _: True, at_end=False)
 
 
 @click.command()
-@click.argument("component", type=_COMPONENT)
+@click.argument("component", type=_COMPONENT, metavar="COMPONENT")
 @with_world
 def restart(world: World, component: str) -> None:
     r"""Restart a component, whether it is running or was killed; the others keep running.
@@ -97,6 +124,7 @@ def restart(world: World, component: str) -> None:
     \b
     wheelhouse local restart operator
     """
+    world.check_started()
     world.restart(component)
     click.echo(f"{component} is running, pid {world.pid(component)}")
 
@@ -117,18 +145,14 @@ def down(world: World, purge: bool) -> None:
         click.echo("All its files were removed.")
 
 
-def _summary(world: World) -> None:
-    document = world.environment()
-    rows: Mapping[str, str] = {
-        "kubernetes": world.server,
-        "kubeconfig": str(world.kubeconfig),
-        **{f"google {name}": url for name, url in document["endpoints"].items()},
-        "operator": document["operator"]["metrics"] if world.pid("operator") else "not started",
-    }
-    for name, value in rows.items():
-        click.echo(f"  {name:<28}{value}")
+def _summary(world: World, seconds: float, detached: bool) -> None:
+    """What a person needs next; `env --json` has the endpoints."""
     state = "" if world.state.root == default_directory() else f" --state {shlex.quote(str(world.state.root))}"
-    click.echo(f'Ready. Try: eval "$(wheelhouse local env{state})" && kubectl get pyrepo,pyaccess -A')
+    operator = "" if world.pid("operator") else ", without the operator (see `wheelhouse local env --operator`)"
+    click.echo(f"Ready in {seconds:.0f} s{operator}. {'To use it' if detached else 'In another shell'}:")
+    click.echo(f'  eval "$(wheelhouse local env{state})"')
+    click.echo("  kubectl get pyrepo,pyaccess -A")
+    click.echo(f"`wheelhouse local down{state}` stops it. `wheelhouse local env --json{state}` prints all endpoints.")
 
 
 def _attend(world: World) -> None:

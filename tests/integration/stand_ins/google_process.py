@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sqlite3
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -33,6 +34,11 @@ address = f"127.0.0.1:{server.server_port}"
 names = ("artifactRegistry", "resourceManager", "serviceUsage", "secretManager", "kms", "sts", "metadata", "index")
 endpoints = dict.fromkeys(names, f"http://{address}/")
 (data / "owner-token").write_text("owner")
+with sqlite3.connect(data / "google.sqlite") as store:
+    store.execute("CREATE TABLE IF NOT EXISTS kv (kind TEXT, name TEXT)")
+    store.execute("DELETE FROM kv")
+    repository = "projects/acme-packages/locations/us-central1/repositories/team-wheels"
+    store.execute("INSERT INTO kv VALUES ('repository', ?)", (repository,))
 (data / "endpoints.new").write_text(json.dumps({**endpoints, "artifactRegistryGrpc": address}))
 (data / "endpoints.new").rename(data / "endpoints.json")
 server.serve_forever()

@@ -9,6 +9,7 @@ import yaml
 from kubernetes import config
 from kubernetes.client import Configuration
 
+from wheelhouse.clients.http import reduced
 from wheelhouse.errors import Invalid
 
 _BROKEN = (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError)
@@ -43,8 +44,8 @@ def load_login() -> Login:
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # nor here
         except _BROKEN as not_in_cluster:
-            message = f"Cannot log in to Kubernetes. Kubeconfig: {no_kubeconfig} In a pod: {not_in_cluster}"
-            raise Invalid(message) from None
+            causes = f"Kubeconfig: {reduced(no_kubeconfig)} In a pod: {reduced(not_in_cluster)}"
+            raise Invalid(f"Cannot log in to Kubernetes. {causes}") from None
     if configuration.tls_server_name:
         raise Invalid("Wheelhouse does not support tls-server-name in a kubeconfig: use the server's own name.")
     return Login(
