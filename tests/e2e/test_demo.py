@@ -50,6 +50,7 @@ def test_the_demo_succeeds(env: dict[str, str]) -> None:
         "Uploading acme_greeting",
         "Successfully installed acme-greeting-1.0",
         "+ acme-greeting==1.0",
+        ".pypirc  index-url  netrc  pip.conf  uv.toml",
         "the Secret has a new token",
         "subject/ns/ml-training/sa/wheels-reader",
         'secrets "pip-config" not found',
@@ -58,8 +59,8 @@ def test_the_demo_succeeds(env: dict[str, str]) -> None:
     ):
         assert told in done.stdout, told
     assert done.stdout.count("Hello from a private wheel!") == 2
-    assert not re.search(r"oauth2accesstoken:(?!\[token [0-9a-f]{6}\]@|\*{4}@)", done.stdout), "a token is shown"
-    assert len(set(re.findall(r"\[token [0-9a-f]{6}\]", done.stdout))) == 2, "the refreshed token is another one"
+    assert not re.search(r"oauth2accesstoken:(?!\[token-[0-9a-f]{6}\]@|\*{4}@)", done.stdout), "a token is shown"
+    assert len(set(re.findall(r"\[token-[0-9a-f]{6}\]", done.stdout))) == 2, "the refreshed token is another one"
     assert left(env["TMPDIR"]) == []
     tried = try_next(done.stdout, env)
     assert tried.returncode == 0, tried.stdout[-2000:] + tried.stderr[-2000:]

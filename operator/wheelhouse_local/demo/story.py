@@ -120,9 +120,11 @@ class Story:
         self._run(*again, env=_uv_toml(), refusal="403")
 
     def _mount(self, namespace: str, folder: str, silent: bool = False) -> None:
-        self._run(
-            "wheelhouse", "local", "mount", *self._state(), f"{namespace}/pip-config", folder, quiet=True, silent=silent
-        )
+        command = ("wheelhouse", "local", "mount", *self._state(), f"{namespace}/pip-config", folder)
+        self._run(*command, quiet=True, silent=silent)
+        if not silent:
+            names = (path.name for path in (self._work / folder).iterdir())
+            self._terminal.show("  ".join(sorted(name for name in names if not name.startswith(".."))))
 
     def _state(self) -> tuple[str, str]:
         return "--state", str(Path("..", self._world.state.root.name))

@@ -20,7 +20,7 @@ class DemoError(Exception):
 
 def mask(text: str) -> str:
     """The text with a short fingerprint in place of each token, so that a new token is seen to be another one."""
-    return _SECRET.sub(lambda found: f"[token {hashlib.sha256(found[0].encode()).hexdigest()[:6]}]", text)
+    return _SECRET.sub(lambda found: f"[token-{hashlib.sha256(found[0].encode()).hexdigest()[:6]}]", text)
 
 
 class Terminal:
