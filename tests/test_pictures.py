@@ -42,6 +42,6 @@ def test_the_recording_is_of_this_demo() -> None:
     headings = re.findall(r'_tell\(\s*"([^"]+)"', (ROOT / "operator/wheelhouse_local/demo/story.py").read_text())
     places = [shown.find(heading) for heading in headings]
     assert len(places) >= 8
-    assert -1 not in places, headings[places.index(-1)]
+    assert -1 not in places, f"run `make pictures`: the recording lacks {headings[places.index(-1)]!r}"
     assert places == sorted(places)
     assert not re.search(r"oauth2accesstoken:(?!\[token-[0-9a-f]{6}\]@|\*{4}@)", shown)

@@ -48,7 +48,7 @@ def main() -> int:
         '  eval "$(wheelhouse local env)"\n'
         "  kubectl apply -f manifests/examples/quickstart.yaml\n"
         "  kubectl wait --for=condition=Ready pyrepo,pyaccess --all -A --timeout=60s\n"
-        "  kubectl get secret pip-config -n ml-training -o yaml\n"
+        "  kubectl describe secret pip-config -n ml-training\n"
         "  wheelhouse local requests --since 5m | grep Sts.Token\n"
         "  kubectl explain repositoryaccess.spec.secret\n"
         "  wheelhouse local down --purge\n"
