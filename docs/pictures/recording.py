@@ -17,7 +17,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 ROOT = Path(__file__).parents[2]
-COLUMNS, ROWS = 116, 32
+COLUMNS, ROWS = 130, 34
 MOST, ROW, HEADING, END = 1.2, 0.08, 1.8, 6.0
 """Seconds: the longest pause, and what a row, a heading and the end stay at least."""
 _CHARACTER, _LINE, _PADDING, _TITLE = 12.2, 24.4, 14, 44
