@@ -15,7 +15,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help venv demo test test-long lint generate bench lock controlplane
+.PHONY: help venv demo test test-long lint generate bench lock controlplane pictures
 
 help: ## List the targets
 	@echo "make targets:"
@@ -88,6 +88,10 @@ test-long: $(STAMP) controlplane ## Run the same tests with many more random exa
 
 bench: $(STAMP) controlplane ## Run the benchmarks, and print the tables of benchmarks/results.md
 	@$(PY) benchmarks/run.py $(BENCH)
+
+pictures: $(STAMP) controlplane ## Draw the pictures of the README, one of them from a real run of the demo
+	@$(PY) docs/pictures/flow.py
+	$(PY) docs/pictures/recording.py
 
 lock: $(STAMP) ## Create the hashed requirements files again
 	@export UV_NO_CONFIG=1

@@ -175,9 +175,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_readme_grants_what_the_tests_run_with() -> None:
-    """The README has the same custom role that the emulated Google enforces for the operator."""
-    command = re.search(r"--permissions=\\\n((?:.*\\\n)*.*)\n", (ROOT / "README.md").read_text())
+def test_the_install_page_grants_what_the_tests_run_with() -> None:
+    """The page has the same custom role that the emulated Google enforces for the operator."""
+    command = re.search(r"--permissions=\\\n((?:.*\\\n)*.*)\n", (DOCS / "how-to/install.md").read_text())
     assert command is not None
     assert set(re.findall(r"[^,\\\s]+", command[1])) == ROLES[OPERATOR_ROLE]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROMISED = {"help", "venv", "demo", "test", "test-long", "lint", "bench", "generate"}
+PROMISED = {"help", "venv", "demo", "test", "test-long", "lint", "bench", "generate", "pictures"}
 NEEDED = ("bash", "make", "grep", "sed", "expand", "dirname", "env")
 
 

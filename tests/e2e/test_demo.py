@@ -1,9 +1,11 @@
 """The steps of `make demo`, as on a newcomer's machine."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,8 @@ def test_the_demo_succeeds(env: dict[str, str]) -> None:
         "Uploading acme_greeting",
         "Successfully installed acme-greeting-1.0",
         "+ acme-greeting==1.0",
+        ".pypirc  index-url  netrc  pip.conf  uv.toml",
+        "the Secret has a new token",
         "subject/ns/ml-training/sa/wheels-reader",
         'secrets "pip-config" not found',
         "403 Forbidden",
@@ -55,7 +59,29 @@ def test_the_demo_succeeds(env: dict[str, str]) -> None:
     ):
         assert told in done.stdout, told
     assert done.stdout.count("Hello from a private wheel!") == 2
+    assert not re.search(r"oauth2accesstoken:(?!\[token-[0-9a-f]{6}\]@|\*{4}@)", done.stdout), "a token is shown"
+    assert len(set(re.findall(r"\[token-[0-9a-f]{6}\]", done.stdout))) == 2, "the refreshed token is another one"
     assert left(env["TMPDIR"]) == []
+    tried = try_next(done.stdout, env)
+    assert tried.returncode == 0, tried.stdout[-2000:] + tried.stderr[-2000:]
+    assert "repositoryaccess.wheelhouse.dev/trainers condition met" in tried.stdout
+    assert "Sts.Token" in tried.stdout
+    assert "FIELD: secret" in tried.stdout
+
+
+def try_next(told: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the commands that the demo ends with; the setup of .venv is omitted."""
+    commands = re.findall(r"^  (.+)$", told.partition("Try next")[2], re.MULTILINE)
+    assert len(commands) >= 7
+    assert commands[0] == ". .venv/bin/activate"
+    root, tools = Path(__file__).parents[2], Path(sys.executable).parent
+    with tempfile.TemporaryDirectory() as state:
+        script = "\n".join(["set -euo pipefail; trap 'wheelhouse local down --purge' EXIT", *commands[1:]])
+        own = {"XDG_STATE_HOME": state, "PATH": f"{tools}{os.pathsep}{env['PATH']}"}
+        own |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        return subprocess.run(
+            ["bash", "-c", script], cwd=root, env={**env, **own}, capture_output=True, text=True, check=False
+        )
 
 
 @pytest.mark.e2e

@@ -42,12 +42,17 @@ def main() -> int:
         print("\nStopped.", file=sys.stderr)
         return 130
     print(
-        "\nThe demo is complete. Try next:\n"
+        "\nThe demo is complete. Try next, in the root of the checkout:\n"
         "  . .venv/bin/activate\n"
         "  wheelhouse local up --detach\n"
         '  eval "$(wheelhouse local env)"\n'
-        "  kubectl explain repositoryaccess.spec\n"
-        "  wheelhouse local --help"
+        "  kubectl apply -f manifests/examples/quickstart.yaml\n"
+        "  kubectl wait --for=condition=Ready pyrepo,pyaccess --all -A --timeout=60s\n"
+        "  kubectl describe secret pip-config -n ml-training\n"
+        "  wheelhouse local requests --since 5m | grep Sts.Token\n"
+        "  kubectl explain repositoryaccess.spec.secret\n"
+        "  wheelhouse local down --purge\n"
+        "docs/tutorial.md explains each step."
     )
     return 0
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.gcloud
 
 
 async def test_a_project_is_described_and_a_service_turned_on(gcloud: Gcloud) -> None:
-    """The README's first commands: the number of a project, an API, and a grant on the project."""
+    """The first commands of the install page: the number of a project, an API, and a grant on the project."""
     projects = gcloud.google.server.services.projects
     projects.switch(PROJECT, "artifactregistry.googleapis.com", on=False)
     printed = await gcloud("projects", "describe", PROJECT, "--format=value(projectNumber)")

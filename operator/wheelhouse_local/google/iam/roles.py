@@ -30,7 +30,7 @@ _CREATE_ON_PUSH = _permissions(repositories="createOnPush")
 _EDIT = _CLEAN | _LOOK | _permissions(repositories="create update delete")
 _ADMIN = _EDIT | _permissions(repositories="setIamPolicy")
 
-# The operator's custom role; README.md has the command that creates it.
+# The operator's custom role; docs/how-to/install.md has the command that creates it.
 _OPERATOR = (
     _permissions(repositories="create get list update delete getIamPolicy setIamPolicy", packages="list")
     | _permissions("resourcemanager", projects="get")
