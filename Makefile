@@ -78,7 +78,7 @@ test: $(STAMP) ## Run all tests, lint, type checks and import contracts, as CI d
 	step "Unit tests"
 	begun=$$SECONDS
 	$(PY) -m pytest -q tests/unit
-	echo "Unit tests took $$((SECONDS - begun)) s, including the start of Python; their budget is 5 s."
+	echo "Unit tests took $$((SECONDS - begun)) s, including the start of Python."
 	step "All other tests, $(WORKERS) at a time: contracts and budgets, convergence, whole worlds with the real clients"
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/unit
 	printf '\nmake test: PASSED in %s s: format, lint, types, import contracts, budgets, and all tests except those skipped above.\n' "$$SECONDS"

@@ -15,6 +15,7 @@ from convergence.secret_scenes import (
     mints,
     secret,
 )
+from fakes.calls import PortCall
 
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Unavailable
@@ -92,6 +93,24 @@ async def test_a_sweep_that_is_not_answered_says_nothing() -> None:
     fail(simulation, "secrets.apply", Unavailable("503"), lambda call: bool(call.kwargs.get("dry_run")))
     await simulation.run(600)
     assert reason(simulation, key) == "Ready"
+
+
+async def test_a_check_that_takes_long_brings_no_secret_of_a_deleted_access_back() -> None:
+    """Another operator releases the access, and deletes its Secret, while this one waits for the dry run's reply."""
+    simulation, key = await distributed()
+    await simulation.run(30)
+    simulation.fakes.calls.clear()
+
+    def released(call: PortCall) -> None:
+        if call.name == "secrets.apply" and call.kwargs.get("dry_run"):
+            simulation.fakes.cluster.secrets.pop(("owners", "pip"), None)
+            simulation.fakes.cluster.objects.pop((Kind.ACCESS, key), None)
+            simulation.watch()
+
+    simulation.fakes.calls.before = released
+    await simulation.run(300)
+    assert ("owners", "pip") not in simulation.fakes.cluster.secrets
+    assert [change for change in simulation.fakes.calls.changes if "secret" in change] == []
 
 
 # Two accesses, one name

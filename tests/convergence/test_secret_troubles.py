@@ -150,7 +150,25 @@ async def test_a_request_mints_and_writes_now_but_not_in_a_loop() -> None:
         simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: str(number)})
         await simulation.run(1)
     assert 1 <= mints(simulation) <= 3
+    await simulation.run(31)  # Status names a request once its token is minted.
     assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "59"
+
+
+async def test_a_crash_before_the_mint_loses_no_request() -> None:
+    """Status names the request only after the mint, so that the next process makes up for it."""
+    simulation, key = await distributed()
+    await simulation.run(60)
+    old = token(simulation)
+    spec = simulation.fakes.cluster.objects[Kind.ACCESS, key]["spec"]
+    fail(simulation, "tokens.mint", Unavailable("503"))
+    simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: "now"})
+    await simulation.run(10)
+    assert token(simulation) == old
+    heal(simulation)
+    simulation.boot()
+    await simulation.run(10)
+    assert token(simulation) != old
+    assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "now"
 
 
 @pytest.mark.parametrize("before", ["", "earlier"], ids=["the first", "a later one"])

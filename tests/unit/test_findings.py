@@ -1,6 +1,7 @@
 """What the units found, in memory: status is read again after another client wrote it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -108,6 +109,28 @@ def test_a_restored_store_loses_no_owned_entry() -> None:
     restored = stored(4, "user:c@x.y")
     assert findings.seen(Kind.ACCESS, restored)
     assert members(findings, restored) == ["user:c@x.y", "user:a@x.y", "user:b@x.y"]
+
+
+def test_a_ledger_of_an_earlier_repository_takes_nothing_from_memory() -> None:
+    """A store that was restored twice may have higher versions than before; an older createTime gives it away."""
+    findings = Findings()
+    before = stored(1, "user:a@x.y", repositoryCreateTime="2026-05-01T10:00:00Z")
+    later = datetime(2026, 5, 1, 11, tzinfo=UTC)
+    findings.note_grants(before, create_time=later, grants=(record("user:b@x.y"),))
+    restored = stored(9, "user:c@x.y", repositoryCreateTime="2026-05-01T10:00:00Z")
+    assert findings.seen(Kind.ACCESS, restored)
+    assert members(findings, restored) == ["user:b@x.y"]
+    assert findings.grants(restored).create_time == later
+
+
+def test_a_ledger_of_a_later_repository_replaces_memory() -> None:
+    """Another operator may know of a repository that this one has not seen yet."""
+    findings = Findings()
+    before = stored(1, "user:a@x.y", repositoryCreateTime="2026-05-01T10:00:00Z")
+    assert members(findings, before) == ["user:a@x.y"]
+    other = stored(2, "user:b@x.y", repositoryCreateTime="2026-05-01T11:00:00Z")
+    assert findings.seen(Kind.ACCESS, other)
+    assert members(findings, other) == ["user:b@x.y"]
 
 
 @pytest.mark.parametrize("status", ["{}", "null"])

@@ -12,6 +12,7 @@ from wheelhouse.domain import names
 from wheelhouse.domain.names import (
     ObjectKey,
     RepositoryName,
+    dns_labels,
     is_dns_label,
     is_dns_subdomain,
     is_email,
@@ -326,3 +327,9 @@ def test_object_keys_sort_and_show_as_namespace_and_name() -> None:
     """Keys are ordered by namespace first, and shown as kubectl users write them."""
     assert ObjectKey("a", "b") < ObjectKey("b", "a") < ObjectKey("b", "b")
     assert str(ObjectKey("team-a", "pull")) == "team-a/pull"
+
+
+@given(st.lists(st.sampled_from(["team-a", "0", "A", "a\nb", "\n", "", "a.b", "a" * 63, "a" * 64]) | st.text()))
+def test_many_labels_are_checked_as_one_is(texts: list[str]) -> None:
+    """The match over all names at once decides as the match of each does."""
+    assert dns_labels(texts) == [text for text in texts if is_dns_label(text)]

@@ -7,6 +7,7 @@ Strings from a spec become parts of URLs with a token, so each grammar lists wha
 import re
 import sys
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -62,6 +63,7 @@ AGE_LENGTH = 32
 LABEL_LENGTH = 63
 
 
+_DNS_LABELS = re.compile(rf"(?:{_DNS_LABEL}\n)*")
 _REGISTRY_HOST = "pkg.dev"
 _REGISTRY_URL = re.compile(r"(?ai:https://([a-z0-9-]+)-python\.pkg\.dev)(:443)?/([^/]+)/([^/]+)(/simple)?/?")
 
@@ -89,6 +91,15 @@ def is_repository_id(text: str) -> bool:
 def is_dns_label(text: str) -> bool:
     """Whether this is a DNS-1123 label as Kubernetes requires for namespaces."""
     return matches(DNS_LABEL, text, DNS_LABEL_LENGTH)
+
+
+def dns_labels(texts: Iterable[str]) -> list[str]:
+    """Those texts that are DNS-1123 labels; the usual case, that all are, takes one match for thousands."""
+    names = list(texts)
+    lines = "\n".join([*names, ""])
+    if lines.count("\n") == len(names) and _DNS_LABELS.fullmatch(lines):
+        return names
+    return [name for name in names if is_dns_label(name)]
 
 
 def is_dns_subdomain(text: str) -> bool:

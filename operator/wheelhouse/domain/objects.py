@@ -66,12 +66,12 @@ class CustomObject:
     @property
     def spec(self) -> dict[str, Any]:
         """The spec, parsed at each call."""
-        return _loaded(self.spec_json)
+        return loaded(self.spec_json)
 
     @property
     def status(self) -> dict[str, Any]:
         """The status, parsed at each call."""
-        return _loaded(self.status_json)
+        return loaded(self.status_json)
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
@@ -108,7 +108,8 @@ def _recorded(status: object) -> str:
     return shared(name) if isinstance(name, str) else ""
 
 
-def _loaded(text: str) -> dict[str, Any]:
+def loaded(text: str) -> dict[str, Any]:
+    """A JSON object from its text; empty if the text is another JSON value."""
     value = json.loads(text)
     return value if isinstance(value, dict) else {}
 

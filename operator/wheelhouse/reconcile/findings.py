@@ -194,6 +194,8 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     status = stored.status
     grants, distribution = read_grants(status), read_distribution(status)
     same = (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time)
+    # The versions of a store that was restored twice do not tell its age; Google's clock does.
+    lost = lost or _outdated(grants, entry.grants)
     if same:
         grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))
     if lost and same:
@@ -212,6 +214,13 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
         namespaces=names,
     )
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
+
+
+def _outdated(found: GrantFindings, known: GrantFindings) -> bool:
+    """Whether a ledger is about a repository that was deleted before the one of that name in memory was created."""
+    if found.repository != known.repository or found.create_time is None or known.create_time is None:
+        return False
+    return found.create_time < known.create_time
 
 
 def _claimed(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:

@@ -1,13 +1,14 @@
 """Status → findings, so that a restart loses nothing. Reading never raises, whatever the status contains."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
-from wheelhouse.domain.names import RepositoryName, is_dns_label, is_dns_subdomain, shared
-from wheelhouse.domain.objects import CustomObject
+from wheelhouse.domain.names import RepositoryName, dns_labels, is_dns_subdomain, shared
+from wheelhouse.domain.objects import CustomObject, loaded
 from wheelhouse.domain.repository import Operation, OperationKind
 from wheelhouse.status.conditions import moment
 
@@ -41,7 +42,7 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
     name = raw.get("name") if isinstance(raw, Mapping) else None
     if not isinstance(raw, Mapping) or not isinstance(name, str) or not is_dns_subdomain(name):
         return DistributionFindings()
-    namespaces = tuple(shared(name) for name in _texts(raw.get("namespaces")) if is_dns_label(name))
+    namespaces = tuple(shared(name) for name in dns_labels(_texts(raw.get("namespaces"))))
     current = raw.get("current")
     return DistributionFindings(
         name=name,
@@ -59,8 +60,16 @@ def recorded_grants(stored: CustomObject) -> GrantFindings:
 
 
 def recorded_distribution(stored: CustomObject) -> DistributionFindings:
-    """The ledger of Secrets in the object itself, whatever is in memory."""
-    return read_distribution(stored.status)
+    """The ledger of Secrets in the object itself, whatever is in memory.
+
+    Secrets of one access ask in turn: its status is parsed once for all.
+    """
+    return _distribution(stored.status_json)
+
+
+@lru_cache(maxsize=8)
+def _distribution(status_json: str) -> DistributionFindings:
+    return read_distribution(loaded(status_json))
 
 
 def _text(status: Mapping[str, Any], name: str) -> str:

@@ -23,6 +23,13 @@ BUGS = (
         FINDINGS,
     ),
     Bug(
+        "a ledger of an earlier repository replaces memory",
+        "reconcile/findings.py",
+        "    lost = lost or _outdated(grants, entry.grants)\n",
+        "",
+        FINDINGS,
+    ),
+    Bug(
         "an emptied status forgets what memory owns",
         "reconcile/findings.py",
         "            lost = emptied or int(stored.resource_version) < entry.version\n",

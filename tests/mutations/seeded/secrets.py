@@ -5,6 +5,8 @@ from mutations.bug import Bug
 SECRETS = ("tests/unit/test_plan_secrets.py",)
 LEASES = ("tests/unit/test_plan_leases.py",)
 ACCESS = ("tests/unit/test_access_unit.py",)
+TROUBLES = ("tests/convergence/test_secret_troubles.py",)
+PLACES = ("tests/convergence/test_secret_places.py",)
 
 BUGS = (
     Bug(
@@ -73,8 +75,8 @@ BUGS = (
     Bug(
         "a request that was made while no operator ran is not heard",
         "reconcile/access/unit.py",
-        "if stored.requested != before.handled_request:",
-        "if stored.requested != before.handled_request and before.generation is not None:",
+        "requested = stored.requested != before.handled_request and",
+        "requested = stored.requested != before.handled_request and before.generation is not None and",
         ACCESS,
     ),
     Bug(
@@ -83,5 +85,19 @@ BUGS = (
         'AccessFindings(handled_request=str(status.get("lastHandledRequest") or ""))',
         "AccessFindings()",
         ACCESS,
+    ),
+    Bug(
+        "a request counts as handled before its token is minted",
+        "reconcile/access/unit.py",
+        "handled_request=before.handled_request if requested else stored.requested",
+        "handled_request=stored.requested",
+        TROUBLES,
+    ),
+    Bug(
+        "a slow check brings the Secret of a deleted access back",
+        "reconcile/secret/distributor.py",
+        "        if self._released(stored):\n",
+        "        if False:\n",
+        PLACES,
     ),
 )

@@ -116,6 +116,8 @@ class AccessUnit:
         before = self._findings.access(stored)
         unreadable = (before.unreadable_since or self._unreadable(stored)) if declared.invalid is not None else None
         granting = self._policies.claimant(declared, claim).digest
+        # At a start, status has the value that was handled last.
+        requested = stored.requested != before.handled_request and self._secrets.request(declared, claim)
         self._findings.note_access(
             stored,
             generation=stored.generation,
@@ -127,10 +129,8 @@ class AccessUnit:
             secret=self._secret(declared, claim),
             waits=self._waits(declared),
             unreadable_since=unreadable,
-            handled_request=stored.requested,
+            handled_request=before.handled_request if requested else stored.requested,
         )
-        if stored.requested != before.handled_request:  # At a start, what status says was handled last.
-            self._secrets.request(declared, claim)
 
     def _unreadable(self, stored: CustomObject) -> datetime:
         """Since when the spec does not parse: from status, so that a restart does not reset the time."""

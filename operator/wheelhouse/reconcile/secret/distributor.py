@@ -8,7 +8,7 @@ from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import AccessReference, Applied, SecretManifest
-from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable
+from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
 from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
@@ -145,6 +145,8 @@ class Distributor:
         shown = HeldToken(held.token, held.lease.rebased(self._now()))
         if not await self._record(key, stored, content, target, shown):
             return
+        if self._released(stored):
+            raise Conflict(f"RepositoryAccess {stored.key} was deleted while its Secret was being checked.")
         wanted = self._renderer.manifest(AccessReference(stored.key, stored.uid), key.namespace, content, shown)
         edited = target.amiss == "edited"
         target.uid = await self._writer.write(stored, wanted, edited=edited)
@@ -153,6 +155,11 @@ class Distributor:
         self._sweep.plan(target)
         self._findings.note_distribution(stored, identity=str(content.token.identity))
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
+
+    def _released(self, stored: CustomObject) -> bool:
+        """Whether the access was deleted since the pass began: another operator may have removed its Secret already."""
+        now = self._world.cache.access(stored.key)
+        return now is None or now.stored.uid != stored.uid or (now.stored.deleting and not stored.deleting)
 
     def _why(self, content: Content, target: Target) -> str:
         """Why the Secret is written now; empty if it is as desired."""

@@ -104,6 +104,7 @@ class Distribution:
         digest: of the desired content; Secrets with another one are not current.
         unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
         verified: the last finding about the index.
+        request: the value of requested-at that the operator acts upon, and the token that it replaces.
     """
 
     uid: str
@@ -115,6 +116,7 @@ class Distribution:
     expires: Earliest = field(default_factory=Earliest)
     refresh: Earliest = field(default_factory=Earliest)
     verified: Check | None = None
+    request: tuple[str, HeldToken | None] | None = None
 
     def ask_for(self, content: int) -> None:
         """The desired content changed: no Secret has it yet."""

@@ -80,11 +80,25 @@ class SecretUnit:
         wanted = self._contents.at(self._contents.of(declared, claim), claim, namespace)
         return target is None or target.seen != self._fingerprint(declared, claim, wanted)
 
-    def request(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
-        """A person requests new tokens now: they are minted and written, once in 30 seconds for each identity."""
-        content = self._contents.of(declared, claim)
-        if isinstance(content, Content):
-            self._tokens.ask(content.token, self._tokens.held(content.token), request=True)
+    def request(self, declared: Declared[DesiredAccess], claim: Claim) -> bool:
+        """A person requests a new token: it is minted and written, once in 30 seconds for each identity.
+
+        Returns:
+            Whether the token is still to be minted. Until then status does not name the request, so that a restart
+            does not lose it.
+        """
+        content, stored = self._contents.of(declared, claim), declared.stored
+        if not isinstance(content, Content):
+            return False
+        found = self._findings.distribution(stored)
+        distribution = self._targets.open(stored.key, stored.uid, found.namespaces)
+        held = self._tokens.held(content.token)
+        if distribution.request is None or distribution.request[0] != stored.requested:
+            distribution.request = (stored.requested, held)
+        if held is not distribution.request[1]:
+            return False
+        self._tokens.ask(content.token, held, request=True)
+        return True
 
     async def reconcile(self, key: SecretKey) -> float | None:
         """Bring one Secret to the desired state of its access.
