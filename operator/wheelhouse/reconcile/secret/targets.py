@@ -28,7 +28,8 @@ class Target:
         lease: how long the token that stands there lives; None when none counts.
         uid: the Secret's, when this process wrote it.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
-        amiss: why the Secret must be written again: it is missing, or it was edited.
+        doubtful: whether status names the Secret but not its times: a process may have ended right after writing it.
+        amiss: why the Secret must be written again: it is missing, edited, or older than the last write.
         conflicted: whether the Secret was found not to be this access's.
         failure: the error of the last write.
         floor: elapsed seconds before which nothing is written again: Retry-After.
@@ -47,6 +48,7 @@ class Target:
     lease: Lease | None = None
     uid: str = ""
     written: bool = False
+    doubtful: bool = False
     amiss: str = ""
     conflicted: bool = False
     failure: WheelhouseError | None = None

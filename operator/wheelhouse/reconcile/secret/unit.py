@@ -142,6 +142,9 @@ class SecretUnit:
                 target.fell()
                 found = self._findings.distribution(stored)
             target.written |= key.namespace in found.namespaces and found.expires is not None
+            if target.doubtful and not claim.may_add:
+                target.written = await self._distributor.stands(key, stored, wanted)
+            target.doubtful = False
             if claim.may_add or target.written or target.lease is not None:
                 return await self._keep(key, declared, wanted, distribution, target)
         elif wanted is not Absence.WAITING:
@@ -208,7 +211,8 @@ class SecretUnit:
         self._memory.note(declared.stored, all_of, pending("Waiting for the Secret."))
         if conflict is not None:
             raise conflict
-        due = lease.due(now) if lease is not None and target.token is None and lease.due(now) > 0 else None
+        timed = self._tokens.held(content.token) is not None  # The token unit wakes this key.
+        due = lease.due(now) if lease is not None and not timed and lease.due(now) > 0 else None
         # The sweep does not apply to what is to be written or retried.
         sweep = self._sweep.wait(target) if target.lease is not None and wait is None and not target.amiss else None
         return earliest(wait, again, due, sweep, news(target.lease, failure, now))
