@@ -1,14 +1,16 @@
 """Secrets that come back older than they were, and Secrets of which only a record is known."""
 
 import copy
+from datetime import datetime, timedelta
 
 import pytest
-from convergence.scenes import NAME, PULL, WHEELS, access, living_token, owners, wheels
-from convergence.secret_scenes import HOUR, SECRET, distributed, fail, heal, left, mints, secret, token
+from convergence.scenes import NAME, PULL, WHEELS, access, living_token, owners, reason, wheels
+from convergence.secret_scenes import HOUR, SECRET, distributed, edit, fail, heal, left, mints, secret, token
 from convergence.simulation import Crash
 from fakes.calls import PortCall
 
 from wheelhouse.domain.objects import REQUESTED_ANNOTATION, Kind
+from wheelhouse.domain.secret import EXPIRES_ANNOTATION
 from wheelhouse.errors import Unavailable
 
 
@@ -59,3 +61,19 @@ async def test_a_secret_that_only_a_record_names_is_refreshed_if_it_exists(writt
     assert (("owners", "pip") in simulation.fakes.cluster.secrets) == written
     await simulation.run(2 * HOUR)
     assert living_token(simulation, "owners") == written
+
+
+async def test_a_write_while_the_clock_is_wrong_does_not_count_as_expired_later() -> None:
+    """The Secret shows the times of that clock until a check finds them wrong; the token is the same and lives."""
+    simulation, key = await distributed()
+    simulation.fakes.clock.set_ahead(timedelta(hours=-2))
+    edit(simulation, key, role="Writer")
+    await simulation.run(60)
+    written = secret(simulation).fields[f".metadata.annotations.{EXPIRES_ANNOTATION}"]
+    simulation.fakes.clock.set_ahead(timedelta(0))
+    for _ in range(3):
+        await simulation.run(60)
+        assert reason(simulation, key) == "Ready"
+    shown = secret(simulation).fields[f".metadata.annotations.{EXPIRES_ANNOTATION}"]
+    assert datetime.fromisoformat(shown) > datetime.fromisoformat(written) + timedelta(minutes=100)
+    assert mints(simulation) == 1

@@ -104,7 +104,7 @@ BUGS = (
     Bug(
         "a Secret with an earlier token than the written one counts as current",
         "reconcile/secret/sweep.py",
-        '        elif _outdated(target, moment(reply.expires_at)):\n            target.amiss = "outdated"\n',
+        '        elif self._outdated(target, moment(reply.expires_at)):\n            target.amiss = "outdated"\n',
         "",
         RETURNS,
     ),

@@ -192,7 +192,7 @@ class Distributor:
         if held is not None and held is target.token and held.lease.left(now) > 0:
             return held
         same = target.key == content.token
-        standing = target.lease if same and not target.amiss else None
+        standing = target.true_lease if same and not target.amiss else None
         if held is not None and held.fresh(now) and replaces(held, standing, now):
             return held
         if same and why != "refresh" and target.token is not None and target.token.lease.left(now) > 0:

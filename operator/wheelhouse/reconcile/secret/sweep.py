@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from wheelhouse.domain.secret import Applied, SecretManifest
-from wheelhouse.plan.leases import FLOOR_TOLERANCE
+from wheelhouse.plan.leases import FLOOR_TOLERANCE, Moment
 from wheelhouse.reconcile.secret.targets import Target, Targets
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
@@ -74,7 +74,7 @@ class Sweep:
             target.amiss = "missing"
         elif (reply.owned is not None and not expected <= reply.owned) or target.uid not in {"", reply.uid}:
             target.amiss = "edited"
-        elif _outdated(target, moment(reply.expires_at)):
+        elif self._outdated(target, moment(reply.expires_at)):
             target.amiss = "outdated"
         else:
             return reply
@@ -83,9 +83,12 @@ class Sweep:
     def _period(self) -> float:
         return max(PERIOD, self._targets.total / A_SECOND)
 
+    def _outdated(self, target: Target, ends: datetime | None) -> bool:
+        """Whether the Secret shows an earlier end than the token that this process wrote.
 
-def _outdated(target: Target, ends: datetime | None) -> bool:
-    """Whether the Secret has an earlier token than the one that this process wrote: a backup of etcd was restored."""
-    if target.token is None or target.lease is None or ends is None:
-        return False
-    return (target.lease.expires - ends).total_seconds() > FLOOR_TOLERANCE
+        Either a backup of etcd was restored, or the clock was wrong at the write.
+        """
+        if target.token is None or ends is None:
+            return False
+        now = Moment(self._world.now(), self._world.elapsed())
+        return (target.token.lease.rebased(now).expires - ends).total_seconds() > FLOOR_TOLERANCE
