@@ -152,13 +152,17 @@ def test_a_status_without_grants_ends_what_memory_owns() -> None:
     assert members(findings, other) == []
 
 
-def test_another_object_of_the_name_begins_anew() -> None:
-    """A successor does not have the findings of a deleted object."""
+@pytest.mark.parametrize("version", [2, 9], ids=["of a restored store", "new"])
+def test_another_object_of_the_name_begins_anew(version: int) -> None:
+    """It does not have the findings of its predecessor, whose last pass changes nothing for it."""
     findings = Findings()
-    findings.note_grants(stored(1), grants=(record("user:a@x.y"),))
-    assert members(findings, stored(2, uid="other")) == []
-    assert members(findings, stored(1, uid="u")) == []
-    assert members(findings, stored(2, uid="other")) == []
+    before, after = stored(5), stored(version, uid="other")
+    findings.note_grants(before, grants=(record("user:a@x.y"),))
+    assert not findings.seen(Kind.ACCESS, after)
+    assert members(findings, after) == []
+    findings.note_grants(before, grants=(record("user:a@x.y"),))
+    findings.note_grants(after, grants=(record("user:b@x.y"),))
+    assert members(findings, after) == ["user:b@x.y"]
 
 
 def test_usable_is_never_read_from_status() -> None:

@@ -129,10 +129,13 @@ class Findings:
 
         Args:
             kind: its kind.
-            stored: the object from a watch or a list.
+            stored: the object from a watch or a list: one with another uid takes the place of the one before it.
         """
         entry = self._entry(kind, stored)
-        if entry is None or entry.status == stored.status_json:
+        if entry is None:
+            self._replace(kind, stored)
+            return False
+        if entry.status == stored.status_json:
             return False
         if entry.sent and entry.sent == stored.status_json:
             self.written(kind, stored)
@@ -153,6 +156,13 @@ class Findings:
             lost = emptied or int(stored.resource_version) < entry.version
             _retake_access(entry, stored, lost=lost)
 
+    def _replace(self, kind: Kind, stored: CustomObject) -> None:
+        """Begin anew if the findings are of another uid: a pass that still runs for that one changes nothing."""
+        if kind is Kind.REPOSITORY and self._repositories.pop(stored.key, None) is not None:
+            self._repository(stored)
+        elif kind is Kind.ACCESS and self._accesses.pop(stored.key, None) is not None:
+            self._access(stored)
+
     def _entry(self, kind: Kind, stored: CustomObject) -> _Repository | _Access | None:
         """The findings of exactly this object."""
         entry = (self._repositories if kind is Kind.REPOSITORY else self._accesses).get(stored.key)
@@ -164,9 +174,9 @@ class Findings:
             return entry
         found, summary = read_repository(stored.status)
         new = _Repository(stored.uid, version, stored.status_json, found, summary)
-        if entry is None or version > entry.version:
+        if entry is None:
             self._repositories[stored.key] = new
-        return new
+        return new  # For a pass whose object was replaced meanwhile, its own copy.
 
     def _access(self, stored: CustomObject) -> _Access:
         entry, version = self._accesses.get(stored.key), int(stored.resource_version)
@@ -176,7 +186,7 @@ class Findings:
         found = AccessFindings(handled_request=str(status.get("lastHandledRequest") or ""))
         grants, distribution = read_grants(status), read_distribution(status)
         new = _Access(stored.uid, version, stored.status_json, found, grants, distribution)
-        if entry is None or version > entry.version:
+        if entry is None:
             self._accesses[stored.key] = new
         return new
 

@@ -30,6 +30,13 @@ BUGS = (
         FINDINGS,
     ),
     Bug(
+        "the findings of a replaced object stay",
+        "reconcile/findings.py",
+        "            self._replace(kind, stored)\n",
+        "",
+        FINDINGS,
+    ),
+    Bug(
         "an emptied status forgets what memory owns",
         "reconcile/findings.py",
         "            lost = emptied or int(stored.resource_version) < entry.version\n",

@@ -6,6 +6,7 @@ SECRETS = ("tests/unit/test_plan_secrets.py",)
 LEASES = ("tests/unit/test_plan_leases.py",)
 ACCESS = ("tests/unit/test_access_unit.py",)
 TROUBLES = ("tests/convergence/test_secret_troubles.py",)
+RETURNS = ("tests/convergence/test_secret_returns.py",)
 PLACES = ("tests/convergence/test_secret_places.py",)
 
 BUGS = (
@@ -99,5 +100,26 @@ BUGS = (
         "        if self._released(stored):\n",
         "        if False:\n",
         PLACES,
+    ),
+    Bug(
+        "a Secret with an earlier token than the written one counts as current",
+        "reconcile/secret/sweep.py",
+        '        elif self._outdated(target, moment(reply.expires_at)):\n            target.amiss = "outdated"\n',
+        "",
+        RETURNS,
+    ),
+    Bug(
+        "a token whose timer has stopped is never replaced",
+        "reconcile/secret/distributor.py",
+        'return "refresh" if target.lease.due(self._now()) <= 0 else ""',
+        'return "refresh" if target.token is None and target.lease.due(self._now()) <= 0 else ""',
+        RETURNS,
+    ),
+    Bug(
+        "a Secret that only a record names is not refreshed",
+        "reconcile/secret/unit.py",
+        "            if target.doubtful and not claim.may_add:\n",
+        "            if False:\n",
+        RETURNS,
     ),
 )

@@ -7,7 +7,7 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.secret import AccessReference, Applied, SecretManifest
+from wheelhouse.domain.secret import AccessReference, Applied, Denied, SecretManifest
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
 from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry
 from wheelhouse.reconcile.findings import Findings
@@ -94,17 +94,29 @@ class Distributor:
         target.failure = None
         return None
 
+    async def stands(self, key: SecretKey, stored: CustomObject, content: Content) -> bool:
+        """Whether a Secret that status names exists, and is this access's.
+
+        Raises:
+            Conflict, Invalid, Refused, Unavailable: the check failed.
+        """
+        try:
+            reply = await self._writer.ask(_bare(key, stored, content))
+        except NotReady:  # It is another access's.
+            return False
+        return _holds(reply)
+
     async def _look(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
         """See whether another's Secret has gone, or whether ours still stands.
 
         Returns:
             Whether a Secret that was another's before turned out to be this access's.
         """
-        bare = SecretManifest(key.namespace, content.name, AccessReference(stored.key, stored.uid))
+        bare = _bare(key, stored, content)
         holds = False
         if target.conflicted:
             reply = await self._writer.ask(bare)
-            holds = isinstance(reply, Applied) and not reply.created and bool(reply.owned)
+            holds = _holds(reply)
             target.conflicted = False
         if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
             return holds
@@ -168,9 +180,10 @@ class Distributor:
         if target.digest != digest(content):
             return "changed"
         held = self._tokens.held(content.token)
-        if held is not None and held is not target.token:
-            return "refresh"
-        return "refresh" if target.token is None and target.lease.due(self._now()) <= 0 else ""
+        if held is not None:
+            return "refresh" if held is not target.token else ""
+        # The token unit forgets a token that no Secret needs, for example while the repository is missing.
+        return "refresh" if target.lease.due(self._now()) <= 0 else ""
 
     def _choose(self, content: Content, target: Target, why: str) -> HeldToken | None:
         """The token to write; None if the current one is kept, or if one was requested."""
@@ -179,7 +192,7 @@ class Distributor:
         if held is not None and held is target.token and held.lease.left(now) > 0:
             return held
         same = target.key == content.token
-        standing = target.lease if same and not target.amiss else None
+        standing = target.true_lease if same and not target.amiss else None
         if held is not None and held.fresh(now) and replaces(held, standing, now):
             return held
         if same and why != "refresh" and target.token is not None and target.token.lease.left(now) > 0:
@@ -209,3 +222,13 @@ class Distributor:
 
     def _now(self) -> Moment:
         return Moment(self._world.now(), self._world.elapsed())
+
+
+def _bare(key: SecretKey, stored: CustomObject, content: Content) -> SecretManifest:
+    """The manifest for a check."""
+    return SecretManifest(key.namespace, content.name, AccessReference(stored.key, stored.uid))
+
+
+def _holds(reply: Applied | Denied) -> bool:
+    """Whether the Secret exists, and our manager owns fields of it."""
+    return isinstance(reply, Applied) and not reply.created and bool(reply.owned)

@@ -77,6 +77,7 @@ class Memory:
         """Read what an earlier process wrote into status."""
         lifetime = max(1, int(self._world.options.token_lifetime.total_seconds()))
         now = Moment(self._world.now(), self._world.elapsed())
+        target.doubtful = found.expires is None
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
         rows = by_type(stored.status)
         row = rows.get(ConditionType.DISTRIBUTED, {})

@@ -1,9 +1,13 @@
 """Whether Secrets still exist, checked repeatedly without reading one."""
 
+from datetime import datetime
+
 from wheelhouse.domain.secret import Applied, SecretManifest
+from wheelhouse.plan.leases import FLOOR_TOLERANCE, Moment
 from wheelhouse.reconcile.secret.targets import Target, Targets
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
+from wheelhouse.status.conditions import moment
 
 PERIOD = 60.0
 """Seconds between two checks of one Secret."""
@@ -70,9 +74,21 @@ class Sweep:
             target.amiss = "missing"
         elif (reply.owned is not None and not expected <= reply.owned) or target.uid not in {"", reply.uid}:
             target.amiss = "edited"
+        elif self._outdated(target, moment(reply.expires_at)):
+            target.amiss = "outdated"
         else:
             return reply
         return None
 
     def _period(self) -> float:
         return max(PERIOD, self._targets.total / A_SECOND)
+
+    def _outdated(self, target: Target, ends: datetime | None) -> bool:
+        """Whether the Secret shows an earlier end than the token that this process wrote.
+
+        Either a backup of etcd was restored, or the clock was wrong at the write.
+        """
+        if target.token is None or ends is None:
+            return False
+        now = Moment(self._world.now(), self._world.elapsed())
+        return (target.token.lease.rebased(now).expires - ends).total_seconds() > FLOOR_TOLERANCE

@@ -25,10 +25,11 @@ class Target:
         digest: of the content that stands; 0 when none does, or when it is not known.
         key: whose token stands there.
         token: the token that stands there, when this process wrote it.
-        lease: how long the token that stands there lives; None when none counts.
+        lease: the times that the Secret shows of the token that stands there; None when none counts.
         uid: the Secret's, when this process wrote it.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
-        amiss: why the Secret must be written again: it is missing, or it was edited.
+        doubtful: whether status names the Secret but not its times: a process may have ended right after writing it.
+        amiss: why the Secret must be written again: it is missing, edited, or older than the last write.
         conflicted: whether the Secret was found not to be this access's.
         failure: the error of the last write.
         floor: elapsed seconds before which nothing is written again: Retry-After.
@@ -47,6 +48,7 @@ class Target:
     lease: Lease | None = None
     uid: str = ""
     written: bool = False
+    doubtful: bool = False
     amiss: str = ""
     conflicted: bool = False
     failure: WheelhouseError | None = None
@@ -57,6 +59,11 @@ class Target:
     place: SecretTopic | None = None
     good: bool = False
     counted: tuple[datetime, datetime] | None = None
+
+    @property
+    def true_lease(self) -> Lease | None:
+        """The times of the token by its mint, if this process did it: the Secret may show those of a wrong clock."""
+        return self.token.lease if self.token is not None else self.lease
 
     def fell(self) -> None:
         """Our Secret no longer exists there."""

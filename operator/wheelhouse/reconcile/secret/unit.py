@@ -142,6 +142,9 @@ class SecretUnit:
                 target.fell()
                 found = self._findings.distribution(stored)
             target.written |= key.namespace in found.namespaces and found.expires is not None
+            if target.doubtful and not claim.may_add:
+                target.written = await self._distributor.stands(key, stored, wanted)
+            target.doubtful = False
             if claim.may_add or target.written or target.lease is not None:
                 return await self._keep(key, declared, wanted, distribution, target)
         elif wanted is not Absence.WAITING:
@@ -176,9 +179,9 @@ class SecretUnit:
             found = self._findings.note_distribution(stored, name=access.secret.name, namespaces=(key.namespace,))
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
-        all_of.count(key.namespace, target, told(target.lease, None, f"{key.namespace}/{found.name}", now))
+        all_of.count(key.namespace, target, told(target.true_lease, None, f"{key.namespace}/{found.name}", now))
         self._memory.note(stored, all_of, pending("Waiting for the grant."))
-        return news(target.lease, None, now)
+        return news(target.true_lease, None, now)
 
     async def _keep(
         self,
@@ -197,7 +200,7 @@ class SecretUnit:
             conflict = error
         now = self._now()
         failure = target.failure or self._tokens.failure(content.token)
-        lease = target.lease
+        lease = target.true_lease
         if lease is not None and lease.left(now) > 0 and target.digest != digest(content):
             lease = None  # The token in the Secret is not the desired one.
         all_of.count(key.namespace, target, told(lease, failure, f"{key.namespace}/{content.name}", now))
@@ -208,10 +211,11 @@ class SecretUnit:
         self._memory.note(declared.stored, all_of, pending("Waiting for the Secret."))
         if conflict is not None:
             raise conflict
-        due = lease.due(now) if lease is not None and target.token is None and lease.due(now) > 0 else None
+        timed = self._tokens.held(content.token) is not None  # The token unit wakes this key.
+        due = lease.due(now) if lease is not None and not timed and lease.due(now) > 0 else None
         # The sweep does not apply to what is to be written or retried.
         sweep = self._sweep.wait(target) if target.lease is not None and wait is None and not target.amiss else None
-        return earliest(wait, again, due, sweep, news(target.lease, failure, now))
+        return earliest(wait, again, due, sweep, news(target.true_lease, failure, now))
 
     async def _verify(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
