@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from support.pages import RUN, blocks
 
 from wheelhouse.api import reference
 from wheelhouse.api.access import RepositoryAccessSpec
@@ -166,6 +167,25 @@ def test_every_manifest_of_the_docs_would_be_taken() -> None:
     for page, each in shown:
         assert each["apiVersion"] == "wheelhouse.dev/v1alpha1", page
         SPECS[each["kind"]].model_validate(each["spec"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_checked_or_says_why_not(page: Path) -> None:
+    """Commands run in a test, manifests of ours are parsed, and the rest has a comment above it with the reason."""
+    for block in blocks(page):
+        where = f"{page.name}, line {block.line}"
+        if block.language == "text":
+            continue
+        if block.note:
+            kind, _, test = block.note.partition("run by ")
+            assert kind or (ROOT / test).exists(), where
+        elif block.language == "sh":
+            assert str(page.relative_to(DOCS)) in RUN, f"{where}: no test runs this block, and no comment says why"
+        else:
+            assert block.language == "yaml", where
+            parsed = [each for each in yaml.safe_load_all(textwrap.dedent(block.text)) if isinstance(each, dict)]
+            assert parsed, where
+            assert {each.get("kind") for each in parsed} <= set(SPECS), where
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

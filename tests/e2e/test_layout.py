@@ -1,7 +1,6 @@
 """The README's mounts: pip and uv find their files in /etc/xdg, whatever becomes of the variables."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,9 @@ import pytest
 import yaml
 from support.consumer import wheel
 from support.kube import ACCESSES, Kube
+from support.pods import can_mount, lay_out, run
 
 ROOT = Path(__file__).parents[2]
-UNSHARE = ("unshare", "--map-root-user", "--mount")
 
 
 def pod() -> dict[str, Any]:
@@ -24,38 +23,11 @@ def pod() -> dict[str, Any]:
     return found
 
 
-def lay_out(etc: Path, secret: dict[str, str]) -> None:
-    """Write the files that kubelet would mount below /etc."""
-    volumes = {each["name"]: each["secret"]["items"] for each in pod()["volumes"]}
-    for mount in pod()["volumeMounts"]:
-        folder = etc / Path(mount["mountPath"]).relative_to("/etc")
-        folder.mkdir(parents=True)
-        for item in volumes[mount["name"]]:
-            (folder / item["path"]).write_text(secret[item["key"]])
-
-
-@pytest.fixture
-def private() -> None:
-    """Skip where a process cannot have mounts of its own."""
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode
-    ):
-        pytest.skip("this machine lets no process have mounts of its own (unshare)")
-
-
-def as_pod(etc: Path, *command: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command that sees this folder as /etc, with only these variables, as behind `env -i`."""
-    script = 'mount --bind "$0" /etc && exec "$@"'
-    words = [f"{key}={value}" for key, value in {"PATH": "/usr/bin:/bin", **variables}.items()]
-    argv = [*UNSHARE, "sh", "-c", script, str(etc), "env", "-i", *words, *command]
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.e2e
-@pytest.mark.usefixtures("private")
 def test_pip_and_uv_install_with_the_mounts_of_the_readme(kube: Kube, tmp_path: Path) -> None:
     """Both install a private package, with the README's variables and without any."""
+    if not can_mount():
+        pytest.skip("this machine lets no process have mounts of its own (unshare)")
     kube.namespace("layout")
     kube.repository("layout", "layout-wheels")
     kube.service_account("layout", "writer")
@@ -66,7 +38,7 @@ def test_pip_and_uv_install_with_the_mounts_of_the_readme(kube: Kube, tmp_path: 
     (tmp_path / ".pypirc").write_text(secret[".pypirc"])
     twine = [sys.executable, "-m", "twine", "upload", "--config-file", str(tmp_path / ".pypirc"), "-r", "layout-wheels"]
     subprocess.run([*twine, str(wheel(tmp_path, "laid"))], check=True, capture_output=True)
-    lay_out(tmp_path / "etc", secret)
+    lay_out(tmp_path, pod()["volumes"], pod()["volumeMounts"], lambda _kind, _name: secret)
     pip = (sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-deps")
     uv = (str(Path(sys.executable).parent / "uv"), "pip", "install", "--no-cache", "--python", sys.executable)
     shown = {each["name"]: each["value"] for each in pod()["env"]}
@@ -74,6 +46,6 @@ def test_pip_and_uv_install_with_the_mounts_of_the_readme(kube: Kube, tmp_path: 
         for tool, command in {"pip": pip, "uv": uv}.items():
             target = tmp_path / f"{tool}-{case}"
             home = {"HOME": str(tmp_path / "home"), **variables}
-            done = as_pod(tmp_path / "etc", *command, "--target", str(target), "laid", variables=home)
+            done = run(tmp_path / "etc", *command, "--target", str(target), "laid", variables=home)
             assert done.returncode == 0, f"{tool} with {variables}: {done.stdout}{done.stderr}"
             assert (target / "laid.py").exists()

@@ -1,0 +1,103 @@
+"""The Pod and the Jobs of manifests/examples: a real API server takes them, and their commands do what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support import google
+from support.kube import ACCESSES, PROJECT, REPOSITORIES, Kube
+from support.pods import can_mount, lay_out, run
+from support.repackage import closure, wheel
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
+GREETING = "Hello from a private wheel!"
+
+
+def documents(file: str) -> list[dict[str, Any]]:
+    """The objects of an example."""
+    return list(yaml.safe_load_all((EXAMPLES / file).read_text()))
+
+
+def pod_of(file: str) -> dict[str, Any]:
+    """The Pod's spec in an example, also if it is a Job's."""
+    found: dict[str, Any] = next(each for each in documents(file) if each["kind"] in {"Pod", "Job"})
+    return found["spec"] if found["kind"] == "Pod" else found["spec"]["template"]["spec"]
+
+
+def build(kube: Kube, repository: str, folder: Path) -> None:
+    """Publish the example's package in a repository."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*command, str(EXAMPLES / "greeting")], check=True, capture_output=True)
+    made = next(folder.glob("*.whl"))
+    url = f"{kube.world.environment()['endpoints']['index']}us-central1-python.pkg.dev/{PROJECT}/{repository}/"
+    google.upload(url, made.read_bytes(), made.name, "acme-greeting", "1.0", google.owner_authorization(kube))
+
+
+def start(kube: Kube, file: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command of an example's container with its variables, and the files that kubelet would mount."""
+    if not can_mount():
+        pytest.skip("this machine lets no process have mounts of its own (unshare)")
+    spec = pod_of(file)
+    (container,) = spec["containers"]
+    namespace = documents(file)[-1]["metadata"]["namespace"]
+
+    def read(kind: str, name: str) -> dict[str, str]:
+        if kind == "Secret":
+            return kube.secret(namespace, name) or {}
+        maps = (each for each in documents(file) if each["kind"] == kind)
+        data: dict[str, str] = next(each["data"] for each in maps if each["metadata"]["name"] == name)
+        return data
+
+    lay_out(folder, spec["volumes"], container["volumeMounts"], read)
+    # Only /etc is mounted; the other folders of the container are elsewhere, and its variables say where.
+    places = {"HOME", "SOURCE", "REQUIREMENTS"}
+    variables = {
+        each["name"]: str(folder) + each["value"] if each["name"] in places else each["value"]
+        for each in container["env"]
+    }
+    tools = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    return run(folder / "etc", *container["command"], *container["args"], variables=variables, path=tools)
+
+
+def test_the_examples_install_and_run_a_private_package(kube: Kube, tmp_path: Path) -> None:
+    """Applied without a warning; the container's command prints what the private package prints."""
+    kube.world.kubectl("apply", "-f", str(EXAMPLES / "quickstart.yaml"))
+    kube.await_ready(REPOSITORIES, "data-platform", "team-wheels")
+    kube.await_ready(ACCESSES, "ml-training", "trainers")
+    build(kube, "team-wheels", tmp_path / "dist")
+    for file in ("pod.yaml", "job.yaml"):
+        applied = kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / file))
+        assert "Warning" not in applied.stderr
+        done = start(kube, file, tmp_path / file)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.splitlines()[-1] == GREETING
+
+
+def test_the_ci_job_builds_in_isolation_and_publishes(kube: Kube, tmp_path: Path) -> None:
+    """It installs the build tools and the backend through the Virtual repository, and uploads to the Standard one."""
+    kube.world.kubectl("apply", "-f", str(EXAMPLES / "repositories" / "virtual.yaml"))
+    kube.world.kubectl("label", "namespace", "acme-virtual", "wheelhouse.dev/credentials=enabled", "--overwrite")
+    kube.await_ready(REPOSITORIES, "acme-virtual", "private-wheels", "public-wheels", "acme-index")
+    kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / "ci-job.yaml"))
+    kube.await_ready(ACCESSES, "acme-virtual", "build", "publish")
+    public = f"{kube.world.environment()['endpoints']['publicIndex']}legacy/"
+    for each in closure("build", "twine", "hatchling"):
+        packed = wheel(each, tmp_path)
+        google.upload(public, packed.read_bytes(), packed.name, each.metadata["Name"], each.version)
+    done = start(kube, "ci-job.yaml", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Uploading acme_greeting-1.0-py2.py3-none-any.whl" in done.stdout + done.stderr
+
+
+def test_the_examples_publish_one_package() -> None:
+    """The source in the CI Job's ConfigMap is that of manifests/examples/greeting."""
+    data = next(each["data"] for each in documents("ci-job.yaml") if each["kind"] == "ConfigMap")
+    for name, text in data.items():
+        shown = "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))
+        file = (EXAMPLES / "greeting" / name).read_text()
+        assert shown == "".join(f"{line}\n" for line in file.splitlines() if not line.startswith("#"))

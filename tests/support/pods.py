@@ -1,0 +1,56 @@
+"""Pods without a kubelet: a Pod's files below a folder, and its command in a process that sees them."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+UNSHARE = ("unshare", "--map-root-user", "--mount")
+
+Read = Callable[[str, str], dict[str, str]]
+"""Returns the data of a Secret or ConfigMap: its kind and its name."""
+
+
+def can_mount() -> bool:
+    """Whether a process of this machine can have mounts of its own."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode == 0
+
+
+def lay_out(root: Path, volumes: list[dict[str, Any]], mounts: list[dict[str, Any]], read: Read) -> None:
+    """Write what kubelet would mount, below `root` instead of `/`.
+
+    Raises:
+        KeyError: a Secret or ConfigMap has no such key: kubelet would not start the Pod.
+    """
+    by_name = {each["name"]: each for each in volumes}
+    for mount in mounts:
+        folder = root / mount["mountPath"].lstrip("/")
+        folder.mkdir(parents=True)
+        for path, text in _files(by_name[mount["name"]], read).items():
+            (folder / path).write_text(text)
+
+
+def _files(volume: dict[str, Any], read: Read) -> dict[str, str]:
+    if "emptyDir" in volume:
+        return {}
+    if "configMap" in volume:
+        return read("ConfigMap", volume["configMap"]["name"])
+    found: dict[str, str] = {}
+    sources = [volume] if "secret" in volume else volume["projected"]["sources"]
+    for source in (each["secret"] for each in sources):
+        data = read("Secret", source.get("secretName") or source["name"])
+        found |= {item["path"]: data[item["key"]] for item in source["items"]}
+    return found
+
+
+def run(
+    etc: Path, *command: str, variables: dict[str, str], path: str = "/usr/bin:/bin"
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that sees this folder as /etc, with only these variables, as behind `env -i`."""
+    script = 'mount --bind "$0" /etc && exec "$@"'
+    words = [f"{key}={value}" for key, value in {"PATH": path, **variables}.items()]
+    argv = [*UNSHARE, "sh", "-c", script, str(etc), "env", "-i", *words, *command]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
