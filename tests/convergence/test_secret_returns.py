@@ -28,6 +28,21 @@ async def test_a_secret_of_a_restored_backup_gets_its_token_again() -> None:
     assert mints(simulation) == before_mints
 
 
+async def test_a_secret_of_a_restored_backup_gets_its_content_again() -> None:
+    """The backup was made before a change of the content, which kept the token."""
+    simulation, key = await distributed(role="Writer")
+    before = copy.deepcopy(secret(simulation))
+    await simulation.run(60)
+    edit(simulation, key, role="Reader")
+    await simulation.run(60)
+    assert ".pypirc" not in secret(simulation).data
+    simulation.fakes.cluster.secrets["owners", "pip"] = before
+    assert ".pypirc" in secret(simulation).data
+    await simulation.run(130)
+    assert ".pypirc" not in secret(simulation).data
+    assert mints(simulation) == 1
+
+
 async def test_a_token_is_refreshed_after_its_repository_was_missing() -> None:
     """While another client has deleted the repository, no Secret needs the token, and its timer stops."""
     simulation, _ = await distributed()

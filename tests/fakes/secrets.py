@@ -69,7 +69,7 @@ class FakeSecrets:
         if not dry_run:
             self._cluster.secrets[secret.namespace, secret.name] = created
             self.calls.changes.append(f"create secret {secret.namespace}/{secret.name}")
-        return Applied(created.uid, created=True)
+        return Applied(created.uid, created=True, written_at=created.times[manager].isoformat())
 
     def _update(
         self, secret: SecretManifest, stored: StoredSecret, manager: str, wanted: Mapping[str, str], *, dry_run: bool
@@ -90,7 +90,7 @@ class FakeSecrets:
             self._cluster.secrets[secret.namespace, secret.name] = after
             if changed:
                 self.calls.changes.append(f"update secret {secret.namespace}/{secret.name}")
-        return Applied(stored.uid, created=False)
+        return Applied(stored.uid, created=False, written_at=after.times[manager].isoformat())
 
     @port_call
     async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:

@@ -78,7 +78,7 @@ class Applied:
         owned: the paths that the access's own field manager owns, such as `data.netrc`; None unless requested, which
             only a dry run of the bare manifest does.
         expires_at: the Secret's annotation `wheelhouse.dev/expires-at`, returned with `owned`; empty without one.
-        written_at: when that manager last changed it, by the API server's clock, returned with `owned`.
+        written_at: when that manager last changed it, by the API server's clock, in whole seconds.
     """
 
     uid: str

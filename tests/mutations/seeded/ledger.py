@@ -57,8 +57,8 @@ BUGS = (
     Bug(
         "memory is not taken from the object again",
         "reconcile/findings.py",
-        "if entry is None or entry.status == stored.status_json:",
-        "if entry is None or entry.status:",
+        "if entry.status == stored.status_json:",
+        "if entry.status:",
         FINDINGS,
     ),
     Bug(

@@ -104,7 +104,7 @@ BUGS = (
     Bug(
         "a Secret with an earlier token than the written one counts as current",
         "reconcile/secret/sweep.py",
-        '        elif self._outdated(target, moment(reply.expires_at)):\n            target.amiss = "outdated"\n',
+        '        elif self._outdated(target, reply):\n            target.amiss = "outdated"\n',
         "",
         RETURNS,
     ),
@@ -120,6 +120,13 @@ BUGS = (
         "reconcile/secret/unit.py",
         "            if target.doubtful and not claim.may_add:\n",
         "            if False:\n",
+        RETURNS,
+    ),
+    Bug(
+        "a Secret of before the last write counts as current",
+        "reconcile/secret/sweep.py",
+        "if before is not None and after is not None and before < after:",
+        "if False:",
         RETURNS,
     ),
 )

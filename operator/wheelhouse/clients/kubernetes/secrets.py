@@ -60,7 +60,7 @@ class KubernetesSecrets:
         manager = ASKING if asking else secret.access.manager
         params = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         call = self._patch(secret.namespace, secret.name, _body(secret), params, verb="ask" if asking else "apply")
-        return _read(call, await self._transport.send(call), secret.access.manager if asking else "")
+        return _read(call, await self._transport.send(call), secret.access.manager, asking=asking)
 
     async def disown(self, namespace: str, name: str, uid: str, manager: str) -> None:
         """Apply only the uid as `manager`, which removes the fields that only this manager holds.
@@ -117,11 +117,11 @@ def _owner(secret: SecretManifest) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": Kind.ACCESS.kind, "name": access.key.name, "uid": access.uid}
 
 
-def _read(call: Call, reply: Reply, manager: str) -> SecretReply:
-    """Return the reply as a value, with the fields that `manager` owns."""
+def _read(call: Call, reply: Reply, manager: str, *, asking: bool) -> SecretReply:
+    """Return the reply as a value; for a bare dry run with the fields that `manager` owns."""
     match reply.status:
         case 200 | 201:
-            return _applied(reply, manager)
+            return _applied(reply, manager, asking=asking)
         case 404:
             return Denied("The namespace does not exist.", terminating=True)
         case 403:
@@ -133,23 +133,24 @@ def _read(call: Call, reply: Reply, manager: str) -> SecretReply:
     raise _failure(call, reply)
 
 
-def _applied(reply: Reply, manager: str) -> Applied:
+def _applied(reply: Reply, manager: str, *, asking: bool) -> Applied:
     uid = reply.metadata.get("uid")
     if not isinstance(uid, str):
         raise Unavailable("Kubernetes answered an apply without a uid.")
     if "deletionTimestamp" in reply.metadata:
         raise Conflict("The Secret is being deleted.")
-    if not manager:
-        return Applied(uid, created=reply.status == 201)
+    entry = _entry(reply, manager)
+    created, written_at = reply.status == 201, str(entry.get("time", ""))
+    if not asking:
+        return Applied(uid, created, written_at=written_at)
     annotations = reply.metadata.get("annotations")
     expires_at = annotations.get(EXPIRES_ANNOTATION) if isinstance(annotations, Mapping) else None
-    entry = _entry(reply, manager)
     return Applied(
         uid,
-        created=reply.status == 201,
+        created,
         owned=frozenset(_leaves(entry.get("fieldsV1"), ())),
         expires_at=expires_at if isinstance(expires_at, str) else "",
-        written_at=str(entry.get("time", "")),
+        written_at=written_at,
     )
 
 

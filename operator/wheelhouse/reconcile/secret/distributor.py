@@ -161,7 +161,8 @@ class Distributor:
             raise Conflict(f"RepositoryAccess {stored.key} was deleted while its Secret was being checked.")
         wanted = self._renderer.manifest(AccessReference(stored.key, stored.uid), key.namespace, content, shown)
         edited = target.amiss == "edited"
-        target.uid = await self._writer.write(stored, wanted, edited=edited)
+        applied = await self._writer.write(stored, wanted, edited=edited)
+        target.uid, target.written_at = applied.uid, applied.written_at
         target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
         target.amiss = ""
         self._sweep.plan(target)

@@ -1,7 +1,5 @@
 """Whether Secrets still exist, checked repeatedly without reading one."""
 
-from datetime import datetime
-
 from wheelhouse.domain.secret import Applied, SecretManifest
 from wheelhouse.plan.leases import FLOOR_TOLERANCE, Moment
 from wheelhouse.reconcile.secret.targets import Target, Targets
@@ -74,7 +72,7 @@ class Sweep:
             target.amiss = "missing"
         elif (reply.owned is not None and not expected <= reply.owned) or target.uid not in {"", reply.uid}:
             target.amiss = "edited"
-        elif self._outdated(target, moment(reply.expires_at)):
+        elif self._outdated(target, reply):
             target.amiss = "outdated"
         else:
             return reply
@@ -83,11 +81,15 @@ class Sweep:
     def _period(self) -> float:
         return max(PERIOD, self._targets.total / A_SECOND)
 
-    def _outdated(self, target: Target, ends: datetime | None) -> bool:
-        """Whether the Secret shows an earlier end than the token that this process wrote.
+    def _outdated(self, target: Target, found: Applied) -> bool:
+        """Whether the Secret is older than the last write of this process, or shows an earlier end than its token.
 
         Either a backup of etcd was restored, or the clock was wrong at the write.
         """
+        before, after = moment(found.written_at), moment(target.written_at)
+        if before is not None and after is not None and before < after:
+            return True
+        ends = moment(found.expires_at)
         if target.token is None or ends is None:
             return False
         now = Moment(self._world.now(), self._world.elapsed())

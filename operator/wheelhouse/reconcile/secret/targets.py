@@ -27,6 +27,7 @@ class Target:
         token: the token that stands there, when this process wrote it.
         lease: the times that the Secret shows of the token that stands there; None when none counts.
         uid: the Secret's, when this process wrote it.
+        written_at: when this process wrote it, by the API server's clock.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
         doubtful: whether status names the Secret but not its times: a process may have ended right after writing it.
         amiss: why the Secret must be written again: it is missing, edited, or older than the last write.
@@ -47,6 +48,7 @@ class Target:
     token: HeldToken | None = None
     lease: Lease | None = None
     uid: str = ""
+    written_at: str = ""
     written: bool = False
     doubtful: bool = False
     amiss: str = ""

@@ -30,7 +30,7 @@ class SecretWriter:
         self._world = world
         self._holders = holders
 
-    async def write(self, stored: CustomObject, manifest: SecretManifest, *, edited: bool) -> str:
+    async def write(self, stored: CustomObject, manifest: SecretManifest, *, edited: bool) -> Applied:
         """Bring the Secret to the state of the manifest.
 
         Args:
@@ -39,7 +39,7 @@ class SecretWriter:
             edited: whether it was found edited, which is reported once it is restored.
 
         Returns:
-            The uid of the Secret.
+            The Secret's uid and the time of this write.
 
         Raises:
             NotReady: SecretConflict (another's Secret, which is not changed) or NotOptedIn.
@@ -53,18 +53,18 @@ class SecretWriter:
             case Step.DONE:
                 if edited:
                     await self._tell(stored, "SecretEdited", f"{where} was edited: restored.")
-                return _uid(reply)
+                return _applied(reply)
             case Step.FORCE:
-                uid = await self._force(stored, manifest)
+                applied = await self._force(stored, manifest)
                 who = ", ".join(verdict.others) or "an unknown client"
                 await self._tell(stored, "SecretEdited", f"{where} was edited by {who}: restored.")
-                return uid
+                return applied
             case Step.TAKE_OVER:
-                uid = await self._force(stored, manifest)
+                applied = await self._force(stored, manifest)
                 for manager in verdict.others:
-                    await self._world.secrets.disown(manifest.namespace, manifest.name, uid, manager)
+                    await self._world.secrets.disown(manifest.namespace, manifest.name, applied.uid, manager)
                 await self._tell(stored, "SecretTakenOver", f"{where} was left by a deleted access: taken over.")
-                return uid
+                return applied
             case _:
                 return await self._replace(stored, manifest)
 
@@ -120,12 +120,12 @@ class SecretWriter:
             raise _denied(where, manifest.namespace, reply)
         return verdict
 
-    async def _force(self, stored: CustomObject, manifest: SecretManifest) -> str:
+    async def _force(self, stored: CustomObject, manifest: SecretManifest) -> Applied:
         reply = await self._world.secrets.apply(manifest, force=True)
         verdict = await self.judged(reply, manifest)
-        return _uid(reply) if verdict.step is Step.DONE else await self._replace(stored, manifest)
+        return _applied(reply) if verdict.step is Step.DONE else await self._replace(stored, manifest)
 
-    async def _replace(self, stored: CustomObject, manifest: SecretManifest) -> str:
+    async def _replace(self, stored: CustomObject, manifest: SecretManifest) -> Applied:
         """A person made the Secret immutable (`immutable: true`): delete it, and apply again."""
         where = f"Secret {manifest.namespace}/{manifest.name}"
         frozen = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
@@ -135,7 +135,7 @@ class SecretWriter:
         if not isinstance(reply, Applied):
             raise Conflict(f"{where} changed while it was being replaced.")
         await self._tell(stored, "SecretReplaced", f"{where} was immutable: deleted and created again.")
-        return reply.uid
+        return reply
 
     async def _tell(self, stored: CustomObject, reason: str, note: str) -> None:
         logger.warning(note, access=str(stored.key), reason=reason)
@@ -158,5 +158,5 @@ def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
     return NotReady(message, Reason.NOT_OPTED_IN, DENIED_DELAY)
 
 
-def _uid(reply: SecretReply) -> str:
-    return reply.uid if isinstance(reply, Applied) else ""
+def _applied(reply: SecretReply) -> Applied:
+    return reply if isinstance(reply, Applied) else Applied("", created=False)
