@@ -97,7 +97,7 @@ def demand(fits: bool, message: str) -> None:
 
 
 class _Named(Protocol):
-    """An item of a list whose items are told apart by name."""
+    """An item of a list whose items are distinguished by name."""
 
     @property
     def name(self) -> str:

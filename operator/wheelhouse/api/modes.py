@@ -1,4 +1,4 @@
-"""Remote and Virtual: where a PythonRepository takes its packages from when nobody uploads to it."""
+"""Remote and Virtual: where a PythonRepository takes its packages from without uploads."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -26,7 +26,7 @@ class _Evaluated(click.Command):
             raise
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run, with `false` for an error; nobody evaluates JSON."""
+        """Run, with `false` for an error; a shell does not evaluate JSON."""
         try:
             return super().invoke(ctx)
         except (LocalError, OSError):
