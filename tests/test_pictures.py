@@ -39,7 +39,7 @@ def test_the_recording_is_of_this_demo() -> None:
     drawn = ElementTree.parse(FOLDER / "demo.svg")  # noqa: S314 - a file of this tree
     rows = [each.text or "" for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
     shown = " ".join(" ".join(rows).replace("\xa0", " ").split())
-    headings = re.findall(r'_tell\(\s*"([^"]+)"', (ROOT / "operator/wheelhouse_local/demo/story.py").read_text())
+    headings = re.findall(r'_narrate\(\s*"([^"]+)"', (ROOT / "operator/wheelhouse_local/demo/story.py").read_text())
     places = [shown.find(heading) for heading in headings]
     assert len(places) >= 8
     assert -1 not in places, f"run `make pictures`: the recording lacks {headings[places.index(-1)]!r}"

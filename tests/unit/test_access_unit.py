@@ -34,7 +34,7 @@ GRANTED = {
 }
 
 
-class Desk:
+class Process:
     """The access unit of a process that has just started, and the tokens that it asks for."""
 
     def __init__(self) -> None:
@@ -77,9 +77,9 @@ class Desk:
 async def test_a_start_hears_what_was_asked_meanwhile(requested: str, handled: str, asks: bool) -> None:
     """It goes by what status says was handled last: an unchanged annotation asks for nothing."""
     status = GRANTED | ({"lastHandledRequest": handled} if handled else {})
-    assert await Desk().look(requested, status) is asks
+    assert await Process().look(requested, status) is asks
 
 
 async def test_a_new_access_asks_for_no_token_before_its_grant() -> None:
     """Its first Secret has a new token anyway, and without a grant none is minted."""
-    assert not await Desk().look("now", {})
+    assert not await Process().look("now", {})

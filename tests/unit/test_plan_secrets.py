@@ -11,7 +11,7 @@ from wheelhouse.domain.secret import Applied, Clash, Denied, SecretReply
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.leases import Lease, Moment
 from wheelhouse.plan.probes import probe_delay
-from wheelhouse.plan.secrets import Step, Verdict, accesses, judge, news, told
+from wheelhouse.plan.secrets import Step, Verdict, accesses, judge, token_finding, until_next_finding
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OUTAGE = Unavailable("The Security Token Service answered 503.")
@@ -54,7 +54,7 @@ def test_the_report_on_a_token(
     lease: Lease | None, failure: WheelhouseError | None, age: float, reason: Reason | None
 ) -> None:
     """A refusal at once, an outage with a quarter of the lifetime left, the expiry of a token in any case."""
-    check = told(lease, failure, "owners/pip", at(age))
+    check = token_finding(lease, failure, "owners/pip", at(age))
     assert (check.reason if check is not None else None) == reason
 
 
@@ -63,12 +63,12 @@ def test_the_report_on_a_token(
     failure=st.sampled_from([None, OUTAGE, REFUSED, Conflict("again")]),
     later=st.floats(min_value=0.001, max_value=4000),
 )
-def test_news_come_when_the_finding_changes(age: float, failure: WheelhouseError | None, later: float) -> None:
-    """Until the time that `news` returns, the finding stays; then it may change; after the last one it never does."""
-    seconds = news(HOUR, failure, at(age))
-    before = told(HOUR, failure, "owners/pip", at(age))
+def test_the_time_comes_when_the_finding_changes(age: float, failure: WheelhouseError | None, later: float) -> None:
+    """The finding stays until the returned time, and then it may change; after the last one it never does."""
+    seconds = until_next_finding(HOUR, failure, at(age))
+    before = token_finding(HOUR, failure, "owners/pip", at(age))
     until = later if seconds is None else min(later, seconds * 0.999999)
-    assert told(HOUR, failure, "owners/pip", at(age + until)) == before
+    assert token_finding(HOUR, failure, "owners/pip", at(age + until)) == before
 
 
 @pytest.mark.parametrize(

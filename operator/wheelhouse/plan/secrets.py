@@ -65,7 +65,7 @@ def judge(reply: SecretReply, own: str, living: Collection[str]) -> Verdict:
     return Verdict(Step.FORCE, reply.managers)
 
 
-def told(lease: Lease | None, failure: WheelhouseError | None, secret: str, now: Moment) -> Check | None:
+def token_finding(lease: Lease | None, failure: WheelhouseError | None, secret: str, now: Moment) -> Check | None:
     """The report on one Secret's token; None if it is not written yet and there is no failure.
 
     A refusal is reported at once. An outage is reported when a quarter of the token's lifetime is left, because a
@@ -88,8 +88,8 @@ def told(lease: Lease | None, failure: WheelhouseError | None, secret: str, now:
     return None if lease is None else passed(Reason.DISTRIBUTED)
 
 
-def news(lease: Lease | None, failure: WheelhouseError | None, now: Moment) -> float | None:
-    """Seconds until time alone changes the result of `told`; None if it does not."""
+def until_next_finding(lease: Lease | None, failure: WheelhouseError | None, now: Moment) -> float | None:
+    """Seconds until time alone changes the result of `token_finding`; None if it does not."""
     if lease is None:
         return None
     left = lease.left(now)

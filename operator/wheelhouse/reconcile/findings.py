@@ -204,7 +204,7 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     status = stored.status
     grants, distribution = read_grants(status), read_distribution(status)
     same = (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time)
-    # The versions of a store that was restored twice do not tell its age; Google's clock does.
+    # The versions of a store that was restored twice say nothing about its age; Google's clock does.
     lost = lost or _outdated(grants, entry.grants)
     if same:
         grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))

@@ -184,10 +184,10 @@ class Ledger:
             # Memory first: the cache notifies all units, and they must then find what was written.
             self._findings.written(kind, written)
             self._world.cache.store(kind, written)
-        await self._tell(kind, written, status, before)
+        await self._publish(kind, written, status, before)
         return True
 
-    async def _tell(
+    async def _publish(
         self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]
     ) -> None:
         """Publish one Event and one log line when Ready changed or advice turned bad: only transitions are news."""

@@ -39,7 +39,7 @@ class Story:
         self._world = world
         self._work = work
         self._terminal = Terminal(world.kubeconfig, work)
-        self._tell, self._run = self._terminal.tell, self._terminal.run
+        self._narrate, self._run = self._terminal.narrate, self._terminal.run
 
     def everything(self) -> None:
         """All steps, from an empty cluster to a removed access."""
@@ -52,22 +52,22 @@ class Story:
         self._withdraw()
 
     def _declare(self) -> None:
-        self._tell("A platform team declares a repository, and who may use it.")
+        self._narrate("A platform team declares a repository, and who may use it.")
         shutil.copy(sources() / _QUICKSTART, self._work)
         self._terminal.show(_objects((self._work / _QUICKSTART.name).read_text()))
         self._run("kubectl", "apply", "-f", _QUICKSTART.name)
-        self._tell("Ready means that the package index accepted the token in the Secret.")
+        self._narrate("Ready means that the package index accepted the token in the Secret.")
         self._run("kubectl", "wait", "--for=condition=Ready", "pyrepo,pyaccess", "--all", "-A", "--timeout=60s")
         self._run("kubectl", "get", "pyaccess", "-A")
 
     def _files(self) -> None:
-        self._tell("A pod mounts the Secret. `wheelhouse local mount` does here what kubelet does.")
+        self._narrate("A pod mounts the Secret. `wheelhouse local mount` does here what kubelet does.")
         self._mount("data-platform", _WRITER)
         self._mount("ml-training", _READER)
         self._run("cat", f"{_READER}/pip.conf", f"{_READER}/uv.toml")
 
     def _upload(self) -> None:
-        self._tell("A CI job builds a package and uploads it with the writer's Secret.")
+        self._narrate("A CI job builds a package and uploads it with the writer's Secret.")
         source = self._work / "greeting"
         source.mkdir()
         (source / "pyproject.toml").write_text(_PYPROJECT)
@@ -78,13 +78,13 @@ class Story:
         self._run("twine", "upload", *config, str(wheel))
 
     def _install(self) -> None:
-        self._tell("A job in another namespace installs it with the reader's Secret.")
+        self._narrate("A job in another namespace installs it with the reader's Secret.")
         self._run("python", "-m", "venv", "with-pip")
         self._run(*_pip("install"), env=_pip_conf())
         self._run("with-pip/bin/python", "-m", "acme_greeting")
 
     def _refresh(self) -> None:
-        self._tell("The operator replaces each token at half its lifetime. An annotation requests a new one now.")
+        self._narrate("The operator replaces each token at half its lifetime. An annotation requests a new one now.")
         self._terminal.show("Two tokens are at least 30 s apart, unless the operator restarts. The demo does not wait.")
         before = self._token()
         self._run("wheelhouse", "local", "restart", *self._state(), "operator", quiet=True)
@@ -92,13 +92,13 @@ class Story:
         self._run("kubectl", "annotate", "pyaccess", "trainers", "-n", "ml-training", request)
         self._terminal.until("the Secret has a new token", lambda: self._remounted() != before)
         self._run("cat", f"{_READER}/pip.conf")
-        self._tell("uv installs with the new token.")
+        self._narrate("uv installs with the new token.")
         self._run("uv", "venv", "--python", "python", "with-uv", quiet=True)
         self._run("uv", "pip", "install", "--python", "with-uv", PACKAGE, env={**_uv_toml(), "UV_CACHE_DIR": "cache"})
         self._run("with-uv/bin/python", "-m", "acme_greeting")
 
     def _look(self) -> None:
-        self._tell("The repository's IAM policy has two principals of the cluster, each with its own role.")
+        self._narrate("The repository's IAM policy has two principals of the cluster, each with its own role.")
         google, state = endpoints(self._world.state), self._world.state
         url = f"{google['artifactRegistry']}v1/{REPOSITORY}:getIamPolicy"
         token = (state.google / "owner-token").read_text().strip()
@@ -109,13 +109,15 @@ class Story:
         self._terminal.result(f"GET {url}", yaml.safe_dump(bindings, sort_keys=False, width=200))
 
     def _withdraw(self) -> None:
-        self._tell("Deleting the access removes its grant and its Secret. A token that was copied before is refused.")
+        self._narrate(
+            "Deleting the access removes its grant and its Secret. A token that was copied before is refused."
+        )
         self._run("kubectl", "delete", "pyaccess", "trainers", "-n", "ml-training")
         self._run("kubectl", "get", "secret", "pip-config", "-n", "ml-training", refusal="NotFound")
         self._run(
             *_pip("install", "--no-cache-dir", "--force-reinstall"), env=_pip_conf(), refusal="No matching distribution"
         )
-        self._tell("pip only reports that it found nothing. uv reports why.")
+        self._narrate("pip only reports that it found nothing. uv reports why.")
         again = ("uv", "pip", "install", "--no-cache", "--python", "with-uv", "--reinstall", PACKAGE)
         self._run(*again, env=_uv_toml(), refusal="403")
 

@@ -32,7 +32,7 @@ class Terminal:
         self._env = _clean({**os.environ, "KUBECONFIG": str(kubeconfig)})
         self._env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self._env['PATH']}"
 
-    def tell(self, text: str) -> None:
+    def narrate(self, text: str) -> None:
         """Print a heading, with the seconds since the start."""
         bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ("", "")
         print(f"\n{bold}[{time.monotonic() - self._began:5.1f} s] {text}{plain}", flush=True)

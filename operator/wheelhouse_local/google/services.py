@@ -28,6 +28,7 @@ from wheelhouse_local.google.registry.methods.http import RULES
 from wheelhouse_local.google.registry.methods.table import table
 from wheelhouse_local.google.registry.packages import Packages
 from wheelhouse_local.google.registry.repositories import Registry
+from wheelhouse_local.google.registry.rest_only import RestOnly
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport import json_api, rest
 from wheelhouse_local.google.transport.calls import Calls
@@ -89,7 +90,8 @@ class Services:
         usage = ServiceUsage(self.store, self.projects, self.policies)
         plain = (self._resource_manager, usage, self.secrets, self.keys)
         routes = [route for service in plain for route in service.table()]
-        return [*json_api.routes(self.calls, routes), *rest.routes(self.calls, "ArtifactRegistry", self.methods, RULES)]
+        registry = rest.routes(self.calls, "ArtifactRegistry", self.methods, RULES, RestOnly(self.store))
+        return [*json_api.routes(self.calls, routes), *registry]
 
     def metadata(self) -> web.Application:
         """The metadata server."""

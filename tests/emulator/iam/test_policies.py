@@ -93,6 +93,27 @@ async def test_a_stale_etag_is_aborted(google: Emulated) -> None:
     assert shown[2].encode().decode("unicode_escape").encode("latin-1") == standing
 
 
+@pytest.mark.parametrize("etag", ["!!!", "ACA", "not an etag", "A"])
+async def test_an_etag_that_is_none_is_refused(google: Emulated, etag: str) -> None:
+    """Text that is not base64 must not count as a write without an etag; other bytes are a stale etag."""
+    await put(google, binding(READ, READER))
+    status, name, _ = await refused(google, binding(WRITE, WRITER), etag=etag)
+    assert (status, name) in {(400, "INVALID_ARGUMENT"), (409, "ABORTED")}
+    assert (name == "ABORTED") == (etag == "ACA")
+
+
+async def test_a_stranger_learns_nothing(google: Emulated) -> None:
+    """The recorded message, for a repository that exists and for one that does not."""
+    absent = REPOSITORY.replace("team-wheels", "absent")
+    for resource in (REPOSITORY, absent):
+        for method, path, sent in (
+            ("GET", f"{resource}:getIamPolicy", None),
+            ("POST", f"{resource}:setIamPolicy", {"policy": {"bindings": [binding(READ, READER)]}}),
+        ):
+            found = await refusal(google, method, path, STRANGER, json=sent)
+            assert found == (403, "PERMISSION_DENIED", "The caller does not have permission")
+
+
 async def test_without_an_etag_the_last_write_wins(google: Emulated) -> None:
     """A write without an etag overwrites the whole current policy."""
     await put(google, binding(READ, READER))

@@ -171,7 +171,6 @@ def test_an_audit_configuration_is_not_emulated(policies: Policies) -> None:
     [
         "domain:acme.example",
         f"serviceAccount:{POOL}[team-a/wheels-reader]",
-        f"principal://{POOL_PATH}/kubernetes.serviceaccount.uid/6f3e",
         "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada",
         f"principalSet://{POOL_PATH}/namespace/team-a",
         f"principalSet://{POOL_PATH}/attribute.team/wheels",
@@ -181,6 +180,12 @@ def test_an_audit_configuration_is_not_emulated(policies: Policies) -> None:
 def test_every_documented_form_of_a_member_is_taken(policies: Policies, member: str) -> None:
     """The forms of the page on principal identifiers are kept unchanged."""
     assert list(policies.replace(REPOSITORY, policy(grant(READ, member))).bindings[0].members) == [member]
+
+
+def test_a_member_by_uid_is_not_taken_and_ignored(policies: Policies) -> None:
+    """Tokens here carry no uid, so a grant by uid would have no effect: it is UNIMPLEMENTED."""
+    member = f"principal://{POOL_PATH}/kubernetes.serviceaccount.uid/6f3e"
+    assert status(policies, policy(grant(READ, member))) == "UNIMPLEMENTED"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """Uploads to the package index: their rules, and that nothing is left of rejected ones."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
-from fakes.emulated import DENIED, READER, REPOSITORY, WRITER, Emulated, upload_form, wheel
+from fakes.emulated import DENIED, READER, REPOSITORY, WRITER, Emulated, basic, upload_form, wheel
 from fakes.registry_clients import OPERATOR
+from yarl import URL
 
 from wheelhouse_local.google.index import upload as uploads
 
@@ -31,6 +34,49 @@ async def test_a_file_is_never_replaced(wheels: Emulated) -> None:
         response = await wheels.send("POST", wheels.index, wheels.token(WRITER), data=form)
         assert (response.status, response.text) == (400, "Requested entity already exists.")
     assert wheels.files() == [digest]
+
+
+async def test_a_large_upload_takes_no_memory(wheels: Emulated) -> None:
+    """64 MiB arrive in pieces and go to disk: the process never has more than a few of them."""
+    piece = bytes(1 << 20)
+
+    async def content() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield piece
+
+    form = aiohttp.FormData()
+    for name, value in {":action": "file_upload", "protocol_version": "1", "name": "demo", "version": "1.0"}.items():
+        form.add_field(name, value)
+    form.add_field("content", content(), filename="demo-1.0.tar.gz", content_type="application/octet-stream")
+    tracemalloc.start()
+    response = await wheels.send("POST", wheels.index, wheels.token(WRITER), data=form)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (response.status, response.text) == (200, "OK")
+    (stored,) = (wheels.data / "files").iterdir()
+    assert stored.stat().st_size == 64 << 20
+    assert peak < 16 << 20
+
+
+async def test_an_upload_over_the_limit_is_refused_before_it_is_read(wheels: Emulated) -> None:
+    """The announced length is enough: 9.9 GB, and not a byte of it is stored."""
+    headers = {
+        "Content-Length": "9900000001",
+        "Content-Type": "multipart/form-data; boundary=x",
+        "Expect": "100-continue",
+    }
+    url = URL(wheels.index)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    token = basic("oauth2accesstoken", wheels.token(WRITER))
+    lines = [f"POST {url.path} HTTP/1.1", f"Host: {url.host}", *(f"{k}: {v}" for k, v in {**headers, **token}.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    answer = await reader.readline()
+    while answer.split()[1] == b"100":
+        await reader.readline()
+        answer = await reader.readline()
+    writer.close()
+    assert answer.split()[1] == b"413"
+    assert wheels.files() == []
 
 
 async def test_of_two_at_once_one_wins(wheels: Emulated) -> None:

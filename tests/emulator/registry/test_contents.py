@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
+from fakes.emulated import READER, REPOSITORY, WRITER, Emulated, wheel
 from fakes.registry_clients import OWNER_MEMBER, PARENT, STRANGER, body, grpc_client, refusal, rest_client
 from google.api_core import exceptions
 
@@ -79,6 +79,22 @@ async def test_pages_of_one_lose_nothing(wheels: Emulated, collection: str, coun
         if not token:
             break
     assert len(seen) == len(set(seen)) == count
+
+
+async def test_sizes_and_times(wheels: Emulated, client: Any) -> None:
+    """A file has its size and its time, a package and a version the times of their first and last file."""
+    files = [each async for each in await client.list_files(parent=REPOSITORY)]
+    sizes = [len(wheel(name, version)[1]) for name, version in (("demo", "1.0"), ("demo", "2.0"), ("other", "0.1"))]
+    assert [each.size_bytes for each in files] == sizes
+    first, second, _ = (each.create_time for each in files)
+    assert first < second
+    package = await client.get_package(name=PACKAGE)
+    assert (package.create_time, package.update_time) == (first, second)
+    version = await client.get_version(request={"name": f"{PACKAGE}/versions/2.0"})
+    assert (version.create_time, version.update_time) == (second, second)
+    python = await client.get_python_package(name=f"{REPOSITORY}/pythonPackages/demo:1.0")
+    assert python.create_time == first
+    assert (await client.get_repository(name=REPOSITORY)).size_bytes == sum(sizes)
 
 
 async def test_a_page_of_less_than_nothing_is_refused(wheels: Emulated) -> None:

@@ -127,3 +127,18 @@ async def test_refusals_are_shown(gcloud: Gcloud) -> None:
     stranger = "user:nobody@acme.example"
     assert "PERMISSION_DENIED" in await gcloud.by(stranger).fails("repositories", "describe", "team-wheels", HERE)
     assert gcloud.google.trace()[-1]["caller"] == stranger
+
+
+async def test_sizes_and_times_are_shown(gcloud: Gcloud) -> None:
+    """Files, packages and the repository show their sizes and times as gcloud prints them."""
+    gcloud.google.create()
+    gcloud.google.grant(("roles/artifactregistry.writer", WRITER))
+    await gcloud.google.upload("demo", "1.0")
+    (file,) = await gcloud.json("files", "list", "--repository=team-wheels", HERE)
+    assert int(file["sizeBytes"]) > 300, file
+    (package,) = await gcloud.json("packages", "list", "--repository=team-wheels", HERE)
+    assert package["createTime"] == package["updateTime"] == file["createTime"]
+    (version,) = await gcloud.json("versions", "list", "--package=demo", "--repository=team-wheels", HERE)
+    assert version["createTime"] == file["createTime"]
+    shown = await gcloud("repositories", "list", HERE, "--format=value(sizeBytes)")
+    assert float(shown) == round(int(file["sizeBytes"]) / 1e6, 3), shown

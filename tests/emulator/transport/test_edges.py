@@ -65,14 +65,31 @@ async def test_an_unknown_parameter_is_refused(google: Emulated, query: str) -> 
     assert await body(google, "GET", f"{PARENT}/repositories") == {}
 
 
-@pytest.mark.parametrize("field", ["networkConfig", "sbomConfig"])
-async def test_a_field_of_rest_only_is_not_lost_in_silence(google: Emulated, field: str) -> None:
-    """The real service stores fields that only its REST messages have; here they are UNIMPLEMENTED."""
-    sent = {"format": "PYTHON", field: {"enabled": True}}
-    found = await refusal(google, "POST", f"{PARENT}/repositories?repositoryId=x", json=sent)
-    assert found[1:] == ("UNIMPLEMENTED", f"The field {field} is not part of this emulation of Google.")
+async def test_fields_of_rest_only_are_kept(google: Emulated) -> None:
+    """The protos do not have them: a create keeps them, an update changes those of its mask, a delete removes them."""
+    remote = {"pythonRepository": {"publicRepository": "PYPI"}, "noCache": True}
+    fields = {"mode": "REMOTE_REPOSITORY", "remoteRepositoryConfig": remote, "networkConfig": {"a": 1}}
+    name, create = f"{PARENT}/repositories/x", f"{PARENT}/repositories?repositoryId=x"
+    await body(google, "POST", create, json={"format": "PYTHON", **fields})
+    found = await body(google, "GET", name)
+    assert {key: found[key] for key in fields} == fields
+    changed = {"networkConfig": {"a": 2}, "sbomConfig": {"b": 1}, "description": "new"}
+    found = await body(google, "PATCH", f"{name}?updateMask=sbomConfig,description", json=changed)
+    assert (found["networkConfig"], found["sbomConfig"], found["description"]) == ({"a": 1}, {"b": 1}, "new")
+    (listed,) = (await body(google, "GET", f"{PARENT}/repositories"))["repositories"]
+    assert (listed["sbomConfig"], listed["remoteRepositoryConfig"]["noCache"]) == ({"b": 1}, True)
+    await body(google, "DELETE", name)
+    await body(google, "POST", create, json={"format": "PYTHON"})
+    assert {*fields, "sbomConfig"} & (await body(google, "GET", name)).keys() == {"mode"}
+
+
+@pytest.mark.parametrize("token", ["!", "bm90IGEgbmFtZQ==", "_w=="])
+async def test_a_token_of_no_page_is_refused(google: Emulated, token: str) -> None:
+    """Not base64, of another list, or not even text: INVALID_ARGUMENT, in each list."""
     google.create()
-    assert (await refusal(google, "PATCH", REPOSITORY, json=sent))[:2] == (501, "UNIMPLEMENTED")
+    for path in (f"{PARENT}/repositories", f"{REPOSITORY}/packages", f"{REPOSITORY}/files"):
+        found = await refusal(google, "GET", f"{path}?pageToken={token}")
+        assert found[:2] == (400, "INVALID_ARGUMENT")
 
 
 @pytest.mark.parametrize("size", ["-1", "many"])

@@ -7,8 +7,8 @@ FINDINGS = ("tests/unit/test_findings.py",)
 MAKER = ("tests/unit/test_maker.py",)
 TRANSACTION = ("tests/unit/test_policy_transaction.py",)
 
-RECORD = "if not await self._desk.ledger.record(KIND, stored.key):\n"
-CREATES = f"        {RECORD}            return drift_delay(self._desk.world)"
+RECORD = "if not await self._context.ledger.record(KIND, stored.key):\n"
+CREATES = f"        {RECORD}            return drift_delay(self._context.world)"
 CHANGES = f"            {RECORD}                return\n"
 
 BUGS = (

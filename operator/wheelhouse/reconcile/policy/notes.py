@@ -105,9 +105,9 @@ class Notes:
             return
         stored = declared.stored
         before = self._findings.grants(stored)
-        told = before.made_for is None and not ledger and self._standing(stored, claimant) == check
+        shown = before.made_for is None and not ledger and self._standing(stored, claimant) == check
         after = self._findings.note_grants(stored, made_for=claimant.digest, check=check, **ledger)
-        if (after != before and not told) or stored.deleting:
+        if (after != before and not shown) or stored.deleting:
             self._world.queue.add(AccessKey(claimant.access))
 
     def _standing(self, stored: CustomObject, claimant: Claimant) -> Check | None:

@@ -15,8 +15,8 @@ from wheelhouse.reconcile.debts import Debts, GrantDebt
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claims
+from wheelhouse.reconcile.policy.events import PolicyEvents
 from wheelhouse.reconcile.policy.memory import Memory
-from wheelhouse.reconcile.policy.news import News
 from wheelhouse.reconcile.policy.observation import Observation, Observer
 from wheelhouse.reconcile.policy.recorder import Recorded, Recorder
 from wheelhouse.reconcile.policy.rejections import Search
@@ -64,7 +64,7 @@ class Transactions:
         self.debts = debts
         self.observer = Observer(world, findings)
         self.recorder = Recorder(world, findings, ledger)
-        self.news = News(world)
+        self.events = PolicyEvents(world)
 
     async def run(self, name: RepositoryName, memory: Memory) -> Outcome | None:
         """One pass; None if the repository does not exist.
@@ -80,8 +80,8 @@ class Transactions:
 class _Transaction:
     """One pass over one policy."""
 
-    def __init__(self, desk: Transactions, name: RepositoryName, memory: Memory) -> None:
-        self._desk = desk
+    def __init__(self, context: Transactions, name: RepositoryName, memory: Memory) -> None:
+        self._context = context
         self._name = name
         self._memory = memory
         self._observation: Observation
@@ -101,7 +101,7 @@ class _Transaction:
         self._observation = observation
         plan = self._plan(Circumstances())
         self._first = {asking.access: asking for asking in self._asking}
-        self._recorded = await self._desk.recorder.record(
+        self._recorded = await self._context.recorder.record(
             self._name, observation.create_time, self._claimants, plan, self._memory
         )
         try:
@@ -111,26 +111,26 @@ class _Transaction:
         return self._outcome(plan)
 
     async def _observe(self) -> Observation | None:
-        observation = await self._desk.observer.observe(
-            self._name, self._concerned, lambda: self._desk.debts.grants(self._name)
+        observation = await self._context.observer.observe(
+            self._name, self._concerned, lambda: self._context.debts.grants(self._name)
         )
         if observation is not None and observation.standing is not None:
             self._fresh = None  # They are as old as the request for the repository.
         return observation
 
     def _concerned(self) -> Sequence[Claimant]:
-        self._fresh = [claimant for claimant in self._desk.claims.claimants(self._name) if claimant.concerned]
+        self._fresh = [claimant for claimant in self._context.claims.claimants(self._name) if claimant.concerned]
         return self._fresh
 
     def _plan(self, circumstances: Circumstances) -> PolicyPlan:
         """Plan from the current claims: consent may have been withdrawn while the ledgers were written."""
-        memory, given_up, now = self._memory, self._recorded.given_up, self._desk.world.elapsed()
+        memory, given_up, now = self._memory, self._recorded.given_up, self._context.world.elapsed()
         self._asking, self._fresh = self._fresh or self._concerned(), None
         self._claimants = [
             replace(claimant, may_add=False) if claimant.access in given_up else claimant
             for claimant in self._observation.of(self._asking)
         ]
-        self._debts = self._desk.debts.grants(self._name)
+        self._debts = self._context.debts.grants(self._name)
         return plan_policy(
             self._claimants,
             self._observation.policy,
@@ -167,7 +167,7 @@ class _Transaction:
                 await self._set(plan)
             except Invalid as error:
                 if error.reason is Reason.POLICY_FULL and plan.add:
-                    self._memory.oversize |= dict.fromkeys(_pairs(plan.add), self._desk.world.elapsed())
+                    self._memory.oversize |= dict.fromkeys(_pairs(plan.add), self._context.world.elapsed())
                 elif error.reason is Reason.MEMBER_REJECTED:
                     self._reject(search.refused(plan.add, error, self._observation.policy), error.message)
                 else:
@@ -186,7 +186,7 @@ class _Transaction:
             return
         doubtful = self._memory.asked(_pairs(plan.add))
         try:
-            await self._desk.world.policies.set(self._name, plan.policy)
+            await self._context.world.policies.set(self._name, plan.policy)
         except (Conflict, Invalid, Refused):
             self._memory.unset |= doubtful  # Certainly not set.
             raise
@@ -205,33 +205,35 @@ class _Transaction:
             self._note(claimant, plan)
         for debt in self._debts:
             if not (self._observation.concerns(debt) and plan.unpaid.intersection(_pairs(debt.grants))):
-                self._desk.debts.paid(debt)
-        await self._desk.news.tell(self._name, self._claimants, plan)
+                self._context.debts.paid(debt)
+        await self._context.events.publish(self._name, self._claimants, plan)
 
     def _note(self, claimant: Claimant, plan: PolicyPlan) -> None:
-        declared = self._desk.world.cache.access(claimant.access)
+        declared = self._context.world.cache.access(claimant.access)
         if declared is None or declared.stored.uid != claimant.uid:
             return
-        records, before = plan.after[claimant.access], self._desk.findings.grants(declared.stored)
+        records, before = plan.after[claimant.access], self._context.findings.grants(declared.stored)
         if before.grants != claimant.entries:
             # Another operator wrote the ledger meanwhile: the grants that it owns there must be revoked some day.
-            owned = {r.grant.identity: r for r in self._desk.claims.ledger(declared) if r.state.owned}
+            owned = {r.grant.identity: r for r in self._context.claims.ledger(declared) if r.state.owned}
             records = tuple(r if r.state.owned else owned.get(r.grant.identity, r) for r in records)
             known = {r.grant.identity for r in (*records, *claimant.ledger)}
             records = (*records, *(r for pair, r in owned.items() if pair not in known))
         place = (self._name, self._created(claimant)) if records else (None, None)
         if plan.restored and not plan.restored.isdisjoint(_pairs(claimant.wanted)):
-            self._desk.findings.note_grants(declared.stored, restored=before.restored + 1)
-            self._desk.world.queue.add(AccessKey(claimant.access))
+            self._context.findings.note_grants(declared.stored, restored=before.restored + 1)
+            self._context.world.queue.add(AccessKey(claimant.access))
         if (before.repository, before.create_time, before.grants) != (*place, records):
-            self._desk.findings.note_grants(declared.stored, repository=place[0], create_time=place[1], grants=records)
-            self._desk.world.queue.add(AccessKey(claimant.access))
+            self._context.findings.note_grants(
+                declared.stored, repository=place[0], create_time=place[1], grants=records
+            )
+            self._context.world.queue.add(AccessKey(claimant.access))
 
     def _created(self, claimant: Claimant) -> datetime | None:
         return self._observation.create_time or claimant.create_time
 
     def _reject(self, grants: Sequence[Grant], words: str) -> None:
-        now = self._desk.world.elapsed()
+        now = self._context.world.elapsed()
         self._memory.rejected |= {grant.identity: (words, now) for grant in grants}
 
     async def _give_up(self, error: Invalid | Refused) -> Outcome:

@@ -7,7 +7,7 @@ from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid, Refused
 from wheelhouse.reconcile.findings import Findings
-from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.projects import ProjectChecks
 from wheelhouse.reconcile.repository.views import computed_name
 from wheelhouse.reconcile.world import World
 
@@ -22,7 +22,7 @@ _NO_DETAIL = "Request contains an invalid argument."
 class Complaints:
     """Turns a refusal into a finding."""
 
-    def __init__(self, world: World, findings: Findings, projects: ProjectDesk) -> None:
+    def __init__(self, world: World, findings: Findings, projects: ProjectChecks) -> None:
         self._world = world
         self._findings = findings
         self._projects = projects

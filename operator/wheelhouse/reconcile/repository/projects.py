@@ -15,7 +15,7 @@ ENABLING = 300.0
 """Seconds in which an API that was just enabled may still be refused before it is enabled again."""
 
 
-class ProjectDesk:
+class ProjectChecks:
     """Requests information about projects, rarely."""
 
     def __init__(self, world: World) -> None:

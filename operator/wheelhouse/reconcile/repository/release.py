@@ -16,7 +16,7 @@ from wheelhouse.errors import Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.posture import parting
 from wheelhouse.plan.repository import owns
 from wheelhouse.reconcile.finalizer import let_go
-from wheelhouse.reconcile.repository.desk import Desk
+from wheelhouse.reconcile.repository.context import Context
 from wheelhouse.reconcile.repository.views import computed_name
 from wheelhouse.status.conditions import by_type
 
@@ -42,8 +42,8 @@ class _Progress:
 class Releases:
     """Releases repositories, one pass at a time."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._progress: dict[ObjectKey, _Progress] = {}
 
     async def reconcile(self, declared: Declared[DeclaredRepository]) -> float | None:
@@ -66,26 +66,26 @@ class Releases:
             wait = SLOW
         except Unavailable as error:
             self._hold_up(stored, error, error.reason, f"{error.message} The operator retries.")
-            await self._desk.ledger.report(KIND, stored.key)
+            await self._context.ledger.report(KIND, stored.key)
             raise
         if wait is not None:
-            again = await self._desk.ledger.report(KIND, stored.key)
+            again = await self._context.ledger.report(KIND, stored.key)
             return wait if again is None else min(wait, again)
-        name = self._desk.findings.repository(stored).name
-        await let_go(self._desk.world, KIND, stored)
+        name = self._context.findings.repository(stored).name
+        await let_go(self._context.world, KIND, stored)
         self._forget(stored)
         if name is not None:
-            self._desk.world.interests.publish(name)
+            self._context.world.interests.publish(name)
         return None
 
     def _hold_up(self, stored: CustomObject, _error: WheelhouseError, reason: Reason, message: str) -> None:
-        self._desk.findings.note_repository(
+        self._context.findings.note_repository(
             stored, generation=stored.generation, synced=failed(reason, message), held_up=message
         )
 
     def _forget(self, stored: CustomObject) -> None:
-        self._desk.turns.use(stored.key)
-        self._desk.projects.forget(stored.uid)
+        self._context.turns.use(stored.key)
+        self._context.projects.forget(stored.uid)
         self._progress.pop(stored.key, None)
 
     def _stopwatch(self, stored: CustomObject) -> _Progress:
@@ -100,7 +100,7 @@ class Releases:
             try:
                 wait = await self._release(declared, name)
             except Refused as error:
-                if await self._desk.projects.gone(name.project):
+                if await self._context.projects.gone(name.project):
                     continue
                 if await self._given_up(declared.stored, name, error):
                     continue
@@ -111,17 +111,17 @@ class Releases:
 
     def _names(self, declared: Declared[DeclaredRepository]) -> Collection[RepositoryName]:
         """What this object may have made: the repository that it recorded, and the one that it means."""
-        found = (self._desk.findings.repository(declared.stored).name, computed_name(self._desk.world, declared))
+        found = (self._context.findings.repository(declared.stored).name, computed_name(self._context.world, declared))
         return list(dict.fromkeys(name for name in found if name is not None))
 
     async def _given_up(self, stored: CustomObject, name: RepositoryName, error: Refused) -> bool:
         """Whether a refusal has lasted so long that a release which only removes labels ends without that."""
         progress = self._stopwatch(stored)
         if progress.refused is None:
-            progress.refused = self._desk.world.elapsed()
-        if self._desk.world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
+            progress.refused = self._context.world.elapsed()
+        if self._context.world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
             note = f"{name} keeps this object's labels, because Google denies the change: {error.message}"
-            await self._desk.world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
+            await self._context.world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
             logger.warning(
                 "Released a repository without removing its labels", object=str(stored.key), because=error.message
             )
@@ -136,23 +136,23 @@ class Releases:
         """Whether the repository is kept; deleting a CRD deletes its objects, but must not delete repositories."""
         if observes(stored) or deletion_policy(stored) is DeletionPolicy.ORPHAN:
             return True
-        return await self._desk.world.objects.definition_deleting(KIND)
+        return await self._context.world.objects.definition_deleting(KIND)
 
     async def _release(self, declared: Declared[DeclaredRepository], name: RepositoryName) -> float | None:
         stored = declared.stored
-        waiting = await self._desk.operations.wait(stored)
+        waiting = await self._context.operations.wait(stored)
         if waiting is not None:
             return waiting
-        observed = await self._desk.world.repositories.get(name)
+        observed = await self._context.world.repositories.get(name)
         if observed is None:
             return self._still_coming(stored, name)
-        if not owns(Ownership.of(self._desk.world.options.cluster, stored.key), observed):
+        if not owns(Ownership.of(self._context.world.options.cluster, stored.key), observed):
             return None
         if await self._orphans(stored):
             await self._part(declared, observed)
             return None
         empty_only = deletion_policy(stored) is DeletionPolicy.DELETE_IF_EMPTY
-        if empty_only and not await self._desk.world.repositories.empty(name):
+        if empty_only and not await self._context.world.repositories.empty(name):
             raise Invalid(
                 f"{name} has packages, so deletionPolicy DeleteIfEmpty keeps it. Delete the packages, or set "
                 "spec.deletionPolicy to Orphan to keep the repository, or to Delete to delete its packages too. "
@@ -162,36 +162,36 @@ class Releases:
         return await self._delete(stored, name)
 
     async def _part(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
-        await self._desk.world.repositories.patch(
-            observed.name, parting(observed, self._desk.upstreams.foreign(declared, observed))
+        await self._context.world.repositories.patch(
+            observed.name, parting(observed, self._context.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
-        self._desk.past.release(stored.key, observed.name, observed.create_time)
+        self._context.past.release(stored.key, observed.name, observed.create_time)
         logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="deleted")
 
     async def _delete(self, stored: CustomObject, name: RepositoryName) -> float | None:
-        self._desk.findings.note_repository(stored, synced=pending(f"{name} is being deleted."), held_up="")
-        wait = self._desk.turns.draw(stored.key, name.parent)
+        self._context.findings.note_repository(stored, synced=pending(f"{name} is being deleted."), held_up="")
+        wait = self._context.turns.draw(stored.key, name.parent)
         if wait > 0:
             return wait
-        self._desk.turns.use(stored.key)
+        self._context.turns.use(stored.key)
         # The record fails if the object no longer exists: a new object may have its name, and packages of its own.
-        if not await self._desk.ledger.record(KIND, stored.key):
+        if not await self._context.ledger.record(KIND, stored.key):
             return None
-        operation = await self._desk.world.repositories.delete(name)
+        operation = await self._context.world.repositories.delete(name)
         if operation is None:
             return None
         logger.info("Deleting a repository", object=str(stored.key), repository=name.full)
-        return await self._desk.operations.begin(stored, operation, OperationKind.DELETE)
+        return await self._context.operations.begin(stored, operation, OperationKind.DELETE)
 
     def _still_coming(self, stored: CustomObject, name: RepositoryName) -> float | None:
         """A create whose reply was lost may still make the repository: it is waited for, for a while."""
-        found = self._desk.findings.repository(stored)
+        found = self._context.findings.repository(stored)
         row = by_type(stored.status).get(ConditionType.SYNCED, {})
         creating = found.create_time is None and found.name == name
         if not creating or row.get("reason") not in {Reason.CREATING, Reason.PENDING, Reason.UNAVAILABLE, None}:
             return None
         progress = self._stopwatch(stored)
         if progress.unseen is None:
-            progress.unseen = self._desk.world.elapsed()
-        return 2.0 if self._desk.world.elapsed() - progress.unseen < CREATION_GRACE else None
+            progress.unseen = self._context.world.elapsed()
+        return 2.0 if self._context.world.elapsed() - progress.unseen < CREATION_GRACE else None

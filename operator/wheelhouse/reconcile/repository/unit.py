@@ -16,7 +16,7 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import NamespaceTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.repository.complaints import Complaints
-from wheelhouse.reconcile.repository.desk import Desk
+from wheelhouse.reconcile.repository.context import Context
 from wheelhouse.reconcile.repository.maker import Maker
 from wheelhouse.reconcile.repository.release import Releases
 from wheelhouse.reconcile.repository.views import computed_name, view
@@ -33,11 +33,11 @@ class RepositoryUnit:
         self._world = world
         self._findings = findings
         self._ledger = ledger
-        desk = Desk.of(world, findings, ledger)
-        self._turns = desk.turns
-        self._complaints = Complaints(world, findings, desk.projects)
-        self._releases = Releases(desk)
-        self._maker = Maker(desk)
+        context = Context.of(world, findings, ledger)
+        self._turns = context.turns
+        self._complaints = Complaints(world, findings, context.projects)
+        self._releases = Releases(context)
+        self._maker = Maker(context)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring one repository to the desired state of its object.

@@ -133,10 +133,10 @@ class Distributor:
     def _corrected(self, lease: Lease, found: Applied, lifetime: int) -> Lease | None:
         """The times in the Secret itself, if those in status are of another token or of a wrong clock."""
         now, ends = self._now(), moment(found.expires_at)
-        told = recorded(ends, None, lifetime, now, moment(found.written_at))
-        if told is None or ends is None:
+        shown = recorded(ends, None, lifetime, now, moment(found.written_at))
+        if shown is None or ends is None:
             return None
-        return lease if abs((ends - lease.expires).total_seconds()) <= 1 else told
+        return lease if abs((ends - lease.expires).total_seconds()) <= 1 else shown
 
     async def _write(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target, *, holds: bool

@@ -8,7 +8,7 @@ from wheelhouse.domain.findings import Check, pending
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.errors import Conflict
 from wheelhouse.plan.leases import Moment
-from wheelhouse.plan.secrets import news, told
+from wheelhouse.plan.secrets import token_finding, until_next_finding
 from wheelhouse.reconcile.debts import Debts
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic, Topic
@@ -179,9 +179,11 @@ class SecretUnit:
             found = self._findings.note_distribution(stored, name=access.secret.name, namespaces=(key.namespace,))
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
-        all_of.count(key.namespace, target, told(target.true_lease, None, f"{key.namespace}/{found.name}", now))
+        all_of.count(
+            key.namespace, target, token_finding(target.true_lease, None, f"{key.namespace}/{found.name}", now)
+        )
         self._memory.note(stored, all_of, pending("Waiting for the grant."))
-        return news(target.true_lease, None, now)
+        return until_next_finding(target.true_lease, None, now)
 
     async def _keep(
         self,
@@ -203,7 +205,7 @@ class SecretUnit:
         lease = target.true_lease
         if lease is not None and lease.left(now) > 0 and target.digest != digest(content):
             lease = None  # The token in the Secret is not the desired one.
-        all_of.count(key.namespace, target, told(lease, failure, f"{key.namespace}/{content.name}", now))
+        all_of.count(key.namespace, target, token_finding(lease, failure, f"{key.namespace}/{content.name}", now))
         if self._tokens.overdue(content.token):
             self._world.queue.add_resync(content.token)
         verified, again = await self._verify(key, declared, content, target)
@@ -215,7 +217,7 @@ class SecretUnit:
         due = lease.due(now) if lease is not None and not timed and lease.due(now) > 0 else None
         # The sweep does not apply to what is to be written or retried.
         sweep = self._sweep.wait(target) if target.lease is not None and wait is None and not target.amiss else None
-        return earliest(wait, again, due, sweep, news(target.true_lease, failure, now))
+        return earliest(wait, again, due, sweep, until_next_finding(target.true_lease, failure, now))
 
     async def _verify(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target

@@ -52,18 +52,18 @@ class SecretWriter:
         match verdict.step:
             case Step.DONE:
                 if edited:
-                    await self._tell(stored, "SecretEdited", f"{where} was edited: restored.")
+                    await self._event(stored, "SecretEdited", f"{where} was edited: restored.")
                 return _applied(reply)
             case Step.FORCE:
                 applied = await self._force(stored, manifest)
                 who = ", ".join(verdict.others) or "an unknown client"
-                await self._tell(stored, "SecretEdited", f"{where} was edited by {who}: restored.")
+                await self._event(stored, "SecretEdited", f"{where} was edited by {who}: restored.")
                 return applied
             case Step.TAKE_OVER:
                 applied = await self._force(stored, manifest)
                 for manager in verdict.others:
                     await self._world.secrets.disown(manifest.namespace, manifest.name, applied.uid, manager)
-                await self._tell(stored, "SecretTakenOver", f"{where} was left by a deleted access: taken over.")
+                await self._event(stored, "SecretTakenOver", f"{where} was left by a deleted access: taken over.")
                 return applied
             case _:
                 return await self._replace(stored, manifest)
@@ -134,10 +134,10 @@ class SecretWriter:
         reply = await self._world.secrets.apply(manifest, force=False)
         if not isinstance(reply, Applied):
             raise Conflict(f"{where} changed while it was being replaced.")
-        await self._tell(stored, "SecretReplaced", f"{where} was immutable: deleted and created again.")
+        await self._event(stored, "SecretReplaced", f"{where} was immutable: deleted and created again.")
         return reply
 
-    async def _tell(self, stored: CustomObject, reason: str, note: str) -> None:
+    async def _event(self, stored: CustomObject, reason: str, note: str) -> None:
         logger.warning(note, access=str(stored.key), reason=reason)
         await self._world.objects.event(Kind.ACCESS, stored, reason, note, warning=True)
 

@@ -24,23 +24,23 @@ class Troubles:
 
     def after(self, key: Key, error: BaseException) -> Next:
         """What follows an error; it is logged at INFO or above only if its message is new for this key."""
-        before, told = self._known.get(key, (Next(), 0))
+        before, last = self._known.get(key, (Next(), 0))
         then = after_error(key, error, before, random.random())  # noqa: S311 - spreads load, guards nothing
         if not isinstance(error, WheelhouseError):
             logger.error("A pass failed", unit=self._unit, key=str(key), seconds=then.seconds, exc_info=error)
         elif isinstance(error, Conflict):
-            self._tell("debug", key, error, then)  # Never shown to the user: the next pass resolves it.
+            self._log("debug", key, error, then)  # Never shown to the user: the next pass resolves it.
         else:
             words = hash(error.message)
-            self._tell("debug" if words == told else "info", key, error, then)
-            told = words
-        self._known[key] = then, told
+            self._log("debug" if words == last else "info", key, error, then)
+            last = words
+        self._known[key] = then, last
         return then
 
     def over(self, key: Key) -> None:
         """A pass succeeded."""
         self._known.pop(key, None)
 
-    def _tell(self, level: str, key: Key, error: WheelhouseError, then: Next) -> None:
-        tell = logger.debug if level == "debug" else logger.info
-        tell("Will retry", unit=self._unit, key=str(key), because=error.message, seconds=then.seconds)
+    def _log(self, level: str, key: Key, error: WheelhouseError, then: Next) -> None:
+        log = logger.debug if level == "debug" else logger.info
+        log("Will retry", unit=self._unit, key=str(key), because=error.message, seconds=then.seconds)

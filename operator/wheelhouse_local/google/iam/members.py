@@ -24,9 +24,10 @@ _FORMS = {
     "group": _EMAIL,
     "domain": re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE),
     "serviceAccount": re.compile(f"{_EMAIL.pattern}|{_LEGACY.pattern}", re.IGNORECASE),
-    "principal": re.compile(_POOLS + r"(subject|kubernetes\.serviceaccount\.uid)/\S+"),
+    "principal": re.compile(_POOLS + r"subject/\S+"),
     "principalSet": re.compile(_POOLS + r"(\*|(group|namespace|kubernetes\.cluster|attribute\.[^/\s]+)/\S+)"),
 }
+_BY_UID = re.compile(_POOLS + r"kubernetes\.serviceaccount\.uid/\S+")
 _CONVENIENCE = {"projectOwner", "projectEditor", "projectViewer"}
 
 
@@ -56,6 +57,8 @@ def check(member: str, exists: Callable[[str], bool]) -> None:
     prefix, _, value = member.partition(":")
     if prefix in _CONVENIENCE:
         raise unimplemented(f"A member of the form {prefix}:PROJECT")
+    if prefix == "principal" and _BY_UID.fullmatch(value):
+        raise unimplemented("A member by the uid of its ServiceAccount")
     form = _FORMS.get(prefix)
     if form is None or not form.fullmatch(value):
         raise ApiError("INVALID_ARGUMENT", f"Invalid principal: {member}")  # The message is ours.

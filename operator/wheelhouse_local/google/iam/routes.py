@@ -9,6 +9,7 @@ from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 from wheelhouse_local.google.transport.route import Asked, Json, Route
+from wheelhouse_local.google.transport.transcoding import check_bytes
 
 Require = Callable[[Caller, str, str], None]
 """Rejects a caller without the permission on a resource (full name), with the service's own message."""
@@ -58,6 +59,7 @@ class PolicyRoutes:
         # gcloud names the whole policy in its mask; masks for a part of one are not emulated.
         if set(str(asked.body.get("updateMask") or "").split(",")) - {"", "bindings", "etag", "version"}:
             raise unimplemented("A policy written by a mask")
+        check_bytes(policy_pb2.Policy.DESCRIPTOR, asked.body.get("policy"))
         try:
             policy = json_format.ParseDict(asked.body.get("policy") or {}, policy_pb2.Policy())
         except json_format.ParseError as error:

@@ -89,9 +89,9 @@ class Index:
         asked = request.match_info["name"]
         name = normalized(asked)
         if name != asked or not request.path.endswith("/"):
-            # PEP 503 has one URL for a page. What the real index does is not known.
-            base = BASE.replace(":[a-z0-9-]+", "").format(**request.match_info)
-            raise web.HTTPMovedPermanently(f"{base}/simple/{name}/")
+            # PEP 503 has one URL for a page. What the real index does is not known. The URL is relative, since a proxy
+            # may serve this index below a path of its own.
+            raise web.HTTPMovedPermanently(f"../{name}/" if request.path.endswith("/") else f"{name}/")
         try:
             links = await self._library.links(resource, name)
         except UpstreamError as error:

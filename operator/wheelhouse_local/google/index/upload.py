@@ -13,8 +13,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from wheelhouse_local.google.registry.packages import Upload
 
-LARGEST = 512 * 1024 * 1024
-"""Maximum bytes of one file; the real limit is 9.9 GB per request."""
+LARGEST = 9_900_000_000
+"""Maximum bytes of one request: 9.9 GB (https://cloud.google.com/artifact-registry/quotas). Its status is inferred."""
 LARGEST_FIELDS = 4 * 1024 * 1024
 """Maximum bytes of all metadata of one upload: a README is part of it."""
 _CHUNK = 1 << 20
@@ -30,6 +30,8 @@ async def receive(request: web.Request, folder: Path) -> AsyncIterator[Upload]:
         ValueError: it is not an upload, or its digest, name or filename is wrong.
         HTTPRequestEntityTooLarge: it is larger than the limit.
     """
+    if (request.content_length or 0) > LARGEST:
+        raise web.HTTPRequestEntityTooLarge(LARGEST, request.content_length or 0)
     if not request.content_type.startswith("multipart/"):
         raise ValueError("An upload is a multipart form.")
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".upload-")

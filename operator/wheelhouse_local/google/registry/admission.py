@@ -32,8 +32,11 @@ class Admission:
         if method.partition(".")[0] not in _SERVICES:
             return
         self.project(resource)
-        if permission is not None and not self.policies.allowed(caller, resource, permission):
-            where = f"//artifactregistry.googleapis.com/{resource}"
-            raise ApiError(
-                "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."
-            )
+        if permission is None or self.policies.allowed(caller, resource, permission):
+            return
+        if permission.endswith("IamPolicy"):
+            raise ApiError("PERMISSION_DENIED", "The caller does not have permission")  # recorded
+        where = f"//artifactregistry.googleapis.com/{resource}"
+        raise ApiError(
+            "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."
+        )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -34,24 +35,25 @@ class Contents:
 
     def packages(self, parent: str) -> Sequence[Message]:
         """A repository's packages by name."""
-        return [ar.Package.pb()(name=f"{parent}/packages/{name}") for name, _ in self._rows(parent)]
+        return [_dated(ar.Package.pb()(name=f"{parent}/packages/{name}"), row) for name, row in self._rows(parent)]
 
     def package(self, name: str) -> Message:
         """One package."""
-        self._row(name)
-        return ar.Package.pb()(name=name)
+        return _dated(ar.Package.pb()(name=name), self._row(name))
 
     def versions(self, parent: str) -> Sequence[Message]:
         """A package's versions."""
-        found = sorted({version_of(filename) for filename in self._row(parent)["files"]})
-        return [ar.Version.pb()(name=f"{parent}/versions/{version}") for version in found]
+        row = self._row(parent)
+        found = sorted({version_of(filename) for filename in row["files"]})
+        return [_dated(ar.Version.pb()(name=f"{parent}/versions/{version}"), row, version) for version in found]
 
     def version(self, name: str) -> Message:
         """One version."""
         package, _, version = name.rpartition("/versions/")
-        if all(found.name != name for found in self.versions(package)):
+        shown = next((found for found in self.versions(package) if found.name == f"{package}/versions/{version}"), None)
+        if shown is None:
             raise not_found()
-        return ar.Version.pb()(name=f"{package}/versions/{version}")
+        return shown
 
     def files(self, parent: str) -> Sequence[Message]:
         """A repository's files; a file's id is its quoted path (inferred)."""
@@ -78,7 +80,8 @@ class Contents:
                 filename = next(f for f in sorted(package["files"]) if version_of(f) == version)
                 uri = f"{location}-python.pkg.dev/{project}/{repository}/{name}/{filename}"
                 shown = f"{parent}/pythonPackages/{name}:{version}"
-                found.append(ar.PythonPackage.pb()(name=shown, uri=uri, package_name=name, version=version))
+                made = ar.PythonPackage.pb()(name=shown, uri=uri, package_name=name, version=version)
+                found.append(_dated(made, package, version))
         return found
 
     def python_package(self, name: str) -> Message:
@@ -140,7 +143,18 @@ class Contents:
         digest = ar.Hash.pb()(type_=ar.Hash.HashType.SHA256, value=bytes.fromhex(row["sha256"]))
         owner = f"{parent}/packages/{package}/versions/{version_of(filename)}"
         path = quote(f"{package}/{filename}", safe="")
-        return ar.File.pb()(name=f"{parent}/files/{path}", hashes=[digest], owner=owner)
+        made = ar.File.pb()(name=f"{parent}/files/{path}", hashes=[digest], owner=owner, size_bytes=row.get("size", 0))
+        return _dated(made, {"files": {filename: row}})
+
+
+def _dated(made: Message, row: Row, version: str = "") -> Message:
+    """Set the times of a package, or of one version, from its files: the first and the last upload (inferred)."""
+    files = row["files"].items()
+    times = [file["created"] for name, file in files if "created" in file and version in ("", version_of(name))]
+    if times:
+        made.create_time.FromDatetime(datetime.fromtimestamp(min(times), UTC))
+        made.update_time.FromDatetime(datetime.fromtimestamp(max(times), UTC))
+    return made
 
 
 def _parts(pattern: re.Pattern[str], name: str) -> tuple[str, ...]:

@@ -73,7 +73,8 @@ def change(current: RepositoryPb, wanted: RepositoryPb, mask: Sequence[str], exi
     after.CopyFrom(current)
     # A full replacement that omits an immutable field does not try to change it: inferred.
     absent = {name for name in (*_IMMUTABLE, _REMOTE) if not mask and not _given(wanted, name)}
-    for path in [masks.fields(path) for path in mask] or [[name] for name in (*_CHANGEABLE, *_IMMUTABLE)]:
+    named = [masks.fields(path) for path in mask if masks.in_protos(path)]
+    for path in named if mask else [[name] for name in (*_CHANGEABLE, *_IMMUTABLE)]:
         head = path[0]
         if head in _OTHER_FORMATS:
             raise unimplemented(f"An update of {head}")

@@ -9,12 +9,27 @@ from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 
 Pb: TypeAlias = Any  # generated messages carry no types
 
+REST_ONLY = (
+    "networkConfig",
+    "sbomConfig",
+    "remoteRepositoryConfig.deleteNotFoundCacheFiles",
+    "remoteRepositoryConfig.noCache",
+    "remoteRepositoryConfig.remoteType",
+    "remoteRepositoryConfig.serviceDirectoryConfig",
+)
+"""Fields in the messages of gcloud 528, and Terraform's `noCache`, that the protos do not have."""
+
 _REPOSITORY = types.Repository.pb().DESCRIPTOR
 
 
 def snake(path: str) -> str:
     """A path in the proto's spelling; gcloud and the REST client send it in camel case (run)."""
     return re.sub(r"(?<!^)(?<!\.)([A-Z])", lambda found: f"_{found[1].lower()}", path)
+
+
+def in_protos(path: str) -> bool:
+    """Whether the protos have this path: rest_only.py keeps the others."""
+    return snake(path) not in {snake(field) for field in REST_ONLY}
 
 
 def fields(path: str) -> list[str]:

@@ -1,6 +1,8 @@
 """The packages of all repositories: one row each in the store, content in a folder by its SHA-256."""
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +46,9 @@ def version_of(filename: str) -> str:
 class Packages:
     """Uploaded packages; the row of a package is deleted with its repository, its content at the next start."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._clock = clock
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         kept = {row["sha256"] for _, package in store.list(PACKAGE) for row in package["files"].values()}
@@ -54,7 +57,10 @@ class Packages:
                 path.unlink()
 
     def files(self, repository: str, name: str) -> dict[str, dict[str, Any]] | None:
-        """Rows (sha256, requires_python) of a package's files by filename; None if the package does not exist."""
+        """Rows of a package's files by filename; None if the package does not exist.
+
+        A row has `sha256`, `requires_python`, `size` in bytes, and `created` in Unix seconds.
+        """
         found = self._store.get(PACKAGE, f"{repository}/{name}")
         return None if found is None else dict(sorted(found["files"].items()))
 
@@ -79,6 +85,7 @@ class Packages:
         """Store the content at `path`, with its SHA-256, as a file of a package; it is durable when this returns."""
         key = f"{repository}/{normalized(name)}"
         package = self._store.get(PACKAGE, key) or {"name": name, "files": {}}
+        facts = {"size": path.stat().st_size, "created": self._clock()}
         path.replace(self.path(digest))
-        package["files"][filename] = {"sha256": digest, "requires_python": requires_python}
+        package["files"][filename] = {"sha256": digest, "requires_python": requires_python, **facts}
         self._store.put(PACKAGE, key, package)

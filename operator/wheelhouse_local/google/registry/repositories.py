@@ -18,7 +18,7 @@ from wheelhouse_local.google.registry.operations import Effect, Operations
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.errors import ApiError, not_found, unimplemented
 
-KIND, PACKAGE, PAGE = "repository", "package", "page"
+KIND, PACKAGE, PAGE, REST_ONLY = "repository", "package", "page", "rest-only"
 LARGEST_PAGE = 1000
 
 _PARENT = re.compile(r"projects/[^/]+/locations/([^/]+)")
@@ -44,6 +44,8 @@ class Registry:
         repository = json_format.ParseDict(found, fields.new_repository())
         _, project, _, location, _, repository_id = name.split("/")
         form = types.Repository.Format(repository.format_).name.lower()
+        rows = self._store.list(PACKAGE, f"{name}/")
+        repository.size_bytes = sum(file.get("size", 0) for _, row in rows for file in row["files"].values())
         repository.registry_uri = f"{location}-{form}.pkg.dev/{project}/{repository_id}"
         return repository
 
@@ -73,6 +75,7 @@ class Registry:
         """
         current = self.get(wanted.name)
         current.ClearField("registry_uri")
+        current.ClearField("size_bytes")
         fields.change(current, wanted, mask, self._exists)
         current.update_time.FromDatetime(self._now())
         self._put(current)
@@ -83,15 +86,15 @@ class Registry:
         self.get(name)
         return self._start("/".join(name.split("/")[:4]), empty_pb2.Empty(), {"delete": name})
 
-    def page(self, parent: str, page_size: int, page_token: str) -> tuple[Sequence[RepositoryPb], str]:
-        """One page by name, at most 1,000, and the next page's token (its format is ours).
+    def page(self, parent: str, page_size: int, after: str) -> tuple[Sequence[RepositoryPb], str]:
+        """One page by name, at most 1,000, and its last name if there are more.
 
         Raises:
             ApiError: INVALID_ARGUMENT, or UNIMPLEMENTED for all locations at once.
         """
         _check_location(parent)
         self._settle()
-        names = [name for name, _ in self._store.list(KIND, f"{parent}/repositories/") if name > page_token]
+        names = [name for name, _ in self._store.list(KIND, f"{parent}/repositories/") if name > after]
         size = min(page_size or LARGEST_PAGE, LARGEST_PAGE)
         page = names[:size]
         return [self.get(name) for name in page], page[-1] if len(names) > size else ""
@@ -127,7 +130,7 @@ class Registry:
         name = effect["delete"]
         self._store.delete(KIND, name)
         self._policies.drop(name)
-        for kind in (PACKAGE, PAGE):
+        for kind in (PACKAGE, PAGE, REST_ONLY):
             for content, _ in self._store.list(kind, f"{name}/"):
                 self._store.delete(kind, content)
 

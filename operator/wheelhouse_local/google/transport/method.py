@@ -22,8 +22,7 @@ class Method(NamedTuple):
 class HttpRule(NamedTuple):
     """The HTTP form of a method.
 
-    `body` is the field that the body fills, `*` for all, empty for none; `refused` are fields of the body that the real
-    service stores, but the protos do not have.
+    `body` is the field that the body fills, `*` for all, empty for none.
     """
 
     verb: str
@@ -32,4 +31,3 @@ class HttpRule(NamedTuple):
     method: str
     body: str = ""
     version: str = "v1"
-    refused: tuple[str, ...] = ()

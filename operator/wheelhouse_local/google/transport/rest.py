@@ -1,6 +1,8 @@
 """A service's methods over REST, for gcloud and the REST clients: the table of methods by HTTP rules."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from aiohttp import web
 from google.protobuf import json_format
@@ -11,7 +13,28 @@ from wheelhouse_local.google.transport.method import HttpRule, Message, Method
 from wheelhouse_local.google.transport.replies import refusal, reply
 
 
-def routes(calls: Calls, service: str, methods: Mapping[str, Method], rules: Iterable[HttpRule]) -> list[web.RouteDef]:
+class Additions(Protocol):
+    """What the service's JSON has and its protos do not."""
+
+    def take(self, method: str, resource: str, query: Mapping[str, str], raw: bytes) -> None:
+        """Keep what a successful request contains.
+
+        Args:
+            method: `Service.Method`.
+            resource: the resource in the path.
+            query: the parameters.
+            raw: the body.
+        """
+        ...
+
+    def add(self, method: str, document: dict[str, Any]) -> None:
+        """Add it to the reply of `Service.Method`."""
+        ...
+
+
+def routes(
+    calls: Calls, service: str, methods: Mapping[str, Method], rules: Iterable[HttpRule], additions: Additions
+) -> list[web.RouteDef]:
     """All routes of a service; the last one answers that everything else is not emulated.
 
     Args:
@@ -19,12 +42,13 @@ def routes(calls: Calls, service: str, methods: Mapping[str, Method], rules: Ite
         service: the service of an unknown path in faults and the trace.
         methods: the methods by `Service.Method`.
         rules: their HTTP forms.
+        additions: see Additions.
     """
     found = [
         web.route(
             rule.verb,
             f"/{rule.version}/{{resource:{rule.path}}}{rule.suffix}",
-            _handler(calls, rule, methods[rule.method]),
+            _handler(calls, rule, methods[rule.method], additions),
         )
         for rule in rules
     ]
@@ -36,7 +60,9 @@ def routes(calls: Calls, service: str, methods: Mapping[str, Method], rules: Ite
     return [*found, web.route("*", "/{anything:.*}", unknown)]
 
 
-def _handler(calls: Calls, rule: HttpRule, method: Method) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _handler(
+    calls: Calls, rule: HttpRule, method: Method, additions: Additions
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         resource, raw = request.match_info["resource"], await request.read()
 
@@ -58,7 +84,10 @@ def _handler(calls: Calls, rule: HttpRule, method: Method) -> Callable[[web.Requ
                 lambda who: method.run(who, asked()),
             )
             numbers = request.query.get("$alt", "").endswith("enum-encoding=int")
-            return str(json_format.MessageToJson(found, use_integers_for_enums=numbers))
+            document = json_format.MessageToDict(found, use_integers_for_enums=numbers)
+            additions.take(rule.method, resource, request.query, raw)
+            additions.add(rule.method, document)
+            return json.dumps(document, indent=2)
 
         return await reply(request, run())
 

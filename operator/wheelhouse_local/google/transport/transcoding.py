@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from wheelhouse_local.google.transport.errors import ApiError, unimplemented
+from wheelhouse_local.google.transport.errors import ApiError
 from wheelhouse_local.google.transport.method import HttpRule, Message
 
 SYSTEM = {"$alt", "$fields", "$key", "$prettyPrint", "$userProject", "$.xgafv"} | {
@@ -30,6 +30,10 @@ SYSTEM = {"$alt", "$fields", "$key", "$prettyPrint", "$userProject", "$.xgafv"} 
 """Parameters of every API (https://cloud.google.com/apis/docs/system-parameters)."""
 
 
+_BASE64 = re.compile(r"([A-Za-z0-9+/_-]{4})*([A-Za-z0-9+/_-]{2}(==)?|[A-Za-z0-9+/_-]{3}=?)?")
+"""Both alphabets, with or without padding, as Google's JSON mapping accepts them."""
+
+
 def message(empty: Message, rule: HttpRule, query: Iterable[tuple[str, str]], raw: bytes) -> Message:
     """Fill a request.
 
@@ -40,25 +44,42 @@ def message(empty: Message, rule: HttpRule, query: Iterable[tuple[str, str]], ra
         raw: the body. Unknown fields are ignored; what the real service does is not known.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for an invalid value; the messages are not recorded. UNIMPLEMENTED for fields that
-            the real service would store, but the protos do not have.
+        ApiError: INVALID_ARGUMENT for an invalid value; the messages are not recorded.
     """
     document: dict[str, Any] = {}
     if rule.body == "*":
         document = _object(raw)
     elif rule.body:
         document[rule.body] = _object(raw)
-        for field in rule.refused:
-            if document[rule.body].get(field):
-                raise unimplemented(f"The field {field}")
     for name, value in query:
         if name not in SYSTEM:
             _bind(empty.DESCRIPTOR, document, name, value)
     _raise_enums(empty.DESCRIPTOR, document)
+    check_bytes(empty.DESCRIPTOR, document)
     try:
         return json_format.ParseDict(document, empty, ignore_unknown_fields=True)
     except json_format.ParseError as error:
         raise ApiError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from None
+
+
+def check_bytes(descriptor: Descriptor, document: object) -> None:
+    """Reject values of bytes fields, such as an etag, that are not base64: the parser would read them as empty.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT; the message is not recorded.
+    """
+    if not isinstance(document, dict):
+        return
+    for name, value in document.items():
+        field = descriptor.fields_by_camelcase_name.get(name) or descriptor.fields_by_name.get(name)
+        if field is None:
+            continue
+        if field.type == FieldDescriptor.TYPE_BYTES and isinstance(value, str) and not _BASE64.fullmatch(value):
+            problem = f"Invalid value at '{name}' (TYPE_BYTES), Base64 decoding failed for \"{value}\""
+            raise ApiError("INVALID_ARGUMENT", problem)
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for each in value if isinstance(value, list) else [value]:
+                check_bytes(field.message_type, each)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Common parts of the tables of methods."""
 
+import base64
 from collections.abc import Awaitable, Callable
 
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
@@ -23,14 +24,24 @@ def method(
     return Method(service, request, response, resource, needed, lambda _, asked: run(asked))
 
 
-def check_page(asked: Message) -> None:
-    """Reject unsupported parameters of a list.
+def page_after(asked: Message) -> str:
+    """Check the parameters of a list, and return the name after which the page begins; the token's form is ours.
 
     Raises:
-        ApiError: UNIMPLEMENTED, or INVALID_ARGUMENT for a negative size.
+        ApiError: UNIMPLEMENTED, or INVALID_ARGUMENT for a negative size or a token of another list.
     """
     # Packages of Python have neither filter nor order in the proto.
     if getattr(asked, "filter", "") or getattr(asked, "order_by", ""):
         raise unimplemented("A filter or an order of a list")
-    if asked.page_size < 0:
+    try:
+        after = base64.b64decode(asked.page_token, altchars=b"-_", validate=True).decode()
+    except ValueError:  # not base64, or not UTF-8
+        after = ""
+    if asked.page_size < 0 or (asked.page_token and not after.startswith(f"{asked.parent}/")):
         raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
+    return after
+
+
+def token_of(name: str) -> str:
+    """The token of the page that begins after this name; empty without a name."""
+    return base64.urlsafe_b64encode(name.encode()).decode()

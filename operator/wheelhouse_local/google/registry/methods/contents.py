@@ -6,7 +6,7 @@ from google.cloud import artifactregistry_v1 as ar
 from google.longrunning import operations_pb2
 
 from wheelhouse_local.google.registry.contents import Contents
-from wheelhouse_local.google.registry.methods.base import ARTIFACT_REGISTRY, check_page
+from wheelhouse_local.google.registry.methods.base import ARTIFACT_REGISTRY, page_after, token_of
 from wheelhouse_local.google.registry.repositories import LARGEST_PAGE
 from wheelhouse_local.google.transport.method import Message, Method
 
@@ -47,13 +47,13 @@ def _listed(name: str, field: str, kind: str, run: Callable[[str], Sequence[Mess
     request, response = getattr(ar, f"List{name}Request").pb(), getattr(ar, f"List{name}Response").pb()
 
     def page(_: object, asked: Message) -> Message:
-        check_page(asked)
+        begin = page_after(asked)
         # Tokens are names, so the order is that of names: `a-b:1` comes before `a:1`, unlike the order of the two
         # packages.
-        after = (message for message in run(asked.parent) if message.name > asked.page_token)
+        after = (message for message in run(asked.parent) if message.name > begin)
         found = sorted(after, key=lambda message: str(message.name))
         size = min(asked.page_size or LARGEST_PAGE, LARGEST_PAGE)
-        token = found[size - 1].name if len(found) > size else ""
+        token = token_of(found[size - 1].name if len(found) > size else "")
         shown: Message = response(**{field: found[:size], "next_page_token": token})
         return shown
 

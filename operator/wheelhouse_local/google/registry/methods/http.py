@@ -5,8 +5,6 @@ The rules are those of the published protos (google.api.http), and of gcloud's a
 
 from wheelhouse_local.google.transport.method import HttpRule
 
-_REST_ONLY = ("networkConfig", "sbomConfig")
-"""Fields of a repository that gcloud's messages have but the protos do not. The real service stores them."""
 PROJECT = "projects/[^/]+"
 LOCATION = f"{PROJECT}/locations/[^/:]+"
 REPOSITORY = f"{LOCATION}/repositories/[^/:]+"
@@ -26,10 +24,10 @@ CONTENTS = (
     HttpRule("GET", f"{REPOSITORY}/pythonPackages/[^/]+", "", "ArtifactRegistry.GetPythonPackage"),
 )
 RULES = (
-    HttpRule("POST", LOCATION, "/repositories", "ArtifactRegistry.CreateRepository", "repository", refused=_REST_ONLY),
+    HttpRule("POST", LOCATION, "/repositories", "ArtifactRegistry.CreateRepository", "repository"),
     HttpRule("GET", LOCATION, "/repositories", "ArtifactRegistry.ListRepositories"),
     HttpRule("GET", REPOSITORY, "", "ArtifactRegistry.GetRepository"),
-    HttpRule("PATCH", REPOSITORY, "", "ArtifactRegistry.UpdateRepository", "repository", refused=_REST_ONLY),
+    HttpRule("PATCH", REPOSITORY, "", "ArtifactRegistry.UpdateRepository", "repository"),
     HttpRule("DELETE", REPOSITORY, "", "ArtifactRegistry.DeleteRepository"),
     HttpRule("GET", REPOSITORY, ":getIamPolicy", "ArtifactRegistry.GetIamPolicy"),
     HttpRule("POST", REPOSITORY, ":setIamPolicy", "ArtifactRegistry.SetIamPolicy", "*"),

@@ -6,7 +6,7 @@ from typing import Any
 from google.cloud import artifactregistry_v1 as ar
 from google.longrunning import operations_pb2
 
-from wheelhouse_local.google.registry.methods.base import check_page, method
+from wheelhouse_local.google.registry.methods.base import method, page_after, token_of
 from wheelhouse_local.google.registry.modes import RepositoryPb
 from wheelhouse_local.google.registry.repositories import Registry
 from wheelhouse_local.google.transport.method import Message, Method
@@ -64,6 +64,5 @@ def methods(registry: Registry, check: Check) -> dict[str, Method]:
 
 
 def _page(asked: Message, list_: Callable[..., tuple[Any, str]], response: Message, field: str) -> Message:
-    check_page(asked)
-    found, token = list_(asked.parent, asked.page_size, asked.page_token)
-    return response(**{field: found, "next_page_token": token})
+    found, last = list_(asked.parent, asked.page_size, page_after(asked))
+    return response(**{field: found, "next_page_token": token_of(last)})

@@ -6,14 +6,14 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.repository.operations import Operations
 from wheelhouse.reconcile.repository.past import Past
-from wheelhouse.reconcile.repository.projects import ProjectDesk
+from wheelhouse.reconcile.repository.projects import ProjectChecks
 from wheelhouse.reconcile.repository.turns import Turns
 from wheelhouse.reconcile.repository.upstreams import Upstreams
 from wheelhouse.reconcile.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     """The ports, and what is remembered of all repositories."""
 
     world: World
@@ -21,20 +21,20 @@ class Desk:
     ledger: Ledger
     operations: Operations
     turns: Turns
-    projects: ProjectDesk
+    projects: ProjectChecks
     past: Past
     upstreams: Upstreams
 
     @classmethod
-    def of(cls, world: World, findings: Findings, ledger: Ledger) -> "Desk":
-        """A desk on which nothing is remembered yet."""
+    def of(cls, world: World, findings: Findings, ledger: Ledger) -> "Context":
+        """A context in which nothing is remembered yet."""
         return cls(
             world=world,
             findings=findings,
             ledger=ledger,
             operations=Operations(world, findings, ledger),
             turns=Turns(world),
-            projects=ProjectDesk(world),
+            projects=ProjectChecks(world),
             past=Past(world),
             upstreams=Upstreams(world, findings),
         )

@@ -14,7 +14,7 @@ from wheelhouse.reconcile.world import World
 logger = structlog.get_logger(__name__)
 
 
-class News:
+class PolicyEvents:
     """Reports changes.
 
     Args:
@@ -24,7 +24,7 @@ class News:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def tell(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
+    async def publish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
         """Report what was set, and which access it concerns."""
         if plan.add or plan.remove:
             self._log(name, claimants, plan)
