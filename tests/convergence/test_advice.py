@@ -12,6 +12,9 @@ from wheelhouse.reconcile.ledger import EVENT_PAUSE
 ALL = ObjectKey("team", "all")
 UPSTREAMS: dict[str, dict[str, Any]] = {"own": {}, "pypi": {"mode": "Remote", "remote": {"upstream": "PyPI"}}}
 SAFE = "IndexSafe"
+WHEELS, ACCESS = ObjectKey("team", "wheels"), ObjectKey("team", "access")
+CLEANUP = "CleanupDeletesNothing"
+ABSENT = "ServiceAccountNotFound"
 
 
 def rank(fakes: Fakes, **priorities: int) -> None:
@@ -41,10 +44,17 @@ def safe(simulation: Simulation) -> tuple[str, str]:
     return next((row["status"], row["reason"]) for row in rows if row["type"] == SAFE)
 
 
-def warnings(simulation: Simulation) -> list[str]:
-    """The notes of the Events about the advice."""
+def warnings(simulation: Simulation, reason: str = "PublicOutranksPrivate") -> list[str]:
+    """The notes of the Warning Events about the advice."""
     events = simulation.fakes.cluster.events
-    return [event.note for event in events if event.reason == "PublicOutranksPrivate"]
+    assert all(event.warning for event in events if event.reason == reason)
+    return [event.note for event in events if event.reason == reason]
+
+
+def message(simulation: Simulation, kind: Kind, key: ObjectKey, condition: str) -> str:
+    """The message of a condition, which must be True."""
+    rows = simulation.fakes.cluster.objects[kind, key]["status"]["conditions"]
+    return next(row["message"] for row in rows if row["type"] == condition and row["status"] == "True")
 
 
 async def test_advice_that_turns_bad_is_one_event() -> None:
@@ -77,3 +87,103 @@ async def test_advice_that_turns_bad_again_is_another_event() -> None:
         rank(simulation.fakes, own=1, pypi=priority)
         await simulation.run(EVENT_PAUSE)
     assert len(warnings(simulation)) == 2
+
+
+async def cleaned(*actions: str) -> Simulation:
+    """An operator that has finished with a repository whose cleanup policies have these actions."""
+    fakes = Fakes()
+    fakes.cluster.put_namespace("team", projects="acme-packages")
+    clean(fakes, *actions)
+    simulation = Simulation(fakes)
+    await simulation.run(120)
+    return simulation
+
+
+def clean(fakes: Fakes, *actions: str) -> None:
+    """Declare the repository with one cleanup policy for each action."""
+    policies = [{"name": action.lower(), "action": action, "condition": {"olderThan": "30d"}} for action in actions]
+    spec = {"location": "us-central1", "cleanup": {"policies": policies}}
+    fakes.cluster.put(Kind.REPOSITORY, WHEELS, spec)
+
+
+async def granted(*subjects: str, secret: str = "") -> Simulation:
+    """An operator that has finished with an access to a repository; only the ServiceAccount `pull` exists."""
+    fakes = Fakes()
+    fakes.cluster.put_namespace("team", projects="acme-packages", opted_in=True)
+    fakes.cluster.service_accounts.add(("team", "pull"))
+    fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1"})
+    spec: dict[str, Any] = {
+        "repositoryRef": {"name": "wheels"},
+        "subjects": [{"kind": "ServiceAccount", "name": name} for name in subjects],
+    }
+    if secret:
+        spec["secret"] = {"serviceAccountName": secret}
+    fakes.cluster.put(Kind.ACCESS, ACCESS, spec)
+    simulation = Simulation(fakes)
+    await simulation.run(300)
+    return simulation
+
+
+async def test_cleanup_policies_that_delete_nothing_are_one_event() -> None:
+    """Policies with Keep alone are reported once, also after a restart, and their repository is Synced."""
+    simulation = await cleaned("Keep")
+    simulation.boot()
+    await simulation.run(3600)
+    assert len(warnings(simulation, CLEANUP)) == 1
+    assert warnings(simulation, CLEANUP)[0] == message(simulation, Kind.REPOSITORY, WHEELS, "Synced")
+
+
+async def test_an_edit_that_leaves_no_policy_to_delete_is_one_event() -> None:
+    """Nothing is sent while a policy deletes, and one Event when an edit removes it; the next edit ends the advice."""
+    simulation = await cleaned("Keep", "Delete")
+    assert warnings(simulation, CLEANUP) == []
+    clean(simulation.fakes, "Keep")
+    await simulation.run(3600)
+    assert len(warnings(simulation, CLEANUP)) == 1
+    clean(simulation.fakes, "Delete")
+    await simulation.run(3600)
+    assert len(warnings(simulation, CLEANUP)) == 1
+    assert message(simulation, Kind.REPOSITORY, WHEELS, "Synced") == "Artifact Registry matches the spec."
+
+
+async def test_a_grant_for_a_missing_serviceaccount_is_one_event() -> None:
+    """The Event names the ServiceAccount, and is not repeated by a restart."""
+    simulation = await granted("pull", "late")
+    simulation.boot()
+    await simulation.run(3600)
+    notes = warnings(simulation, ABSENT)
+    assert notes == [message(simulation, Kind.ACCESS, ACCESS, "Granted")]
+    assert "ServiceAccount team/late does not exist yet" in notes[0]
+
+
+async def test_a_serviceaccount_that_appears_ends_the_advice_and_its_loss_is_news() -> None:
+    """Nothing is sent when the ServiceAccount appears, and another Event when it is deleted again."""
+    simulation = await granted("pull", "late")
+    accounts = simulation.fakes.cluster.service_accounts
+    accounts.add(("team", "late"))
+    await simulation.run(EVENT_PAUSE)
+    assert len(warnings(simulation, ABSENT)) == 1
+    assert message(simulation, Kind.ACCESS, ACCESS, "Granted").startswith("2 members have")
+    accounts.discard(("team", "late"))
+    await simulation.run(EVENT_PAUSE)
+    assert len(warnings(simulation, ABSENT)) == 2
+
+
+async def test_the_missing_identity_of_a_token_is_reported_once() -> None:
+    """Distributed is False because of it and Ready reports that, so Granted has no advice about it."""
+    simulation = await granted("pull", secret="late")
+    assert len(warnings(simulation, ABSENT)) == 1
+    assert message(simulation, Kind.ACCESS, ACCESS, "Granted").startswith("2 members have")
+
+
+async def test_another_change_of_the_status_does_not_repeat_the_event() -> None:
+    """An hour later, the status of a repository with advice gets a new count of accesses."""
+    simulation = await cleaned("Keep")
+    await simulation.run(3600)
+    member = {"kind": "GoogleGroup", "name": "packagers@acme.example"}
+    simulation.fakes.cluster.put(
+        Kind.ACCESS, ACCESS, {"repositoryRef": {"name": "wheels"}, "role": "Reader", "subjects": [member]}
+    )
+    await simulation.run(3600)
+    assert simulation.fakes.cluster.objects[Kind.REPOSITORY, WHEELS]["status"]["accessSummary"]["accesses"] == 1
+    assert len(warnings(simulation, CLEANUP)) == 1

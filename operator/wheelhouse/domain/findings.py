@@ -73,7 +73,8 @@ class RepositoryFindings:
         managed: what this object has set on the repository, so that it is removed when the spec drops it.
         held_up: why the release cannot continue, while it cannot.
         waits: whether suspend keeps a change of the spec from being applied.
-        index_safe: advice; None if there is none.
+        advice: what a user should know while the repository matches the spec; empty if there is nothing.
+        index_safe: advice about public indexes; None if there is none.
     """
 
     generation: int | None = None
@@ -86,6 +87,7 @@ class RepositoryFindings:
     operation: Operation | None = None
     mode: Mode | None = None
     managed: frozenset[str] = frozenset()
+    advice: str = ""
     index_safe: Check | None = None
     held_up: str = ""
     waits: bool = False

@@ -21,6 +21,7 @@ from wheelhouse.errors import Conflict, Unavailable
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.access import AccessFacts, access_status
+from wheelhouse.status.advice import access_advice, repository_advice
 from wheelhouse.status.conditions import by_type, same, suspended_note
 from wheelhouse.status.repository import RepositoryFacts, repository_status
 
@@ -190,7 +191,7 @@ class Ledger:
     async def _publish(
         self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]
     ) -> None:
-        """Publish one Event and one log line when Ready changed or advice turned bad: only transitions are news."""
+        """Publish one Event and one log line when Ready changed, and for new advice: only transitions are news."""
         await self._warn(kind, stored, status, before)
         ready = by_type(status).get(ConditionType.READY, {})
         old = by_type(before).get(ConditionType.READY, {})
@@ -208,15 +209,18 @@ class Ledger:
     async def _warn(
         self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]
     ) -> None:
-        """Publish an Event for advice that is now bad. After a restart, the status shows that it was published."""
-        advice = by_type(status).get(ConditionType.INDEX_SAFE, {})
-        old = by_type(before).get(ConditionType.INDEX_SAFE, {})
-        if advice.get("status") != Truth.FALSE or all(advice.get(part) == old.get(part) for part in _ADVICE):
-            return
-        reason, note = str(advice.get("reason")), str(advice.get("message"))
-        logger.warning("Advice changed", kind=kind.kind, object=str(stored.key), reason=reason, note=note)
-        if self._is_news((stored.uid, stored.generation, False, note)):
-            await self._world.objects.event(kind, stored, reason, note, warning=True)
+        """Publish an Event for each piece of advice that the status did not show before."""
+        if kind is Kind.REPOSITORY:
+            found = repository_advice(self._findings.repository(stored))
+        else:
+            found = access_advice(self._findings.access(stored))
+        for advice in found:
+            if not advice.is_new(status, before):
+                continue
+            reason, note = advice.reason, advice.message
+            logger.warning("Advice changed", kind=kind.kind, object=str(stored.key), reason=reason, note=note)
+            if self._is_news((stored.uid, stored.generation, False, note)):
+                await self._world.objects.event(kind, stored, reason, note, warning=True)
 
     def _is_news(self, words: tuple[str, int, bool, str]) -> bool:
         """Whether no recent Event had this text: a finding that comes and goes must not fill the list."""
@@ -234,9 +238,6 @@ class Ledger:
 def _uncounted(status: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in status.items() if name != "accessSummary"}
 
-
-_ADVICE = ("status", "reason", "message")
-"""What makes advice new: its message names the upstreams."""
 
 _PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})
 """States that pass by themselves: an unusable repository reports its own problem."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wheelhouse.domain.findings import AccessSummary, Check, RepositoryFindings, failed
+from wheelhouse.domain.findings import AccessSummary, Check, RepositoryFindings, failed, passed
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
@@ -40,7 +40,10 @@ def synced(facts: RepositoryFacts) -> Check | None:
     new = facts.found.generation not in (None, facts.stored.generation)
     if new and facts.found.synced is not None and facts.found.synced.ok and not facts.stored.deleting:
         return failed(Reason.UPDATING, "The operator is applying the new spec.")
-    return facts.found.synced
+    found = facts.found.synced
+    if found is not None and found.ok and facts.found.advice:
+        return passed(found.reason, facts.found.advice)
+    return found
 
 
 CHECKS: Sequence[tuple[ConditionType, Callable[[RepositoryFacts], Check | None]]] = (

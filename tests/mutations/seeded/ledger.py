@@ -2,6 +2,7 @@
 
 from mutations.bug import Bug
 
+ADVICE = ("tests/convergence/test_advice.py",)
 LEDGER = ("tests/unit/test_ledger.py",)
 FINDINGS = ("tests/unit/test_findings.py",)
 MAKER = ("tests/unit/test_maker.py",)
@@ -12,6 +13,13 @@ CREATES = f"        {RECORD}            return drift_delay(self._context.world)"
 CHANGES = f"            {RECORD}                return\n"
 
 BUGS = (
+    Bug(
+        "each write of a status is new advice",
+        "status/advice.py",
+        "any(row.get(part) != old.get(part) for part in _PARTS)",
+        "row != {}",
+        ADVICE,
+    ),
     Bug(
         "a record passes over the change of another client",
         "reconcile/ledger.py",

@@ -150,8 +150,10 @@ class AccessUnit:
         return not same or secret != self._findings.distribution(declared.stored).name
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
-        """The ServiceAccounts that do not exist: they get their grants anyway."""
-        missing = sorted({str(each) for each in _accounts(declared) if self._world.cache.account(each) is False})
+        """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
+        secret = declared.wish.secret if declared.wish is not None else None
+        named = {each for each in _accounts(declared) if secret is None or each != secret.identity}
+        missing = sorted(str(each) for each in named if self._world.cache.account(each) is False)
         if not missing:
             return ""
         return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet. Create it, or correct the name."

@@ -230,7 +230,8 @@ class Maker:
         self._context.findings.note_repository(
             stored,
             name=desired.name,
-            synced=passed(Reason.OBSERVED if desired.observe else Reason.SYNCED, advice),
+            synced=passed(Reason.OBSERVED if desired.observe else Reason.SYNCED),
+            advice=advice,
             usable=resolution.usable,
             create_time=observed.create_time,
             update_time=observed.update_time,

@@ -1,0 +1,44 @@
+"""Findings → advice: what a user should know although it does not affect Ready, and whether it is new."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wheelhouse.domain.findings import AccessFindings, RepositoryFindings, Truth
+from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.status.conditions import by_type
+
+CLEANUP_DELETES_NOTHING = "CleanupDeletesNothing"
+
+_PARTS = ("status", "reason", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One piece of advice: the condition that has its message, and the reason of its Event."""
+
+    condition: ConditionType
+    reason: str
+    message: str
+
+    def is_new(self, status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+        """Whether a status shows this advice and the status before did not; after a restart the status still has it."""
+        row, old = (by_type(each).get(self.condition, {}) for each in (status, before))
+        return row.get("message") == self.message and any(row.get(part) != old.get(part) for part in _PARTS)
+
+
+def repository_advice(found: RepositoryFindings) -> list[Advice]:
+    """The advice about a repository that is bad news; an IndexSafe that is Unknown is not."""
+    advice = []
+    if found.index_safe is not None and found.index_safe.truth is Truth.FALSE:
+        advice.append(Advice(ConditionType.INDEX_SAFE, found.index_safe.reason, found.index_safe.message))
+    if found.advice:
+        advice.append(Advice(ConditionType.SYNCED, CLEANUP_DELETES_NOTHING, found.advice))
+    return advice
+
+
+def access_advice(found: AccessFindings) -> list[Advice]:
+    """The advice about an access: ServiceAccounts that have a grant and do not exist."""
+    if not found.advice:
+        return []
+    return [Advice(ConditionType.GRANTED, Reason.SERVICE_ACCOUNT_NOT_FOUND, found.advice)]
