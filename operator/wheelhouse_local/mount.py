@@ -91,7 +91,7 @@ class Mount:
             try:
                 version, there = self._list()
                 if not there and not waiting:
-                    self._say(f"{self._title} does not exist yet: waiting for it")
+                    self._say(f"{self._title} does not exist yet. Waiting for it")
                 waiting = not there
                 self._watch(version)
             except (ConnectionError, TimeoutError) as error:

@@ -32,4 +32,4 @@ def choose(taken: set[int]) -> int:
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST + 1)
         if port not in taken and is_free(port):
             return port
-    raise LocalError(f"No free port between {LOWEST} and {HIGHEST} on 127.0.0.1.")
+    raise LocalError(f"There is no free port between {LOWEST} and {HIGHEST} on 127.0.0.1.")

@@ -50,7 +50,7 @@ def _sentence(error: OSError) -> str:
 
 @contextlib.contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Ctrl-C is how a person ends this block: exit without a message."""
+    """A user ends this block with Ctrl-C: exit without a message."""
     try:
         yield
     except KeyboardInterrupt:
@@ -59,9 +59,9 @@ def until_interrupted() -> Iterator[None]:
 
 @click.group(cls=_Group)
 def local() -> None:
-    r"""Everything Wheelhouse needs, on this machine: no Docker, no cloud account.
+    r"""Run everything that Wheelhouse needs on this machine, without Docker or a cloud account.
 
-    A real Kubernetes API server, Google's services emulated, and the operator.
+    It has a real Kubernetes API server, emulated Google services, and the operator.
 
     \b
     wheelhouse local up --detach
@@ -79,7 +79,7 @@ def with_world(command: Callable[Concatenate[World, P], None]) -> Callable[..., 
         type=click.Path(file_okay=False, path_type=Path),
         default=default_directory,
         show_default="wheelhouse/local under XDG_STATE_HOME",
-        help="The world's directory; several worlds can run at the same time.",
+        help="The directory of the world. Several worlds can run at the same time.",
     )
     @functools.wraps(command)
     def wrapped(state: Path, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -111,7 +111,7 @@ def to_positive(context: click.Context, parameter: click.Parameter, value: str |
     """Read a duration longer than 0."""
     found = to_seconds(context, parameter, value)
     if found == 0:
-        raise click.BadParameter(f"{value!r} is no time: use 50ms, 90s, 2m or 1h", context, parameter)
+        raise click.BadParameter(f"{value!r} is not a duration: use 50ms, 90s, 2m or 1h", context, parameter)
     return found
 
 

@@ -64,7 +64,7 @@ def group(world: World, email: str, members: tuple[str, ...]) -> None:
     wheelhouse local group packagers@acme.example    # now it is empty
     """
     if email.count("@") != 1 or ":" in email:
-        raise LocalError(f"{email!r} is not a group's e-mail: use packagers@acme.example")
+        raise LocalError(f"{email!r} is not the email address of a group: use a name such as packagers@acme.example")
     for member in members:
         if ":" not in member:
             raise LocalError(
@@ -76,19 +76,26 @@ def group(world: World, email: str, members: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("name")
 @click.option(
-    "--api", type=click.Choice(("on", "off")), help="Artifact Registry in the project; it is on in a new project."
+    "--api",
+    type=click.Choice(("on", "off")),
+    help="Whether the Artifact Registry API is enabled. Default for a new project: on.",
 )
-@click.option("--delete", "action", flag_value="delete", help="Request its deletion, as `gcloud projects delete` does.")
-@click.option("--undelete", "action", flag_value="undelete", help="Restore it with everything in it.")
-@click.option("--purge", "action", flag_value="purge", help="Remove it with everything in it, permanently.")
+@click.option(
+    "--delete",
+    "action",
+    flag_value="delete",
+    help="Request the deletion of the project, as `gcloud projects delete` does.",
+)
+@click.option("--undelete", "action", flag_value="undelete", help="Restore a deleted project with everything in it.")
+@click.option("--purge", "action", flag_value="purge", help="Remove the project with everything in it, permanently.")
 @click.option(
     "--operator-rights/--no-operator-rights",
     default=None,
-    help="Whether the operator has its custom role on it; it does on a new project.",
+    help="Whether the operator has its custom role on the project. Default for a new project: yes.",
 )
 @with_world
 def project(world: World, name: str, api: str | None, action: str | None, operator_rights: bool | None) -> None:
-    r"""Create a Google Cloud project, or change one; owner@acme.example owns all of them.
+    r"""Create a Google Cloud project, or change one. owner@acme.example owns all of them.
 
     \b
     wheelhouse local project acme-staging
@@ -125,17 +132,28 @@ def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: 
     metavar="METHOD",
     callback=_to_method,
     shell_complete=_complete,
-    help="Service.Method as `requests` shows it, or a glob: 'ArtifactRegistry.*'.",
+    help="Service.Method as `requests` shows it, or a glob such as 'ArtifactRegistry.*'.",
 )
 @click.option("--status", type=click.IntRange(400, 599), help="Answer with this HTTP status, without the effect.")
-@click.option("--times", type=click.IntRange(1), help="How many times; by default until --clear.")
-@click.option("--delay", metavar="DURATION", callback=to_positive, help="Delay before the answer: 2s, 50ms.")
-@click.option("--drop-reply", is_flag=True, help="Perform the call, but break the connection instead of answering.")
-@click.option("--retry-after", metavar="DURATION", callback=to_positive, help="Retry-After for --status: 5s.")
-@click.option("--operation-delay", metavar="DURATION", callback=to_positive, help="How long the operation runs: 1h.")
-@click.option("--operation-error", metavar="CODE", help="The error with which the operation fails: RESOURCE_EXHAUSTED.")
 @click.option(
-    "--propagation", metavar="DURATION", callback=to_seconds, help="Delay until policies take effect: 120s; 0 for none."
+    "--times", type=click.IntRange(1), help="How many calls the fault affects. Default: all of them, until --clear."
+)
+@click.option("--delay", metavar="DURATION", callback=to_positive, help="Delay before the answer, such as 2s or 50ms.")
+@click.option("--drop-reply", is_flag=True, help="Perform the call, but break the connection instead of answering.")
+@click.option(
+    "--retry-after", metavar="DURATION", callback=to_positive, help="Retry-After of the answer to --status, such as 5s."
+)
+@click.option(
+    "--operation-delay", metavar="DURATION", callback=to_positive, help="How long the operation runs, such as 1h."
+)
+@click.option(
+    "--operation-error", metavar="CODE", help="The error with which the operation fails, such as RESOURCE_EXHAUSTED."
+)
+@click.option(
+    "--propagation",
+    metavar="DURATION",
+    callback=to_seconds,
+    help="Delay until policies take effect, such as 120s; 0s for none.",
 )
 @click.option("--list", "show", is_flag=True, help="Print the active faults, as JSON.")
 @click.option("--clear", is_flag=True, help="Remove all faults, and the propagation delay.")

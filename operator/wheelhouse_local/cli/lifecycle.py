@@ -26,14 +26,28 @@ _COMPONENT = _Component(COMPONENTS)
 
 
 @click.command()
-@click.option("--detach", is_flag=True, help="Return when everything is ready; `down` stops it.")
 @click.option(
-    "--no-operator", is_flag=True, help="Do not start the operator: `env --operator` prints how to run your own."
+    "--detach", is_flag=True, help="Return when everything is ready. `wheelhouse local down` stops the world."
 )
 @click.option(
-    "--token-lifetime", metavar="DURATION", callback=to_lifetime, help="Maximum lifetime of Google's tokens: 60s."
+    "--no-operator",
+    is_flag=True,
+    help="Do not start the operator. `wheelhouse local env --operator` prints how to run your own.",
 )
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=to_settings, help="Operator setting.")
+@click.option(
+    "--token-lifetime",
+    metavar="DURATION",
+    callback=to_lifetime,
+    help="Maximum lifetime of Google's tokens, such as 60s.",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=to_settings,
+    help="A setting of the operator. Repeat the option for more settings.",
+)
 @with_world
 def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None, settings: dict[str, str]) -> None:
     r"""Start the world, and show the operator's log until Ctrl-C stops it.
@@ -65,10 +79,10 @@ def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for scripts.")
 @with_world
 def status(world: World, as_json: bool) -> None:
-    r"""Show what is running, and where its log is; exit status 1 if a component is not running.
+    r"""Show what is running, and where its log is. The exit status is 1 if a component is not running.
 
     \b
     wheelhouse local status && echo all is well
@@ -119,7 +133,7 @@ def show_logs(world: World, component: str | None, follow: bool) -> None:
 @click.argument("component", type=_COMPONENT, metavar="COMPONENT")
 @with_world
 def restart(world: World, component: str) -> None:
-    r"""Restart a component, whether it is running or was killed; the others keep running.
+    r"""Restart a component, whether it is running or was killed. The others keep running.
 
     \b
     wheelhouse local restart operator
@@ -130,10 +144,10 @@ def restart(world: World, component: str) -> None:
 
 
 @click.command()
-@click.option("--purge", is_flag=True, help="Remove its contents too: objects, packages, policies, tokens, logs.")
+@click.option("--purge", is_flag=True, help="Also remove the contents: objects, packages, policies, tokens and logs.")
 @with_world
 def down(world: World, purge: bool) -> None:
-    r"""Stop the world; the next `up` restores everything, unless it was purged.
+    r"""Stop the world. The next `up` restores everything, unless it was purged.
 
     \b
     wheelhouse local down
@@ -142,7 +156,7 @@ def down(world: World, purge: bool) -> None:
     ran = world.down(purge)
     click.echo(f"Stopped: {', '.join(ran)}" if ran else f"No world was running in {world.state.root}")
     if purge:
-        click.echo("All its files were removed.")
+        click.echo("Its files were removed.")
 
 
 def _summary(world: World, seconds: float, detached: bool) -> None:

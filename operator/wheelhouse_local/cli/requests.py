@@ -24,9 +24,16 @@ _CALLERS = (
 
 
 @click.command()
-@click.option("--since", metavar="MOMENT", callback=to_moment, help="2026-11-24T12:00:00Z, or how long ago: 90s.")
-@click.option("--kubernetes", is_flag=True, help="The operator's requests to the API server instead of Google's.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with full names.")
+@click.option(
+    "--since",
+    metavar="MOMENT",
+    callback=to_moment,
+    help="A time such as 2026-11-24T12:00:00Z, or how long ago it was, such as 90s.",
+)
+@click.option(
+    "--kubernetes", is_flag=True, help="Show the operator's requests to the API server instead of those to Google."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with full names.")
 @click.option("-f", "--follow", is_flag=True, help="Follow new requests until Ctrl-C.")
 @with_world
 def requests(world: World, /, since: datetime | None, *, kubernetes: bool, as_json: bool, follow: bool) -> None:

@@ -36,10 +36,19 @@ class _Evaluated(click.Command):
 
 
 @click.command(cls=_Evaluated)
-@click.option("--shell", "form", flag_value="shell", default="shell", help="Variables for a shell to eval (default).")
-@click.option("--unset", "form", flag_value="unset", help="Commands for a shell to eval that remove these variables.")
-@click.option("--json", "form", flag_value="json", help="One JSON object, for scripts: everything, with all endpoints.")
-@click.option("--operator", "form", flag_value="operator", help="What `wheelhouse run` needs as this world's operator.")
+@click.option(
+    "--shell", "form", flag_value="shell", default="shell", help="Print variables for a shell to evaluate (default)."
+)
+@click.option(
+    "--unset", "form", flag_value="unset", help="Print commands for a shell to evaluate that remove these variables."
+)
+@click.option("--json", "form", flag_value="json", help="Print one JSON object for scripts, with all endpoints.")
+@click.option(
+    "--operator",
+    "form",
+    flag_value="operator",
+    help="Print the variables that `wheelhouse run` needs as this world's operator.",
+)
 @with_world
 def env(world: World, form: str) -> None:
     r"""Print the variables that other programs need to use the world.
@@ -67,7 +76,7 @@ def env(world: World, form: str) -> None:
 
 
 @click.command()
-@click.option("--as", "identity", required=True, help="ksa:NAMESPACE/NAME, user:EMAIL or gsa:EMAIL.")
+@click.option("--as", "identity", required=True, help="The identity: ksa:NAMESPACE/NAME, user:EMAIL or gsa:EMAIL.")
 @with_world
 def token(world: World, identity: str) -> None:
     r"""Print an access token of the emulated Google.
@@ -86,14 +95,18 @@ def token(world: World, identity: str) -> None:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--follow", is_flag=True, help="Follow the Secret's changes until Ctrl-C.")
 @click.option(
-    "--mode", default="0644", show_default=True, callback=to_mode, help="The mode of each file (defaultMode)."
+    "--mode",
+    default="0644",
+    show_default=True,
+    callback=to_mode,
+    help="The mode of each file, like `defaultMode` of a volume.",
 )
 @click.option(
     "--items",
     metavar="KEY=PATH",
     multiple=True,
     callback=to_items,
-    help="Only this key, as a file with this path, which may contain folders; repeat it for more keys.",
+    help="Write only this key, to a file with this path. The path may contain folders. Repeat the option for more keys.",
 )
 @with_world
 def mount(world: World, /, secret: str, directory: Path, *, follow: bool, mode: int, items: dict[str, str]) -> None:

@@ -26,7 +26,10 @@ def _started(directory: Path) -> Iterator[World]:
 
 def main() -> int:
     """Run the demo; the exit status is 0 if every step succeeded."""
-    print("Wheelhouse in one demo. Nothing leaves this machine, and nothing keeps running.", flush=True)
+    print(
+        "This demo shows the whole workflow. Nothing leaves this machine, and nothing keeps running afterwards.",
+        flush=True,
+    )
     # A closed terminal and a SIGTERM from a service manager stop the world, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -74,7 +74,7 @@ def _check_versions(policy: policy_pb2.Policy, current: policy_pb2.Policy, kind:
     the conditions, as the proto warns.
     """
     if policy.version not in _VERSIONS:
-        raise ApiError("INVALID_ARGUMENT", "The version of a policy is 0, 1 or 3.")
+        raise ApiError("INVALID_ARGUMENT", "The version of a policy must be 0, 1 or 3.")
     standing, wanted = conditional(current), conditional(policy)
     if wanted - standing:
         if kind is not resources.REPOSITORY:

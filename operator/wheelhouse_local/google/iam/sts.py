@@ -75,11 +75,11 @@ class TokenService:
         claims = await self._verify(form["subject_token"])
         subject = _SUBJECT.fullmatch(str(claims["sub"]))
         if subject is None:
-            raise Refusal("invalid_grant", "The subject of the token is no ServiceAccount.")
+            raise Refusal("invalid_grant", "The subject of the token is not a ServiceAccount.")
         # A federated token expires with the token that it was exchanged for.
         lifetime = int(min(claims["exp"] - time.time(), LONGEST, self._cap or LONGEST))
         if lifetime < 1:
-            raise Refusal("invalid_grant", "The subject token ends within this second.")
+            raise Refusal("invalid_grant", "The subject token expires within this second.")
         return service_account_identity(subject[1], subject[2]), lifetime
 
     async def _verify(self, token: str) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class TokenService:
             problem = f"The key set of the cluster cannot be read: {error}."
             raise Refusal("temporarily_unavailable", problem, web.HTTPServiceUnavailable.status_code) from error
         except jwt.PyJWTError as error:
-            raise Refusal("invalid_grant", f"The subject token is refused: {error}.") from None
+            raise Refusal("invalid_grant", f"The subject token was rejected: {error}.") from None
         return claims
 
 

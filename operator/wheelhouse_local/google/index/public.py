@@ -89,5 +89,5 @@ class PublicIndex:
             async with receive(request, self._packages.folder) as upload:
                 self._packages.add(REPOSITORY, upload)
         except (DuplicateError, ValueError) as error:
-            return web.Response(status=400, text=str(error) or "The file is there already.")
+            return web.Response(status=400, text=str(error) or "The file already exists.")
         return web.Response(text="OK")

@@ -113,7 +113,7 @@ class Index:
     async def _upload(self, request: web.Request, resource: str) -> web.Response:
         """Accept one file; all error messages except for a duplicate are ours."""
         if not self._library.writable(resource):
-            return web.Response(status=400, text="Only standard repositories take uploads.")
+            return web.Response(status=400, text="Only standard repositories accept uploads.")
         try:
             async with receive(request, self._packages.folder) as upload:
                 self._packages.add(resource, upload)

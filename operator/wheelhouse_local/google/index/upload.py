@@ -33,7 +33,7 @@ async def receive(request: web.Request, folder: Path) -> AsyncIterator[Upload]:
     if (request.content_length or 0) > LARGEST:
         raise web.HTTPRequestEntityTooLarge(LARGEST, request.content_length or 0)
     if not request.content_type.startswith("multipart/"):
-        raise ValueError("An upload is a multipart form.")
+        raise ValueError("An upload must be a multipart form.")
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".upload-")
     path = Path(temporary)
     try:
@@ -66,7 +66,7 @@ class _Form:
             self._fields[part.name or ""] = await self._text(part)
             return
         if self._filename is not None:
-            raise ValueError("An upload has one content.")
+            raise ValueError("An upload must have exactly one content.")
         self._filename, size = part.filename or "", 0
         while chunk := await part.read_chunk(_CHUNK):
             size += len(chunk)
@@ -88,7 +88,7 @@ class _Form:
         """The complete upload, checked."""
         fields, digest = self._fields, self._digest.hexdigest()
         if fields.get(":action") != "file_upload" or self._filename is None:
-            raise ValueError("An upload has :action=file_upload and content.")
+            raise ValueError("An upload must have :action=file_upload and content.")
         if not _NAME.fullmatch(fields.get("name", "")):
             raise ValueError("Invalid name.")
         if not _FILENAME.fullmatch(self._filename):

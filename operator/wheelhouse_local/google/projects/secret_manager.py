@@ -68,7 +68,7 @@ class SecretManager(Service):
         self._require(asked.caller, parent, "secretmanager.secrets.create")
         secret_id = asked.query.get("secretId", "")
         if not _ID.fullmatch(secret_id) or not asked.body.get("replication"):  # The message is ours.
-            raise ApiError("INVALID_ARGUMENT", "A secret has a secretId and a replication.")
+            raise ApiError("INVALID_ARGUMENT", "A secret must have a secretId and a replication.")
         name = f"{parent}/secrets/{secret_id}"
         if self._store.get(SECRET.store, name) is not None:
             raise ApiError("ALREADY_EXISTS", f"Secret [{self._shown(name)}] already exists.")

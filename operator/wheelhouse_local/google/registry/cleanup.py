@@ -17,16 +17,18 @@ def check(repository: RepositoryPb) -> None:
     """
     policies = repository.cleanup_policies
     if policies and repository.mode == VIRTUAL:  # Inferred: it has nothing to clean up.
-        raise ApiError("INVALID_ARGUMENT", "A virtual repository has no cleanup policies.")
+        raise ApiError("INVALID_ARGUMENT", "A virtual repository cannot have cleanup policies.")
     if len(policies) > POLICY_LIMIT:
         raise ApiError("INVALID_ARGUMENT", f"A repository has at most {POLICY_LIMIT} cleanup policies.")
     for key, policy in policies.items():
         if not 0 < len(key) <= ID_LENGTH or policy.id != key:
-            raise ApiError("INVALID_ARGUMENT", f"The key {key!r} of a cleanup policy is its id.")
+            raise ApiError("INVALID_ARGUMENT", f"The key {key!r} of a cleanup policy must be its id.")
         if policy.action not in {_ACTIONS.DELETE, _ACTIONS.KEEP}:
             raise ApiError("INVALID_ARGUMENT", f"The cleanup policy {key!r} has no action.")
         kind = policy.WhichOneof("condition_type")
         if kind is None:
             raise ApiError("INVALID_ARGUMENT", f"The cleanup policy {key!r} has no condition.")
         if kind == "most_recent_versions" and policy.action != _ACTIONS.KEEP:
-            raise ApiError("INVALID_ARGUMENT", f"The cleanup policy {key!r}: most recent versions can only be kept.")
+            raise ApiError(
+                "INVALID_ARGUMENT", f"The cleanup policy {key!r}: most recent versions require the action KEEP."
+            )

@@ -62,13 +62,13 @@ def _check_virtual(repository: RepositoryPb, exists: Callable[[str], bool]) -> N
     if len(policies) > UPSTREAM_LIMIT:
         raise ApiError("INVALID_ARGUMENT", f"A virtual repository has at most {UPSTREAM_LIMIT} upstream policies.")
     if len({policy.id for policy in policies}) < len(policies) or not all(policy.id for policy in policies):
-        raise ApiError("INVALID_ARGUMENT", "Each upstream policy has an id of its own.")
+        raise ApiError("INVALID_ARGUMENT", "Each upstream policy must have a different id.")
     location = repository.name.split("/")[3]
     for policy in policies:
         # That an upstream must exist, with the same format and in the same location, is inferred.
         where = policy.repository.split("/")
         if len(where) != 6 or where[3] != location or not exists(policy.repository):
-            text = f"Upstream repository {policy.repository!r} is no Python repository in {location}."
+            text = f"Upstream repository {policy.repository!r} is not a Python repository in {location}."
             raise ApiError("INVALID_ARGUMENT", text)
 
 
