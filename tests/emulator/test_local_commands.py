@@ -83,7 +83,7 @@ async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
     await terminal("group", "packagers@acme.example", "user:ada@acme.example", somebody)
     assert await status() == 200
     assert "is not an IAM member" in await terminal("group", "packagers@acme.example", "somebody@acme.example", code=1)
-    assert "is not a group's e-mail" in await terminal("group", "packagers", somebody, code=1)
+    assert "is not the email address of a group" in await terminal("group", "packagers", somebody, code=1)
     assert await status() == 200
     await terminal("group", "packagers@acme.example")
     assert await status() == 403
@@ -141,7 +141,7 @@ async def test_delays_below_a_second(terminal: Terminal) -> None:
     await terminal("fault", "--on", CREATE, "--delay", "50ms")
     await terminal("fault", "--on", CREATE, "--delay", "0.5s")
     assert terminal.google.faults.rules == [Rule(CREATE, delay=0.05), Rule(CREATE, delay=0.5)]
-    assert "'0s' is no time" in await terminal("fault", "--on", CREATE, "--delay", "0s", code=2)
+    assert "'0s' must be longer than 0" in await terminal("fault", "--on", CREATE, "--delay", "0s", code=2)
 
 
 @pytest.mark.parametrize(

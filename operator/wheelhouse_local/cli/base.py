@@ -111,7 +111,7 @@ def to_positive(context: click.Context, parameter: click.Parameter, value: str |
     """Read a duration longer than 0."""
     found = to_seconds(context, parameter, value)
     if found == 0:
-        raise click.BadParameter(f"{value!r} is not a duration: use 50ms, 90s, 2m or 1h", context, parameter)
+        raise click.BadParameter(f"{value!r} must be longer than 0: use 50ms, 90s, 2m or 1h", context, parameter)
     return found
 
 

@@ -46,7 +46,7 @@ _COMPONENT = _Component(COMPONENTS)
     metavar="NAME=VALUE",
     multiple=True,
     callback=to_settings,
-    help="A setting of the operator. Repeat the option for more settings.",
+    help="A setting of the operator. Can be repeated.",
 )
 @with_world
 def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None, settings: dict[str, str]) -> None:
@@ -69,8 +69,8 @@ def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None
     if not world.up(Options(components, token_lifetime, settings)):
         world.install()
         click.echo(
-            f"The world in {world.state.root} is already running; its CRDs and manifests are current. "
-            "Run `down` first to start it with other options."
+            f"The world in {world.state.root} is already running, with the current CRDs and manifests. "
+            "To start it with other options, run `wheelhouse local down` first."
         )
         return
     _summary(world, time.monotonic() - began, detach)

@@ -106,7 +106,7 @@ def token(world: World, identity: str) -> None:
     metavar="KEY=PATH",
     multiple=True,
     callback=to_items,
-    help="Write only this key, to a file with this path. The path may contain folders. Repeat the option for more keys.",
+    help="Write only this key, to a file with this path. The path may contain folders. Can be repeated.",
 )
 @with_world
 def mount(world: World, /, secret: str, directory: Path, *, follow: bool, mode: int, items: dict[str, str]) -> None:

@@ -66,7 +66,7 @@ class _Form:
             self._fields[part.name or ""] = await self._text(part)
             return
         if self._filename is not None:
-            raise ValueError("An upload must have exactly one content.")
+            raise ValueError("An upload must have exactly one part named content.")
         self._filename, size = part.filename or "", 0
         while chunk := await part.read_chunk(_CHUNK):
             size += len(chunk)
