@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from support.cases import CASES
 
 from wheelhouse.api.meta import Model
-from wheelhouse.api.schema import UnsayableError, crds, render, structural
+from wheelhouse.api.schema import UnsupportedModelError, crds, render, structural
 
 CRDS = Path(__file__).parents[1] / "crds"
 SCHEMAS = {
@@ -232,5 +232,5 @@ class Exclusive(Model):
 @pytest.mark.parametrize("model", [Union, Pattern, Exclusive])
 def test_what_kubernetes_cannot_say_raises(model: Any) -> None:
     """A model that no structural schema can express is an error, and not a weaker schema."""
-    with pytest.raises(UnsayableError):
+    with pytest.raises(UnsupportedModelError):
         structural(model)

@@ -56,7 +56,7 @@ async def test_advice_that_turns_bad_is_one_event() -> None:
     await simulation.run(3600)
     assert safe(simulation) == ("False", "PublicOutranksPrivate")
     assert len(warnings(simulation)) == 1
-    assert "Give the Standard upstreams the larger priority" in warnings(simulation)[0]
+    assert "Give the Standard upstreams a larger priority" in warnings(simulation)[0]
 
 
 async def test_a_restart_does_not_repeat_the_event() -> None:

@@ -1108,7 +1108,7 @@ async def test_a_policy_that_may_not_be_read_is_reported_with_both_causes() -> N
     assert declared is not None
     check = room.findings.grants(declared.stored).check
     assert check is not None
-    assert "lacks its role" in check.message
+    assert "may lack its role" in check.message
     assert "does not exist" in check.message
     assert room.states(key) == {"ann": "Granted"}
 

@@ -130,7 +130,7 @@ async def test_the_older_of_two_accesses_has_the_secret() -> None:
     assert row is not None
     assert row.reason == "SecretConflict"
     assert "owners/zulu" in row.message
-    assert "delete it" not in row.message
+    assert "Delete it" not in row.message
     before = mints(simulation)
     await simulation.run(1200)
     assert mints(simulation) == before
@@ -244,7 +244,7 @@ async def test_somebody_elses_secret_is_left_alone() -> None:
     row = condition(simulation, key, "Distributed")
     assert row is not None
     assert row.reason == "SecretConflict"
-    assert "delete it" in row.message
+    assert "Delete it" in row.message
     assert simulation.fakes.cluster.secrets["owners", "pip"] is planted
     assert planted.data == {"key": "theirs"}
     await simulation.run(7200)

@@ -144,7 +144,7 @@ def test_another_clients_secret_is_not_changed(kube: Kube) -> None:
     )
     kube.reader("occupied", "reader", "occupied", "reader", secret="pip-config")
     body = kube.await_reason(ACCESSES, "occupied", "reader", "SecretConflict")
-    assert "delete it" in kube.condition(body, "Ready")["message"]
+    assert "Delete it" in kube.condition(body, "Ready")["message"]
     assert kube.secret("occupied", "pip-config") == {"mine": "keep"}
     kube.delete(ACCESSES, "occupied", "reader")
     kube.await_gone(ACCESSES, "occupied", "reader")

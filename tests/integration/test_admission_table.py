@@ -322,8 +322,8 @@ def test_a_secret_may_come_and_go(admin: Hands) -> None:
         ("PythonRepository", {"location": "us"}, "x" * 64, "set spec.repositoryId"),
         ("PythonRepository", {"location": "us"}, "1st", "set spec.repositoryId"),
         ("RepositoryAccess", ACCESS, "x" * 64, "at most 63 characters"),
-        ("RepositoryAccess", {"repositoryRef": {"name": "a"}}, "nobody", "name at least one subject"),
-        ("RepositoryAccess", {"repositoryRef": {"name": "a"}, "subjects": []}, "nobody", "name at least one subject"),
+        ("RepositoryAccess", {"repositoryRef": {"name": "a"}}, "nobody", "set at least one subject"),
+        ("RepositoryAccess", {"repositoryRef": {"name": "a"}, "subjects": []}, "nobody", "set at least one subject"),
         ("RepositoryAccess", {"repositoryRef": {"name": "a"}, "secret": {}}, "whose", "set secret.serviceAccountName"),
         (
             "RepositoryAccess",

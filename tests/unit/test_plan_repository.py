@@ -236,7 +236,7 @@ def test_another_keepers_labels_name_the_policy_that_works(name: str) -> None:
 def test_modes_are_named_as_users_write_them() -> None:
     """The message of a mode that differs has the words of the spec."""
     refused = plan(desired(), observed(mode="REMOTE_REPOSITORY"))
-    assert "the mode Remote and not Standard" in str(refused)
+    assert "the mode Remote instead of Standard" in str(refused)
 
 
 CANDIDATES = [

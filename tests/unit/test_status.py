@@ -222,7 +222,7 @@ def test_good_conditions_say_what_is_in_place() -> None:
     said = messages(access(grants=grants, distribution=found))
     assert said["Ready"] == "Everything that the spec requests is in place."
     assert said["Granted"] == "2 members have roles/artifactregistry.reader on the repository."
-    assert said["Distributed"] == "The Secret pip has a valid token; see status.secret for the token's times."
+    assert said["Distributed"] == "The Secret pip has a valid token. See status.secret for the token's times."
     later = replace(found, expires=NOW + timedelta(hours=1), refresh=NOW)
     assert messages(access(grants=grants, distribution=later)) == said
     one = replace(grants, grants=records[:1])

@@ -22,14 +22,14 @@ from wheelhouse.domain import names
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
 _WHOSE_IDENTITY = (
-    "set secret.serviceAccountName to the ServiceAccount whose identity the token shall carry (it may be left out when"
-    " subjects holds exactly one ServiceAccount)"
+    "set secret.serviceAccountName to the ServiceAccount that the token authenticates as (it is optional only if"
+    " subjects has exactly one ServiceAccount)"
 )
-_NOBODY = "name at least one subject, or set secret"
-_SERVICE_ACCOUNT = "write the name of a Kubernetes ServiceAccount, like wheels-reader"
-_EMAIL = "write an e-mail address in lower case, like team@example.com"
+_NO_SUBJECT = "set at least one subject, or set secret"
+_SERVICE_ACCOUNT = "must be the name of a Kubernetes ServiceAccount, such as wheels-reader"
+_EMAIL = "must be an email address in lower case, such as team@example.com"
 _GOOGLE_ACCOUNT = (
-    "write the e-mail of a Google service account in lower case, like ci@my-project.iam.gserviceaccount.com"
+    "must be the email address of a Google service account in lower case, such as ci@my-project.iam.gserviceaccount.com"
 )
 
 
@@ -127,7 +127,11 @@ class Secret(Model):
 
     name: Annotated[
         str,
-        Grammar(names.DNS_SUBDOMAIN, 63, "write a Secret's name: a-z, 0-9, '-' and '.', at most 63, like pip-config"),
+        Grammar(
+            names.DNS_SUBDOMAIN,
+            63,
+            "must be the name of a Secret: at most 63 of a-z, 0-9, '-' and '.', such as pip-config",
+        ),
     ] = "pip-config"
     """The name of the Secret in this namespace. Immutable: to change it, remove `secret` and add it again."""
 
@@ -142,7 +146,7 @@ class RepositoryAccessSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule("has(self.secret) || (has(self.subjects) && size(self.subjects) > 0)", _NOBODY),
+            rule("has(self.secret) || (has(self.subjects) && size(self.subjects) > 0)", _NO_SUBJECT),
             rule(
                 "!has(self.secret) || has(self.secret.serviceAccountName) ||"
                 " (has(self.subjects) && self.subjects.filter(s, s.kind == 'ServiceAccount').size() == 1)",
@@ -177,10 +181,10 @@ class RepositoryAccessSpec(Model):
     still refreshes tokens, and still revokes grants when consent is lost or this object is deleted."""
 
     @model_validator(mode="after")
-    def _somebody(self) -> Self:
+    def _has_a_subject(self) -> Self:
         accounts = [subject for subject in self.subjects or () if subject.kind is SubjectKind.SERVICE_ACCOUNT]
         if self.secret is None and not self.subjects:
-            raise ValueError(_NOBODY)
+            raise ValueError(_NO_SUBJECT)
         if self.secret is not None and self.secret.service_account_name is None and len(accounts) != 1:
             raise ValueError(_WHOSE_IDENTITY)
         return self

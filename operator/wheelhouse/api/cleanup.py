@@ -9,16 +9,16 @@ from wheelhouse.api.meta import ITEM_NAME, WHOLE, ByName, Flag, Grammar, Model, 
 from wheelhouse.domain import names
 
 _ONE_CHOICE = "set exactly one of condition and mostRecentVersions in each policy"
-_KEEP_ONLY = "mostRecentVersions chooses what to keep: set action to Keep, or use condition"
+_KEEP_ONLY = "mostRecentVersions selects versions to keep: set action to Keep, or use condition"
 _EMPTY = (
-    "name at least one of olderThan, newerThan, packageNamePrefixes and versionNamePrefixes: an empty condition would"
+    "set at least one of olderThan, newerThan, packageNamePrefixes and versionNamePrefixes: an empty condition would"
     " match every version"
 )
-_AGE = Grammar(names.AGE, names.AGE_LENGTH, "write an age of at most six digits and one of s, m, h and d, like 30d")
+_AGE = Grammar(names.AGE, names.AGE_LENGTH, "must be an age: at most six digits and a unit (s, m, h or d), such as 30d")
 _PREFIX = Grammar(
     names.VERSION_PREFIX,
     names.VERSION_PREFIX_LENGTH,
-    "write the beginning of a name: 1 to 128 letters, digits and . _ + ! -, like acme-",
+    "must be the beginning of a name: 1 to 128 letters, digits and . _ + ! -, such as acme-",
 )
 
 Age = Annotated[str, _AGE]
@@ -59,7 +59,7 @@ class CleanupCondition(Model):
     """Versions whose number starts with one of these, like `0.`."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _is_not_empty(self) -> Self:
         demand(any((self.older_than, self.newer_than, self.package_name_prefixes, self.version_name_prefixes)), _EMPTY)
         return self
 
@@ -110,7 +110,7 @@ class Cleanup(Model):
     dry_run: Flag = False
     """Whether Artifact Registry deletes nothing, and only records in its audit log what it would delete."""
 
-    policies: Annotated[list[CleanupPolicy], ByName("give each cleanup policy a name of its own")] = Field(
+    policies: Annotated[list[CleanupPolicy], ByName("give each cleanup policy a different name")] = Field(
         default=[], max_length=10
     )
     """The policies; at most 10. The operator removes all other policies from the repository, and an empty list removes

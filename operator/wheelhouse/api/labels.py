@@ -7,9 +7,11 @@ from pydantic import Field
 from wheelhouse.api.meta import checked, rule, rules
 from wheelhouse.domain import names
 
-_LABEL_KEY = "write label keys of at most 63 lower-case letters, digits, '_' and '-', a letter first, like team"
-_LABEL_VALUE = "write label values of at most 63 lower-case letters, digits, '_' and '-', like ml"
-_OUR_LABELS = "leave label keys that start with wheelhouse to the operator, which marks its repositories with them"
+_LABEL_KEY = (
+    "label keys must have at most 63 lower-case letters, digits, '_' and '-', and start with a letter, such as team"
+)
+_LABEL_VALUE = "label values must have at most 63 lower-case letters, digits, '_' and '-', such as ml"
+_OUR_LABELS = "label keys that start with wheelhouse are reserved for the operator: use another key"
 
 LabelValue = Annotated[
     str,

@@ -35,17 +35,17 @@ def rules(*each: Rule) -> dict[str, Any]:
     return {"x-kubernetes-validations": [dict(one) for one in each]}
 
 
-def immutable(field: str, way_out: str, *, within: str = "") -> Rule:
+def immutable(field: str, remedy: str, *, within: str = "") -> Rule:
     """Refuses set → changed, set → unset and unset → set of one optional field.
 
     Args:
         field: the field.
-        way_out: what to do instead of changing it.
+        remedy: what to do instead of changing it.
         within: the field's parent as the user shall read it, where that is not `spec`.
     """
     unchanged = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
     shown = f"{within}.{field}" if within else field
-    return rule(unchanged, f"{shown} cannot be changed: {way_out}", fieldPath=f".{field}")
+    return rule(unchanged, f"{shown} cannot be changed: {remedy}", fieldPath=f".{field}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ WHOLE = BeforeValidator(_whole)
 """Takes a whole number however it is written, as the API server does: 1.0 and 1e2 are integers, 1.5 and "1" are not."""
 
 ITEM_NAME = Grammar(
-    names.ITEM_NAME, names.ITEM_NAME_LENGTH, "write a name of 1 to 63 of a-z, 0-9 and '-', like from-pypi"
+    names.ITEM_NAME, names.ITEM_NAME_LENGTH, "must be a name of 1 to 63 of a-z, 0-9 and '-', such as from-pypi"
 )
 
 ObjectName = Annotated[
@@ -152,7 +152,7 @@ ObjectName = Annotated[
     Grammar(
         names.DNS_SUBDOMAIN,
         names.DNS_SUBDOMAIN_LENGTH,
-        "write a Kubernetes object name: a-z, 0-9, '-' and '.', like my-name",
+        "must be the name of a Kubernetes object: a-z, 0-9, '-' and '.', such as my-name",
     ),
 ]
 NamespaceName = Annotated[
@@ -160,19 +160,19 @@ NamespaceName = Annotated[
     Grammar(
         names.DNS_LABEL,
         names.DNS_LABEL_LENGTH,
-        "write a namespace's name: a-z, 0-9 and '-', at most 63, like my-team",
+        "must be the name of a namespace: at most 63 of a-z, 0-9 and '-', such as my-team",
     ),
 ]
 
 _LABEL_KEY = Grammar(
     rf"({names.DNS_SUBDOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?",
     317,
-    "write a label key, like team or example.com/team",
+    "must be a label key, such as team or example.com/team",
 )
 _LABEL_VALUE = Grammar(
     "([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?",
     63,
-    "write a label value: at most 63 letters, digits, '-', '_' and '.', like ml",
+    "must be a label value: at most 63 letters, digits, '-', '_' and '.', such as ml",
 )
 
 LabelKey = Annotated[str, _LABEL_KEY]
@@ -196,7 +196,7 @@ class SelectorOperator(StrEnum):
     DOES_NOT_EXIST = "DoesNotExist"
 
 
-_VALUES_MESSAGE = "give values with In and NotIn, and none with Exists and DoesNotExist"
+_VALUES_MESSAGE = "set values for In and NotIn, and omit values for Exists and DoesNotExist"
 
 
 class SelectorRequirement(Model):

@@ -30,23 +30,25 @@ NEW_OBJECT = (
 _ONE_SOURCE = "set exactly one of remote.upstream and remote.url"
 _ONE_REPOSITORY = "set exactly one of repositoryRef and repository in each upstream"
 _USERNAME = Grammar(
-    names.USERNAME, names.USERNAME_LENGTH, "write a user name of 1 to 128 printable ASCII characters without spaces"
+    names.USERNAME, names.USERNAME_LENGTH, "must be a user name of 1 to 128 printable ASCII characters without spaces"
 )
 _SECRET_VERSION = Grammar(
     names.SECRET_VERSION,
     names.SECRET_VERSION_LENGTH,
-    "write a secret version, like projects/acme-packages/secrets/upstream-password/versions/1, or …/versions/latest",
+    "must be a secret version, such as projects/acme-packages/secrets/upstream-password/versions/1,"
+    " or …/versions/latest",
 )
 _URL = Grammar(
     names.HTTPS_URL,
     names.URL_LENGTH,
-    "write an https URL with a host name in lower case, like https://packages.example.com/simple/, without user,"
+    "must be an https URL with a host name in lower case, such as https://packages.example.com/simple/, without user,"
     " query, fragment, % or .. in it",
 )
 _REPOSITORY = Grammar(
     names.REPOSITORY,
     names.REPOSITORY_LENGTH,
-    "write a full repository name, like projects/acme-packages/locations/us-central1/repositories/team-wheels",
+    "must be the full name of a repository, such as"
+    " projects/acme-packages/locations/us-central1/repositories/team-wheels",
 )
 
 
@@ -149,7 +151,7 @@ class Upstream(Model):
 class Virtual(Model):
     """The repositories that a virtual repository serves."""
 
-    upstreams: Annotated[list[Upstream], ByName("give each upstream a name of its own")] = Field(
+    upstreams: Annotated[list[Upstream], ByName("give each upstream a different name")] = Field(
         default=[], max_length=30
     )
     """The repositories that are served at the URL of this repository; at most 30, in the same location. Consent is

@@ -26,22 +26,23 @@ from wheelhouse.api.modes import NEW_OBJECT, Mode, Remote, Virtual, in_location
 from wheelhouse.domain import names
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
-_DESCRIPTION_MESSAGE = "write a description on one line, without control characters"
+_DESCRIPTION_MESSAGE = "must be one line without control characters"
 _REPOSITORY_ID = Grammar(
     names.REPOSITORY_ID,
     names.REPOSITORY_ID_LENGTH,
-    "write a repository id: a letter first, then a-z, 0-9 and '-', at most 63, like team-wheels",
+    "must be a repository ID: at most 63 of a-z, 0-9 and '-', starting with a letter, such as team-wheels",
 )
 _KMS_KEY = Grammar(
     names.KMS_KEY,
     names.KMS_KEY_LENGTH,
-    "write a full key name, like projects/acme-keys/locations/us-central1/keyRings/packages/cryptoKeys/wheels",
+    "must be the full name of a key, such as"
+    " projects/acme-keys/locations/us-central1/keyRings/packages/cryptoKeys/wheels",
 )
-_REMOTE = "set remote when mode is Remote, and only then: it names the index that packages are taken from"
-_VIRTUAL = "set virtual when mode is Virtual, and only then: it names the repositories that are read"
-_CLEANUP = "cleanup cannot be set when mode is Virtual: such a repository holds no packages of its own"
-_KEY_ELSEWHERE = "name a key in the repository's own location: kmsKeyName and location must say the same one"
-_UPSTREAM_ELSEWHERE = "name upstreams in the repository's own location: a virtual repository reads no other"
+_REMOTE = "set remote if mode is Remote, and omit it otherwise: it defines the index that the repository caches"
+_VIRTUAL = "set virtual if mode is Virtual, and omit it otherwise: it lists the repositories that are served"
+_CLEANUP = "cleanup cannot be set if mode is Virtual: a virtual repository stores no packages"
+_KEY_ELSEWHERE = "kmsKeyName must be a key in the location of the repository: change kmsKeyName or location"
+_UPSTREAM_ELSEWHERE = "upstreams must be in the location of the repository: a virtual repository cannot serve others"
 
 Url = Annotated[str, Field(max_length=1024)]
 
@@ -85,8 +86,8 @@ class AccessFrom(Model):
     namespace_selector: LabelSelector | None = None
     """The labels of namespaces that can use the repository. An empty selector (`{}`) means every namespace."""
 
-    roles: Annotated[list[Role], checked(lambda found: len(set(found)) == len(found), "name each role once")] = Field(
-        default=[Role.READER], max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"}
+    roles: Annotated[list[Role], checked(lambda found: len(set(found)) == len(found), "list each role only once")] = (
+        Field(default=[Role.READER], max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"})
     )
     """The roles that those namespaces can request. Default: only `Reader`. The repository's own namespace can request
     every role."""
@@ -123,7 +124,8 @@ class PythonRepositorySpec(Model):
 
     project: (
         Annotated[
-            str, Grammar(names.PROJECT, names.PROJECT_LENGTH, "write a Google Cloud project id, like acme-packages")
+            str,
+            Grammar(names.PROJECT, names.PROJECT_LENGTH, "must be a Google Cloud project ID, such as acme-packages"),
         ]
         | None
     ) = None
@@ -133,7 +135,9 @@ class PythonRepositorySpec(Model):
     location: Annotated[
         str,
         Grammar(
-            names.LOCATION, names.LOCATION_LENGTH, "write an Artifact Registry location, like us-central1 or europe"
+            names.LOCATION,
+            names.LOCATION_LENGTH,
+            "must be an Artifact Registry location, such as us-central1 or europe",
         ),
     ]
     """The Artifact Registry location, like `us-central1`, or a multi-region, like `europe`. Immutable."""

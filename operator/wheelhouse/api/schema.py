@@ -1,7 +1,7 @@
-"""Models → CustomResourceDefinitions: the structural schemas that Kubernetes asks for.
+"""Models → CustomResourceDefinitions: the structural schemas that Kubernetes requires.
 
 Facts: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/ (structural
-schemas, validation rules, defaulting). What Kubernetes cannot say raises.
+schemas, validation rules, defaulting). A model that such a schema cannot express raises an error.
 """
 
 from collections.abc import Mapping
@@ -45,15 +45,15 @@ _DROPPED = {"title", "additionalProperties"}
 Schema = dict[str, Any]
 
 
-class UnsayableError(TypeError):
-    """A model says what a structural schema cannot."""
+class UnsupportedModelError(TypeError):
+    """A model uses a type that a structural schema cannot express."""
 
 
 def structural(model: type[Model]) -> Schema:
     """The structural schema of a model.
 
     Raises:
-        UnsayableError: the model uses what Kubernetes does not have (unions, references to itself, tuples …).
+        UnsupportedModelError: the schema cannot express a type of the model (unions, references to itself, tuples …).
     """
     raw = model.model_json_schema(by_alias=True)
     return _convert(raw, raw.get("$defs", {}), model.__name__)
@@ -77,7 +77,7 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str
     node = _resolve(node, definitions, where)
     unknown = set(node) - _KEPT - _DROPPED - {"properties", "items", "$defs", "propertyNames"}
     if unknown:
-        raise UnsayableError(f"{where}: Kubernetes has no {', '.join(sorted(unknown))}")
+        raise UnsupportedModelError(f"{where}: Kubernetes has no {', '.join(sorted(unknown))}")
     schema: Schema = {key: node[key] for key in node if key in _KEPT and not (key == "default" and node[key] is None)}
     if "description" in schema:
         # A docstring is broken into lines where the source is; `kubectl explain` breaks lines where the terminal is.
@@ -102,7 +102,7 @@ def _resolve(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str
         if "anyOf" in merged:
             options = [option for option in merged.pop("anyOf") if option.get("type") != "null"]
             if len(options) != 1:
-                raise UnsayableError(f"{where}: Kubernetes has no unions")
+                raise UnsupportedModelError(f"{where}: Kubernetes has no unions")
             merged = {**options[0], **merged}
         else:
             merged = {**definitions[merged.pop("$ref").rpartition("/")[2]], **merged}
@@ -155,7 +155,7 @@ def _root(description: str, spec: type[Model], status: type[Model], root_rule: R
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(spec),
-            # kstatus takes an object without a status as current: -1 says that nobody has looked yet.
+            # kstatus takes an object without a status as current: -1 shows that no pass has finished yet.
             "status": {**structural(status), "default": {"observedGeneration": -1}},
         },
     }
@@ -172,7 +172,7 @@ def _column(name: str, path: str, description: str, *, wide: bool = False, kind:
 
 _READY = _column("Ready", _condition("status"), "Whether everything that the spec requests is in place")
 _REASON = _column("Reason", _condition("reason"), "Why it is Ready or not")
-_MESSAGE = _column("Message", _condition("message"), "What to do about it", wide=True)
+_MESSAGE = _column("Message", _condition("message"), "What is in place, or what is wrong and how to fix it", wide=True)
 _AGE = _column("Age", ".metadata.creationTimestamp", "When the object was created", kind="date")
 
 
@@ -180,7 +180,8 @@ def _repository() -> Schema:
     name_rule = rule(
         "oldSelf.hasValue() || has(self.spec.repositoryId) ||"
         f" (size(self.metadata.name) <= 63 && self.metadata.name.matches(r'^({names.REPOSITORY_ID})$'))",
-        "set spec.repositoryId: metadata.name is no repository id (a letter first, then a-z, 0-9 and '-', at most 63)",
+        "set spec.repositoryId: metadata.name is not a valid repository ID (at most 63 of a-z, 0-9 and '-', starting"
+        " with a letter)",
     )
     columns = [
         _READY,
@@ -192,7 +193,7 @@ def _repository() -> Schema:
         _column(
             "IndexSafe",
             _condition("status", of="IndexSafe"),
-            "Of mode Virtual: whether private packages are safe from public ones of the same name",
+            "For mode Virtual: whether public packages cannot replace private ones of the same name",
             wide=True,
         ),
         _MESSAGE,
@@ -205,7 +206,7 @@ def _repository() -> Schema:
 def _access() -> Schema:
     name_rule = rule(
         "oldSelf.hasValue() || size(self.metadata.name) <= 63",
-        "metadata.name of a RepositoryAccess has at most 63 characters: it becomes the value of a label",
+        "metadata.name of a RepositoryAccess must have at most 63 characters, because it becomes a label value",
     )
     columns = [
         _READY,
@@ -216,7 +217,7 @@ def _access() -> Schema:
         _column(
             "Expires",
             ".status.secret.expirationTime",
-            "When the current token expires; the operator replaces it long before",
+            "When the current token expires; the operator replaces it before then",
         ),
         _AGE,
         _column("Grants", ".status.grantSummary", "Who has which role", wide=True),

@@ -13,7 +13,7 @@ from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 
-_WHOSE_IDENTITY = "spec.secret.serviceAccountName: set the ServiceAccount whose identity the token has."
+_WHOSE_IDENTITY = "spec.secret.serviceAccountName: set the ServiceAccount that the token authenticates as."
 
 
 def declared_access(stored: CustomObject, before: Declared[DesiredAccess] | None = None) -> Declared[DesiredAccess]:
@@ -109,21 +109,23 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
 
 
 def _too_long(identity: Identity) -> Invalid:
-    message = f"ServiceAccount {identity}: its Workload Identity subject is over {SUBJECT_LIMIT} bytes"
-    return Invalid(f"{message}, Google's limit: use a shorter ServiceAccount name.", Reason.SUBJECT_TOO_LONG)
+    message = f"ServiceAccount {identity}: its Workload Identity subject is longer than {SUBJECT_LIMIT} bytes"
+    return Invalid(
+        f"{message}, which is Google's limit. Use a ServiceAccount with a shorter name.", Reason.SUBJECT_TOO_LONG
+    )
 
 
 def _foreign_subject(access: DesiredAccess, subject: Subject) -> Invalid:
     message = (
-        f"{subject.kind} {subject.name}: members outside the cluster are granted only from the repository's own "
-        f"namespace; move this RepositoryAccess to {access.repository.namespace}, or remove the subject."
+        f"{subject.kind} {subject.name}: only an access in the repository's own namespace can grant a role outside the "
+        f"cluster. Move this RepositoryAccess to namespace {access.repository.namespace}, or remove the subject."
     )
     return Invalid(message, Reason.SUBJECT_NOT_PERMITTED)
 
 
 def _foreign_adoption(access: DesiredAccess) -> Invalid:
     message = (
-        f"adoptionPolicy Always takes over existing grants only from the repository's own namespace: move this "
-        f"RepositoryAccess into {access.repository.namespace}, or set adoptionPolicy to Never."
+        f"Only an access in the repository's own namespace can take over existing grants. Move this RepositoryAccess "
+        f"to namespace {access.repository.namespace}, or set adoptionPolicy to Never."
     )
     return Invalid(message, Reason.SUBJECT_NOT_PERMITTED)

@@ -63,7 +63,7 @@ class DeclaredRepository:
         project = _project(self.spec.project, namespace, any_project=any_project)
         name = RepositoryName(project, self.spec.location, self.spec.repository_id or self.key.name)
         if RepositoryName.parse(name.full) is None:
-            raise Invalid(f"metadata.name {self.key.name!r} is not a repository id: set spec.repositoryId.")
+            raise Invalid(f"metadata.name {self.key.name!r} is not a valid repository ID: set spec.repositoryId.")
         return name
 
     def desired(self, namespace: Namespace | None, cluster: str, *, any_project: bool) -> DesiredRepository:
@@ -169,15 +169,19 @@ def _project(wanted: str | None, namespace: Namespace | None, *, any_project: bo
     where = namespace.name if namespace else "of this object"
     if wanted is None and allowed and not is_project(allowed[0]):
         message = (
-            f"Namespace {where}: its annotation {PROJECTS_ANNOTATION} names {allowed[0]!r}, which is not a project id"
+            f"Namespace {where}: its annotation {PROJECTS_ANNOTATION} lists {allowed[0]!r}, which is not a project ID"
         )
-        raise Invalid(f"{message}: an administrator corrects it.", Reason.PROJECT_NOT_ALLOWED)
+        raise Invalid(f"{message}. Ask an administrator of the namespace to correct it.", Reason.PROJECT_NOT_ALLOWED)
     if wanted is None and not allowed:
-        message = f"Namespace {where} names no project: an administrator sets its annotation {PROJECTS_ANNOTATION}"
-        raise Invalid(f"{message} to the projects it may use, with the default first.", Reason.PROJECT_NOT_ALLOWED)
+        message = (
+            f"Namespace {where} lists no project. Ask its administrator to set the annotation {PROJECTS_ANNOTATION}"
+        )
+        raise Invalid(f"{message} to the projects that it may use, with the default first.", Reason.PROJECT_NOT_ALLOWED)
     project = wanted or allowed[0]
     if project not in allowed and not any_project:
-        message = f"Project {project} is not allowed for namespace {where}: an administrator adds it to the namespace's"
+        message = (
+            f"Project {project} is not allowed for namespace {where}. Ask its administrator to add the project to the"
+        )
         raise Invalid(f"{message} annotation {PROJECTS_ANNOTATION}.", Reason.PROJECT_NOT_ALLOWED)
     return project
 
@@ -188,8 +192,10 @@ def _check_key(key: str | None, namespace: Namespace | None, *, any_project: boo
     project, allowed = key.split("/")[1], namespace.projects if namespace else ()
     if project not in allowed:
         where = namespace.name if namespace else "of this object"
-        message = f"spec.kmsKeyName: project {project} is not allowed for namespace {where}: an administrator adds it"
-        raise Invalid(f"{message} to the namespace's annotation {PROJECTS_ANNOTATION}.", Reason.PROJECT_NOT_ALLOWED)
+        message = (
+            f"spec.kmsKeyName: project {project} is not allowed for namespace {where}. Ask its administrator to add it"
+        )
+        raise Invalid(f"{message} to the annotation {PROJECTS_ANNOTATION}.", Reason.PROJECT_NOT_ALLOWED)
 
 
 def _cleanup(cleanup: api.Cleanup) -> Cleanup:
@@ -229,7 +235,7 @@ def _upstreams(virtual: modes.Virtual, namespace: str) -> tuple[UpstreamReferenc
         reference, name = upstream.repository_ref, RepositoryName.parse(upstream.repository or "")
         target = ObjectKey(reference.namespace or namespace, reference.name) if reference else name
         if target is None:
-            raise Invalid(f"spec.virtual.upstreams: {upstream.name} names no repository.")
+            raise Invalid(f"spec.virtual.upstreams: {upstream.name} does not name a repository.")
         found.append(UpstreamReference(upstream.name, upstream.priority, target))
     return tuple(found)
 

@@ -114,11 +114,13 @@ def consent(asker: Asker, repository: RepositoryView | None, gone: float) -> Con
         case Standing.SUSPENDED if asker.holds:
             return Consent(Permission.KEEP, passed(Reason.RESOLVED_REFS))
         case Standing.SUSPENDED:
-            message = f"PythonRepository {asker.access.repository} is suspended: nothing new is granted until its"
+            message = (
+                f"PythonRepository {asker.access.repository} is suspended. The operator grants nothing new until its"
+            )
             return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, f"{message} spec.suspend is removed."))
         case Standing.USABLE if repository.name is not None and repository.access_from is not None:
             return Consent(Permission.GIVE, passed(Reason.RESOLVED_REFS))
-    message = f"PythonRepository {asker.access.repository} is not usable yet: check it with kubectl describe."
+    message = f"PythonRepository {asker.access.repository} is not usable yet. Run kubectl describe on it."
     return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
 
 
@@ -131,7 +133,7 @@ def _permits(access_from: AccessFrom | None, asker: Asker) -> bool:
 
 def _absent(access: DesiredAccess) -> Check:
     message = (
-        f"There is no PythonRepository {access.repository.name} in this namespace: create it, or correct "
+        f"There is no PythonRepository {access.repository.name} in this namespace. Create it, or correct "
         "spec.repositoryRef in a new object."
     )
     return failed(Reason.REPOSITORY_NOT_FOUND, message)
@@ -140,8 +142,8 @@ def _absent(access: DesiredAccess) -> Check:
 def _not_permitted(access: DesiredAccess) -> Check:
     # The same reason and message for absent, forbidden and role not permitted: a difference would reveal which it is.
     message = (
-        f"PythonRepository {access.repository} does not exist or does not allow this namespace the role "
-        f"{access.role}: its owner can add the namespace, and the role, to spec.accessFrom."
+        f"PythonRepository {access.repository} does not exist, or does not allow the role {access.role} "
+        "for this namespace. Ask its owner to add the namespace and the role to spec.accessFrom."
     )
     return failed(Reason.REF_NOT_PERMITTED, message)
 

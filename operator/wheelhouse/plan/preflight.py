@@ -37,8 +37,8 @@ def advice(need: Need, project: Project) -> str:
     """The permission that seems to be missing, with the command that grants it."""
     member = f"serviceAccount:{project.agent}"
     return (
-        f"{need.resource} does not itself grant {need.role} to Artifact Registry's service agent. Unless it has the "
-        f"role by inheritance or a group, run: {_command(need, member)}"
+        f"The IAM policy of {need.resource} does not grant {need.role} to Artifact Registry's service agent. "
+        f"Unless the agent inherits the role or has it through a group, run: {_command(need, member)}"
     )
 
 

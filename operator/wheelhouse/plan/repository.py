@@ -117,7 +117,9 @@ def _observe(
     desired: DesiredRepository, observed: ObservedRepository | None, rival: ObjectKey | None
 ) -> RepositoryPlan:
     if observed is None:
-        message = f"{desired.name} does not exist, and managementPolicy Observe never creates it: have its owner do so"
+        message = (
+            f"{desired.name} does not exist, and managementPolicy Observe never creates it. Ask its owner to do so"
+        )
         return Refuse(Reason.NOT_FOUND, f"{message}, or set spec.managementPolicy to Full.")
     if rival is not None and not owns(desired.ownership, observed):
         return _elsewhere(desired)
@@ -147,13 +149,13 @@ def _stranger(
         past = "was released by an object of this name" if before.released else "lost the labels of this object"
         message = f"{desired.name} exists and {past}. Set spec.adoptionPolicy to IfUnmanaged to take it back, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {_TO_OBSERVE}.")
-    message = f"{desired.name} exists and was not created by this object, so it is not changed. Set"
+    message = f"{desired.name} exists and was not created by this object, so this object does not change it. Set"
     remedy = f"spec.adoptionPolicy to IfUnmanaged to take it over, {_TO_OBSERVE}, or {_NEW_ID}"
     return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy}.")
 
 
 def _elsewhere(desired: DesiredRepository) -> Refuse:
-    message = f"{desired.name} belongs to another PythonRepository of this cluster: {_NEW_ID}"
+    message = f"{desired.name} belongs to another PythonRepository of this cluster. To resolve this, {_NEW_ID}"
     return Refuse(Reason.OWNED_ELSEWHERE, f"{message}, or ask its owner for spec.accessFrom.")
 
 
@@ -180,7 +182,7 @@ def _immutable(desired: DesiredRepository, observed: ObservedRepository) -> Refu
 
 
 def _differs(desired: DesiredRepository, field: str, found: str, wanted: str) -> Refuse:
-    message = f"{desired.name} has the {field} {found} and not {wanted}, which Artifact Registry cannot change."
+    message = f"{desired.name} has the {field} {found} instead of {wanted}, and Artifact Registry cannot change it."
     remedy = f"Delete this object and declare it with the {field} {found}, or {_NEW_ID}."
     if field == "format":
         remedy = f"It is not a repository for Python packages: {_NEW_ID}."

@@ -80,7 +80,9 @@ def token_finding(lease: Lease | None, failure: WheelhouseError | None, secret: 
     left = 0.0 if lease is None else lease.left(now)
     if lease is not None and left <= 0:
         because = f" {failure.message}" if failure is not None else ""
-        return failed(Reason.EXPIRED, f"The token in Secret {secret} has expired; a new one follows.{because}")
+        return failed(
+            Reason.EXPIRED, f"The token in Secret {secret} has expired. The operator requests a new one.{because}"
+        )
     if isinstance(failure, NotReady | Refused | Invalid):
         return failed(failure.reason, failure.message)
     if failure is not None and (lease is None or left <= lease.alarm):

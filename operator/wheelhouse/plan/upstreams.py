@@ -61,21 +61,27 @@ def judge_reference(
     target = upstream.target
     own = isinstance(target, ObjectKey) and target.namespace == reader.key.namespace
     if target == reader.key:
-        return _invalid(upstream, "is this object itself: name another PythonRepository")
+        return _invalid(upstream, "is this object itself. Use another PythonRepository")
     if view is None and standing is not None and gone < ABSENCE:
         return Judgement(None, standing, permitted=True)
     if view is None and own:
-        message = f"Upstream {upstream.name}: there is no PythonRepository {target} in this namespace: create it"
+        message = f"Upstream {upstream.name}: there is no PythonRepository {target} in this namespace. Create it"
         return Judgement(failed(Reason.REPOSITORY_NOT_FOUND, f"{message}, or correct spec.virtual.upstreams."))
     if view is None or not (own or _admits(view, reader.namespace)):
         # The same message for absent and forbidden: a difference would reveal which it is.
-        message = f"Upstream {upstream.name}: PythonRepository {target} does not exist or does not let this namespace"
-        check = failed(Reason.REF_NOT_PERMITTED, f"{message} read it: its owner can add it to spec.accessFrom.")
+        message = (
+            f"Upstream {upstream.name}: PythonRepository {target} does not exist, or does not allow this namespace"
+        )
+        check = failed(
+            Reason.REF_NOT_PERMITTED, f"{message} to read it. Ask its owner to add the namespace to spec.accessFrom."
+        )
         # If accessFrom cannot be read, nothing is removed: the owner's intent is unknown.
         unread = view is not None and view.access_from is None
         return Judgement(check, (view.name or standing) if view and unread else None, permitted=unread)
     if view.name is not None and view.name.location != reader.location:
-        return _invalid(upstream, f"is in {view.name.location}: an upstream has the location of its Virtual repository")
+        return _invalid(
+            upstream, f"is in {view.name.location}. An upstream must be in the location of its Virtual repository"
+        )
     if view.usable and view.access_from is not None:
         return Judgement(passed(Reason.RESOLVED_REFS), view.name, view.mode, permitted=True, addable=True)
     return Judgement(_unusable(upstream, view), view.name or standing, view.mode, permitted=True)
@@ -118,8 +124,8 @@ def judge_secret(namespace: Namespace, credentials: Credentials) -> Check:
     if credentials.secret in namespace.upstream_secrets:
         return passed(Reason.RESOLVED_REFS)
     message = (
-        f"Namespace {namespace.name} may not use the secret {credentials.secret}: its administrator adds the "
-        f"secret to its annotation {UPSTREAM_SECRETS_ANNOTATION}."
+        f"Namespace {namespace.name} may not use the secret {credentials.secret}. Ask its administrator to add the "
+        f"secret to the annotation {UPSTREAM_SECRETS_ANNOTATION}."
     )
     return failed(Reason.SECRET_NOT_ALLOWED, message)
 
@@ -138,7 +144,7 @@ def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
     if outranking:
         message = (
             f"Upstream {', '.join(sorted(outranking))} is Remote and ranks at or above a Standard one, so the "
-            "public file is served for equal versions. Give the Standard upstreams the larger priority."
+            "public file is served for equal versions. Give the Standard upstreams a larger priority."
         )
         return failed(Reason.PUBLIC_OUTRANKS_PRIVATE, message)
     message = (
@@ -151,9 +157,7 @@ def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
 def _unusable(upstream: UpstreamReference, view: RepositoryView) -> Check | None:
     if view.standing is Standing.UNSEEN or (view.standing is Standing.RELEASING and not view.held_up):
         return None
-    state = (
-        f"is being deleted: {view.held_up}" if view.held_up else "is not usable yet: check it with kubectl describe."
-    )
+    state = f"is being deleted: {view.held_up}" if view.held_up else "is not usable yet. Run kubectl describe on it."
     return failed(Reason.REPOSITORY_NOT_READY, f"Upstream {upstream.name}: PythonRepository {upstream.target} {state}")
 
 
@@ -169,6 +173,6 @@ def _invalid(upstream: UpstreamReference, problem: str) -> Judgement:
 def _forbidden(what: str, target: str, namespace: Namespace) -> str:
     return (
         f"{what}: {target} is in a project that is not allowed for namespace {namespace.name}, or another namespace "
-        "manages it and does not let this one read it: ask for spec.accessFrom there, or have the namespace's "
-        f"administrator list it in the annotation {UPSTREAMS_ANNOTATION}."
+        "manages it and does not allow this one to read it. Ask its owner for spec.accessFrom, or ask the namespace's "
+        f"administrator to add it to the annotation {UPSTREAMS_ANNOTATION}."
     )

@@ -65,6 +65,6 @@ async def _supervised(name: str, work: Work) -> None:
                 raise
             logger.exception("A background task failed", task=name)
     raise TaskFailed(
-        f"The background task {name!r} ended {RESTARTS + 1} times (the log says why): the operator exits, to "
-        "be restarted. Report this as a bug, with the log."
+        f"The background task {name!r} ended {RESTARTS + 1} times (see the log for the cause). The operator "
+        "exits, so that Kubernetes restarts it. Report this as a bug, with the log."
     )

@@ -105,8 +105,8 @@ def suspended_note(generation: int, *, waits: bool) -> str:
         waits: whether its spec differs from what is in place.
     """
     if waits:
-        return f"spec.suspend is true: generation {generation} is not applied until it is removed."
-    return "spec.suspend is true: changes of the spec are not applied until it is removed."
+        return f"spec.suspend is true, so generation {generation} is not applied. To apply it, remove spec.suspend."
+    return "spec.suspend is true, so changes of the spec are not applied. To apply them, remove spec.suspend."
 
 
 def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

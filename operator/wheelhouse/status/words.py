@@ -51,4 +51,4 @@ def granted_to(grants: Iterable[GrantRecord]) -> str:
 
 def distributed_as(name: str) -> str:
     """Which Secret has a token; its times are in status only, because a message must not change at a refresh."""
-    return f"The Secret {name} has a valid token; see status.secret for the token's times."
+    return f"The Secret {name} has a valid token. See status.secret for the token's times."

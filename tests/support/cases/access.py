@@ -19,14 +19,14 @@ ACCESS: dict[str, Any] = {
 _BASE = Base("RepositoryAccess", "Access", ACCESS)
 
 _GRAMMARS = [
-    ("repositoryRef/name", "write a Kubernetes object name"),
-    ("repositoryRef/namespace", "write a namespace's name"),
-    ("subjects/0/name", "write the name of a Kubernetes ServiceAccount"),
-    ("subjects/1/name", "write the e-mail of a Google service account"),
-    ("subjects/2/name", "write an e-mail address in lower case"),
-    ("subjects/3/name", "write an e-mail address in lower case"),
-    ("secret/name", "write a Secret's name"),
-    ("secret/serviceAccountName", "write a Kubernetes object name"),
+    ("repositoryRef/name", "must be the name of a Kubernetes object"),
+    ("repositoryRef/namespace", "must be the name of a namespace"),
+    ("subjects/0/name", "must be the name of a Kubernetes ServiceAccount"),
+    ("subjects/1/name", "must be the email address of a Google service account"),
+    ("subjects/2/name", "must be an email address in lower case"),
+    ("subjects/3/name", "must be an email address in lower case"),
+    ("secret/name", "must be the name of a Secret"),
+    ("secret/serviceAccountName", "must be the name of a Kubernetes object"),
 ]
 
 _TAKEN: list[tuple[str, Any]] = [
@@ -57,15 +57,19 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("role", "", ""),
     ("subjects/0/kind", "Principal", "ServiceAccount"),
     ("subjects/0/kind", "User", ""),
-    ("subjects/0/name", "allUsers", "write the name of a Kubernetes ServiceAccount"),
+    ("subjects/0/name", "allUsers", "must be the name of a Kubernetes ServiceAccount"),
     ("subjects/0/name", "", ""),
-    ("subjects/2/name", "allAuthenticatedUsers", "write an e-mail address"),
-    ("subjects/2/name", "Team@acme.example", "write an e-mail address in lower case"),
-    ("subjects/2/name", "a..b@acme.example", "write an e-mail address"),
-    ("subjects/2/name", "team@localhost", "write an e-mail address"),
-    ("subjects/2/name", "team@-acme.example", "write an e-mail address"),
-    ("subjects/1/name", "ci@acme.example", "write the e-mail of a Google service account"),
-    ("subjects/1/name", "ci@x.iam.gserviceaccount.com.evil.com", "write the e-mail of a Google service account"),
+    ("subjects/2/name", "allAuthenticatedUsers", "must be an email address"),
+    ("subjects/2/name", "Team@acme.example", "must be an email address in lower case"),
+    ("subjects/2/name", "a..b@acme.example", "must be an email address"),
+    ("subjects/2/name", "team@localhost", "must be an email address"),
+    ("subjects/2/name", "team@-acme.example", "must be an email address"),
+    ("subjects/1/name", "ci@acme.example", "must be the email address of a Google service account"),
+    (
+        "subjects/1/name",
+        "ci@x.iam.gserviceaccount.com.evil.com",
+        "must be the email address of a Google service account",
+    ),
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 101, ""),
     ("secret", "pip-config", ""),
     ("secret/name", "x" * 64, ""),
@@ -73,7 +77,7 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("adoptionPolicy", "", ""),
     ("suspend", "yes", "of type boolean"),
     ("suspend", 0, "of type boolean"),
-    ("secret/name", "", "write a Secret's name"),
+    ("secret/name", "", "must be the name of a Secret"),
 ]
 
 ACCESS_CASES = [

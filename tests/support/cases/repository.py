@@ -82,25 +82,29 @@ _S, _R, _V = (
 )
 
 _PROJECT, _LOCATION, _ID = (
-    "write a Google Cloud project id",
-    "write an Artifact Registry location",
-    "write a repository",
+    "must be a Google Cloud project ID",
+    "must be an Artifact Registry location",
+    "must be a repository ID",
 )
-_LABEL, _OURS, _KMS = "write label values of at most 63", "leave label keys that start with", "write a full key name"
-_KEYS, _PLAIN = "write label keys of at most 63", "without control characters"
-_AGE, _PREFIX, _NAME = "write an age of at most six digits", "write the beginning of a name", "write a name of 1 to 63"
-_URL, _USER, _SECRET = "write an https URL", "write a user name of 1 to 128", "write a secret version"
+_LABEL, _OURS, _KMS = (
+    "label values must have at most 63",
+    "are reserved for the operator",
+    "must be the full name of a key",
+)
+_KEYS, _PLAIN = "label keys must have at most 63", "without control characters"
+_AGE, _PREFIX, _NAME = "must be an age", "must be the beginning of a name", "must be a name of 1 to 63"
+_URL, _USER, _SECRET = "must be an https URL", "must be a user name of 1 to 128", "must be a secret version"
 _FULL, _OBJECT, _NAMESPACE = (
-    "write a full repository name",
-    "write a Kubernetes object name",
-    "write a namespace's name",
+    "must be the full name of a repository",
+    "must be the name of a Kubernetes object",
+    "must be the name of a namespace",
 )
 _POLICY, _CONDITION = "cleanup/policies/0", "cleanup/policies/0/condition"
 _NEWEST = "cleanup/policies/1/mostRecentVersions"
 _EXPRESSION = "accessFrom/namespaceSelector/matchExpressions/0"
 _EMPTY, _CHOICE = "an empty condition would match every version", "set exactly one of condition and mostRecentVersions"
 _SOURCE, _ONE = "set exactly one of remote.upstream and remote.url", "set exactly one of repositoryRef and repository"
-_NEEDS_REMOTE, _NEEDS_VIRTUAL = "set remote when mode is Remote", "set virtual when mode is Virtual"
+_NEEDS_REMOTE, _NEEDS_VIRTUAL = "set remote if mode is Remote", "set virtual if mode is Virtual"
 _REQUIRED, _DUPLICATE, _INTEGER, _BOOLEAN = "Required value", "Duplicate value", "of type int", "of type boolean"
 
 # These hostile suffixes are part of a valid value: international letters in Google's labels, punctuation in a user
@@ -120,9 +124,9 @@ _GRAMMARS: list[tuple[Base, str, str, tuple[str, ...]]] = [
     (_S, f"{_CONDITION}/versionNamePrefixes/0", _PREFIX, ()),
     (_S, f"{_NEWEST}/packageNamePrefixes/0", _PREFIX, ()),
     (_S, "accessFrom/namespaces/0", _NAMESPACE, ()),
-    (_S, "accessFrom/namespaceSelector/matchLabels/team", "write a label value", ()),
-    (_S, f"{_EXPRESSION}/key", "write a label key", ()),
-    (_S, f"{_EXPRESSION}/values/0", "write a label value", ()),
+    (_S, "accessFrom/namespaceSelector/matchLabels/team", "must be a label value", ()),
+    (_S, f"{_EXPRESSION}/key", "must be a label key", ()),
+    (_S, f"{_EXPRESSION}/values/0", "must be a label value", ()),
     (_R, "remote/url", _URL, ()),
     (_R, "remote/credentials/username", _USER, _PRINTABLE),
     (_R, "remote/credentials/passwordSecretVersion", _SECRET, ()),
@@ -232,7 +236,7 @@ _REFUSED_STANDARD: list[tuple[str, Any, str]] = [
     ("location", "", _LOCATION),
     ("location", "US-central1", _LOCATION),
     ("location", "us-central", _LOCATION),
-    ("location", "europe", "name a key in the repository's own location"),
+    ("location", "europe", "must be a key in the location of the repository"),
     ("project", "system:masters", _PROJECT),
     ("project", "short", _PROJECT),
     ("project", "ends-in-hyphen-", _PROJECT),
@@ -290,10 +294,10 @@ _REFUSED_STANDARD: list[tuple[str, Any, str]] = [
     ("kmsKeyName", _key(ring=".."), _KMS),
     ("kmsKeyName", _key(ring="r" * 64), _KMS),
     ("kmsKeyName", _key(key="a/b"), _KMS),
-    ("kmsKeyName", _key(location="us-east1"), "name a key in the repository's own location"),
-    ("kmsKeyName", _key(location="us"), "name a key in the repository's own location"),
-    ("kmsKeyName", _key(location="us-central12"), "name a key in the repository's own location"),
-    ("kmsKeyName", _key(location="global", ring="us-central1"), "name a key in the repository's own location"),
+    ("kmsKeyName", _key(location="us-east1"), "must be a key in the location of the repository"),
+    ("kmsKeyName", _key(location="us"), "must be a key in the location of the repository"),
+    ("kmsKeyName", _key(location="us-central12"), "must be a key in the location of the repository"),
+    ("kmsKeyName", _key(location="global", ring="us-central1"), "must be a key in the location of the repository"),
     ("vulnerabilityScanning", "Enabled", "Inherited"),
     ("vulnerabilityScanning", "", ""),
     ("vulnerabilityScanning", True, ""),
@@ -316,7 +320,7 @@ _REFUSED_STANDARD: list[tuple[str, Any, str]] = [
     (_CONDITION, {"packageNamePrefixes": []}, _EMPTY),
     (_CONDITION, {"packageNamePrefixes": [], "versionNamePrefixes": []}, _EMPTY),
     (f"{_POLICY}/mostRecentVersions", {"keepCount": 1}, _CHOICE),
-    (_POLICY, {**NEWEST, "name": "x", "action": "Delete"}, "mostRecentVersions chooses what to keep"),
+    (_POLICY, {**NEWEST, "name": "x", "action": "Delete"}, "mostRecentVersions selects versions to keep"),
     (_POLICY, {**OLD, "action": "Keep", "condition": {}}, _EMPTY),
     (_POLICY, {}, _REQUIRED),
     (f"{_CONDITION}/olderThan", "", _AGE),
@@ -367,14 +371,14 @@ _REFUSED_STANDARD: list[tuple[str, Any, str]] = [
     ("accessFrom/roles", ["Reader", "Writer", "RepoAdmin", "Reader"], ""),
     ("accessFrom/roles", "Reader", ""),
     ("accessFrom/namespaces", ["a"] * 257, ""),
-    ("accessFrom/namespaceSelector/matchLabels", {"bad key": "x"}, "write a label key"),
-    ("accessFrom/namespaceSelector/matchLabels", {"/x": "x"}, "write a label key"),
-    (_EXPRESSION, {"key": "a", "operator": "In"}, "give values with In"),
-    (_EXPRESSION, {"key": "a", "operator": "Exists", "values": ["x"]}, "none with Exists"),
+    ("accessFrom/namespaceSelector/matchLabels", {"bad key": "x"}, "must be a label key"),
+    ("accessFrom/namespaceSelector/matchLabels", {"/x": "x"}, "must be a label key"),
+    (_EXPRESSION, {"key": "a", "operator": "In"}, "set values for In"),
+    (_EXPRESSION, {"key": "a", "operator": "Exists", "values": ["x"]}, "omit values for Exists"),
     (_EXPRESSION, {"key": "a", "operator": "Near"}, ""),
     (f"{_EXPRESSION}/operator", "Near", "NotIn"),
     (f"{_EXPRESSION}/operator", MISSING, _REQUIRED),
-    (f"{_EXPRESSION}/operator", "Exists", "none with Exists"),
+    (f"{_EXPRESSION}/operator", "Exists", "omit values for Exists"),
     ("accessFrom", [], ""),
     ("accessFrom/namespaceSelector", "team", ""),
     ("accessFrom/namespaceSelector/matchExpressions", {}, ""),
@@ -527,9 +531,9 @@ _REFUSED_VIRTUAL: list[tuple[str, Any, str]] = [
     ("remote", {"upstream": "PyPI"}, _NEEDS_REMOTE),
     ("virtual", MISSING, _NEEDS_VIRTUAL),
     ("virtual", [], ""),
-    ("cleanup", {}, "cleanup cannot be set when mode is Virtual"),
-    ("cleanup", {"policies": [OLD]}, "cleanup cannot be set when mode is Virtual"),
-    ("location", "us-east1", "name upstreams in the repository's own location"),
+    ("cleanup", {}, "cleanup cannot be set if mode is Virtual"),
+    ("cleanup", {"policies": [OLD]}, "cleanup cannot be set if mode is Virtual"),
+    ("location", "us-east1", "upstreams must be in the location of the repository"),
     ("virtual/upstreams", _upstreams(31), ""),
     ("virtual/upstreams", {"wheels": WHEELS}, ""),
     ("virtual/upstreams", [WHEELS, WHEELS], _DUPLICATE),
@@ -571,9 +575,13 @@ _REFUSED_VIRTUAL: list[tuple[str, Any, str]] = [
     ("virtual/upstreams/1/repository", FULL.replace("team-wheels", ".."), _FULL),
     ("virtual/upstreams/1/repository", FULL.replace("team-wheels", "x" * 64), _FULL),
     ("virtual/upstreams/1/repository", FULL.replace("us-central1", "-"), _FULL),
-    ("virtual/upstreams/1/repository", FULL.replace("us-central1", "us-east1"), "name upstreams in the repository's"),
-    ("virtual/upstreams/1/repository", FULL.replace("us-central1", "us"), "name upstreams in the repository's"),
-    ("virtual/upstreams/1/repository", FULL.replace("us-central1", "us-central12"), "name upstreams in the repository"),
+    ("virtual/upstreams/1/repository", FULL.replace("us-central1", "us-east1"), "upstreams must be in the location"),
+    ("virtual/upstreams/1/repository", FULL.replace("us-central1", "us"), "upstreams must be in the location"),
+    (
+        "virtual/upstreams/1/repository",
+        FULL.replace("us-central1", "us-central12"),
+        "upstreams must be in the location",
+    ),
 ]
 
 _TAKEN = [(_S, _TAKEN_STANDARD), (_R, _TAKEN_REMOTE), (_V, _TAKEN_VIRTUAL)]

@@ -47,10 +47,10 @@ class ServiceAccountTokens:
         )
         reply = await self._transport.send(call)
         if reply.status == 404 or reply.terminating:
-            message = f"ServiceAccount {identity} does not exist: create it, or set another secret.serviceAccountName."
+            message = f"ServiceAccount {identity} does not exist. Create it, or set another secret.serviceAccountName."
             raise NotReady(message, Reason.SERVICE_ACCOUNT_NOT_FOUND)
         if reply.status == 403 and _OPT_IN.search(reply.message):
-            message = f"No token for {identity}: label namespace {identity.namespace} {OPT_IN_LABEL}={OPT_IN_VALUE}."
+            message = f"No token for {identity}. Set the label {OPT_IN_LABEL}={OPT_IN_VALUE} on its namespace."
             raise Refused(message, Reason.NOT_OPTED_IN)
         if reply.status == 403:
             raise Refused(f"Kubernetes denied a token for {identity}: {reply.message}", Reason.TOKEN_REFUSED)

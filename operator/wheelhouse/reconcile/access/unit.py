@@ -158,7 +158,7 @@ class AccessUnit:
         missing = sorted({str(each) for each in _accounts(declared) if self._world.cache.account(each) is False})
         if not missing:
             return ""
-        return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet: create it, or correct the name."
+        return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet. Create it, or correct the name."
 
     def _secret(self, declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
         """What prevents the request for a Secret."""
@@ -167,7 +167,7 @@ class AccessUnit:
             return None
         namespace = self._claims.namespace(access.key.namespace)
         if namespace is None or not namespace.opted_in:
-            message = f"Namespace {access.key.namespace} has not opted in: its administrator sets the label"
+            message = f"Namespace {access.key.namespace} has not opted in. Ask its administrator to set the label"
             return failed(Reason.NOT_OPTED_IN, f"{message} {OPT_IN_LABEL}={OPT_IN_VALUE}.")
         return None
 

@@ -32,11 +32,11 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         return _unrecorded(outcome.recorded.failed[claimant.access])
     if missing & plan.full:
         limits = f"{MEMBER_LIMIT} principals, {GROUP_LIMIT} of them groups, and a size"
-        message = f"The IAM policy of {name} is full (at most {limits}): grant groups, or remove accesses."
+        message = f"The IAM policy of {name} is full (at most {limits}). Grant roles to groups, or remove accesses."
         return failed(Reason.POLICY_FULL, message)
     if not wanted:
         waits = "Waiting until existing grants are revoked."
-        return pending(waits if leaving else "Nothing is granted: the condition ResolvedRefs says why.")
+        return pending(waits if leaving else "The operator grants nothing. See the condition ResolvedRefs.")
     if missing and not claimant.may_add:
         return pending("Waiting until the repository is usable.")
     if missing or len(records) < len(wanted):
@@ -48,7 +48,7 @@ def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
     """Google does not allow the policy to be read or set."""
     if isinstance(error, Invalid):
         return failed(error.reason, error.message)
-    message = f"Google denies access to the IAM policy of {name}: {error.message} The operator's identity lacks its"
+    message = f"Google denies access to the IAM policy of {name}: {error.message} The operator's identity may lack its"
     return failed(error.reason, f"{message} role in the project (see the README), or the project does not exist.")
 
 
@@ -59,7 +59,9 @@ def _unrecorded(error: WheelhouseError) -> Check:
         case Unavailable():
             return failed(error.reason, f"{error.message} The operator retries.")
         case Refused() | Invalid():
-            message = "Kubernetes rejects the status of this object, and nothing is granted before its record"
-            remedy = "Ask the owner of the admission policy or webhook that rejects it."
+            message = (
+                "Kubernetes rejects the status of this object, and the operator grants nothing without a record in it"
+            )
+            remedy = "Ask the owner of the admission policy or webhook that denies the request."
             return failed(error.reason, f"{message}: {error.message} {remedy}")
-    return pending("Its grants cannot be recorded yet.")
+    return pending("Waiting for the grants to be recorded.")

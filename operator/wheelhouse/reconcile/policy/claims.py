@@ -27,7 +27,9 @@ UNREADABLE = timedelta(hours=24)
 """How long an access that does not parse keeps its grants and Secrets."""
 
 _ROLES = {role.iam: role for role in Role}
-_RESTS = failed(Reason.SUSPENDED, "spec.suspend is true: no grant and no Secret is added until it is removed.")
+_RESTS = failed(
+    Reason.SUSPENDED, "spec.suspend is true, so the operator adds no grants or Secrets. To continue, remove it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,5 +226,5 @@ def _roles(held: tuple[Grant, ...]) -> frozenset[Role]:
 
 
 def _not_writable(access: DesiredAccess, mode: Mode) -> Invalid:
-    message = f"PythonRepository {access.repository} is {mode}, and nothing can be uploaded to it: ask for Reader in a"
-    return Invalid(f"{message} new object, or point spec.repositoryRef at the Standard one.", Reason.NOT_WRITABLE)
+    message = f"PythonRepository {access.repository} is {mode}, which does not accept uploads. Request Reader in a"
+    return Invalid(f"{message} new object, or refer to a Standard repository in it.", Reason.NOT_WRITABLE)

@@ -30,8 +30,8 @@ class PolicyEvents:
             self._log(name, claimants, plan)
         for access, grant in plan.adopted:
             note = (
-                f"{grant.member} had {grant.role} on {name} already: this object now owns the grant (adoptionPolicy "
-                "Always), and goes when this object goes. Let only one cluster adopt grants on a repository."
+                f"{grant.member} already had {grant.role} on {name}. This object now owns the grant (adoptionPolicy "
+                "Always), and deleting this object revokes it. Let only one cluster adopt grants on a repository."
             )
             logger.info("Adopted a grant", object=str(access), **_words(grant, name))
             if (declared := self._world.cache.access(access)) is not None:
@@ -40,8 +40,8 @@ class PolicyEvents:
             members = [r.grant.member for r in claimant.ledger if r.grant.identity in plan.restored]
             if members:
                 note = (
-                    f"Another client removed {_listed(members)} from the IAM policy of {name}: restored. To revoke a "
-                    "grant, change or delete this object."
+                    f"Another client removed {_listed(members)} from the IAM policy of {name}. The operator restored "
+                    "the grant. To revoke a grant, change or delete this object."
                 )
                 logger.warning("Restored a grant", object=str(claimant.access), repository=name.full, members=members)
                 if (declared := self._world.cache.access(claimant.access)) is not None:

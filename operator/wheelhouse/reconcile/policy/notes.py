@@ -69,7 +69,7 @@ class Notes:
         gone = isinstance(error, Refused) and (leaving or bool(debts)) and await self._project_gone(name)
         for claimant in claimants:
             if gone and not claimant.wanted:
-                self._note(claimant, pending("Nothing is granted."), **_NO_LEDGER)
+                self._note(claimant, pending("The operator grants nothing."), **_NO_LEDGER)
             else:
                 self._note(claimant, refused(error, name))
         for debt in debts if gone else ():
@@ -78,7 +78,7 @@ class Notes:
     def gone(self, name: RepositoryName, claimants: Sequence[Claimant]) -> None:
         """The repository does not exist, and neither do its grants."""
         for claimant in claimants:
-            self._note(claimant, pending(f"{name} is not there (any more): waiting for it."), **_NO_LEDGER)
+            self._note(claimant, pending(f"{name} does not exist. Waiting for the repository."), **_NO_LEDGER)
         for debt in self._debts.grants(name):
             self._debts.paid(debt)
 
@@ -93,8 +93,8 @@ class Notes:
             self._findings.note_summary(keeper.stored, summary)
             if _nearly_full(summary) and not (before is not None and _nearly_full(before)):
                 note = (
-                    f"The IAM policy of {name} has {summary.members} of at most {MEMBER_LIMIT} principals: grant "
-                    "groups, or remove accesses, before it is full."
+                    f"The IAM policy of {name} has {summary.members} of at most {MEMBER_LIMIT} principals. Grant "
+                    "roles to groups, or remove accesses, before it is full."
                 )
                 logger.warning("A policy is nearly full", repository=name.full, members=summary.members)
                 await self._world.objects.event(Kind.REPOSITORY, keeper.stored, "PolicyNearlyFull", note, warning=True)

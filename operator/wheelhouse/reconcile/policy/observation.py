@@ -85,7 +85,7 @@ class Observer:
         owned = _owned(claimants, debts)
         if policy is None:
             if owned and await self._world.repositories.get(name) is not None:
-                raise Unavailable(f"Google answers that {name} exists, and that it has no IAM policy.")
+                raise Unavailable(f"Google reports that {name} exists but has no IAM policy.")
             return None
         known = {self.creation(name), *(claimant.create_time for claimant in claimants if claimant.ledger)}
         known |= {debt.create_time and in_seconds(debt.create_time) for debt in debts}
@@ -97,7 +97,7 @@ class Observer:
         # After the policy: a repository that was created in between has another createTime, and another policy.
         found = await self._world.repositories.get(name)
         if found is None:
-            raise Conflict(f"{name} went while its IAM policy was read.")
+            raise Conflict(f"{name} was deleted while its IAM policy was read.")
         return Observation(policy, found.create_time and in_seconds(found.create_time), self._standing(name, found))
 
     def _standing(self, name: RepositoryName, found: ObservedRepository) -> frozenset[ObjectKey]:

@@ -196,7 +196,7 @@ class _Transaction:
         """Read the policy's new etag, to continue a search."""
         observation = await self._observe()
         if observation is None:
-            raise Conflict(f"{self._name} is gone.")
+            raise Conflict(f"{self._name} was deleted.")
         self._observation = observation
 
     async def _settle(self, plan: PolicyPlan) -> None:

@@ -51,8 +51,11 @@ class Complaints:
                 return ENABLING
             message = f"{error.message} It could not be enabled: {refusal}"
         elif isinstance(error, Refused) and project and await self._projects.gone(project):
-            words = f"Project {project} is gone or being deleted: gcloud projects undelete {project} brings it back"
-            message, reason = f"{words} for 30 days, or delete this object.", Reason.INVALID_ARGUMENT
+            words = f"Project {project} does not exist or is being deleted. Restore it within 30 days of its"
+            message, reason = (
+                f"{words} deletion (gcloud projects undelete {project}), or delete this object.",
+                Reason.INVALID_ARGUMENT,
+            )
         self._findings.note_repository(stored, synced=failed(reason, message))
         return wait
 
@@ -69,10 +72,10 @@ class Complaints:
         if advised:
             return f" {' '.join(advised)}"
         if isinstance(error, Refused) and error.reason is Reason.PERMISSION_DENIED:
-            return " Google gives the same answer for a project that does not exist: check spec.project too."
+            return " Google gives the same answer for a project that does not exist, so check spec.project too."
         if _NO_DETAIL in error.message and declared.wish is not None:
             location = declared.wish.spec.location
-            return f" Check spec.location ({location}): gcloud artifacts locations list shows all locations."
+            return f" Check spec.location ({location}): to list all locations, run gcloud artifacts locations list."
         return ""
 
 

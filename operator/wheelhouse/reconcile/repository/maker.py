@@ -131,7 +131,7 @@ class Maker:
                 self._context.findings.note_repository(stored, usable=False)
             return drift_delay(self._context.world)
         if isinstance(plan, Create) and rests:
-            message = f"{desired.name} does not exist, and spec.suspend keeps it from being created: remove suspend."
+            message = f"{desired.name} does not exist, and is not created while spec.suspend is true. Remove suspend."
             self._context.findings.note_repository(stored, synced=failed(Reason.SUSPENDED, message), usable=False)
             return drift_delay(self._context.world)
         if isinstance(plan, Create):
@@ -161,7 +161,7 @@ class Maker:
             return wait
         self._context.turns.use(stored.key)
         if self._context.findings.repository(stored).create_time is not None:
-            note = f"{desired.name} was deleted elsewhere: it is created again, empty."
+            note = f"{desired.name} was deleted elsewhere. The operator creates it again, without packages."
             await self._context.world.objects.event(KIND, stored, "Recreating", note, warning=True)
         self._context.findings.note_repository(
             stored, name=desired.name, synced=creating, create_time=None, managed=managed_by(desired)
@@ -195,7 +195,7 @@ class Maker:
             await self._context.world.objects.event(KIND, stored, "Adopted", note)
             return
         for field, was, sought in plan.differences if drifted else ():
-            note = f"{field} was changed elsewhere from {sought} to {was}: restored."
+            note = f"{field} was changed elsewhere from {sought} to {was}. The operator restored it."
             await self._context.world.objects.event(KIND, stored, "DriftCorrected", note)
 
     async def _patch(self, stored: CustomObject, observed: ObservedRepository, plan: Change, why: str) -> None:
@@ -211,8 +211,10 @@ class Maker:
             observed.name, parting(observed, self._context.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
-        note = f"{observed.name} is now only observed: the operator removed its labels, and what other"
-        await self._context.world.objects.event(KIND, stored, "Released", f"{note} namespaces let it read.")
+        note = f"{observed.name} is now only observed. The operator removed its labels and what depended"
+        await self._context.world.objects.event(
+            KIND, stored, "Released", f"{note} on consent: upstreams of other namespaces, and the upstream's password."
+        )
         logger.info("Released a repository", object=str(stored.key), repository=observed.name.full, because="Observe")
 
     def _found(
@@ -223,7 +225,7 @@ class Maker:
         self._targets[stored.key] = (desired, resolution.upstreams(observed))
         advice = ""
         if desired.cleanup is not None and desired.cleanup.deletes_nothing:
-            advice = "All cleanup policies have the action Keep, so nothing is deleted: add one with Delete."
+            advice = "All cleanup policies have the action Keep, so nothing is deleted. Add one with the action Delete."
         managed = self._context.findings.repository(stored).managed if rests else managed_by(desired)
         self._context.findings.note_repository(
             stored,

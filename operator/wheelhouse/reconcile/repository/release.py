@@ -120,15 +120,15 @@ class Releases:
         if progress.refused is None:
             progress.refused = self._context.world.elapsed()
         if self._context.world.elapsed() - progress.refused >= REFUSAL_PATIENCE and await self._orphans(stored):
-            note = f"{name} keeps this object's labels, because Google denies the change: {error.message}"
+            note = f"{name} keeps the labels of this object, because Google denied their removal: {error.message}"
             await self._context.world.objects.event(KIND, stored, "ReleaseIncomplete", note, warning=True)
             logger.warning(
                 "Released a repository without removing its labels", object=str(stored.key), because=error.message
             )
             return True
         message = (
-            f"{error.message} If project {name.project} no longer exists, a cluster administrator removes the "
-            "finalizer wheelhouse.dev/finalizer."
+            f"{error.message} If project {name.project} no longer exists, ask a cluster administrator to remove "
+            "the finalizer wheelhouse.dev/finalizer."
         )
         raise Refused(message, error.reason) from None
 
@@ -156,7 +156,7 @@ class Releases:
             raise Invalid(
                 f"{name} has packages, so deletionPolicy DeleteIfEmpty keeps it. Delete the packages, or set "
                 "spec.deletionPolicy to Orphan to keep the repository, or to Delete to delete its packages too. "
-                "Accesses keep working until then: to cut them off now, remove spec.accessFrom.",
+                "Accesses keep working until then. To end those of other namespaces now, remove spec.accessFrom.",
                 Reason.NOT_EMPTY,
             )
         return await self._delete(stored, name)

@@ -95,7 +95,7 @@ class RepositoryUnit:
         """The desired state, or None after recording the complaint."""
         options, stored = self._world.options, declared.stored
         if declared.current is None:
-            self._complain(stored, declared.invalid or Invalid("spec does not parse."))
+            self._complain(stored, declared.invalid or Invalid("The spec does not parse."))
             return None
         try:
             desired = declared.current.desired(namespace, options.cluster, any_project=options.any_project)

@@ -129,7 +129,9 @@ class TokenUnit:
             self._exists(key)
             minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime))
             if minted.expires <= minted.issued:
-                raise Refused(f"Google gives {key.identity} tokens that have already expired.", Reason.TOKEN_REFUSED)
+                raise Refused(
+                    f"Google returned a token for {key.identity} that had already expired.", Reason.TOKEN_REFUSED
+                )
         except WheelhouseError as error:
             self._failed(key, known, error, circumstances)
             return False
@@ -143,7 +145,7 @@ class TokenUnit:
     def _exists(self, key: TokenKey) -> None:
         """Skip the request for a ServiceAccount that does not exist: the key follows it."""
         if self._world.cache.account(key.identity) is False:
-            message = f"ServiceAccount {key.identity} does not exist: create it, or set another"
+            message = f"ServiceAccount {key.identity} does not exist. Create it, or set another"
             raise NotReady(f"{message} secret.serviceAccountName.", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
 
     def _failed(self, key: TokenKey, known: _Tokens, error: WheelhouseError, circumstances: object) -> None:

@@ -166,7 +166,9 @@ class SecretUnit:
         if not self._findings.distribution(declared.stored).name:
             all_of.verified = None  # No token stands anywhere that the index could have accepted.
         if not declared.stored.deleting:
-            self._memory.note(declared.stored, all_of, pending("No Secret is distributed: see ResolvedRefs."))
+            self._memory.note(
+                declared.stored, all_of, pending("The operator writes no Secret. See the condition ResolvedRefs.")
+            )
 
     def _wait(
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target

@@ -106,7 +106,7 @@ class Verifier:
                 known.doubted, known.held = True, held
                 known.again = self._world.elapsed() + SLOW
                 if known.check is None or not known.check.ok:
-                    known.check = pending("The index did not accept the token: the operator mints another one.")
+                    known.check = pending("The index did not accept the token. The operator mints another one.")
                 return Verdict(known.check, SLOW, mint_again=True)
             wait = self._answered(known, status)
         known.held, known.again = held, self._world.elapsed() + wait
@@ -122,12 +122,12 @@ class Verifier:
         known.refused = now if known.refused is None else known.refused
         begun = known.refused if known.good is None else known.good
         if status == 403 and now - begun < PROPAGATION:
-            message = "The grant is not in force yet: IAM takes 2 to 7 minutes and sometimes more."
+            message = "The grant is not in effect yet. IAM takes 2 to 7 minutes, and sometimes more."
             known.check = failed(Reason.PROPAGATING, message)
             return probe_delay(now - known.refused)
         message = (
-            f"The index answers {status} for the ServiceAccount's token: check that its Workload Identity pool is the "
-            "cluster's, and that no deny policy or VPC Service Controls perimeter stands in the way."
+            f"The index answers {status} for the ServiceAccount's token. Check that its Workload Identity pool is the "
+            "cluster's, and that no deny policy or VPC Service Controls perimeter blocks the request."
         )
         known.check = failed(Reason.REFUSED, message)
         return SLOW

@@ -52,18 +52,20 @@ class SecretWriter:
         match verdict.step:
             case Step.DONE:
                 if edited:
-                    await self._event(stored, "SecretEdited", f"{where} was edited: restored.")
+                    await self._event(stored, "SecretEdited", f"{where} was edited. The operator restored it.")
                 return _applied(reply)
             case Step.FORCE:
                 applied = await self._force(stored, manifest)
                 who = ", ".join(verdict.others) or "an unknown client"
-                await self._event(stored, "SecretEdited", f"{where} was edited by {who}: restored.")
+                await self._event(stored, "SecretEdited", f"{where} was edited by {who}. The operator restored it.")
                 return applied
             case Step.TAKE_OVER:
                 applied = await self._force(stored, manifest)
                 for manager in verdict.others:
                     await self._world.secrets.disown(manifest.namespace, manifest.name, applied.uid, manager)
-                await self._event(stored, "SecretTakenOver", f"{where} was left by a deleted access: taken over.")
+                await self._event(
+                    stored, "SecretTakenOver", f"{where} was left behind by a deleted access. This access took it over."
+                )
                 return applied
             case _:
                 return await self._replace(stored, manifest)
@@ -134,7 +136,9 @@ class SecretWriter:
         reply = await self._world.secrets.apply(manifest, force=False)
         if not isinstance(reply, Applied):
             raise Conflict(f"{where} changed while it was being replaced.")
-        await self._event(stored, "SecretReplaced", f"{where} was immutable: deleted and created again.")
+        await self._event(
+            stored, "SecretReplaced", f"{where} was immutable. The operator deleted it and created it again."
+        )
         return reply
 
     async def _event(self, stored: CustomObject, reason: str, note: str) -> None:
@@ -145,16 +149,19 @@ class SecretWriter:
 def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
     """SecretConflict: it names the owner of the Secret. Only a Secret without one may be deleted by hand."""
     if holder is None:
-        message = f"Secret {where} does not belong to Wheelhouse and is not changed: delete it, or set another"
-        return NotReady(f"{message} secret.name in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
-    message = f"Secret {where} belongs to RepositoryAccess {holder}: set another secret.name in a new object,"
+        message = f"Secret {where} does not belong to Wheelhouse, so the operator does not change it. Delete it, or"
+        return NotReady(f"{message} set another secret.name in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+    message = f"Secret {where} belongs to RepositoryAccess {holder}. Set another secret.name in a new object,"
     return NotReady(f"{message} or delete that one.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
 
 
 def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
     if reply.terminating:
         return NotReady(f"Namespace {namespace} is being deleted.", Reason.PENDING, CONFLICT_DELAY)
-    message = f"Writing Secret {where} was denied: label the namespace {OPT_IN_LABEL}={OPT_IN_VALUE}."
+    message = (
+        f"Writing Secret {where} was denied. Ask the administrator of the namespace to set the label "
+        f"{OPT_IN_LABEL}={OPT_IN_VALUE}."
+    )
     return NotReady(message, Reason.NOT_OPTED_IN, DENIED_DELAY)
 
 
