@@ -177,10 +177,10 @@ def test_every_block_is_checked_or_says_why_not(page: Path) -> None:
         if block.language == "text":
             continue
         if block.note:
-            kind, _, test = block.note.partition("run by ")
-            assert kind or (ROOT / test).exists(), where
+            reason, _, test = block.note.partition("run by ")
+            assert reason or page.name in (ROOT / test).read_text(), f"{where}: {test} does not mention {page.name}"
         elif block.language == "sh":
-            assert str(page.relative_to(DOCS)) in RUN, f"{where}: no test runs this block, and no comment says why"
+            assert str(page.relative_to(ROOT)) in RUN, f"{where}: no test runs this block, and no comment says why"
         else:
             assert block.language == "yaml", where
             parsed = [each for each in yaml.safe_load_all(textwrap.dedent(block.text)) if isinstance(each, dict)]
@@ -188,11 +188,19 @@ def test_every_block_is_checked_or_says_why_not(page: Path) -> None:
             assert {each.get("kind") for each in parsed} <= set(SPECS), where
 
 
+def anchors(page: Path) -> list[str]:
+    """The anchors that GitHub gives to a page's headings: lower case, without punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link of a page refers to an existing file."""
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    """Every relative link of a page refers to an existing file, and to a heading in it if it has an anchor."""
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text())
+    assert [link for link, _ in links if not (page.parent / link).exists()] == []
+    targets = [((page.parent / link) if link else page, anchor) for link, anchor in links if anchor]
+    assert [anchor for target, anchor in targets if anchor not in anchors(target)] == []
 
 
 def test_the_install_page_grants_what_the_tests_run_with() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from convergence.scenes import PULL, WHEELS, access, living_token, owners, reason, wheels
+from convergence.scenes import NAME, PULL, WHEELS, access, living_token, members, owners, reason, wheels
 from convergence.secret_scenes import (
     HOUR,
     REFUSED,
@@ -152,6 +152,23 @@ async def test_a_request_mints_and_writes_now_but_not_in_a_loop() -> None:
     assert 1 <= mints(simulation) <= 3
     await simulation.run(31)  # Status names a request once its token is minted.
     assert simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["lastHandledRequest"] == "59"
+
+
+async def test_a_request_checks_the_policy_but_not_in_a_loop() -> None:
+    """A grant that another client removed is back at once; sixty requests in a minute read the policy three times."""
+    simulation, key = await distributed()
+    spec = simulation.fakes.cluster.objects[Kind.ACCESS, key]["spec"]
+    await simulation.run(60)
+    policy = simulation.fakes.google.policies[NAME.full]
+    simulation.fakes.google.policies[NAME.full] = replace(policy, bindings=())
+    simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: "now"})
+    await simulation.run(5)
+    assert members(simulation)
+    simulation.fakes.calls.clear()
+    for number in range(60):
+        simulation.fakes.cluster.put(Kind.ACCESS, key, spec, annotations={REQUESTED_ANNOTATION: str(number)})
+        await simulation.run(1)
+    assert 1 <= simulation.fakes.calls.count()["policies.get"] <= 3
 
 
 async def test_a_crash_before_the_mint_loses_no_request() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from support import google
-from support.kube import ACCESSES, PROJECT, REPOSITORIES, Kube
+from support.kube import ACCESSES, PROJECT, REPOSITORIES, Kube, full_name
 from support.pods import can_mount, lay_out, run
 from support.repackage import closure, wheel
+
+from wheelhouse_local.world import World
 
 pytestmark = pytest.mark.e2e
 
@@ -40,8 +42,6 @@ def build(kube: Kube, repository: str, folder: Path) -> None:
 
 def start(kube: Kube, file: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command of an example's container with its variables, and the files that kubelet would mount."""
-    if not can_mount():
-        pytest.skip("this machine lets no process have mounts of its own (unshare)")
     spec = pod_of(file)
     (container,) = spec["containers"]
     namespace = documents(file)[-1]["metadata"]["namespace"]
@@ -49,11 +49,14 @@ def start(kube: Kube, file: str, folder: Path) -> subprocess.CompletedProcess[st
     def read(kind: str, name: str) -> dict[str, str]:
         if kind == "Secret":
             return kube.secret(namespace, name) or {}
-        maps = (each for each in documents(file) if each["kind"] == kind)
-        data: dict[str, str] = next(each["data"] for each in maps if each["metadata"]["name"] == name)
+        status, body = kube.world.api().call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        assert status == 200, body
+        data: dict[str, str] = body["data"]
         return data
 
     lay_out(folder, spec["volumes"], container["volumeMounts"], read)
+    if not can_mount():
+        pytest.skip("this machine lets no process have mounts of its own (unshare)")
     # Only /etc is mounted; the other folders of the container are elsewhere, and its variables say where.
     places = {"HOME", "SOURCE", "REQUIREMENTS"}
     variables = {
@@ -78,20 +81,45 @@ def test_the_examples_install_and_run_a_private_package(kube: Kube, tmp_path: Pa
         assert done.stdout.splitlines()[-1] == GREETING
 
 
-def test_the_ci_job_builds_in_isolation_and_publishes(kube: Kube, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def build_tools(world: World, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Publish this machine's build tools in the public index."""
+    public = f"{world.environment()['endpoints']['publicIndex']}legacy/"
+    folder = tmp_path_factory.mktemp("tools")
+    for each in closure("build", "twine", "hatchling", "uv"):
+        packed = wheel(each, folder)
+        google.upload(public, packed.read_bytes(), packed.name, each.metadata["Name"], each.version)
+
+
+@pytest.mark.usefixtures("build_tools")
+@pytest.mark.parametrize("file", ["ci-job.yaml", "ci-job-uv.yaml"])
+def test_a_ci_job_builds_in_isolation_and_publishes(kube: Kube, tmp_path: Path, file: str) -> None:
     """It installs the build tools and the backend through the Virtual repository, and uploads to the Standard one."""
     kube.world.kubectl("apply", "-f", str(EXAMPLES / "repositories" / "virtual.yaml"))
     kube.world.kubectl("label", "namespace", "acme-virtual", "wheelhouse.dev/credentials=enabled", "--overwrite")
     kube.await_ready(REPOSITORIES, "acme-virtual", "private-wheels", "public-wheels", "acme-index")
-    kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / "ci-job.yaml"))
+    for each in ("ci-job.yaml", file):
+        kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / each))
     kube.await_ready(ACCESSES, "acme-virtual", "build", "publish")
-    public = f"{kube.world.environment()['endpoints']['publicIndex']}legacy/"
-    for each in closure("build", "twine", "hatchling"):
-        packed = wheel(each, tmp_path)
-        google.upload(public, packed.read_bytes(), packed.name, each.metadata["Name"], each.version)
-    done = start(kube, "ci-job.yaml", tmp_path)
+    done = start(kube, file, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Uploading acme_greeting-1.0-py2.py3-none-any.whl" in done.stdout + done.stderr
+    package = f"{full_name('private-wheels')}/packages/acme-greeting"
+    versions = google.ask(kube, "GET", f"{package}/versions")["versions"]
+    assert [each["name"].rpartition("/")[2] for each in versions] == ["1.0"]
+    google.ask(kube, "DELETE", package)
+
+
+def test_members_outside_the_cluster_are_granted(kube: Kube) -> None:
+    """google-members.yaml is Ready beside quickstart.yaml."""
+    kube.world.kubectl("apply", "-f", str(EXAMPLES / "quickstart.yaml"))
+    kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / "google-members.yaml"))
+    kube.await_ready(ACCESSES, "data-platform", "analysts", "ci")
+
+
+def test_every_example_is_applied_here_or_a_story() -> None:
+    """A new file in manifests/examples needs a test."""
+    here = {"quickstart", "pod", "job", "ci-job", "ci-job-uv", "google-members"}  # repositories/: the stories' own test
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == here
 
 
 def test_the_examples_publish_one_package() -> None:

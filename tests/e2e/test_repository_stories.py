@@ -132,6 +132,13 @@ def test_every_example_is_a_story() -> None:
     assert {path.stem for path in EXAMPLES.iterdir()} == {story.file for story in STORIES}
 
 
+@pytest.mark.parametrize("story", [story for story in STORIES if story.before is not nothing], ids=lambda it: it.file)
+def test_an_example_says_what_it_needs(story: Story) -> None:
+    """An example that needs preparation says at its top how it behaves in the local environment."""
+    top = (EXAMPLES / f"{story.file}.yaml").read_text().partition("apiVersion")[0]
+    assert "local environment" in top
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.file)
 def test_story(kube: Kube, story: Story) -> None:
     """The unchanged file is applied and becomes Ready; its change is applied; its release leaves the right state."""

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-RUN = ("tutorial.md", "how-to/install-packages.md", "how-to/publish-packages.md", "how-to/dependency-confusion.md")
-"""The pages of docs/ whose `sh` blocks tests/e2e/test_pages.py runs."""
+RUN = (
+    "docs/tutorial.md",
+    "docs/how-to/install-packages.md",
+    "docs/how-to/publish-packages.md",
+    "docs/how-to/dependency-confusion.md",
+)
+"""The pages whose `sh` blocks tests/e2e/test_pages.py runs."""
 SETUP = ("make venv\n", ". .venv/bin/activate\n")
 """What a user runs first; tests have their own environment."""
 MARK = "@@@@ the next block @@@@"
@@ -54,7 +59,7 @@ def blocks(page: Path) -> list[Block]:
     """All fenced blocks of a page; the output after a block belongs to it."""
     text = page.read_text()
     found = []
-    for match in re.finditer(r"^( *)```(\w+)\n(.*?)^ *```$(?:\n\n```text\n(.*?)```$)?", text, re.DOTALL | re.MULTILINE):
+    for match in re.finditer(r"^( *)```(\w*)\n(.*?)^ *```$(?:\n\n```text\n(.*?)```$)?", text, re.DOTALL | re.MULTILINE):
         note = NOTE.search(text[: match.start()])
         line = text.count("\n", 0, match.start()) + 1
         found.append(Block(match[2], match[3], line, f"{note[1]} {note[2]}" if note else "", match[4] or None))

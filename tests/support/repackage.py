@@ -7,6 +7,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+UNPACKED = {"INSTALLER", "REQUESTED", "direct_url.json"}
+"""What an installation adds to a wheel's own files."""
+
 
 def closure(*names: str) -> list[metadata.Distribution]:
     """The installed distributions with these names, and those that they require on this machine."""
@@ -31,9 +34,14 @@ def wheel(distribution: metadata.Distribution, folder: Path) -> Path:
     tag = "-".join(".".join(dict.fromkeys(part)) for part in zip(*tags, strict=True))
     name = canonicalize_name(distribution.metadata["Name"]).replace("-", "_")
     path = folder / f"{name}-{distribution.version}-{tag}.whl"
+    entries = {each.name for each in distribution.entry_points}
     with zipfile.ZipFile(path, "w") as archive:
         for file in distribution.files or ():
-            inside = ".." not in file.parts and "__pycache__" not in file.parts
-            if inside and file.name not in {"INSTALLER", "REQUESTED", "direct_url.json"} and file.locate().is_file():
-                archive.write(file.locate(), str(file))
+            if "__pycache__" in file.parts or file.name in UNPACKED | entries or not file.locate().is_file():
+                continue
+            # A file outside the packages, such as the binary of uv, is a script.
+            outside = ".." in file.parts
+            archive.write(
+                file.locate(), f"{name}-{distribution.version}.data/scripts/{file.name}" if outside else str(file)
+            )
     return path

@@ -108,6 +108,8 @@ class AccessFindings:
         secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
         waits: whether suspend keeps a change of the spec from being applied.
         unreadable_since: since when the spec does not parse; None if it does.
+        handled_request: the value of requested-at whose check and token are done; status shows it.
+        heard_request: the value for which a check of the policy was last requested.
     """
 
     generation: int | None = None
@@ -120,6 +122,7 @@ class AccessFindings:
     waits: bool = False
     unreadable_since: datetime | None = None
     handled_request: str = ""
+    heard_request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

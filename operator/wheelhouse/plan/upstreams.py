@@ -134,7 +134,7 @@ def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
     """Advice on dependency confusion: whether a public index can outrank a private package.
 
     Artifact Registry lists the versions of all upstreams, and priority decides only between equal versions
-    (gcp-facts: the simple index of a Virtual repository is the union). A mode that is not known may be Remote.
+    (users report that the index is the union of the upstreams). A mode that is not known may be Remote.
     """
     private = [upstream.priority for upstream, mode in upstreams if mode is Mode.STANDARD]
     public = [upstream for upstream, mode in upstreams if mode is Mode.REMOTE]

@@ -183,7 +183,8 @@ class Findings:
         if entry is not None and entry.uid == stored.uid:
             return entry
         status = stored.status
-        found = AccessFindings(handled_request=str(status.get("lastHandledRequest") or ""))
+        handled = str(status.get("lastHandledRequest") or "")
+        found = AccessFindings(handled_request=handled, heard_request=handled)
         grants, distribution = read_grants(status), read_distribution(status)
         new = _Access(stored.uid, version, stored.status_json, found, grants, distribution)
         if entry is None:

@@ -83,7 +83,7 @@ BUGS = (
     Bug(
         "a start takes an unchanged request for a new one",
         "reconcile/findings.py",
-        'AccessFindings(handled_request=str(status.get("lastHandledRequest") or ""))',
+        "AccessFindings(handled_request=handled, heard_request=handled)",
         "AccessFindings()",
         ACCESS,
     ),
@@ -128,5 +128,12 @@ BUGS = (
         "if before is not None and after is not None and before < after:",
         "if False:",
         RETURNS,
+    ),
+    Bug(
+        "a request reads no policy",
+        "reconcile/access/unit.py",
+        "if stored.requested != before.heard_request:",
+        "if False:",
+        TROUBLES,
     ),
 )

@@ -21,12 +21,12 @@ Observe = Callable[[str, str, float], None]
 """Called after each request with the method (`ArtifactRegistry.GetRepository`), gRPC code name, and seconds."""
 
 TIMEOUT = 20.0
-"""Seconds for one call: the clients themselves have no default timeout and no retry (gcp-facts 4.3)."""
+"""Seconds for one call: the generated clients have no default timeout and no retry."""
 REQUESTS_PER_SECOND, BURST = 100.0, 200
 """For one project: a tenth of the 60,000 requests a minute that Google documents for a project and region."""
 API = "artifactregistry.googleapis.com"
 CREATE = "CreateRepository"
-"""Has its own quota, so its refusal applies to no other method (gcp-facts 6)."""
+"""Has its own quota, so its refusal applies to no other method (https://cloud.google.com/artifact-registry/quotas)."""
 WAIT, CREATE_WAIT = 60.0, 300.0
 """Maximum seconds of a wait that Google requests before another call, and before another create."""
 BUSY = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE})

@@ -130,7 +130,11 @@ class AccessUnit:
             waits=self._waits(declared),
             unreadable_since=unreadable,
             handled_request=before.handled_request if requested else stored.requested,
+            heard_request=stored.requested,
         )
+        if stored.requested != before.heard_request:
+            for name in self._names(stored, claim):
+                self._policies.recheck(name)
 
     def _unreadable(self, stored: CustomObject) -> datetime:
         """Since when the spec does not parse: from status, so that a restart does not reset the time."""

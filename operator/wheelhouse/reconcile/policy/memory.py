@@ -26,6 +26,7 @@ class Memory:
         refused: whether the whole last set was refused.
         seen: what the last pass saw of each access (`Claimant.mark`).
         creation: when the repository that the last pass saw was created.
+        begun: when the last pass began.
         due: when the next pass reads the policy even if nothing has changed; in the past after a pass that failed.
         rests_until: until when new grants wait to be combined with others.
     """
@@ -37,6 +38,7 @@ class Memory:
     refused: bool = False
     seen: dict[ObjectKey, int] = field(default_factory=dict)
     creation: datetime | None = None
+    begun: float = 0.0
     due: float = 0.0
     rests_until: float = 0.0
 

@@ -22,6 +22,8 @@ from wheelhouse.reconcile.world import World
 VANISHED_DELAY = 30.0
 REFUSED_DELAY = 60.0
 """Seconds until the next pass after a refusal, or with an access that cannot be recorded."""
+RECHECK_SPACING = 30.0
+"""Seconds between two reads of a policy that a person requests."""
 AGAIN = 0.5
 """Seconds until a retry for an access that changed while it was recorded; doubled with each failure."""
 
@@ -68,6 +70,14 @@ class PolicyUnit:
         for memory in self._memories.values():
             memory.doubt(stored.uid)
 
+    def recheck(self, name: RepositoryName) -> None:
+        """A person requests a check: the policy is read again, once in 30 seconds at most."""
+        memory = self._memories.get(name)
+        if memory is not None:
+            memory.due = min(memory.due, memory.begun + RECHECK_SPACING)
+            wait = max(0.0, memory.due - self._world.elapsed())
+            self._world.queue.add_soon(PolicyKey(name), max(0.2, wait), max(2.0, wait))
+
     def wake(self, name: RepositoryName, *, withdraws: bool) -> None:
         """Reconcile a policy soon: to combine changes, it waits two seconds at most, or until it has rested.
 
@@ -103,7 +113,7 @@ class PolicyUnit:
         left = memory.due - self._world.elapsed()
         if left > 0 and not debts and memory.creation == before and memory.equals(claimants):
             return left  # The previous pass already saw all of this.
-        begun = memory.due = self._world.elapsed()
+        begun = memory.begun = memory.due = self._world.elapsed()
         try:
             outcome = await self._transactions.run(name, memory)
         except Unavailable as error:

@@ -1,6 +1,6 @@
 """Pacing: repositories are created and deleted one at a time, at an interval, in each project and location.
 
-Google's older quota page allows one create or delete per 2 s; the newest no longer says so (gcp-facts 6). A worker
+Google's older quota page allows one create or delete per 2 s; the newest no longer says so. A worker
 never waits here: an object whose turn is later gets a later pass.
 """
 

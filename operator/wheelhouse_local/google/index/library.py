@@ -107,7 +107,7 @@ class Library:
     async def _union(self, repository: str, found: Document, name: str, depth: int) -> dict[str, Link] | None:
         """All versions of all upstreams; a version in several comes from the upstream with the largest priority.
 
-        The union is reported (gcp-facts 3). Inferred: for equal priorities the smaller id wins. An upstream that is
+        The union is reported by users. Inferred: for equal priorities the smaller id wins. An upstream that is
         down is skipped only if one before it has the package, because otherwise a public package could replace a
         private one.
         """
