@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
-from fakes.emulated import REPOSITORY, Emulated
+from fakes.emulated import REPOSITORY, WRITER, Emulated
 from fakes.registry_clients import OPERATOR, OWNER_MEMBER, PARENT, body, channel, grpc_client, refusal
 from google.api_core import exceptions
 from google.cloud.location import locations_pb2
@@ -90,6 +90,18 @@ async def test_a_token_of_no_page_is_refused(google: Emulated, token: str) -> No
     for path in (f"{PARENT}/repositories", f"{REPOSITORY}/packages", f"{REPOSITORY}/files"):
         found = await refusal(google, "GET", f"{path}?pageToken={token}")
         assert found[:2] == (400, "INVALID_ARGUMENT")
+
+
+async def test_a_token_of_another_list_is_refused(google: Emulated) -> None:
+    """The token of a page of packages begins no page of files."""
+    google.create()
+    google.grant(("roles/artifactregistry.writer", WRITER))
+    for name in ("demo", "other"):
+        await google.upload(name)
+    token = (await body(google, "GET", f"{REPOSITORY}/packages?pageSize=1"))["nextPageToken"]
+    assert len((await body(google, "GET", f"{REPOSITORY}/packages?pageToken={token}"))["packages"]) == 1
+    for path in (f"{PARENT}/repositories", f"{REPOSITORY}/files", f"{REPOSITORY}/pythonPackages"):
+        assert (await refusal(google, "GET", f"{path}?pageToken={token}"))[:2] == (400, "INVALID_ARGUMENT")
 
 
 @pytest.mark.parametrize("size", ["-1", "many"])

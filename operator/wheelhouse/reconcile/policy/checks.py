@@ -49,7 +49,9 @@ def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
     if isinstance(error, Invalid):
         return failed(error.reason, error.message)
     message = f"Google denies access to the IAM policy of {name}: {error.message} The operator's identity may lack its"
-    return failed(error.reason, f"{message} role in the project (docs/how-to/install.md), or the project does not exist.")
+    return failed(
+        error.reason, f"{message} role in the project (docs/how-to/install.md), or the project does not exist."
+    )
 
 
 def _unrecorded(error: WheelhouseError) -> Check:

@@ -35,7 +35,8 @@ class Admission:
         if permission is None or self.policies.allowed(caller, resource, permission):
             return
         if permission.endswith("IamPolicy"):
-            raise ApiError("PERMISSION_DENIED", "The caller does not have permission")  # recorded
+            # As users quote it from the real service.
+            raise ApiError("PERMISSION_DENIED", "The caller does not have permission")
         where = f"//artifactregistry.googleapis.com/{resource}"
         raise ApiError(
             "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{where}' (or it may not exist)."

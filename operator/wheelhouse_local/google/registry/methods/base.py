@@ -24,7 +24,7 @@ def method(
     return Method(service, request, response, resource, needed, lambda _, asked: run(asked))
 
 
-def page_after(asked: Message) -> str:
+def page_after(asked: Message, collection: str) -> str:
     """Check the parameters of a list, and return the name after which the page begins; the token's form is ours.
 
     Raises:
@@ -37,7 +37,9 @@ def page_after(asked: Message) -> str:
         after = base64.b64decode(asked.page_token, altchars=b"-_", validate=True).decode()
     except ValueError:  # not base64, or not UTF-8
         after = ""
-    if asked.page_size < 0 or (asked.page_token and not after.startswith(f"{asked.parent}/")):
+    parent, _, item = after.rpartition("/")
+    known = not asked.page_token or (parent == f"{asked.parent}/{collection}" and item)
+    if asked.page_size < 0 or not known:
         raise ApiError("INVALID_ARGUMENT", "Request contains an invalid argument.")
     return after
 

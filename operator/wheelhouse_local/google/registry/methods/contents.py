@@ -45,9 +45,10 @@ def _named(
 
 def _listed(name: str, field: str, kind: str, run: Callable[[str], Sequence[Message]]) -> dict[str, Method]:
     request, response = getattr(ar, f"List{name}Request").pb(), getattr(ar, f"List{name}Response").pb()
+    collection = f"{name[0].lower()}{name[1:]}"
 
     def page(_: object, asked: Message) -> Message:
-        begin = page_after(asked)
+        begin = page_after(asked, collection)
         # Tokens are names, so the order is that of names: `a-b:1` comes before `a:1`, unlike the order of the two
         # packages.
         after = (message for message in run(asked.parent) if message.name > begin)

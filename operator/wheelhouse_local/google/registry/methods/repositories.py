@@ -64,5 +64,5 @@ def methods(registry: Registry, check: Check) -> dict[str, Method]:
 
 
 def _page(asked: Message, list_: Callable[..., tuple[Any, str]], response: Message, field: str) -> Message:
-    found, last = list_(asked.parent, asked.page_size, page_after(asked))
+    found, last = list_(asked.parent, asked.page_size, page_after(asked, field))
     return response(**{field: found, "next_page_token": token_of(last)})
