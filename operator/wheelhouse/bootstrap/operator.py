@@ -83,7 +83,7 @@ class Operator:
             await server.stop()
 
     async def _work(self) -> None:
-        garbage.stays()  # The libraries.
+        garbage.exclude_existing()  # The libraries.
         async with contextlib.AsyncExitStack() as stack:
             connection = Connection()
             await connection.open()
@@ -112,7 +112,7 @@ class Operator:
             await self._until_answered(watch.list)
             accounts.changed = lambda namespace, name: informer.seen_account(Identity(namespace, name))
             await self._until_in_pool(world, cache, lambda: informer.sync(objects))
-            garbage.stays()  # What the lists brought.
+            garbage.exclude_existing()  # What the lists brought.
             informer.start()
             watching = watches(informer, connection.server, connection.session())
             self._queue = queue  # From here on the queue must move. Before, its keys wait for the lists and the pool.

@@ -22,7 +22,7 @@ class Allowed:
     credentials: bool = True
 
 
-def resting(plan: RepositoryPlan, observed: ObservedRepository | None, allowed: Allowed) -> RepositoryPlan:
+def removals_only(plan: RepositoryPlan, observed: ObservedRepository | None, allowed: Allowed) -> RepositoryPlan:
     """The plan of a suspended object, or of one that does not parse: only removals."""
     if observed is None or isinstance(plan, Create):
         return Keep()
@@ -48,7 +48,7 @@ def withdrawn(found: RepositorySettings, allowed: Allowed) -> RepositorySettings
     return replace(found, upstreams=upstreams, remote=remote)
 
 
-def parting(observed: ObservedRepository, foreign: AbstractSet[str]) -> RepositoryPatch:
+def release_patch(observed: ObservedRepository, foreign: AbstractSet[str]) -> RepositoryPatch:
     """The patch for a repository that is no longer managed: it removes our labels, and upstreams of other namespaces.
 
     Args:

@@ -4,7 +4,7 @@ from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.reconcile.world import World
 
 
-async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:
+async def add_finalizer(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:
     """Add the finalizer, if it is missing; None if the object does not exist.
 
     Raises:
@@ -15,7 +15,7 @@ async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject |
     return await _write(world, kind, stored, (*stored.finalizers, FINALIZER))
 
 
-async def let_go(world: World, kind: Kind, stored: CustomObject) -> None:
+async def remove_finalizer(world: World, kind: Kind, stored: CustomObject) -> None:
     """Remove the finalizer: nothing of ours is left.
 
     Raises:

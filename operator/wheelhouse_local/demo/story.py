@@ -48,7 +48,7 @@ class Story:
         self._upload()
         self._install()
         self._refresh()
-        self._look()
+        self._show_policy()
         self._withdraw()
 
     def _declare(self) -> None:
@@ -97,7 +97,7 @@ class Story:
         self._run("uv", "pip", "install", "--python", "with-uv", PACKAGE, env={**_uv_toml(), "UV_CACHE_DIR": "cache"})
         self._run("with-uv/bin/python", "-m", "acme_greeting")
 
-    def _look(self) -> None:
+    def _show_policy(self) -> None:
         self._narrate("The repository's IAM policy has two principals of the cluster, each with its own role.")
         google, state = endpoints(self._world.state), self._world.state
         url = f"{google['artifactRegistry']}v1/{REPOSITORY}:getIamPolicy"

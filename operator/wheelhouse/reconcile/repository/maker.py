@@ -19,11 +19,11 @@ from wheelhouse.domain.repository import (
     Ownership,
     RepositorySettings,
 )
-from wheelhouse.plan.posture import parting, resting, waits
+from wheelhouse.plan.posture import release_patch, removals_only, waits
 from wheelhouse.plan.repository import Change, Create, Keep, Refuse, RepositoryPlan, owns, plan_repository
 from wheelhouse.plan.rivals import Candidate, rival_of
 from wheelhouse.plan.settings import DESCRIPTION, managed_by
-from wheelhouse.reconcile.finalizer import hold
+from wheelhouse.reconcile.finalizer import add_finalizer
 from wheelhouse.reconcile.repository.complaints import drift_delay
 from wheelhouse.reconcile.repository.context import Context
 from wheelhouse.reconcile.repository.upstreams import Resolution, unresolved, waiting
@@ -57,7 +57,7 @@ class Maker:
         stored = declared.stored
         rests = suspended(stored)
         if not desired.observe and not (rests and not stored.finalized):
-            held = await hold(self._context.world, KIND, stored)
+            held = await add_finalizer(self._context.world, KIND, stored)
             if held is None:
                 return None
             declared, stored = replace(declared, stored=held), held
@@ -79,7 +79,7 @@ class Maker:
         self._context.findings.note_repository(stored, index_safe=resolution.index_safe)
         plan = self._plan(declared, resolution, observed)
         done = (
-            resting(plan, observed, self._context.upstreams.allowed(declared, namespace, observed))
+            removals_only(plan, observed, self._context.upstreams.allowed(declared, namespace, observed))
             if (rests and observed is not None)
             else plan
         )
@@ -96,7 +96,7 @@ class Maker:
         observed = await self._context.world.repositories.get(name)
         if observed is None or not owns(Ownership.of(self._context.world.options.cluster, stored.key), observed):
             return delay
-        plan = resting(Keep(), observed, self._context.upstreams.allowed(declared, namespace, observed))
+        plan = removals_only(Keep(), observed, self._context.upstreams.allowed(declared, namespace, observed))
         if isinstance(plan, Change):
             await self._patch(stored, observed, plan, "consent was withdrawn")
         again = self._context.upstreams.again(declared)
@@ -141,7 +141,7 @@ class Maker:
         if isinstance(plan, Change):
             await self._change(stored, resolution, observed, plan, rests=rests)
         elif desired.observe and owns(desired.ownership, observed):
-            await self._leave(declared, observed)
+            await self._release_to_observe(declared, observed)
         self._found(stored, resolution, observed, rests=rests)
         return drift_delay(self._context.world)
 
@@ -205,10 +205,10 @@ class Maker:
             "Changed a repository", object=str(stored.key), repository=observed.name.full, fields=fields, because=why
         )
 
-    async def _leave(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
+    async def _release_to_observe(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
         """On the way to Observe: our labels go, and what other namespaces consented to for this object."""
         await self._context.world.repositories.patch(
-            observed.name, parting(observed, self._context.upstreams.foreign(declared, observed))
+            observed.name, release_patch(observed, self._context.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
         note = f"{observed.name} is now only observed. The operator removed its labels and what depended"

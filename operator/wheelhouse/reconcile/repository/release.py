@@ -13,9 +13,9 @@ from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.domain.repository import DeletionPolicy, ObservedRepository, OperationKind, Ownership
 from wheelhouse.errors import Invalid, Refused, Unavailable, WheelhouseError
-from wheelhouse.plan.posture import parting
+from wheelhouse.plan.posture import release_patch
 from wheelhouse.plan.repository import owns
-from wheelhouse.reconcile.finalizer import let_go
+from wheelhouse.reconcile.finalizer import remove_finalizer
 from wheelhouse.reconcile.repository.context import Context
 from wheelhouse.reconcile.repository.views import computed_name
 from wheelhouse.status.conditions import by_type
@@ -60,7 +60,7 @@ class Releases:
             self._forget(stored)
             return None
         try:
-            wait = await self._let_go(declared)
+            wait = await self._next_pass(declared)
         except (Invalid, Refused) as error:
             self._hold_up(stored, error, error.reason, error.message)
             wait = SLOW
@@ -72,7 +72,7 @@ class Releases:
             again = await self._context.ledger.report(KIND, stored.key)
             return wait if again is None else min(wait, again)
         name = self._context.findings.repository(stored).name
-        await let_go(self._context.world, KIND, stored)
+        await remove_finalizer(self._context.world, KIND, stored)
         self._forget(stored)
         if name is not None:
             self._context.world.interests.publish(name)
@@ -94,7 +94,7 @@ class Releases:
             progress = self._progress[stored.key] = _Progress(stored.uid)
         return progress
 
-    async def _let_go(self, declared: Declared[DeclaredRepository]) -> float | None:
+    async def _next_pass(self, declared: Declared[DeclaredRepository]) -> float | None:
         """The seconds until the next pass, None if nothing of ours is left."""
         for name in self._names(declared):
             try:
@@ -163,7 +163,7 @@ class Releases:
 
     async def _part(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
         await self._context.world.repositories.patch(
-            observed.name, parting(observed, self._context.upstreams.foreign(declared, observed))
+            observed.name, release_patch(observed, self._context.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
         self._context.past.release(stored.key, observed.name, observed.create_time)

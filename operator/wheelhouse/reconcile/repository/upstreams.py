@@ -203,8 +203,8 @@ class Upstreams:
 
 def _references(declared: Declared[DeclaredRepository]) -> tuple[UpstreamReference, ...]:
     """What the spec names as upstreams, or named when it was last valid."""
-    wish = declared.wish
-    return (wish.upstreams if wish is not None else None) or ()
+    desired = declared.effective
+    return (desired.upstreams if desired is not None else None) or ()
 
 
 def _parsed(full: str) -> RepositoryName | None:

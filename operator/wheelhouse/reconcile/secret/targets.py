@@ -67,7 +67,7 @@ class Target:
         """The times of the token by its mint, if this process did it: the Secret may show those of a wrong clock."""
         return self.token.lease if self.token is not None else self.lease
 
-    def fell(self) -> None:
+    def removed(self) -> None:
         """Our Secret no longer exists there."""
         self.digest, self.token, self.lease, self.uid, self.amiss = 0, None, None, "", ""
 

@@ -130,9 +130,9 @@ class SecretWriter:
     async def _replace(self, stored: CustomObject, manifest: SecretManifest) -> Applied:
         """A person made the Secret immutable (`immutable: true`): delete it, and apply again."""
         where = f"Secret {manifest.namespace}/{manifest.name}"
-        frozen = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
-        if isinstance(frozen, Applied) and not frozen.created:
-            await self._world.secrets.delete(manifest.namespace, manifest.name, frozen.uid)
+        immutable = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
+        if isinstance(immutable, Applied) and not immutable.created:
+            await self._world.secrets.delete(manifest.namespace, manifest.name, immutable.uid)
         reply = await self._world.secrets.apply(manifest, force=False)
         if not isinstance(reply, Applied):
             raise Conflict(f"{where} changed while it was being replaced.")

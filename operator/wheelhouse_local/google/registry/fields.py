@@ -102,10 +102,10 @@ def _check(repository: RepositoryPb, wanted: RepositoryPb, exists: Exists) -> No
     _check_labels(repository)
     if repository.HasField(_REMOTE):
         repository.remote_repository_config.ClearField("disable_upstream_validation")  # Input-only.
-    _tell_scanning(repository)
+    _set_scanning_state(repository)
 
 
-def _tell_scanning(repository: RepositoryPb) -> None:
+def _set_scanning_state(repository: RepositoryPb) -> None:
     """Recorded for Standard and Virtual repositories; inferred for Remote ones, which get the same as Standard."""
     scanning = repository.vulnerability_scanning_config
     if repository.mode == modes.VIRTUAL:
