@@ -34,7 +34,7 @@ _GOOGLE_ACCOUNT = (
 
 
 class SubjectKind(StrEnum):
-    """Who a subject is."""
+    """The kinds of subjects."""
 
     SERVICE_ACCOUNT = "ServiceAccount"
     GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
@@ -43,7 +43,7 @@ class SubjectKind(StrEnum):
 
 
 class AdoptionPolicy(StrEnum):
-    """What happens to identical grants that were there before."""
+    """What happens if the policy already has an identical grant."""
 
     NEVER = "Never"
     ALWAYS = "Always"

@@ -62,7 +62,7 @@ class ManagementPolicy(StrEnum):
 
 
 class AdoptionPolicy(StrEnum):
-    """What is done with a repository that exists already and is not this object's."""
+    """What happens if the repository already exists and does not belong to this object."""
 
     NEVER = "Never"
     IF_UNMANAGED = "IfUnmanaged"
@@ -70,7 +70,7 @@ class AdoptionPolicy(StrEnum):
 
 
 class DeletionPolicy(StrEnum):
-    """What becomes of the repository."""
+    """What happens to the repository when its object is deleted."""
 
     ORPHAN = "Orphan"
     DELETE_IF_EMPTY = "DeleteIfEmpty"

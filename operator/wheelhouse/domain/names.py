@@ -94,7 +94,7 @@ def is_dns_label(text: str) -> bool:
 
 
 def dns_labels(texts: Iterable[str]) -> list[str]:
-    """Those texts that are DNS-1123 labels; the usual case, that all are, takes one match for thousands."""
+    """The texts that are DNS-1123 labels. If all are, as usual, one match checks thousands of them."""
     names = list(texts)
     lines = "\n".join([*names, ""])
     if lines.count("\n") == len(names) and _DNS_LABELS.fullmatch(lines):

@@ -1,4 +1,4 @@
-"""One access from the view of the IAM policy of a repository."""
+"""One access from the point of view of a repository's IAM policy."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace

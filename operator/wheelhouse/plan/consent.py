@@ -34,7 +34,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RepositoryView:
-    """A PythonRepository from the view of its accesses and its readers.
+    """A PythonRepository from the point of view of its accesses and its readers.
 
     Attributes:
         access_from: whom it allows; None while that cannot be read.
@@ -93,9 +93,9 @@ def consent(requester: Requester, repository: RepositoryView | None, gone: float
     that this process has not checked yet prevents new grants and revokes none.
 
     Args:
-        requester: the requester.
+        requester: the access.
         repository: the PythonRepository, or None if it does not exist.
-        gone: seconds since it is missing.
+        gone: for how many seconds it has been missing.
     """
     if repository is None:
         if requester.holds and gone < ABSENCE:

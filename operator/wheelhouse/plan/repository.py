@@ -71,7 +71,7 @@ class Predecessor:
     Attributes:
         create_time: when the repository that was released, or that this object had, was created.
         released: whether an object of this name released it; otherwise another client removed the labels.
-        recent: whether that was a moment ago, so that the object is a replacement and continues to manage it.
+        recent: whether that was a moment ago: then the object is a replacement, and continues to manage it.
     """
 
     create_time: datetime | None
@@ -142,14 +142,14 @@ def _adoption_refusal(
     if desired.adoption is AdoptionPolicy.IF_UNMANAGED and owner is None:
         return None
     if desired.adoption is AdoptionPolicy.IF_UNMANAGED or owner is not None:
-        message = f"{desired.name} carries the labels of {owner}, so this object does not change it. Set"
+        message = f"{desired.name} has the labels of {owner}, so the operator does not change it. Set"
         remedy = f"spec.adoptionPolicy to Always once {owner} no longer manages it, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy} {_TO_OBSERVE}.")
     if same and before is not None:
         past = "was released by an object of this name" if before.released else "lost the labels of this object"
         message = f"{desired.name} exists and {past}. Set spec.adoptionPolicy to IfUnmanaged to take it back, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {_TO_OBSERVE}.")
-    message = f"{desired.name} exists and was not created by this object, so this object does not change it. Set"
+    message = f"{desired.name} exists and was not created by this object, so the operator does not change it. Set"
     remedy = f"spec.adoptionPolicy to IfUnmanaged to take it over, {_TO_OBSERVE}, or {_NEW_ID}"
     return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy}.")
 

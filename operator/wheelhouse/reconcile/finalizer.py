@@ -1,4 +1,4 @@
-"""The finalizer: added before the first effect, removed after the last."""
+"""The finalizer: added before the object's first effect, removed after the last one is undone."""
 
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.reconcile.world import World
@@ -16,7 +16,7 @@ async def add_finalizer(world: World, kind: Kind, stored: CustomObject) -> Custo
 
 
 async def remove_finalizer(world: World, kind: Kind, stored: CustomObject) -> None:
-    """Remove the finalizer: nothing of ours is left.
+    """Remove the finalizer, once the operator has removed everything else.
 
     Raises:
         Conflict: the object changed since it was read.

@@ -132,7 +132,7 @@ class Story:
         return "--state", str(Path("..", self._world.state.root.name))
 
     def _remounted(self) -> str:
-        """The token in the reader's files, after kubelet's next look."""
+        """The token in the reader's files, after kubelet's next update."""
         self._mount("ml-training", _READER, silent=True)
         return self._token()
 
@@ -141,7 +141,7 @@ class Story:
 
 
 def _objects(manifest: str) -> str:
-    """The two objects that matter most, as they stand in the file."""
+    """The two most important objects, as they are in the file."""
     shown = []
     for document in re.split(r"^---\n", manifest, flags=re.MULTILINE):
         content = yaml.safe_load(document)

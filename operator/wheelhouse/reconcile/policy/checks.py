@@ -12,8 +12,8 @@ from wheelhouse.reconcile.policy.transaction import Outcome
 def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check:
     """The finding of one access after a pass.
 
-    claimant: one of the claimants in the outcome.
-        claimant: one of the outcome's.
+    Args:
+        claimant: one of the claimants in the outcome.
         outcome: the outcome of the pass.
         name: the repository.
     """

@@ -121,7 +121,7 @@ class Claims:
         return Claim(access, judged, repository, grants if keeps else (), invalid, role, ledger, again)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
-        """One access from the view of the policy of `name`."""
+        """One access from the point of view of the policy of `name`."""
         claim = claim or self.of(declared)
         found = self._findings.grants(declared.stored)
         ledger = claim.ledger if found.repository == name else ()
@@ -154,7 +154,7 @@ class Claims:
         claimants = []
         for declared in found.values():
             key = declared.effective.repository if declared.effective is not None else None
-            if key is not None and key not in views:  # One look serves all accesses of a PythonRepository.
+            if key is not None and key not in views:  # One lookup for all accesses of a repository.
                 views[key] = view(self._world, self._findings, key)
             claim = self._judge(declared, views[key] if key is not None else None)
             claimants.append(self.claimant(declared, name, claim))

@@ -69,7 +69,7 @@ class Maker:
             waiting_for = self._context.turns.left(stored.key) or None
         if waiting_for is not None:
             return waiting_for
-        # An object whose turn to create has come found nothing before; a create tells if that is no longer true.
+        # When it is an object's turn, an earlier pass found no repository. The create fails if there is one now.
         turn = self._context.turns.left(stored.key) is not None and not rests
         observed = None if turn else await self._context.world.repositories.get(desired.name)
         self._context.ledger.recovered(KIND, stored.key, "synced")
@@ -88,7 +88,7 @@ class Maker:
         return wait if wait is None or resolution.again is None else min(wait, resolution.again)
 
     async def withdraw(self, declared: Declared[DeclaredRepository], namespace: Namespace) -> float | None:
-        """One pass of an object that does not parse, or whose project is not allowed: lost consent withdraws."""
+        """One pass of an object that does not parse, or whose project is not allowed: remove what lost its consent."""
         stored, name = declared.stored, self._context.findings.repository(declared.stored).name
         delay = drift_delay(self._context.world)
         if name is None or not stored.finalized:
@@ -167,7 +167,7 @@ class Maker:
             stored, name=desired.name, synced=creating, create_time=None, managed=managed_by(desired)
         )
         if not await self._context.ledger.record(KIND, stored.key):
-            return drift_delay(self._context.world)  # The object is gone: its repository must not come back.
+            return drift_delay(self._context.world)  # The object was deleted: do not create its repository.
         name = await self._context.world.repositories.create(desired.name, settings)
         logger.info("Creating a repository", object=str(stored.key), repository=desired.name.full)
         return await self._context.operations.begin(stored, name, OperationKind.CREATE)
@@ -206,7 +206,7 @@ class Maker:
         )
 
     async def _release_to_observe(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
-        """On the way to Observe: our labels go, and what other namespaces consented to for this object."""
+        """Release it for managementPolicy Observe: remove our labels, and what other namespaces consented to for us."""
         await self._context.world.repositories.patch(
             observed.name, release_patch(observed, self._context.upstreams.foreign(declared, observed))
         )

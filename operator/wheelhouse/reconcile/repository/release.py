@@ -95,7 +95,7 @@ class Releases:
         return progress
 
     async def _next_pass(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """The seconds until the next pass, None if nothing of ours is left."""
+        """Release what the object has; the seconds until the next pass, None if nothing is left."""
         for name in self._names(declared):
             try:
                 wait = await self._release(declared, name)
@@ -110,12 +110,12 @@ class Releases:
         return None
 
     def _names(self, declared: Declared[DeclaredRepository]) -> Collection[RepositoryName]:
-        """What this object may have made: the repository that it recorded, and the one that it means."""
+        """What this object may have created: the repository that it recorded, and the one that its spec names."""
         found = (self._context.findings.repository(declared.stored).name, computed_name(self._context.world, declared))
         return list(dict.fromkeys(name for name in found if name is not None))
 
     async def _given_up(self, stored: CustomObject, name: RepositoryName, error: Refused) -> bool:
-        """Whether a refusal has lasted so long that a release which only removes labels ends without that."""
+        """Whether a refusal has lasted so long that a release that only removes labels ends without removing them."""
         progress = self._stopwatch(stored)
         if progress.refused is None:
             progress.refused = self._context.world.elapsed()
@@ -185,7 +185,7 @@ class Releases:
         return await self._context.operations.begin(stored, operation, OperationKind.DELETE)
 
     def _still_coming(self, stored: CustomObject, name: RepositoryName) -> float | None:
-        """A create whose reply was lost may still make the repository: it is waited for, for a while."""
+        """Seconds to wait, for a while, for a create whose reply was lost: it may still create the repository."""
         found = self._context.findings.repository(stored)
         row = by_type(stored.status).get(ConditionType.SYNCED, {})
         creating = found.create_time is None and found.name == name

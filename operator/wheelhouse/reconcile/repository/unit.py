@@ -124,7 +124,7 @@ class RepositoryUnit:
         return observed is not None and owns(ours, observed)
 
     def _discard_record(self, stored: CustomObject, name: RepositoryName | None) -> None:
-        """The recorded name was not this object's, so what was recorded with it is not either."""
+        """Discard a recorded name that was not this object's, and what was recorded with it."""
         self._findings.note_repository(
             stored, name=name, usable=False, create_time=None, update_time=None, mode=None, managed=frozenset()
         )

@@ -202,7 +202,7 @@ def paths(access: AccessReference, namespace: str, content: Content) -> frozense
 
 
 def _identities(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> tuple[Identity, ...]:
-    """Whose token it may be: that of the spec, then that of the existing Secret; the other order if the spec waits."""
+    """Identities for the token, the preferred one first: the spec's, or the existing Secret's while the spec waits."""
     namespace, _, account = found.identity.partition("/")
     recorded = (Identity(namespace, account),) if account and namespace == access.key.namespace else ()
     asked = (access.secret.identity,) if access.secret is not None else ()

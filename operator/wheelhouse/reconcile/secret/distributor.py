@@ -107,10 +107,10 @@ class Distributor:
         return _holds(reply)
 
     async def _check(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
-        """See whether another's Secret has gone, or whether ours still stands.
+        """Check whether another access's Secret is gone, or whether ours still exists.
 
         Returns:
-            Whether a Secret that was another's before turned out to be this access's.
+            Whether a Secret that belonged to another access turned out to be this access's.
         """
         bare = _bare(key, stored, content)
         holds = False

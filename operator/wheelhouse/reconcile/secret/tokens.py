@@ -46,7 +46,7 @@ class _Tokens:
 
 
 class TokenUnit:
-    """Mints tokens, has the timer of their refresh, and wakes the Secrets that follow a TokenKey.
+    """Mints tokens, times their refresh, and wakes the Secrets that follow a TokenKey.
 
     A key that no Secret follows is deleted.
 

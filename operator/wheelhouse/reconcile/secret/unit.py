@@ -164,7 +164,7 @@ class SecretUnit:
         if key.namespace not in self.targets(declared, claim):
             self._targets.drop(key.access, key.namespace)
         if not self._findings.distribution(declared.stored).name:
-            all_of.verified = None  # No token stands anywhere that the index could have accepted.
+            all_of.verified = None  # No Secret has a token that the index could have accepted.
         if not declared.stored.deleting:
             self._memory.note(
                 declared.stored, all_of, pending("The operator writes no Secret. See the condition ResolvedRefs.")

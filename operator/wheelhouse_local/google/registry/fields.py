@@ -123,7 +123,7 @@ def _given(repository: RepositoryPb, name: str) -> bool:
 def _check_labels(repository: RepositoryPb) -> None:
     """At most 64; lower case, digits, `_` and `-`, letters of any alphabet; 63 characters; keys start with a letter."""
     if len(repository.labels) > _LABELS:
-        raise ApiError("INVALID_ARGUMENT", f"A repository has at most {_LABELS} labels.")
+        raise ApiError("INVALID_ARGUMENT", f"A repository can have at most {_LABELS} labels.")
     for key, value in repository.labels.items():
         words = all(
             len(text) <= _LABEL_LENGTH and _LABEL.fullmatch(text) and text == text.lower() for text in (key, value)
