@@ -177,7 +177,7 @@ class Operator:
     def _dead(self) -> str | None:
         """Why the liveness probe fails: the queue completes nothing. A queue that is only behind is alive."""
         stuck = self._queue.stuck() if self._queue else 0.0
-        return f"Work waits, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
+        return f"Objects are waiting, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

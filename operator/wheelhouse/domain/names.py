@@ -84,7 +84,7 @@ def is_location(text: str) -> bool:
 
 
 def is_repository_id(text: str) -> bool:
-    """Whether this is an Artifact Registry repository id: at most 63 of a-z, 0-9 and hyphen, a letter first."""
+    """Whether this is an Artifact Registry repository id: at most 63 lower-case letters, digits and hyphens."""
     return matches(REPOSITORY_ID, text, REPOSITORY_ID_LENGTH)
 
 

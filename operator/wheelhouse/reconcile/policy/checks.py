@@ -26,7 +26,7 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         return refused(outcome.refusal, name)
     for record in records:
         if record.state is GrantState.REJECTED:
-            words = f"{record.grant.member}: IAM says: {record.message} Correct or remove the subject."
+            words = f"IAM rejected {record.grant.member}: {record.message} Correct or remove the subject."
             return failed(Reason.MEMBER_REJECTED, f"{words} The operator retries every 10 minutes.")
     if claimant.access in outcome.recorded.failed:
         return _unrecorded(outcome.recorded.failed[claimant.access])

@@ -159,8 +159,8 @@ def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
     if reply.terminating:
         return NotReady(f"Namespace {namespace} is being deleted.", Reason.PENDING, CONFLICT_DELAY)
     message = (
-        f"Writing Secret {where} was denied. Ask the administrator of the namespace to set the label "
-        f"{OPT_IN_LABEL}={OPT_IN_VALUE}."
+        f"The operator may not write Secret {where}, because the namespace has not opted in. Ask its administrator to "
+        f"set the label {OPT_IN_LABEL}={OPT_IN_VALUE}."
     )
     return NotReady(message, Reason.NOT_OPTED_IN, DENIED_DELAY)
 
