@@ -130,7 +130,7 @@ class Secret(Model):
         Grammar(
             names.DNS_SUBDOMAIN,
             63,
-            "must be the name of a Secret: at most 63 of a-z, 0-9, '-' and '.', such as pip-config",
+            "must be the name of a Secret: at most 63 lower-case letters, digits, '-' and '.', such as pip-config",
         ),
     ] = "pip-config"
     """The name of the Secret in this namespace. Immutable: to change it, remove `secret` and add it again."""

@@ -144,7 +144,9 @@ WHOLE = BeforeValidator(_whole)
 """Takes a whole number however it is written, as the API server does: 1.0 and 1e2 are integers, 1.5 and "1" are not."""
 
 ITEM_NAME = Grammar(
-    names.ITEM_NAME, names.ITEM_NAME_LENGTH, "must be a name of 1 to 63 of a-z, 0-9 and '-', such as from-pypi"
+    names.ITEM_NAME,
+    names.ITEM_NAME_LENGTH,
+    "must be a name of 1 to 63 lower-case letters, digits and '-', such as from-pypi",
 )
 
 ObjectName = Annotated[
@@ -152,7 +154,7 @@ ObjectName = Annotated[
     Grammar(
         names.DNS_SUBDOMAIN,
         names.DNS_SUBDOMAIN_LENGTH,
-        "must be the name of a Kubernetes object: a-z, 0-9, '-' and '.', such as my-name",
+        "must be the name of a Kubernetes object: lower-case letters, digits, '-' and '.', such as my-name",
     ),
 ]
 NamespaceName = Annotated[
@@ -160,7 +162,7 @@ NamespaceName = Annotated[
     Grammar(
         names.DNS_LABEL,
         names.DNS_LABEL_LENGTH,
-        "must be the name of a namespace: at most 63 of a-z, 0-9 and '-', such as my-team",
+        "must be the name of a namespace: at most 63 lower-case letters, digits and '-', such as my-team",
     ),
 ]
 

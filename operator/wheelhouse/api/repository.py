@@ -30,7 +30,8 @@ _DESCRIPTION_MESSAGE = "must be one line without control characters"
 _REPOSITORY_ID = Grammar(
     names.REPOSITORY_ID,
     names.REPOSITORY_ID_LENGTH,
-    "must be a repository ID: at most 63 of a-z, 0-9 and '-', starting with a letter, such as team-wheels",
+    "must be a repository ID: at most 63 lower-case letters, digits and '-', starting with a letter,"
+    " such as team-wheels",
 )
 _KMS_KEY = Grammar(
     names.KMS_KEY,

@@ -181,8 +181,8 @@ def _repository() -> Schema:
     name_rule = rule(
         "oldSelf.hasValue() || has(self.spec.repositoryId) ||"
         f" (size(self.metadata.name) <= 63 && self.metadata.name.matches(r'^({names.REPOSITORY_ID})$'))",
-        "set spec.repositoryId: metadata.name is not a valid repository ID (at most 63 of a-z, 0-9 and '-', starting"
-        " with a letter)",
+        "set spec.repositoryId: metadata.name is not a valid repository ID (at most 63 lower-case letters, digits and"
+        " '-', starting with a letter)",
     )
     columns = [
         _READY,
