@@ -136,21 +136,25 @@ def test_a_secret_of_another_type_is_out_of_reach(operator: Hands, admin: Hands)
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [
-        (f"{OPEN}/serviceaccounts/tenant/token", token_request(), "only tokens for the Workload Identity pool"),
-        (f"{OPEN}/serviceaccounts/tenant/token", token_request("https://kubernetes.default.svc"), "does not accept"),
+        (f"{OPEN}/serviceaccounts/tenant/token", token_request(), "tokens only for the Workload Identity pool"),
+        (
+            f"{OPEN}/serviceaccounts/tenant/token",
+            token_request("https://kubernetes.default.svc"),
+            "never for the API server",
+        ),
         (
             f"{OPEN}/serviceaccounts/tenant/token",
             token_request(POOL, "https://kubernetes.default.svc"),
-            "does not accept",
+            "never for the API server",
         ),
         (f"{OPEN}/serviceaccounts/tenant/token", token_request(POOL, seconds=3601), "at most one hour"),
         (
             f"{OPEN}/serviceaccounts/tenant/token",
             token_request(POOL, boundObjectRef={"apiVersion": "v1", "kind": "Secret", "name": "foreign"}),
-            "bound to no object",
+            "not bound to an object",
         ),
         (f"{CLOSED}/serviceaccounts/tenant/token", token_request(POOL), "wheelhouse.dev/credentials=enabled"),
-        (OPERATOR, token_request(), "does not accept"),
+        (OPERATOR, token_request(), "never for the API server"),
     ],
 )
 def test_no_token_that_kubernetes_would_accept(operator: Hands, path: str, body: Json, words: str) -> None:

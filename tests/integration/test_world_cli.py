@@ -167,7 +167,7 @@ def test_changed_definitions_are_applied_to_a_running_world(up: Checkout) -> Non
     document = yaml.safe_load(before)
     document["metadata"]["labels"] = {"changed": "again"}
     definition.write_text(yaml.safe_dump(document))
-    assert "its CRDs and manifests are current" in up.run("up")
+    assert "with the current CRDs and manifests" in up.run("up")
     definition.write_text(before)
     name = document["metadata"]["name"]
     shown = up.world.kubectl("get", "crd", name, "-o", "jsonpath={.metadata.labels.changed}").stdout
