@@ -55,7 +55,7 @@ OUR_LABELS = "wheelhouse"
 
 PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
 DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
-# The longest full names in which the project cannot exceed its own length, whatever the length of the other parts.
+# The maximum lengths of full names: even with the shortest other parts, the project cannot exceed its own length.
 REPOSITORY_LENGTH, KMS_KEY_LENGTH, SECRET_VERSION_LENGTH = 290, 299, 283
 URL_LENGTH, USERNAME_LENGTH, ITEM_NAME_LENGTH, VERSION_PREFIX_LENGTH = 1024, 128, 63, 128
 # Longer than any age, so that the API server's error describes the form of an age and not its length.

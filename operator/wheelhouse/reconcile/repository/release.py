@@ -47,7 +47,7 @@ class Releases:
         self._progress: dict[ObjectKey, _Progress] = {}
 
     async def reconcile(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """One pass; the finalizer is removed when nothing of ours is left.
+        """One pass; the finalizer is removed once nothing is left to release.
 
         Returns:
             Seconds until the next pass; None when it is done.

@@ -198,7 +198,7 @@ class Targets:
         self.total = 0
 
     def get(self, access: ObjectKey) -> Distribution | None:
-        """What is known of an access, whatever its uid."""
+        """What is known of an access, with any uid."""
         return self._accesses.get(access)
 
     def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
