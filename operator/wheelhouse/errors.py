@@ -1,4 +1,4 @@
-"""Errors, named by what happens next.
+"""Errors, named by the reaction that they require.
 
     WheelhouseError
     ├── Invalid        the user must edit the object: Stalled; checked every ten minutes, and when it changes

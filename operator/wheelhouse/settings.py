@@ -70,7 +70,7 @@ Provider = Annotated[str, StringConstraints(pattern=f"^({PROVIDER})$", max_lengt
 Cluster = Annotated[str, StringConstraints(pattern=f"^({CLUSTER})$", max_length=POOL_LENGTH)]
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}$")]
 
-GRPC = Form("`HOST:PORT`, the host a name in lower case or an IPv4 address")
+GRPC = Form("`HOST:PORT`, where HOST is a name in lower case or an IPv4 address")
 HTTP = Form(
     "an https URL that ends in a slash, without user, query or escapes; http only for `127.0.0.1` or `localhost`"
 )
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         Template | None,
         Form(
             "an https URL (http for `127.0.0.1` or `localhost`) that ends in a slash and whose path has `{location}`, "
-            "`{project}` and `{repository}` once each, in segments of their own, without `simple/` at the end"
+            "`{project}` and `{repository}` once each, in separate segments, without `simple/` at the end"
         ),
     ] = None
     """URL of a repository's index, to which `simple/` is added; for emulators and mirrors. The host must be literal,
@@ -116,7 +116,10 @@ class Settings(BaseSettings):
 
     workload_identity_pool: Annotated[
         PoolName | None,
-        Form("`PROJECT_ID.svc.id.goog` on GKE; elsewhere the ID of a pool: 4 to 32 of a-z, 0-9 and hyphen"),
+        Form(
+            "`PROJECT_ID.svc.id.goog` on GKE; elsewhere the ID of a pool, which has 4 to 32 lower-case letters, digits "
+            "and hyphens"
+        ),
     ] = None
     """The pool that this cluster's ServiceAccounts belong to; unset: the pool of the provider, or of the GKE cluster.
     The admission policies contain the same value."""
@@ -146,15 +149,17 @@ class Settings(BaseSettings):
     ] = None
     """The previous pool of this cluster's grants; set it to move them to the current pool."""
 
-    cluster_name: Annotated[ClusterName | None, Form("1 to 63 of a-z, 0-9, hyphen and underscore")] = None
+    cluster_name: Annotated[ClusterName | None, Form("1 to 63 lower-case letters, digits, hyphens and underscores")] = (
+        None
+    )
     """Names this cluster in the label `wheelhouse-cluster` of its repositories; unset: the UID of kube-system."""
 
     project_policy: Annotated[ProjectPolicy, Form("`Annotated` or `Any`")] = ProjectPolicy.ANNOTATED
     """`Annotated`: a namespace may use the projects of its annotation `wheelhouse.dev/projects`; `Any`: all."""
 
     enable_apis: Annotated[bool, SWITCH] = False
-    """Whether the operator enables the Artifact Registry API where it is disabled; otherwise its message names the
-    command."""
+    """Whether the operator enables the Artifact Registry API in projects where it is disabled. If not, a condition
+    names the command that enables it."""
 
     create_interval: Annotated[float, Field(ge=0, le=600), Form("seconds from 0 to 600")] = 2.0
     """Seconds between creates or deletes of repositories in one project and location, Google's older quota."""
@@ -179,7 +184,7 @@ class Settings(BaseSettings):
     """Port for probes and metrics."""
 
     log_format: Annotated[LogFormat, Form("`json` or `console`")] = LogFormat.JSON
-    """`json` for machines, `console` for people."""
+    """`json` for log collectors, `console` for terminals."""
 
     log_level: Annotated[LogLevel, Form("`DEBUG`, `INFO`, `WARNING` or `ERROR`")] = LogLevel.INFO
     """The lowest severity that is logged."""

@@ -77,8 +77,8 @@ def end(process: Process, grace: float = 10.0) -> None:
 def _started(pid: int) -> str | None:
     """The start time of a process, as a text that no later process with this id has; None if it does not exist."""
     try:
-        # Field 2 is the name in parentheses and may contain anything; field 3 is the state, 22 the start in clock
-        # ticks.
+        # Field 2 is the name in parentheses and may contain anything; field 3 is the state, and field 22 is the start
+        # in clock ticks.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         # A zombie's other threads (field 20) may still hold its ports for a moment.
         gone = fields[0] in "ZX" and int(fields[17]) <= 1

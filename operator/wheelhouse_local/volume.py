@@ -80,7 +80,7 @@ def _file(generation: Path, path: str, content: bytes, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     for folder in target.relative_to(generation).parents:
         (generation / folder).chmod(_FOLDER_MODE)
-    # Nobody else reads the file before it has its own mode.
+    # No other user can read the file before it has its own mode.
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     target.chmod(mode)

@@ -15,7 +15,7 @@ from wheelhouse.domain.objects import FINALIZER, Kind
 from wheelhouse.domain.repository import Ownership
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.reconcile.debts import Debts, GrantDebt
-from wheelhouse.reconcile.finalizer import let_go
+from wheelhouse.reconcile.finalizer import remove_finalizer
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claims
@@ -158,7 +158,7 @@ class PolicyRoom:
         owned = any(record.state.owned for record in self.claims.ledger(declared))
         if declared.stored.deleting and not owned:
             self.debts.released(declared.stored.uid)
-            await let_go(self.fakes.world, Kind.ACCESS, declared.stored)
+            await remove_finalizer(self.fakes.world, Kind.ACCESS, declared.stored)
         elif not declared.stored.deleting:
             await self.ledger.record(Kind.ACCESS, declared.stored.key)  # Not `report`, in which progress would wait.
 
@@ -166,7 +166,7 @@ class PolicyRoom:
         if new is not None:
             if self.findings.seen(kind, new.stored) and kind is Kind.ACCESS:
                 self.unit.doubt(new.stored)
-        elif old is not None and isinstance(old.wish, DesiredAccess):
+        elif old is not None and isinstance(old.effective, DesiredAccess):
             self._owe(cast("Declared[DesiredAccess]", old))
 
     def _owe(self, declared: Declared[DesiredAccess]) -> None:

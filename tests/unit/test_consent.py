@@ -8,7 +8,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Namespace, Requirement, Selector
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import AccessFrom
-from wheelhouse.plan.consent import ABSENCE, Asker, Consent, Permission, RepositoryView, Standing, consent
+from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, Standing, consent
 
 REPOSITORY = ObjectKey("owners", "wheels")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
@@ -28,7 +28,7 @@ def judge(
 ) -> Consent:
     where = "owners" if own else "team-a"
     access = DesiredAccess(ObjectKey(where, "pull"), REPOSITORY, role, (), None)
-    return consent(Asker(access, OWN if own else namespace, frozenset({role}), holds), repository, gone)
+    return consent(Requester(access, OWN if own else namespace, frozenset({role}), holds), repository, gone)
 
 
 def view(

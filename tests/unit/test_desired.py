@@ -100,19 +100,19 @@ def test_a_broken_spec_keeps_the_last_valid_wish() -> None:
     assert (broken.current, broken.last) == (None, before.current)
     assert broken.invalid is not None
     other = declared_access(access(generation=2, uid="other", subjects=subject, role="Emperor"), before)
-    assert other.wish is not None
-    assert other.wish.partial
+    assert other.effective is not None
+    assert other.effective.partial
 
 
 def test_what_can_be_read_of_a_broken_access_is_read() -> None:
     """After a restart the reference and a valid Secret are known, even if the rest of the spec does not parse."""
     broken = access(role="Emperor", secret={"name": "pip", "serviceAccountName": "ci"})
-    wish = declared_access(broken).wish
+    wish = declared_access(broken).effective
     assert wish is not None
     assert (wish.repository, wish.partial) == (ObjectKey("team-a", "wheels"), True)
     assert wish.secret == DesiredSecret("pip", Identity("team-a", "ci"))
-    assert declared_access(access(repositoryRef={"name": 7})).wish is None
-    assert declared_access(access(repositoryRef="x")).wish is None
+    assert declared_access(access(repositoryRef={"name": 7})).effective is None
+    assert declared_access(access(repositoryRef="x")).effective is None
 
 
 def test_an_unchanged_generation_is_not_parsed_again() -> None:

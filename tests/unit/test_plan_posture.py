@@ -15,7 +15,7 @@ from wheelhouse.domain.repository import (
     RepositoryPatch,
     RepositorySettings,
 )
-from wheelhouse.plan.posture import Allowed, parting, resting, waits
+from wheelhouse.plan.posture import Allowed, release_patch, removals_only, waits
 from wheelhouse.plan.repository import Change, Create, Keep, Refuse
 
 NAME = RepositoryName("acme-packages", "us-central1", "all")
@@ -41,7 +41,7 @@ CHANGE = Change(RepositoryPatch(replace(SETTINGS, description="new"), ("descript
 def test_a_resting_object_only_withdraws(allowed: set[str]) -> None:
     """For any spec, a suspended object loses only the settings that are not allowed."""
     for plan in (CHANGE, Keep()):
-        done = resting(plan, observed(), Allowed(allowed))
+        done = removals_only(plan, observed(), Allowed(allowed))
         if allowed == set(FULL):
             assert done == Keep()
             continue
@@ -53,9 +53,9 @@ def test_a_resting_object_only_withdraws(allowed: set[str]) -> None:
 
 def test_a_resting_object_creates_nothing_and_still_refuses() -> None:
     """Nothing is created or adopted while an object is suspended."""
-    assert resting(Create(SETTINGS), None, Allowed(frozenset())) == Keep()
+    assert removals_only(Create(SETTINGS), None, Allowed(frozenset())) == Keep()
     refusal = Refuse(Reason.ALREADY_EXISTS, "It exists.")
-    assert resting(refusal, observed(), Allowed(frozenset())) == refusal
+    assert removals_only(refusal, observed(), Allowed(frozenset())) == refusal
 
 
 def test_what_waits_is_known() -> None:
@@ -68,24 +68,24 @@ def test_what_waits_is_known() -> None:
 def test_a_password_that_is_not_allowed_goes() -> None:
     """Credentials whose secret the Namespace no longer lists are removed from a suspended Remote repository."""
     remote = replace(SETTINGS, mode=Mode.REMOTE.wire, remote=Remote("PyPI", CREDENTIALS), upstreams=frozenset())
-    done = resting(Keep(), observed(remote), Allowed(frozenset(), credentials=False))
+    done = removals_only(Keep(), observed(remote), Allowed(frozenset(), credentials=False))
     assert isinstance(done, Change)
     assert done.patch.settings.remote == Remote("PyPI", validate=False)
-    assert resting(Keep(), observed(remote), Allowed(frozenset())) == Keep()
+    assert removals_only(Keep(), observed(remote), Allowed(frozenset())) == Keep()
 
 
 def test_parting_takes_our_labels_and_what_others_consented_to() -> None:
     """One PATCH removes our two labels, the password, and upstreams of other namespaces; everything else stays."""
-    patch = parting(observed(), frozenset({FULL[0]}))
+    patch = release_patch(observed(), frozenset({FULL[0]}))
     assert patch.mask == ("labels", "virtual_repository_config")
     assert patch.settings.labels == {"team": "a"}
     assert {upstream.repository for upstream in patch.settings.upstreams} == set(FULL[1:])
     remote = replace(SETTINGS, mode=Mode.REMOTE.wire, remote=Remote("PyPI", CREDENTIALS), upstreams=frozenset())
     # An upstream that requires a password would not validate without one.
-    assert parting(observed(remote), frozenset()).settings.remote == Remote("PyPI", validate=False)
+    assert release_patch(observed(remote), frozenset()).settings.remote == Remote("PyPI", validate=False)
 
 
 def test_parting_with_the_last_labels_is_still_a_change() -> None:
     """An empty map of labels is in the mask, because otherwise the labels would stay."""
     alone = RepositorySettings(Mode.STANDARD.wire, labels=OURS.labels)
-    assert parting(observed(alone), frozenset()).mask == ("labels",)
+    assert release_patch(observed(alone), frozenset()).mask == ("labels",)

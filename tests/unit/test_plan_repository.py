@@ -199,7 +199,7 @@ MADE = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize("labels", STRANGERS.values(), ids=STRANGERS)
 def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPolicy, labels: dict[str, str]) -> None:
     """The same repository without labels of others is adopted under every policy; a labeled one only by policy."""
-    before = Predecessor(MADE, released=True, lately=True)
+    before = Predecessor(MADE, released=True, recent=True)
     found = replace(observed(labels), create_time=MADE)
     taken = plan(desired(adoption=policy), found, None, before)
     unlabeled = labels in ({}, {"team": "a"})
@@ -211,8 +211,8 @@ def test_a_replacement_takes_up_what_its_predecessor_released(policy: AdoptionPo
     [
         (Predecessor(MADE, released=True), "was released by an object of this name"),
         (Predecessor(MADE, released=False), "lost the labels of this object"),
-        (Predecessor(MADE - timedelta(days=1), released=True, lately=True), "was not created by this object"),
-        (Predecessor(None, released=True, lately=True), "was not created by this object"),
+        (Predecessor(MADE - timedelta(days=1), released=True, recent=True), "was not created by this object"),
+        (Predecessor(None, released=True, recent=True), "was not created by this object"),
     ],
 )
 def test_a_known_past_is_reported_with_a_working_remedy(before: Predecessor, words: str) -> None:

@@ -1,1 +1,1 @@
-"""What a user may ask for: the single source of the CRDs."""
+"""The models of both kinds: the single source of the CRDs."""

@@ -34,7 +34,7 @@ _GOOGLE_ACCOUNT = (
 
 
 class SubjectKind(StrEnum):
-    """Who a subject is."""
+    """The kinds of subjects."""
 
     SERVICE_ACCOUNT = "ServiceAccount"
     GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
@@ -43,7 +43,7 @@ class SubjectKind(StrEnum):
 
 
 class AdoptionPolicy(StrEnum):
-    """What happens to identical grants that were there before."""
+    """What happens if the policy already has an identical grant."""
 
     NEVER = "Never"
     ALWAYS = "Always"
@@ -130,7 +130,7 @@ class Secret(Model):
         Grammar(
             names.DNS_SUBDOMAIN,
             63,
-            "must be the name of a Secret: at most 63 of a-z, 0-9, '-' and '.', such as pip-config",
+            "must be the name of a Secret: at most 63 lower-case letters, digits, '-' and '.', such as pip-config",
         ),
     ] = "pip-config"
     """The name of the Secret in this namespace. Immutable: to change it, remove `secret` and add it again."""

@@ -1,4 +1,4 @@
-"""Cleanup policies: which versions Artifact Registry deletes by itself, and which it keeps."""
+"""Cleanup policies: which versions Artifact Registry deletes automatically, and which it keeps."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -26,7 +26,7 @@ Prefixes = Annotated[list[Annotated[str, _PREFIX]], Field(max_length=100)]
 
 
 class CleanupAction(StrEnum):
-    """What is done with the versions that a policy chooses."""
+    """What happens to the versions that a policy selects."""
 
     DELETE = "Delete"
     KEEP = "Keep"

@@ -1,4 +1,4 @@
-"""Labels of a repository in Google: Artifact Registry's grammar, and none of the operator's own."""
+"""Labels of a repository in Google: Artifact Registry's grammar, without the keys that the operator reserves."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Pieces that both kinds share: the base model, grammars with a sentence each, selectors, conditions."""
+"""Parts that both kinds share: the base model, grammars with their messages, selectors and conditions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def immutable(field: str, remedy: str, *, within: str = "") -> Rule:
     Args:
         field: the field.
         remedy: what to do instead of changing it.
-        within: the field's parent as the user shall read it, where that is not `spec`.
+        within: the name of the field's parent in the message, if it is not `spec`.
     """
     unchanged = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
     shown = f"{within}.{field}" if within else field
@@ -50,7 +50,7 @@ def immutable(field: str, remedy: str, *, within: str = "") -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What a string must look like: the same pattern is asked by the API server (RE2) and by the model (fullmatch)."""
+    """The required form of a string: the API server (RE2) and the model (fullmatch) apply the same pattern."""
 
     pattern: str
     length: int
@@ -76,7 +76,7 @@ class Grammar:
 
 
 def checked(check: Callable[[Any], bool], message: str) -> AfterValidator:
-    """A validator that answers with the same sentence as the API server."""
+    """A validator with the same message as the API server's."""
 
     def run(value: T) -> T:
         if not check(value):
@@ -87,7 +87,7 @@ def checked(check: Callable[[Any], bool], message: str) -> AfterValidator:
 
 
 def demand(fits: bool, message: str) -> None:
-    """Refuse a combination of fields, in a model's validator, with the same sentence as the API server.
+    """Reject a combination of fields in a model's validator, with the same message as the API server's.
 
     Raises:
         ValueError: it does not fit.
@@ -106,7 +106,7 @@ class _Named(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ByName:
-    """A list whose items have names of their own: server-side apply merges it by them."""
+    """A list whose items have unique names, by which server-side apply merges it."""
 
     message: str
 
@@ -126,7 +126,7 @@ class ByName:
 
 
 class Model(BaseModel):
-    """Base of all models: camelCase in manifests, docstrings of fields as descriptions, nothing unknown."""
+    """Base of all models: camelCase in manifests, docstrings of fields as descriptions, no unknown fields."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, use_attribute_docstrings=True
@@ -144,7 +144,9 @@ WHOLE = BeforeValidator(_whole)
 """Takes a whole number however it is written, as the API server does: 1.0 and 1e2 are integers, 1.5 and "1" are not."""
 
 ITEM_NAME = Grammar(
-    names.ITEM_NAME, names.ITEM_NAME_LENGTH, "must be a name of 1 to 63 of a-z, 0-9 and '-', such as from-pypi"
+    names.ITEM_NAME,
+    names.ITEM_NAME_LENGTH,
+    "must be a name of 1 to 63 lower-case letters, digits and '-', such as from-pypi",
 )
 
 ObjectName = Annotated[
@@ -152,7 +154,7 @@ ObjectName = Annotated[
     Grammar(
         names.DNS_SUBDOMAIN,
         names.DNS_SUBDOMAIN_LENGTH,
-        "must be the name of a Kubernetes object: a-z, 0-9, '-' and '.', such as my-name",
+        "must be the name of a Kubernetes object: lower-case letters, digits, '-' and '.', such as my-name",
     ),
 ]
 NamespaceName = Annotated[
@@ -160,7 +162,7 @@ NamespaceName = Annotated[
     Grammar(
         names.DNS_LABEL,
         names.DNS_LABEL_LENGTH,
-        "must be the name of a namespace: at most 63 of a-z, 0-9 and '-', such as my-team",
+        "must be the name of a namespace: at most 63 lower-case letters, digits and '-', such as my-team",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Remote and Virtual: where a PythonRepository takes its packages from without uploads."""
+"""Remote and Virtual: PythonRepositories that get their packages from other indexes."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The reference pages of both kinds: every field with what it takes, from the schemas that the API server is given."""
+"""The reference pages of both kinds: every field and the values that it accepts, from the schemas of the CRDs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -87,7 +87,7 @@ def _shown(value: object) -> str:
 
 
 def _constraints(node: Schema) -> Iterator[str]:
-    """What a value must be, in the words that a refusal has; of a list also what its entries must be."""
+    """What a value must be, in the words of the error message; for a list, also what its entries must be."""
     if "enum" in node:
         yield "one of " + ", ".join(f"`{value}`" for value in node["enum"])
     for key, words in _LIMITS.items():
@@ -102,7 +102,7 @@ def _constraints(node: Schema) -> Iterator[str]:
 
 
 def _immutable(node: Schema) -> set[str]:
-    """The fields that a rule of this object fixes: its sentence begins with their name."""
+    """The fields that a rule of this object makes immutable: the rule's message begins with the field's name."""
     messages = [rule["message"] for rule in node.get("x-kubernetes-validations", ())]
     fixed = {message.split()[0].rpartition(".")[2] for message in messages if _IMMUTABLE in message}
     return fixed & set(node.get("properties", ()))

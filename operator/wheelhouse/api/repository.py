@@ -30,7 +30,8 @@ _DESCRIPTION_MESSAGE = "must be one line without control characters"
 _REPOSITORY_ID = Grammar(
     names.REPOSITORY_ID,
     names.REPOSITORY_ID_LENGTH,
-    "must be a repository ID: at most 63 of a-z, 0-9 and '-', starting with a letter, such as team-wheels",
+    "must be a repository ID: at most 63 lower-case letters, digits and '-', starting with a letter,"
+    " such as team-wheels",
 )
 _KMS_KEY = Grammar(
     names.KMS_KEY,
@@ -62,7 +63,7 @@ class ManagementPolicy(StrEnum):
 
 
 class AdoptionPolicy(StrEnum):
-    """What is done with a repository that exists already and is not this object's."""
+    """What happens if the repository already exists and does not belong to this object."""
 
     NEVER = "Never"
     IF_UNMANAGED = "IfUnmanaged"
@@ -70,7 +71,7 @@ class AdoptionPolicy(StrEnum):
 
 
 class DeletionPolicy(StrEnum):
-    """What becomes of the repository."""
+    """What happens to the repository when its object is deleted."""
 
     ORPHAN = "Orphan"
     DELETE_IF_EMPTY = "DeleteIfEmpty"

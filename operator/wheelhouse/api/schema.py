@@ -80,7 +80,7 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str
         raise UnsupportedModelError(f"{where}: Kubernetes has no {', '.join(sorted(unknown))}")
     schema: Schema = {key: node[key] for key in node if key in _KEPT and not (key == "default" and node[key] is None)}
     if "description" in schema:
-        # A docstring is broken into lines where the source is; `kubectl explain` breaks lines where the terminal is.
+        # A docstring has the line breaks of the source. `kubectl explain` wraps lines to the width of the terminal.
         schema["description"] = " ".join(schema["description"].split())
     if "properties" in node:
         schema["properties"] = {
@@ -96,7 +96,7 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str
 
 
 def _resolve(node: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """Put references in place, and take `X | None` as an optional X."""
+    """Replace references by what they refer to, and `X | None` by an optional X."""
     merged = dict(node)
     while "$ref" in merged or "anyOf" in merged:
         if "anyOf" in merged:
@@ -148,14 +148,15 @@ def _root(description: str, spec: type[Model], status: type[Model], root_rule: R
         "type": "object",
         "description": description,
         "required": ["spec"],
-        # A root rule runs on every write, of finalizers too: on create only, or an old object could become undeletable.
+        # A rule at the root runs on every write, also of finalizers. It applies to a create only,
+        # because otherwise an old object that it rejects could not be deleted.
         "x-kubernetes-validations": [{**root_rule, "optionalOldSelf": True}],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(spec),
-            # kstatus takes an object without a status as current: -1 shows that no pass has finished yet.
+            # For kstatus an object without a status is current: -1 shows that no pass has finished yet.
             "status": {**structural(status), "default": {"observedGeneration": -1}},
         },
     }
@@ -180,8 +181,8 @@ def _repository() -> Schema:
     name_rule = rule(
         "oldSelf.hasValue() || has(self.spec.repositoryId) ||"
         f" (size(self.metadata.name) <= 63 && self.metadata.name.matches(r'^({names.REPOSITORY_ID})$'))",
-        "set spec.repositoryId: metadata.name is not a valid repository ID (at most 63 of a-z, 0-9 and '-', starting"
-        " with a letter)",
+        "set spec.repositoryId: metadata.name is not a valid repository ID (at most 63 lower-case letters, digits and"
+        " '-', starting with a letter)",
     )
     columns = [
         _READY,

@@ -83,7 +83,7 @@ class Operator:
             await server.stop()
 
     async def _work(self) -> None:
-        garbage.stays()  # The libraries.
+        garbage.exclude_existing()  # What the libraries created.
         async with contextlib.AsyncExitStack() as stack:
             connection = Connection()
             await connection.open()
@@ -112,10 +112,10 @@ class Operator:
             await self._until_answered(watch.list)
             accounts.changed = lambda namespace, name: informer.seen_account(Identity(namespace, name))
             await self._until_in_pool(world, cache, lambda: informer.sync(objects))
-            garbage.stays()  # What the lists brought.
+            garbage.exclude_existing()  # The objects from the lists.
             informer.start()
             watching = watches(informer, connection.server, connection.session())
-            self._queue = queue  # From here on the queue must move. Before, its keys wait for the lists and the pool.
+            self._queue = queue  # The liveness probe checks it from here on: until now its keys wait for the lists.
             works: dict[str, Work] = {
                 "queue": queue.run,
                 "resync": partial(self._resync, informer, objects),
@@ -124,7 +124,7 @@ class Operator:
             async with background(works):
                 self._complaint = None
                 logger.info("Ready", server=connection.server, pool=world.workload.pool)
-                # Kopf handles the signals. With a stop flag of ours, Kopf would only wait 5 s for it at its end.
+                # Kopf handles the signals. If it had a stop flag, it would wait 5 s for the flag when it ends.
                 await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True)
 
     async def _enforced(self, transport: Transport) -> None:
@@ -175,9 +175,9 @@ class Operator:
         self._complaint = complaint
 
     def _dead(self) -> str | None:
-        """The liveness complaint. It restarts a queue that completes nothing, but not one that is only behind."""
+        """Why the liveness probe fails: the queue completes nothing. A queue that is only behind is alive."""
         stuck = self._queue.stuck() if self._queue else 0.0
-        return f"Work waits, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
+        return f"Objects are waiting, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

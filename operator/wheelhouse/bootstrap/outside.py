@@ -98,7 +98,7 @@ async def outside(
         cache=inside.cache,
         queue=inside.queue,
         interests=Interests(inside.queue),
-        absences=Absences(time.monotonic),  # Not during sleep, when no watch reports a return.
+        absences=Absences(time.monotonic),  # Stops while the machine sleeps, when no watch reports new objects.
         workload=identity,
         options=options,
         now=lambda: datetime.now(UTC),

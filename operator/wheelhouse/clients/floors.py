@@ -1,4 +1,4 @@
-"""Waits that servers requested: no further call until they are over."""
+"""Waits that servers request with Retry-After: no further call is sent until they are over."""
 
 import time
 from collections.abc import Callable

@@ -21,7 +21,7 @@ LONGEST_WAIT = 300.0
 
 
 class TooLong(Unavailable):
-    """An answer beyond its limit: a smaller request may help."""
+    """The response is longer than its limit: a smaller request may help."""
 
 
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

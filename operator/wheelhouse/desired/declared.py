@@ -31,7 +31,7 @@ class Declared(Generic[D]):
     salvaged: D | None = None
 
     @property
-    def wish(self) -> D | None:
+    def effective(self) -> D | None:
         """The desired state: of the current spec, or of the last valid one, or the readable part of the current one."""
         if self.current is not None:
             return self.current

@@ -34,7 +34,7 @@ class Check:
         return self.truth is Truth.TRUE or (self.truth is Truth.UNKNOWN and self.reason is not Reason.PENDING)
 
 
-@lru_cache(maxsize=1024)  # Most objects are as they should be, in the same words.
+@lru_cache(maxsize=1024)  # Most objects have the same few findings.
 def passed(reason: Reason, message: str = "") -> Check:
     """A finding without a problem."""
     return Check(Truth.TRUE, reason, message)
@@ -71,7 +71,7 @@ class RepositoryFindings:
         create_time: when Google created the repository that was found last.
         mode: the mode of the repository that was found.
         managed: what this object has set on the repository, so that it is removed when the spec drops it.
-        held_up: why the release cannot continue, while it cannot.
+        held_up: why the release cannot continue; empty while it can.
         waits: whether suspend keeps a change of the spec from being applied.
         advice: what a user should know while the repository matches the spec; empty if there is nothing.
         index_safe: advice about public indexes; None if there is none.

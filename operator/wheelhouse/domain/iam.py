@@ -108,7 +108,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole IAM policy with its etag; the order and the content of others stay as they were read."""
+    """A whole IAM policy with its etag; the order, and what other clients added, stay as they were read."""
 
     etag: bytes
     version: int

@@ -55,7 +55,7 @@ OUR_LABELS = "wheelhouse"
 
 PROJECT_LENGTH, LOCATION_LENGTH, REPOSITORY_ID_LENGTH = 253, 40, 63
 DNS_LABEL_LENGTH, DNS_SUBDOMAIN_LENGTH, EMAIL_LENGTH = 63, 253, 320
-# The longest full names in which the project cannot exceed its own length, whatever the length of the other parts.
+# The maximum lengths of full names: even with the shortest other parts, the project cannot exceed its own length.
 REPOSITORY_LENGTH, KMS_KEY_LENGTH, SECRET_VERSION_LENGTH = 290, 299, 283
 URL_LENGTH, USERNAME_LENGTH, ITEM_NAME_LENGTH, VERSION_PREFIX_LENGTH = 1024, 128, 63, 128
 # Longer than any age, so that the API server's error describes the form of an age and not its length.
@@ -84,7 +84,7 @@ def is_location(text: str) -> bool:
 
 
 def is_repository_id(text: str) -> bool:
-    """Whether this is an Artifact Registry repository id: at most 63 of a-z, 0-9 and hyphen, a letter first."""
+    """Whether this is an Artifact Registry repository id: at most 63 lower-case letters, digits and hyphens."""
     return matches(REPOSITORY_ID, text, REPOSITORY_ID_LENGTH)
 
 
@@ -94,7 +94,7 @@ def is_dns_label(text: str) -> bool:
 
 
 def dns_labels(texts: Iterable[str]) -> list[str]:
-    """Those texts that are DNS-1123 labels; the usual case, that all are, takes one match for thousands."""
+    """The texts that are DNS-1123 labels. If all are, as usual, one match checks thousands of them."""
     names = list(texts)
     lines = "\n".join([*names, ""])
     if lines.count("\n") == len(names) and _DNS_LABELS.fullmatch(lines):

@@ -1,4 +1,4 @@
-"""One access from the view of the IAM policy of a repository."""
+"""One access from the point of view of a repository's IAM policy."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -64,7 +64,7 @@ class Claimant:
         return hash(replace(self, may_add=True) if settled and not self.may_add else self)
 
     def asks_as(self, other: "Claimant | None") -> bool:
-        """Whether it requests the same, whatever is recorded."""
+        """Whether it requests the same, regardless of what is recorded."""
         return other is not None and replace(self, ledger=other.ledger, create_time=other.create_time) == other
 
     def found_on(self, create_time: datetime | None, standing: AbstractSet[ObjectKey] | None) -> "Claimant":

@@ -34,7 +34,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RepositoryView:
-    """A PythonRepository from the view of its accesses and its readers.
+    """A PythonRepository from the point of view of its accesses and its readers.
 
     Attributes:
         access_from: whom it allows; None while that cannot be read.
@@ -72,7 +72,7 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """The requester: the access, its Namespace, the roles that it wants or has, and whether it has anything yet."""
 
     access: DesiredAccess
@@ -86,49 +86,50 @@ class Asker:
         return self.access.repository.namespace == self.access.key.namespace
 
 
-def consent(asker: Asker, repository: RepositoryView | None, gone: float) -> Consent:
+def consent(requester: Requester, repository: RepositoryView | None, gone: float) -> Consent:
     """Check an access against its repository.
 
     Only lost consent or a missing object revokes grants. A repository that is not usable, that is being released, or
     that this process has not checked yet prevents new grants and revokes none.
 
     Args:
-        asker: the requester.
+        requester: the access.
         repository: the PythonRepository, or None if it does not exist.
-        gone: seconds since it is missing.
+        gone: for how many seconds it has been missing.
     """
     if repository is None:
-        if asker.holds and gone < ABSENCE:
+        if requester.holds and gone < ABSENCE:
             return Consent(Permission.KEEP)
-        return Consent(Permission.WITHDRAW, _absent(asker.access) if asker.own else _not_permitted(asker.access))
-    if not asker.own and not _permits(repository.access_from, asker):
-        return Consent(Permission.WITHDRAW, _not_permitted(asker.access))
-    silent = asker.holds and not repository.held_up
+        return Consent(
+            Permission.WITHDRAW, _absent(requester.access) if requester.own else _not_permitted(requester.access)
+        )
+    if not requester.own and not _permits(repository.access_from, requester):
+        return Consent(Permission.WITHDRAW, _not_permitted(requester.access))
+    silent = requester.holds and not repository.held_up
     match repository.standing:
         case Standing.UNSEEN:
             return Consent(Permission.KEEP)
         case Standing.RELEASING if silent:
             return Consent(Permission.KEEP)
         case Standing.RELEASING:
-            return Consent(Permission.KEEP, _releasing(asker.access, repository.held_up))
-        case Standing.SUSPENDED if asker.holds:
+            return Consent(Permission.KEEP, _releasing(requester.access, repository.held_up))
+        case Standing.SUSPENDED if requester.holds:
             return Consent(Permission.KEEP, passed(Reason.RESOLVED_REFS))
         case Standing.SUSPENDED:
-            message = (
-                f"PythonRepository {asker.access.repository} is suspended. The operator grants nothing new until its"
-            )
-            return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, f"{message} spec.suspend is removed."))
+            message = f"PythonRepository {requester.access.repository} is suspended. The operator grants nothing new"
+            message = f"{message} until its spec.suspend is removed."
+            return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
         case Standing.USABLE if repository.name is not None and repository.access_from is not None:
             return Consent(Permission.GIVE, passed(Reason.RESOLVED_REFS))
-    message = f"PythonRepository {asker.access.repository} is not usable yet. Run kubectl describe on it."
+    message = f"PythonRepository {requester.access.repository} is not usable yet. Run kubectl describe on it."
     return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
 
 
-def _permits(access_from: AccessFrom | None, asker: Asker) -> bool:
+def _permits(access_from: AccessFrom | None, requester: Requester) -> bool:
     if access_from is None:  # The owner's intent is unreadable: existing grants stay, and none are added.
-        return asker.holds
-    namespace = asker.namespace
-    return asker.roles <= access_from.roles and namespace is not None and access_from.admits(namespace)
+        return requester.holds
+    namespace = requester.namespace
+    return requester.roles <= access_from.roles and namespace is not None and access_from.admits(namespace)
 
 
 def _absent(access: DesiredAccess) -> Check:

@@ -12,7 +12,7 @@ FLOOR_TOLERANCE = 60.0
 """Seconds by which a token may expire before the one of the same identity and lifetime that it replaces."""
 
 SHORTEST_LIFE = 600
-"""Minimum lifetime in seconds of a ServiceAccount's token, whatever was requested (TokenRequest)."""
+"""Minimum lifetime in seconds of a ServiceAccount's token, even if less is requested (TokenRequest)."""
 
 CLOCKS_APART = 300.0
 """Seconds that the clocks of the operator and of the API server may differ."""

@@ -1,4 +1,4 @@
-"""What suspend, Observe and a release permit: filters on a plan. Lost consent always removes."""
+"""What suspend, Observe and a release allow of a plan. What has lost its consent is always removed."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class Allowed:
     credentials: bool = True
 
 
-def resting(plan: RepositoryPlan, observed: ObservedRepository | None, allowed: Allowed) -> RepositoryPlan:
+def removals_only(plan: RepositoryPlan, observed: ObservedRepository | None, allowed: Allowed) -> RepositoryPlan:
     """The plan of a suspended object, or of one that does not parse: only removals."""
     if observed is None or isinstance(plan, Create):
         return Keep()
@@ -37,9 +37,9 @@ def waits(plan: RepositoryPlan, filtered: RepositoryPlan) -> bool:
 
 
 def withdrawn(found: RepositorySettings, allowed: Allowed) -> RepositorySettings:
-    """The settings as found, without those for which there is no consent any more.
+    """The settings as found, without those that have lost their consent.
 
-    The upstream is not validated: one that requires a password would reject the removal of it.
+    Google does not validate the upstream in this change: without its password, the upstream would reject the request.
     """
     remote = found.remote
     if remote is not None and remote.credentials is not None and not allowed.credentials:
@@ -48,7 +48,7 @@ def withdrawn(found: RepositorySettings, allowed: Allowed) -> RepositorySettings
     return replace(found, upstreams=upstreams, remote=remote)
 
 
-def parting(observed: ObservedRepository, foreign: AbstractSet[str]) -> RepositoryPatch:
+def release_patch(observed: ObservedRepository, foreign: AbstractSet[str]) -> RepositoryPatch:
     """The patch for a repository that is no longer managed: it removes our labels, and upstreams of other namespaces.
 
     Args:

@@ -71,12 +71,12 @@ class Predecessor:
     Attributes:
         create_time: when the repository that was released, or that this object had, was created.
         released: whether an object of this name released it; otherwise another client removed the labels.
-        lately: whether that was a moment ago, so that the object is a replacement and continues to manage it.
+        recent: whether that was a moment ago: then the object is a replacement, and continues to manage it.
     """
 
     create_time: datetime | None
     released: bool
-    lately: bool = False
+    recent: bool = False
 
 
 def plan_repository(
@@ -102,7 +102,7 @@ def plan_repository(
     if observed is None:
         return Create(target(desired, upstreams, RepositorySettings(desired.mode.wire), frozenset()))
     ours = owns(desired.ownership, observed)
-    if not ours and (refusal := _stranger(desired, observed, rival, before)) is not None:
+    if not ours and (refusal := _adoption_refusal(desired, observed, rival, before)) is not None:
         return refusal
     if (fixed := _immutable(desired, observed)) is not None:
         return fixed
@@ -128,28 +128,28 @@ def _observe(
     return Keep()
 
 
-def _stranger(
+def _adoption_refusal(
     desired: DesiredRepository, observed: ObservedRepository, rival: ObjectKey | None, before: Predecessor | None
 ) -> Refuse | None:
     """Why a repository without our labels is not changed; None if it may be adopted."""
     if rival is not None:
         return _elsewhere(desired)
-    keeper = _keeper(observed, desired.ownership.cluster)
+    owner = _other_owner(observed, desired.ownership.cluster)
     same = before is not None and before.create_time is not None and before.create_time == observed.create_time
-    unlabeled = keeper is None and not {CLUSTER_LABEL, OBJECT_LABEL} & observed.labels.keys()
-    if desired.adoption is AdoptionPolicy.ALWAYS or (same and unlabeled and before is not None and before.lately):
+    unlabeled = owner is None and not {CLUSTER_LABEL, OBJECT_LABEL} & observed.labels.keys()
+    if desired.adoption is AdoptionPolicy.ALWAYS or (same and unlabeled and before is not None and before.recent):
         return None
-    if desired.adoption is AdoptionPolicy.IF_UNMANAGED and keeper is None:
+    if desired.adoption is AdoptionPolicy.IF_UNMANAGED and owner is None:
         return None
-    if desired.adoption is AdoptionPolicy.IF_UNMANAGED or keeper is not None:
-        message = f"{desired.name} carries the labels of {keeper}, so this object does not change it. Set"
-        remedy = f"spec.adoptionPolicy to Always once {keeper} no longer manages it, or"
+    if desired.adoption is AdoptionPolicy.IF_UNMANAGED or owner is not None:
+        message = f"{desired.name} has the labels of {owner}, so the operator does not change it. Set"
+        remedy = f"spec.adoptionPolicy to Always once {owner} no longer manages it, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy} {_TO_OBSERVE}.")
     if same and before is not None:
         past = "was released by an object of this name" if before.released else "lost the labels of this object"
         message = f"{desired.name} exists and {past}. Set spec.adoptionPolicy to IfUnmanaged to take it back, or"
         return Refuse(Reason.ALREADY_EXISTS, f"{message} {_TO_OBSERVE}.")
-    message = f"{desired.name} exists and was not created by this object, so this object does not change it. Set"
+    message = f"{desired.name} exists and was not created by this object, so the operator does not change it. Set"
     remedy = f"spec.adoptionPolicy to IfUnmanaged to take it over, {_TO_OBSERVE}, or {_NEW_ID}"
     return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy}.")
 
@@ -159,7 +159,7 @@ def _elsewhere(desired: DesiredRepository) -> Refuse:
     return Refuse(Reason.OWNED_ELSEWHERE, f"{message}, or ask its owner for spec.accessFrom.")
 
 
-def _keeper(observed: ObservedRepository, cluster: str) -> str | None:
+def _other_owner(observed: ObservedRepository, cluster: str) -> str | None:
     """The other owner of a repository, by its labels; a deleted owner of this cluster does not count."""
     labels = observed.labels
     if OBJECT_LABEL in labels and labels.get(CLUSTER_LABEL) != cluster:

@@ -55,7 +55,7 @@ def judge_reference(
         reader: the reading side.
         upstream: the upstream as the spec names it.
         view: the PythonRepository; None if it does not exist.
-        gone: seconds since it is missing: a replacement comes within 30 s.
+        gone: for how many seconds it has been missing: a replacement comes within 30 s.
         standing: what the upstream of this name is in the Virtual repository now; None if it is not there.
     """
     target = upstream.target

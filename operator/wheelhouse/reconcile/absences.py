@@ -1,4 +1,4 @@
-"""Since when objects are missing: a replacement takes seconds and must not affect the users of the object."""
+"""How long objects have been missing: a replacement takes seconds and must not affect the users of the object."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What objects left behind that disappeared without a release, because another client removed our finalizer."""
+"""What objects left behind when they disappeared without a release, because another client removed our finalizer."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,10 +1,10 @@
-"""The finalizer: added before the first effect, removed after the last."""
+"""The finalizer: added before the object's first effect, removed after the last one is undone."""
 
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.reconcile.world import World
 
 
-async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:
+async def add_finalizer(world: World, kind: Kind, stored: CustomObject) -> CustomObject | None:
     """Add the finalizer, if it is missing; None if the object does not exist.
 
     Raises:
@@ -15,8 +15,8 @@ async def hold(world: World, kind: Kind, stored: CustomObject) -> CustomObject |
     return await _write(world, kind, stored, (*stored.finalizers, FINALIZER))
 
 
-async def let_go(world: World, kind: Kind, stored: CustomObject) -> None:
-    """Remove the finalizer: nothing of ours is left.
+async def remove_finalizer(world: World, kind: Kind, stored: CustomObject) -> None:
+    """Remove the finalizer, once the operator has removed everything else.
 
     Raises:
         Conflict: the object changed since it was read.

@@ -157,7 +157,7 @@ class Findings:
             _retake_access(entry, stored, lost=lost)
 
     def _replace(self, kind: Kind, stored: CustomObject) -> None:
-        """Begin anew if the findings are of another uid: a pass that still runs for that one changes nothing."""
+        """Start with empty findings if they are of another uid: a pass that still runs for that one changes nothing."""
         if kind is Kind.REPOSITORY and self._repositories.pop(stored.key, None) is not None:
             self._repository(stored)
         elif kind is Kind.ACCESS and self._accesses.pop(stored.key, None) is not None:

@@ -139,11 +139,13 @@ class Ledger:
 
     def _access(self, stored: CustomObject) -> dict[str, Any]:
         declared = self._world.cache.access(stored.key)
-        wish = declared.wish if declared is not None else None
+        desired = declared.effective if declared is not None else None
         found, distribution = self._findings.access(stored), self._findings.distribution(stored)
-        wants_secret = wish is not None and (wish.secret is not None or (wish.partial and bool(distribution.name)))
+        wants_secret = desired is not None and (
+            desired.secret is not None or (desired.partial and bool(distribution.name))
+        )
         rests = ""
-        if wish is not None and wish.suspend and not stored.deleting:
+        if desired is not None and desired.suspend and not stored.deleting:
             rests = suspended_note(stored.generation, waits=found.waits)
         facts = AccessFacts(
             stored=stored,

@@ -165,14 +165,14 @@ class ObjectCache:
         self._namespaces[namespace.name] = namespace
         if old == namespace:
             return False
-        self._mean_again(namespace.name)
+        self._reindex_names(namespace.name)
         return True
 
     def remove_namespace(self, name: str) -> bool:
         """Remove a Namespace; return whether it was known."""
         known = self._namespaces.pop(name, None) is not None
         if known:
-            self._mean_again(name)
+            self._reindex_names(name)
         return known
 
     def namespaces(self) -> Collection[str]:
@@ -193,12 +193,12 @@ class ObjectCache:
             self._by_digest[digest_of(key)] = key
             if recorded:
                 self._by_recorded[recorded].add(key)
-            self._mean(key)
+            self._index_name(key)
             return
         if recorded:
             self._by_ledger[recorded].add(key)
-        if isinstance(declared.wish, DesiredAccess):
-            self._by_reference[declared.wish.repository].add(key)
+        if isinstance(declared.effective, DesiredAccess):
+            self._by_reference[declared.effective.repository].add(key)
 
     def _unindex(self, kind: Kind, declared: AnyDeclared | None) -> None:
         if declared is None:
@@ -213,24 +213,24 @@ class ObjectCache:
                 _discard(self._by_meaning, meant, key)
             return
         _discard(self._by_ledger, recorded, key)
-        if isinstance(declared.wish, DesiredAccess):
-            _discard(self._by_reference, declared.wish.repository, key)
+        if isinstance(declared.effective, DesiredAccess):
+            _discard(self._by_reference, declared.effective.repository, key)
 
-    def _mean_again(self, namespace: str) -> None:
+    def _reindex_names(self, namespace: str) -> None:
         for kind, key in self.within(namespace):
             if kind is Kind.REPOSITORY:
-                self._mean(key)
+                self._index_name(key)
 
-    def _mean(self, key: ObjectKey) -> None:
+    def _index_name(self, key: ObjectKey) -> None:
         """Index the repository of a PythonRepository by its spec and its Namespace."""
         before = self._meanings.pop(key, None)
         if before is not None:
             _discard(self._by_meaning, before, key)
-        wish = self._repositories[key].wish
-        if wish is None:
+        desired = self._repositories[key].effective
+        if desired is None:
             return
         try:
-            meant = wish.name(self._namespaces.get(key.namespace), any_project=self._any_project)
+            meant = desired.name(self._namespaces.get(key.namespace), any_project=self._any_project)
         except Invalid:
             return
         self._meanings[key] = meant

@@ -6,7 +6,7 @@ THRESHOLDS = (20_000, 20, 20)
 """Allocations before a collection of each generation (Python's defaults: 700, 10, 10)."""
 
 
-def stays() -> None:
+def exclude_existing() -> None:
     """Exclude all existing objects from later collections. Objects without reference cycles are still freed."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

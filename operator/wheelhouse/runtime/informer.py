@@ -73,7 +73,7 @@ class Informer:
             gone: whether it was deleted.
         """
         if not gone and self._cache.has(kind, body):
-            return  # Most events are the echo of a write of ours, or of a list.
+            return  # Most events report what a list or one of our writes has already delivered.
         stored = _parsed(kind, body)
         if stored is None:
             return
@@ -107,7 +107,7 @@ class Informer:
         """Compare complete lists with the cache, to correct what the watches missed.
 
         An object that a list shows older, or other, than the cache held it before the list began, shows that the API
-        server's store went back (a restored etcd): then the list counts, whatever the cache holds.
+        server's store went back (a restored etcd): then the list replaces what the cache holds.
 
         Raises:
             WheelhouseError: a list failed; nothing that it lacks counts as deleted.

@@ -28,7 +28,7 @@ class Advice:
 
 
 def repository_advice(found: RepositoryFindings) -> list[Advice]:
-    """The advice about a repository that is bad news; an IndexSafe that is Unknown is not."""
+    """The advice that a repository needs attention; an IndexSafe that is Unknown is not such advice."""
     advice = []
     if found.index_safe is not None and found.index_safe.truth is Truth.FALSE:
         advice.append(Advice(ConditionType.INDEX_SAFE, found.index_safe.reason, found.index_safe.message))

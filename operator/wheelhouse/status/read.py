@@ -1,4 +1,4 @@
-"""Status → findings, so that a restart loses nothing. Reading never raises, whatever the status contains."""
+"""Status → findings, so that a restart loses nothing. Reading never raises, even if the status is malformed."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -55,12 +55,12 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
 
 
 def recorded_grants(stored: CustomObject) -> GrantFindings:
-    """The ledger in the object itself, whatever is in memory."""
+    """The ledger in the object itself, not the one in memory."""
     return read_grants(stored.status)
 
 
 def recorded_distribution(stored: CustomObject) -> DistributionFindings:
-    """The ledger of Secrets in the object itself, whatever is in memory.
+    """The ledger of Secrets in the object itself, not the one in memory.
 
     Secrets of one access ask in turn: its status is parsed once for all.
     """

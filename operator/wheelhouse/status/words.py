@@ -1,4 +1,4 @@
-"""Messages of good conditions: what is in place. They contain no times, so that they do not change at a refresh."""
+"""Messages of conditions that are True: what is in place. They contain no times, so a refresh does not change them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ _BY_TYPE: Mapping[ConditionType, str] = {
 
 
 def worded(kind: ConditionType, check: Check, words: str = "") -> Check:
-    """The finding with a message, if it is good and has none.
+    """The finding with a message, if it has passed and has none.
 
     Args:
         kind: the condition's type.

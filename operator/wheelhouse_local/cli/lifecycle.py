@@ -75,7 +75,7 @@ def up(world: World, detach: bool, no_operator: bool, token_lifetime: int | None
         return
     _summary(world, time.monotonic() - began, detach)
     if not detach:
-        _attend(world)
+        _follow_operator(world)
 
 
 @click.command()
@@ -169,16 +169,16 @@ def _summary(world: World, seconds: float, detached: bool) -> None:
     click.echo(f"`wheelhouse local down{state}` stops it. `wheelhouse local env --json{state}` prints all endpoints.")
 
 
-def _attend(world: World) -> None:
+def _follow_operator(world: World) -> None:
     """Show the operator's log until interrupted, then stop the world; report when a component ends."""
-    ended, told = threading.Event(), set[str]()
+    ended, reported = threading.Event(), set[str]()
     click.echo("Ctrl-C stops the world. The operator's log:")
 
     def wait(seconds: float) -> bool:
-        for name in set(world.died()) - told:
-            told.add(name)
+        for name in set(world.died()) - reported:
+            reported.add(name)
             click.echo(f"{name} has ended: see `wheelhouse local logs {name}`, or restart it", err=True)
-        told.intersection_update(world.died())
+        reported.intersection_update(world.died())
         return ended.wait(seconds) or not world.state.load().processes
 
     try:

@@ -48,7 +48,7 @@ class Story:
         self._upload()
         self._install()
         self._refresh()
-        self._look()
+        self._show_policy()
         self._withdraw()
 
     def _declare(self) -> None:
@@ -97,7 +97,7 @@ class Story:
         self._run("uv", "pip", "install", "--python", "with-uv", PACKAGE, env={**_uv_toml(), "UV_CACHE_DIR": "cache"})
         self._run("with-uv/bin/python", "-m", "acme_greeting")
 
-    def _look(self) -> None:
+    def _show_policy(self) -> None:
         self._narrate("The repository's IAM policy has two principals of the cluster, each with its own role.")
         google, state = endpoints(self._world.state), self._world.state
         url = f"{google['artifactRegistry']}v1/{REPOSITORY}:getIamPolicy"
@@ -132,7 +132,7 @@ class Story:
         return "--state", str(Path("..", self._world.state.root.name))
 
     def _remounted(self) -> str:
-        """The token in the reader's files, after kubelet's next look."""
+        """The token in the reader's files, after kubelet's next update."""
         self._mount("ml-training", _READER, silent=True)
         return self._token()
 
@@ -141,7 +141,7 @@ class Story:
 
 
 def _objects(manifest: str) -> str:
-    """The two objects that matter most, as they stand in the file."""
+    """The two most important objects, as they are in the file."""
     shown = []
     for document in re.split(r"^---\n", manifest, flags=re.MULTILINE):
         content = yaml.safe_load(document)

@@ -74,11 +74,11 @@ class Server:
 
     def _api(self) -> web.Application:
         """One port for all services over REST, for token exchange and for the world's own control routes."""
-        told, services = self._configuration, self.services
-        keys = KeySet(told.kubernetes_server, told.kubernetes_ca, told.kubernetes_token_file)
+        settings, services = self._configuration, self.services
+        keys = KeySet(settings.kubernetes_server, settings.kubernetes_ca, settings.kubernetes_token_file)
         app = web.Application()
-        app.add_routes(Control(services, told.token_lifetime).routes())
-        app.add_routes(TokenService(services.calls, services.identities, keys, told.token_lifetime).routes())
+        app.add_routes(Control(services, settings.token_lifetime).routes())
+        app.add_routes(TokenService(services.calls, services.identities, keys, settings.token_lifetime).routes())
         app.add_routes(services.routes())
         return app
 

@@ -102,8 +102,8 @@ BUGS = (
     Bug(
         "a debt of an object without our finalizer is not paid",
         "reconcile/access/unit.py",
-        "        stored, access = declared.stored, declared.wish\n        if not (access is None",
-        "        stored, access = declared.stored, declared.wish\n"
+        "        stored, access = declared.stored, declared.effective\n        if not (access is None",
+        "        stored, access = declared.stored, declared.effective\n"
         "        if not stored.finalized or not (access is None",
         DEBTS,
     ),

@@ -109,7 +109,7 @@ def code_name(error: exceptions.GoogleAPICallError) -> str:
 
 
 def translated(method: str, error: exceptions.GoogleAPICallError, project: str) -> WheelhouseError:
-    """Google's error as ours, by what happens next; its text becomes one safe line."""
+    """Google's error as one of wheelhouse.errors; its text becomes one safe line."""
     words = reduced(error.message)
     message = f"Google answered {method} with {code_name(error)}: {words}"
     match error.grpc_status_code:

@@ -1,4 +1,4 @@
-"""Events (events.k8s.io/v1): news for people. No failure to publish one matters."""
+"""Events (events.k8s.io/v1): reports for users. If one cannot be published, nothing else fails."""
 
 import secrets
 from collections.abc import Callable, Mapping

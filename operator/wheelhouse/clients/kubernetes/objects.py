@@ -46,7 +46,7 @@ class KubernetesObjects:
 
         Raises:
             Conflict: it changed since it was read, or it is another object of the same name (the API server rejects a
-                wrong resourceVersion; a wrong uid alone it ignores here).
+                wrong resourceVersion; it ignores a wrong uid alone here).
             Invalid, Refused, Unavailable: for the API server's errors.
         """
         meta = {"namespace": stored.key.namespace, "name": stored.key.name}

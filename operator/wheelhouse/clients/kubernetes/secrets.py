@@ -28,8 +28,8 @@ _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 _OPT_IN = re.compile(r"denied request:.*(wheelhouse\.dev/credentials|opted in)")
 """What our admission policy answers for a namespace that has not opted in. Other policies have other messages."""
 ASKING = "wheelhouse-release"
-"""The manager of a release's dry run. It is not the access's own manager: to drop the data that this one holds would be
-an edit, and the API server rejects that (422) for an immutable Secret."""
+"""The field manager of a dry run without data. With the access's own manager, the dry run would drop the data that this
+manager owns. The API server rejects such an edit (422) if the Secret is immutable."""
 
 
 class KubernetesSecrets:
@@ -51,7 +51,7 @@ class KubernetesSecrets:
             force: take over the fields that others hold.
             dry_run: change nothing.
 
-        Conflict: the Secret is being deleted, or changed meanwhile.
+        Raises:
             Conflict: the Secret is being deleted, or changed meanwhile.
             Refused: RBAC denies it.
             Invalid, Unavailable: for the API server's errors.

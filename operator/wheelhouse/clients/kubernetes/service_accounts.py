@@ -50,10 +50,15 @@ class ServiceAccountTokens:
             message = f"ServiceAccount {identity} does not exist. Create it, or set another secret.serviceAccountName."
             raise NotReady(message, Reason.SERVICE_ACCOUNT_NOT_FOUND)
         if reply.status == 403 and _OPT_IN.search(reply.message):
-            message = f"No token for {identity}. Set the label {OPT_IN_LABEL}={OPT_IN_VALUE} on its namespace."
+            message = (
+                f"Kubernetes denied a token for ServiceAccount {identity}, because its namespace has not opted in. Ask "
+                f"the administrator of the namespace to set the label {OPT_IN_LABEL}={OPT_IN_VALUE}."
+            )
             raise Refused(message, Reason.NOT_OPTED_IN)
         if reply.status == 403:
-            raise Refused(f"Kubernetes denied a token for {identity}: {reply.message}", Reason.TOKEN_REFUSED)
+            raise Refused(
+                f"Kubernetes denied a token for ServiceAccount {identity}: {reply.message}", Reason.TOKEN_REFUSED
+            )
         if not reply.ok:
             raise failure(call, reply)
         status = reply.body.get("status")

@@ -172,9 +172,8 @@ class Transport:
             return reply
         message = f"Kubernetes answered {call.verb} {call.kind} with {status}. {reply.message}"
         outage = Unavailable(message, retry_after(response.headers))
-        # What the server itself rejects (priority and fairness, a shutdown) is plain text. A Status is about one
-        # object:
-        # its Retry-After may come from any webhook (apiserver, responsewriters and webhook/errors).
+        # A rejection by the server itself (priority and fairness, a shutdown) is plain text. A Status is about one
+        # object, and its Retry-After may come from any webhook (apiserver, responsewriters and webhook/errors).
         if status in BUSY and not reply.body:
             self._floors.note(outage, self._server)
         raise outage

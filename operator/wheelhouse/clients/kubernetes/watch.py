@@ -1,8 +1,8 @@
 """A list and a watch of metadata only, for a kind of which Wheelhouse reads nothing else.
 
-    list ─▶ watch from the list's version ─▶ the stream ends or breaks ─▶ watch from the last version heard ─▶ …
+    list ─▶ watch from the list's version ─▶ the stream ends or breaks ─▶ watch from the last version seen ─▶ …
      ▲                                                                                 │
-     └──── the version expired, a line could not be read, or nothing was heard ◀───────┘
+     └──── the version expired, a line could not be read, or the stream was silent ◀───┘
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes is the protocol.
 """
@@ -86,7 +86,7 @@ class MetadataWatch(Generic[Found]):
         self._version, self._listed = listing.resource_version, Stopwatch()
 
     async def run(self) -> None:
-        """Watch until canceled. No answer of the API server ends this, and neither does silence."""
+        """Watch until canceled. Neither an error of the API server nor a silent stream ends this."""
         failures = 0
         while True:
             following, floor = None, 0.0
@@ -119,9 +119,8 @@ class MetadataWatch(Generic[Found]):
                 self._take(line)
                 heard = True
         if not heard:
-            # Silence does not mean that nothing happened: for a version of its future, which a restored etcd makes of
-            # ours,
-            # the API server does not even send a bookmark (seen on 1.37).
+            # A silent stream does not mean that nothing happened. After a restore of etcd, our version is newer than
+            # the server's, and for such a version the server does not even send bookmarks (seen on 1.37).
             self._version = ""
 
     def _take(self, line: bytes) -> None:

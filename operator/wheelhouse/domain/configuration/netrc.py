@@ -17,9 +17,8 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text has a quote, an escape or a comment sign.
     """
-    # The standard library reads netrc only from a file, and a token is never written to disk. So the text has only
-    # plain
-    # words: without quotes, escapes and comments, every reader splits it in the same way.
+    # The standard library reads netrc only from a file, and a token is never written to disk. So the text is not
+    # parsed here. It has only plain words, without quotes, escapes and comments: all readers split it alike.
     if any(character in text for character in "\"'\\#"):
         raise RenderError("netrc: the configuration contains a quote, an escape or a comment sign")
     return text.split() == [

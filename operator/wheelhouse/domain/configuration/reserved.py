@@ -10,14 +10,14 @@ RESERVED: Mapping[str, str] = {
     "server-login": "User and password for every server that has none of its own, PyPI's too: twine.utils.get_config.",
     "pypi": (
         "Where uploads go unless another name is given: twine.utils.get_config, flit.upload.get_repository,"
-        " pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry; PyPI whatever URL stands there:"
+        " pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry; PyPI, even with another URL:"
         " distutils.config of Python 3.11, poetry.factory.Factory.create_package_source refuses another."
     ),
     "testpypi": (
         "TestPyPI: twine.utils.get_config, pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry."
     ),
-    "main": "PyPI whatever URL stands there, and the default: hatch.publish.index.IndexPublisher.get_repos.",
-    "test": "TestPyPI whatever URL stands there: hatch.publish.index.IndexPublisher.get_repos.",
+    "main": "PyPI, even with another URL, and the default: hatch.publish.index.IndexPublisher.get_repos.",
+    "test": "TestPyPI, even with another URL: hatch.publish.index.IndexPublisher.get_repos.",
 }
 """The names, from the sources of twine 7.0, flit 4.2, hatch 1.18, pdm 2.29, poetry 2.5, maturin 1.
 

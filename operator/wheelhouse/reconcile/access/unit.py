@@ -14,7 +14,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
-from wheelhouse.reconcile.finalizer import hold, let_go
+from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import NamespaceTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
@@ -67,7 +67,7 @@ class AccessUnit:
         self._debts.lives(declared.stored.uid)
         self._world.interests.follow(AccessKey(key), _topics(declared))
         if declared.current is not None and not declared.stored.finalized:
-            held = await hold(self._world, KIND, declared.stored)
+            held = await add_finalizer(self._world, KIND, declared.stored)
             declared = self._world.cache.access(key) if held is not None else None
             if declared is None:
                 return None
@@ -79,7 +79,7 @@ class AccessUnit:
 
     def vanished(self, declared: Declared[Any]) -> None:
         """An object disappeared without a release: its ledger becomes debts, which the units pay."""
-        stored, access = declared.stored, declared.wish
+        stored, access = declared.stored, declared.effective
         if not (access is None or isinstance(access, DesiredAccess)):
             return
         found, distribution = self._findings.grants(stored), self._findings.distribution(stored)
@@ -155,7 +155,7 @@ class AccessUnit:
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
-        secret = declared.wish.secret if declared.wish is not None else None
+        secret = declared.effective.secret if declared.effective is not None else None
         named = {each for each in _accounts(declared) if secret is None or each != secret.identity}
         missing = sorted(str(each) for each in named if self._world.cache.account(each) is False)
         if not missing:
@@ -200,7 +200,7 @@ class AccessUnit:
             self._wake(declared, claim)
             return await self._ledger.report(KIND, key)
         self._debts.released(stored.uid)
-        await let_go(self._world, KIND, stored)
+        await remove_finalizer(self._world, KIND, stored)
         return None
 
 
@@ -213,14 +213,14 @@ def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
 
 def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:
     yield NamespaceTopic(declared.stored.key.namespace)
-    if declared.wish is not None:
-        yield declared.wish.repository
+    if declared.effective is not None:
+        yield declared.effective.repository
         yield from _accounts(declared)
 
 
 def _accounts(declared: Declared[DesiredAccess]) -> Iterator[Identity]:
     """The ServiceAccounts that the access names."""
-    access = declared.wish
+    access = declared.effective
     if access is None:
         return
     for subject in access.subjects:

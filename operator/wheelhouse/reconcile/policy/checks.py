@@ -12,8 +12,8 @@ from wheelhouse.reconcile.policy.transaction import Outcome
 def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check:
     """The finding of one access after a pass.
 
-    claimant: one of the claimants in the outcome.
-        claimant: one of the outcome's.
+    Args:
+        claimant: one of the claimants in the outcome.
         outcome: the outcome of the pass.
         name: the repository.
     """
@@ -26,7 +26,7 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         return refused(outcome.refusal, name)
     for record in records:
         if record.state is GrantState.REJECTED:
-            words = f"{record.grant.member}: IAM says: {record.message} Correct or remove the subject."
+            words = f"IAM rejected {record.grant.member}: {record.message} Correct or remove the subject."
             return failed(Reason.MEMBER_REJECTED, f"{words} The operator retries every 10 minutes.")
     if claimant.access in outcome.recorded.failed:
         return _unrecorded(outcome.recorded.failed[claimant.access])

@@ -14,7 +14,7 @@ from wheelhouse.domain.objects import Namespace
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.claimant import Claimant
-from wheelhouse.plan.consent import ABSENCE, Asker, Consent, Permission, RepositoryView, consent
+from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, consent
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.policy.moving import Moving
 from wheelhouse.reconcile.repository.views import view
@@ -86,25 +86,27 @@ class Claims:
 
     def of(self, declared: Declared[DesiredAccess]) -> Claim:
         """Decide about one access."""
-        access = declared.wish
+        access = declared.effective
         return self._judge(declared, view(self._world, self._findings, access.repository) if access else None)
 
     def _judge(self, declared: Declared[DesiredAccess], repository: RepositoryView | None) -> Claim:
-        stored, access = declared.stored, declared.wish
+        stored, access = declared.stored, declared.effective
         ledger = self.ledger(declared)
         held = tuple(record.grant for record in ledger if record.state is not GrantState.REJECTED)
         if access is None:
             return Claim(None, Consent(Permission.KEEP), None, held, declared.invalid, Role.READER, ledger)
         gone = self._world.absences.seconds(access.repository) if repository is None else 0.0
-        frozen = declared.current is None or access.suspend
-        roles = _roles(held) if frozen and held else frozenset({access.role})
-        asker = Asker(access, self.namespace(stored.key.namespace), roles, bool(held) or self._has_secret(declared))
-        judged = consent(asker, repository, gone)
+        paused = declared.current is None or access.suspend
+        roles = _roles(held) if paused and held else frozenset({access.role})
+        requester = Requester(
+            access, self.namespace(stored.key.namespace), roles, bool(held) or self._has_secret(declared)
+        )
+        judged = consent(requester, repository, gone)
         again = ABSENCE - gone if repository is None and judged.permission is Permission.KEEP else None
         grants, invalid = desired_grants(access, self._world.workload)
         role = access.role
         if declared.current is None or access.suspend:
-            judged, again = self._frozen(declared, judged, again)
+            judged, again = self._paused(declared, judged, again)
             grants, invalid = held, declared.invalid
             role = max(_roles(held), default=access.role, key=list(Role).index)
         elif access.role is Role.WRITER and repository is not None and repository.mode in READ_ONLY:
@@ -119,7 +121,7 @@ class Claims:
         return Claim(access, judged, repository, grants if keeps else (), invalid, role, ledger, again)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
-        """One access from the view of the policy of `name`."""
+        """One access from the point of view of the policy of `name`."""
         claim = claim or self.of(declared)
         found = self._findings.grants(declared.stored)
         ledger = claim.ledger if found.repository == name else ()
@@ -151,14 +153,14 @@ class Claims:
         views: dict[ObjectKey, RepositoryView | None] = {}
         claimants = []
         for declared in found.values():
-            key = declared.wish.repository if declared.wish is not None else None
-            if key is not None and key not in views:  # One look serves all accesses of a PythonRepository.
+            key = declared.effective.repository if declared.effective is not None else None
+            if key is not None and key not in views:  # One lookup for all accesses of a repository.
                 views[key] = view(self._world, self._findings, key)
             claim = self._judge(declared, views[key] if key is not None else None)
             claimants.append(self.claimant(declared, name, claim))
         return sorted(claimants, key=lambda claimant: claimant.rank)
 
-    def _frozen(
+    def _paused(
         self, declared: Declared[DesiredAccess], judged: Consent, again: float | None
     ) -> tuple[Consent, float | None]:
         """A suspended access, or one that does not parse, keeps what it has as long as its repository consents."""
@@ -186,15 +188,15 @@ class Claims:
         key = declared.stored.key
         if self._own_member(key.namespace, record.grant.member):
             return True
-        access = declared.wish
+        access = declared.effective
         if access is None or access.repository.namespace != key.namespace:
             return False
-        keepers = [
+        managers = [
             each.stored.key.namespace
             for each in self._world.cache.repositories_on(found.repository)
             if self._findings.repository(each.stored).name == found.repository
         ]
-        return all(namespace == key.namespace for namespace in keepers)
+        return all(namespace == key.namespace for namespace in managers)
 
     def _own_member(self, namespace: str, member: str) -> bool:
         """Whether a member is a ServiceAccount of this namespace, in this cluster's pool or the previous one."""

@@ -46,7 +46,7 @@ class Moving:
         if not granted.issuperset(wanted):
             return False
         options = self._world.options
-        if options.verify_access and declared.wish is not None and declared.wish.secret is not None:
+        if options.verify_access and declared.effective is not None and declared.effective.secret is not None:
             verified = self._findings.distribution(declared.stored).verified
             return verified is not None and verified.truth is Truth.TRUE
         return self._world.elapsed() - self._began >= options.token_lifetime.total_seconds()

@@ -86,18 +86,18 @@ class Notes:
         """Count the principals, for the repository's next write; an Event warns if the policy gets full."""
         accesses = sum(1 for claimant in outcome.claimants if claimant.wanted)
         summary = AccessSummary(accesses, outcome.plan.size, MEMBER_LIMIT)
-        for keeper in self._world.cache.repositories_on(name):
-            if self._findings.repository(keeper.stored).name != name:
+        for manager in self._world.cache.repositories_on(name):
+            if self._findings.repository(manager.stored).name != name:
                 continue
-            before = self._findings.summary(keeper.stored)
-            self._findings.note_summary(keeper.stored, summary)
+            before = self._findings.summary(manager.stored)
+            self._findings.note_summary(manager.stored, summary)
             if _nearly_full(summary) and not (before is not None and _nearly_full(before)):
                 note = (
                     f"The IAM policy of {name} has {summary.members} of at most {MEMBER_LIMIT} principals. Grant "
                     "roles to groups, or remove accesses, before it is full."
                 )
                 logger.warning("A policy is nearly full", repository=name.full, members=summary.members)
-                await self._world.objects.event(Kind.REPOSITORY, keeper.stored, "PolicyNearlyFull", note, warning=True)
+                await self._world.objects.event(Kind.REPOSITORY, manager.stored, "PolicyNearlyFull", note, warning=True)
 
     def _note(self, claimant: Claimant, check: Check, **ledger: Any) -> None:
         declared = self._world.cache.access(claimant.access)

@@ -50,7 +50,7 @@ class Observer:
 
     def creation(self, name: RepositoryName) -> datetime | None:
         """When the repository was created, as far as the repository unit knows."""
-        found = [self._findings.repository(keeper.stored) for keeper in self._world.cache.repositories_on(name)]
+        found = [self._findings.repository(manager.stored) for manager in self._world.cache.repositories_on(name)]
         known = sorted(
             (
                 (not each.usable, in_seconds(each.create_time))
@@ -106,19 +106,19 @@ class Observer:
         The labels decide. Without our labels, the repository may be only observed, or it may have lost its labels and
         still be the same one.
         """
-        keepers = [keeper for keeper in self._world.cache.repositories_on(name) if not keeper.stored.deleting]
+        managers = [manager for manager in self._world.cache.repositories_on(name) if not manager.stored.deleting]
         cluster = self._world.options.cluster
-        owners = [keeper for keeper in keepers if owns(Ownership.of(cluster, keeper.stored.key), found)]
-        standing = owners or [keeper for keeper in keepers if self._uses(keeper, found)]
-        for keeper in keepers:
-            seen = self._findings.repository(keeper.stored)
+        owners = [manager for manager in managers if owns(Ownership.of(cluster, manager.stored.key), found)]
+        standing = owners or [manager for manager in managers if self._uses(manager, found)]
+        for manager in managers:
+            seen = self._findings.repository(manager.stored)
             if seen.usable and not _same(seen.create_time, found.create_time):
-                self._world.queue.add(RepositoryKey(keeper.stored.key))
-        return frozenset(keeper.stored.key for keeper in standing)
+                self._world.queue.add(RepositoryKey(manager.stored.key))
+        return frozenset(manager.stored.key for manager in standing)
 
-    def _uses(self, keeper: Declared[DeclaredRepository], found: ObservedRepository) -> bool:
-        seen = self._findings.repository(keeper.stored)
-        return seen.usable and (observes(keeper.stored) or _same(seen.create_time, found.create_time))
+    def _uses(self, manager: Declared[DeclaredRepository], found: ObservedRepository) -> bool:
+        seen = self._findings.repository(manager.stored)
+        return seen.usable and (observes(manager.stored) or _same(seen.create_time, found.create_time))
 
 
 def in_seconds(moment: datetime) -> datetime:

@@ -73,7 +73,7 @@ class Recorder:
         wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self.written(name, c)]
         if not wanting:
             return Recorded()
-        # After a refusal one access is tried first: to record all of them in vain would cost two writes each.
+        # After a refusal, one access is tried first: records for all of them could cost two useless writes each.
         chosen = wanting[: 1 if memory.refused else MOST]
         batch = _Batch(self, name, create_time, plan, memory)
         failed = await batch.write({claimant.access: claimant for claimant in chosen})

@@ -33,7 +33,7 @@ class Outcome:
         afterwards: the same accesses with their current claims and ledgers, whatever this pass changed.
         plan: the last one; its ledgers are in memory.
         recorded: the results of the records.
-        refusal: why the policy was not set at all.
+        refusal: the error because of which the policy could not be set at all; None otherwise.
         late: accesses that appeared or changed their claim while ledgers were written: nothing was added for them.
     """
 
@@ -214,7 +214,7 @@ class _Transaction:
             return
         records, before = plan.after[claimant.access], self._context.findings.grants(declared.stored)
         if before.grants != claimant.entries:
-            # Another operator wrote the ledger meanwhile: the grants that it owns there must be revoked some day.
+            # Another operator wrote the ledger meanwhile: the grants that it owns there must be revoked later.
             owned = {r.grant.identity: r for r in self._context.claims.ledger(declared) if r.state.owned}
             records = tuple(r if r.state.owned else owned.get(r.grant.identity, r) for r in records)
             known = {r.grant.identity for r in (*records, *claimant.ledger)}

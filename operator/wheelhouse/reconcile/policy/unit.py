@@ -169,9 +169,9 @@ class PolicyUnit:
     def _gone(self, name: RepositoryName) -> None:
         """The repository does not exist: delete what is remembered of its policy."""
         self._notes.gone(name, self._concerned(name))
-        for keeper in self._world.cache.repositories_on(name):
-            if self._findings.repository(keeper.stored).usable:
-                self._world.queue.add(RepositoryKey(keeper.stored.key))
+        for manager in self._world.cache.repositories_on(name):
+            if self._findings.repository(manager.stored).usable:
+                self._world.queue.add(RepositoryKey(manager.stored.key))
         self._memories[name] = memory = Memory(creation=self._transactions.observer.creation(name))
         for claimant in self._concerned(name):
             memory.saw(claimant, settled=False)

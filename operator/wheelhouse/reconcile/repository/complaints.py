@@ -73,8 +73,8 @@ class Complaints:
             return f" {' '.join(advised)}"
         if isinstance(error, Refused) and error.reason is Reason.PERMISSION_DENIED:
             return " Google gives the same answer for a project that does not exist, so check spec.project too."
-        if _NO_DETAIL in error.message and declared.wish is not None:
-            location = declared.wish.spec.location
+        if _NO_DETAIL in error.message and declared.effective is not None:
+            location = declared.effective.spec.location
             return f" Check spec.location ({location}): to list all locations, run gcloud artifacts locations list."
         return ""
 

@@ -19,11 +19,11 @@ from wheelhouse.domain.repository import (
     Ownership,
     RepositorySettings,
 )
-from wheelhouse.plan.posture import parting, resting, waits
+from wheelhouse.plan.posture import release_patch, removals_only, waits
 from wheelhouse.plan.repository import Change, Create, Keep, Refuse, RepositoryPlan, owns, plan_repository
 from wheelhouse.plan.rivals import Candidate, rival_of
 from wheelhouse.plan.settings import DESCRIPTION, managed_by
-from wheelhouse.reconcile.finalizer import hold
+from wheelhouse.reconcile.finalizer import add_finalizer
 from wheelhouse.reconcile.repository.complaints import drift_delay
 from wheelhouse.reconcile.repository.context import Context
 from wheelhouse.reconcile.repository.upstreams import Resolution, unresolved, waiting
@@ -57,7 +57,7 @@ class Maker:
         stored = declared.stored
         rests = suspended(stored)
         if not desired.observe and not (rests and not stored.finalized):
-            held = await hold(self._context.world, KIND, stored)
+            held = await add_finalizer(self._context.world, KIND, stored)
             if held is None:
                 return None
             declared, stored = replace(declared, stored=held), held
@@ -69,7 +69,7 @@ class Maker:
             waiting_for = self._context.turns.left(stored.key) or None
         if waiting_for is not None:
             return waiting_for
-        # An object whose turn to create has come found nothing before; a create tells if that is no longer true.
+        # When it is an object's turn, an earlier pass found no repository. The create fails if there is one now.
         turn = self._context.turns.left(stored.key) is not None and not rests
         observed = None if turn else await self._context.world.repositories.get(desired.name)
         self._context.ledger.recovered(KIND, stored.key, "synced")
@@ -79,7 +79,7 @@ class Maker:
         self._context.findings.note_repository(stored, index_safe=resolution.index_safe)
         plan = self._plan(declared, resolution, observed)
         done = (
-            resting(plan, observed, self._context.upstreams.allowed(declared, namespace, observed))
+            removals_only(plan, observed, self._context.upstreams.allowed(declared, namespace, observed))
             if (rests and observed is not None)
             else plan
         )
@@ -88,7 +88,7 @@ class Maker:
         return wait if wait is None or resolution.again is None else min(wait, resolution.again)
 
     async def withdraw(self, declared: Declared[DeclaredRepository], namespace: Namespace) -> float | None:
-        """One pass of an object that does not parse, or whose project is not allowed: lost consent withdraws."""
+        """One pass of an object that does not parse, or whose project is not allowed: remove what lost its consent."""
         stored, name = declared.stored, self._context.findings.repository(declared.stored).name
         delay = drift_delay(self._context.world)
         if name is None or not stored.finalized:
@@ -96,7 +96,7 @@ class Maker:
         observed = await self._context.world.repositories.get(name)
         if observed is None or not owns(Ownership.of(self._context.world.options.cluster, stored.key), observed):
             return delay
-        plan = resting(Keep(), observed, self._context.upstreams.allowed(declared, namespace, observed))
+        plan = removals_only(Keep(), observed, self._context.upstreams.allowed(declared, namespace, observed))
         if isinstance(plan, Change):
             await self._patch(stored, observed, plan, "consent was withdrawn")
         again = self._context.upstreams.again(declared)
@@ -141,7 +141,7 @@ class Maker:
         if isinstance(plan, Change):
             await self._change(stored, resolution, observed, plan, rests=rests)
         elif desired.observe and owns(desired.ownership, observed):
-            await self._leave(declared, observed)
+            await self._release_to_observe(declared, observed)
         self._found(stored, resolution, observed, rests=rests)
         return drift_delay(self._context.world)
 
@@ -167,7 +167,7 @@ class Maker:
             stored, name=desired.name, synced=creating, create_time=None, managed=managed_by(desired)
         )
         if not await self._context.ledger.record(KIND, stored.key):
-            return drift_delay(self._context.world)  # The object is gone: its repository must not come back.
+            return drift_delay(self._context.world)  # The object was deleted: do not create its repository.
         name = await self._context.world.repositories.create(desired.name, settings)
         logger.info("Creating a repository", object=str(stored.key), repository=desired.name.full)
         return await self._context.operations.begin(stored, name, OperationKind.CREATE)
@@ -205,10 +205,10 @@ class Maker:
             "Changed a repository", object=str(stored.key), repository=observed.name.full, fields=fields, because=why
         )
 
-    async def _leave(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
-        """On the way to Observe: our labels go, and what other namespaces consented to for this object."""
+    async def _release_to_observe(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
+        """Release it for managementPolicy Observe: remove our labels, and what other namespaces consented to for us."""
         await self._context.world.repositories.patch(
-            observed.name, parting(observed, self._context.upstreams.foreign(declared, observed))
+            observed.name, release_patch(observed, self._context.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
         note = f"{observed.name} is now only observed. The operator removed its labels and what depended"

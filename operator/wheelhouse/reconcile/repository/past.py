@@ -7,7 +7,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.plan.repository import Predecessor
 from wheelhouse.reconcile.world import World
 
-LATELY = 600.0
+RECENT_S = 600.0
 """Seconds in which an object of the same name may continue with what was released."""
 REMEMBERED = 1000
 
@@ -43,8 +43,8 @@ class Past:
         """
         released = self._released.get(key)
         if released is not None and released.name == name:
-            lately = self._world.elapsed() - released.at < LATELY
-            return Predecessor(released.create_time, released=True, lately=lately)
+            recent = self._world.elapsed() - released.at < RECENT_S
+            return Predecessor(released.create_time, released=True, recent=recent)
         return Predecessor(recorded, released=False) if recorded is not None else None
 
     def taken_up(self, key: ObjectKey) -> None:

@@ -13,9 +13,9 @@ from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.domain.repository import DeletionPolicy, ObservedRepository, OperationKind, Ownership
 from wheelhouse.errors import Invalid, Refused, Unavailable, WheelhouseError
-from wheelhouse.plan.posture import parting
+from wheelhouse.plan.posture import release_patch
 from wheelhouse.plan.repository import owns
-from wheelhouse.reconcile.finalizer import let_go
+from wheelhouse.reconcile.finalizer import remove_finalizer
 from wheelhouse.reconcile.repository.context import Context
 from wheelhouse.reconcile.repository.views import computed_name
 from wheelhouse.status.conditions import by_type
@@ -47,7 +47,7 @@ class Releases:
         self._progress: dict[ObjectKey, _Progress] = {}
 
     async def reconcile(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """One pass; the finalizer is removed when nothing of ours is left.
+        """One pass; the finalizer is removed once nothing is left to release.
 
         Returns:
             Seconds until the next pass; None when it is done.
@@ -60,7 +60,7 @@ class Releases:
             self._forget(stored)
             return None
         try:
-            wait = await self._let_go(declared)
+            wait = await self._next_pass(declared)
         except (Invalid, Refused) as error:
             self._hold_up(stored, error, error.reason, error.message)
             wait = SLOW
@@ -72,7 +72,7 @@ class Releases:
             again = await self._context.ledger.report(KIND, stored.key)
             return wait if again is None else min(wait, again)
         name = self._context.findings.repository(stored).name
-        await let_go(self._context.world, KIND, stored)
+        await remove_finalizer(self._context.world, KIND, stored)
         self._forget(stored)
         if name is not None:
             self._context.world.interests.publish(name)
@@ -94,8 +94,8 @@ class Releases:
             progress = self._progress[stored.key] = _Progress(stored.uid)
         return progress
 
-    async def _let_go(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """The seconds until the next pass, None if nothing of ours is left."""
+    async def _next_pass(self, declared: Declared[DeclaredRepository]) -> float | None:
+        """Release what the object has; the seconds until the next pass, None if nothing is left."""
         for name in self._names(declared):
             try:
                 wait = await self._release(declared, name)
@@ -110,12 +110,12 @@ class Releases:
         return None
 
     def _names(self, declared: Declared[DeclaredRepository]) -> Collection[RepositoryName]:
-        """What this object may have made: the repository that it recorded, and the one that it means."""
+        """What this object may have created: the repository that it recorded, and the one that its spec names."""
         found = (self._context.findings.repository(declared.stored).name, computed_name(self._context.world, declared))
         return list(dict.fromkeys(name for name in found if name is not None))
 
     async def _given_up(self, stored: CustomObject, name: RepositoryName, error: Refused) -> bool:
-        """Whether a refusal has lasted so long that a release which only removes labels ends without that."""
+        """Whether a refusal has lasted so long that a release that only removes labels ends without removing them."""
         progress = self._stopwatch(stored)
         if progress.refused is None:
             progress.refused = self._context.world.elapsed()
@@ -163,7 +163,7 @@ class Releases:
 
     async def _part(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> None:
         await self._context.world.repositories.patch(
-            observed.name, parting(observed, self._context.upstreams.foreign(declared, observed))
+            observed.name, release_patch(observed, self._context.upstreams.foreign(declared, observed))
         )
         stored = declared.stored
         self._context.past.release(stored.key, observed.name, observed.create_time)
@@ -185,7 +185,7 @@ class Releases:
         return await self._context.operations.begin(stored, operation, OperationKind.DELETE)
 
     def _still_coming(self, stored: CustomObject, name: RepositoryName) -> float | None:
-        """A create whose reply was lost may still make the repository: it is waited for, for a while."""
+        """Seconds to wait, for a while, for a create whose reply was lost: it may still create the repository."""
         found = self._context.findings.repository(stored)
         row = by_type(stored.status).get(ConditionType.SYNCED, {})
         creating = found.create_time is None and found.name == name

@@ -57,13 +57,13 @@ class RepositoryUnit:
             if declared.stored.deleting:
                 return await self._releases.reconcile(declared)
             self._world.interests.follow(RepositoryKey(key), self._topics(declared))
-            return await self._look(declared)
+            return await self._pass_and_report(declared)
         finally:
             if view(self._world, self._findings, key) != before:
                 self._world.interests.publish(key, besides=RepositoryKey(key))
                 self._wake_policy(declared.stored)
 
-    async def _look(self, declared: Declared[DeclaredRepository]) -> float | None:
+    async def _pass_and_report(self, declared: Declared[DeclaredRepository]) -> float | None:
         """One pass for an object that is not being deleted, and its report."""
         stored = declared.stored
         first = self._findings.repository(stored).generation is None
@@ -105,7 +105,7 @@ class RepositoryUnit:
         recorded = self._findings.repository(stored).name
         if recorded is None or recorded == desired.name or desired.observe:
             if recorded != desired.name:
-                self._settled(stored, desired.name if recorded is not None else None)
+                self._discard_record(stored, desired.name if recorded is not None else None)
             return desired
         if await self._still_ours(stored, recorded):
             message = (
@@ -114,7 +114,7 @@ class RepositoryUnit:
             )
             self._complain(stored, Invalid(message, Reason.IDENTITY_CHANGED))
             return None
-        self._settled(stored, None)
+        self._discard_record(stored, None)
         return desired
 
     async def _still_ours(self, stored: CustomObject, name: RepositoryName) -> bool:
@@ -123,8 +123,8 @@ class RepositoryUnit:
         ours = Ownership.of(self._world.options.cluster, stored.key)
         return observed is not None and owns(ours, observed)
 
-    def _settled(self, stored: CustomObject, name: RepositoryName | None) -> None:
-        """The recorded name was not this object's, so what was recorded with it is not either."""
+    def _discard_record(self, stored: CustomObject, name: RepositoryName | None) -> None:
+        """Discard a recorded name that was not this object's, and what was recorded with it."""
         self._findings.note_repository(
             stored, name=name, usable=False, create_time=None, update_time=None, mode=None, managed=frozenset()
         )
@@ -143,13 +143,13 @@ class RepositoryUnit:
         meant = computed_name(self._world, declared)
         if meant is not None:
             yield meant
-        wish = declared.wish
-        if wish is None:
+        desired = declared.effective
+        if desired is None:
             return
-        for upstream in wish.upstreams or ():
+        for upstream in desired.upstreams or ():
             yield upstream.target
-        if wish.reads is not None:
-            yield wish.reads
+        if desired.reads is not None:
+            yield desired.reads
 
     def _wake_policy(self, stored: CustomObject) -> None:
         name = self._findings.repository(stored).name

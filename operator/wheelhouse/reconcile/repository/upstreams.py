@@ -87,7 +87,7 @@ class Upstreams:
     def allowed(
         self, declared: Declared[DeclaredRepository], namespace: Namespace, observed: ObservedRepository
     ) -> Allowed:
-        """Find what consent still allows of the settings of a repository, whatever its object's posture is."""
+        """Find what consent still allows of the settings of a repository, even if the object only observes."""
         reader = Reader(declared.stored.key, namespace, observed.name.location, self._world.options.any_project)
         judged = {each.name: (each, self._judge(reader, each, observed)) for each in _references(declared)}
         named = {judgement.name.full: judgement for _, judgement in judged.values() if judgement.name}
@@ -104,7 +104,7 @@ class Upstreams:
         return Allowed(upstreams, credentials is None or judge_secret(namespace, credentials).ok)
 
     def again(self, declared: Declared[DeclaredRepository]) -> float | None:
-        """Return the seconds until a missing upstream counts as gone; None when none is missing, or all are gone."""
+        """Return the seconds until a missing upstream counts as gone; None if none is missing, or all count already."""
         return self._until_gone(reference.target for reference in _references(declared))
 
     def foreign(self, declared: Declared[DeclaredRepository], observed: ObservedRepository) -> frozenset[str]:
@@ -119,9 +119,9 @@ class Upstreams:
         )
 
     def _orphaned(self, key: ObjectKey, upstream: Upstream, reference: UpstreamReference | None) -> bool:
-        """Whether an upstream came by an object of another namespace and no object manages its repository now.
+        """Whether an object of another namespace permitted an upstream, and no object manages its repository now.
 
-        The consent was that object's, so the full name alone, which a project of its own would allow, keeps nothing.
+        The consent ended with that object. It does not matter whether the upstream's project would be allowed.
         """
         target = reference.target if reference is not None else None
         if not isinstance(target, ObjectKey) or target.namespace == key.namespace:
@@ -166,7 +166,7 @@ class Upstreams:
         return judge_reference(reader, upstream, found, gone, _parsed(standing.repository) if standing else None)
 
     def _gone(self, key: ObjectKey) -> float:
-        """Seconds since a PythonRepository is missing; 0 while it exists."""
+        """For how many seconds a PythonRepository has been missing; 0 while it exists."""
         there = view(self._world, self._findings, key) is not None
         return 0.0 if there else max(1e-3, self._world.absences.seconds(key))
 
@@ -180,7 +180,7 @@ class Upstreams:
             return None
         managers = self._managers(name)
         if any(each.key.namespace == reader.key.namespace for each in managers):
-            return None  # An object of the own namespace needs no consent.
+            return None  # Objects of the same namespace need no consent.
         return self._named(reader, "An upstream", name)
 
     def _named(self, reader: Reader, what: str, name: RepositoryName) -> Judgement:
@@ -203,8 +203,8 @@ class Upstreams:
 
 def _references(declared: Declared[DeclaredRepository]) -> tuple[UpstreamReference, ...]:
     """What the spec names as upstreams, or named when it was last valid."""
-    wish = declared.wish
-    return (wish.upstreams if wish is not None else None) or ()
+    desired = declared.effective
+    return (desired.upstreams if desired is not None else None) or ()
 
 
 def _parsed(full: str) -> RepositoryName | None:

@@ -11,11 +11,11 @@ from wheelhouse.reconcile.world import World
 
 def computed_name(world: World, declared: Declared[DeclaredRepository]) -> RepositoryName | None:
     """The repository of an object by its spec and its Namespace; None if these do not determine it."""
-    if declared.wish is None:
+    if declared.effective is None:
         return None
     namespace = world.cache.namespace(declared.stored.key.namespace)
     try:
-        return declared.wish.name(namespace, any_project=world.options.any_project)
+        return declared.effective.name(namespace, any_project=world.options.any_project)
     except Invalid:
         return None
 

@@ -96,9 +96,9 @@ class Contents:
         if access.secret is None and not access.partial:
             return Absence.NOT_WANTED
         found = self._findings.distribution(stored)
-        frozen = declared.current is None or access.suspend
-        name = found.name if frozen or access.secret is None else access.secret.name
-        identity, role = self._granted(declared, claim, _identities(access, found, frozen=frozen))
+        paused = declared.current is None or access.suspend
+        name = found.name if paused or access.secret is None else access.secret.name
+        identity, role = self._granted(declared, claim, _identities(access, found, paused=paused))
         repository = self._repository(declared, claim)
         if not name or identity is None or repository is None:
             return Absence.WAITING
@@ -201,9 +201,9 @@ def paths(access: AccessReference, namespace: str, content: Content) -> frozense
     return SecretManifest(namespace, content.name, access, data, annotations).paths
 
 
-def _identities(access: DesiredAccess, found: DistributionFindings, *, frozen: bool) -> tuple[Identity, ...]:
-    """Whose token it may be: that of the spec, then that of the existing Secret; the other order if the spec waits."""
+def _identities(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> tuple[Identity, ...]:
+    """Identities for the token, the preferred one first: the spec's, or the existing Secret's while the spec waits."""
     namespace, _, account = found.identity.partition("/")
     recorded = (Identity(namespace, account),) if account and namespace == access.key.namespace else ()
     asked = (access.secret.identity,) if access.secret is not None else ()
-    return (*recorded, *asked) if frozen else (*asked, *recorded)
+    return (*recorded, *asked) if paused else (*asked, *recorded)

@@ -60,7 +60,7 @@ class Distributor:
         self._sweep = sweep
         self._renderer = Renderer(world.options.index_url_template)
 
-    async def bring(
+    async def distribute(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
     ) -> float | None:
         """Write one Secret if it is due; a failure is recorded in `target`.
@@ -75,12 +75,12 @@ class Distributor:
         if target.floor > now:
             return target.floor - now
         try:
-            holds = await self._look(key, declared.stored, content, target)
+            holds = await self._check(key, declared.stored, content, target)
             await self._write(key, declared, content, target, holds=holds)
         except NotReady as error:
             target.failure = error
             if error.reason is Reason.SECRET_CONFLICT:
-                target.fell()
+                target.removed()
                 target.conflicted = True
             return error.retry_after * (1 + 0.1 * self._world.jitter())
         except (Refused, Invalid) as error:
@@ -106,11 +106,11 @@ class Distributor:
             return False
         return _holds(reply)
 
-    async def _look(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
-        """See whether another's Secret has gone, or whether ours still stands.
+    async def _check(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
+        """Check whether another access's Secret is gone, or whether ours still exists.
 
         Returns:
-            Whether a Secret that was another's before turned out to be this access's.
+            Whether a Secret that belonged to another access turned out to be this access's.
         """
         bare = _bare(key, stored, content)
         holds = False
@@ -121,7 +121,7 @@ class Distributor:
         if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
             return holds
         try:
-            found = await self._sweep.look(bare, target, paths(bare.access, key.namespace, content))
+            found = await self._sweep.check(bare, target, paths(bare.access, key.namespace, content))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
             logger.info("Could not check a Secret", secret=where, because=error.message)

@@ -75,9 +75,9 @@ class Holders:
         if access.namespace != place.namespace:
             return False
         declared = self._world.cache.access(access)
-        if declared is None or declared.wish is None or declared.wish.partial:
+        if declared is None or declared.effective is None or declared.effective.partial:
             return True
-        secret = declared.wish.secret
+        secret = declared.effective.secret
         names = {secret.name if secret is not None else "", self._findings.distribution(declared.stored).name}
         return place.name in names
 

@@ -51,7 +51,7 @@ class Sweep:
         target.turn = False
         target.sweep_at = self._world.elapsed() + self._period() * (1 + 0.1 * self._world.jitter())
 
-    async def look(self, manifest: SecretManifest, target: Target, expected: frozenset[str]) -> Applied | None:
+    async def check(self, manifest: SecretManifest, target: Target, expected: frozenset[str]) -> Applied | None:
         """Check a Secret now.
 
         Args:

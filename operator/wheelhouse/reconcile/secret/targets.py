@@ -22,11 +22,11 @@ class Target:
 
     Attributes:
         seen: digest of what the last pass saw; None before the first one.
-        digest: of the content that stands; 0 when none does, or when it is not known.
-        key: whose token stands there.
-        token: the token that stands there, when this process wrote it.
-        lease: the times that the Secret shows of the token that stands there; None when none counts.
-        uid: the Secret's, when this process wrote it.
+        digest: of the content in the Secret; 0 if there is none, or if it is not known.
+        key: whose token the Secret has.
+        token: the token in the Secret, if this process wrote it.
+        lease: the times of the token, as the Secret shows them; None if they are missing or not valid.
+        uid: the Secret's, if this process wrote it.
         written_at: when this process wrote it, by the API server's clock.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
         doubtful: whether status names the Secret but not its times: a process may have ended right after writing it.
@@ -64,11 +64,11 @@ class Target:
 
     @property
     def true_lease(self) -> Lease | None:
-        """The times of the token by its mint, if this process did it: the Secret may show those of a wrong clock."""
+        """The token's times by its mint, if this process minted it: those in the Secret may be of a wrong clock."""
         return self.token.lease if self.token is not None else self.lease
 
-    def fell(self) -> None:
-        """Our Secret no longer exists there."""
+    def removed(self) -> None:
+        """Note that our Secret no longer exists."""
         self.digest, self.token, self.lease, self.uid, self.amiss = 0, None, None, "", ""
 
 
@@ -198,7 +198,7 @@ class Targets:
         self.total = 0
 
     def get(self, access: ObjectKey) -> Distribution | None:
-        """What is known of an access, whatever its uid."""
+        """What is known of an access, with any uid."""
         return self._accesses.get(access)
 
     def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:

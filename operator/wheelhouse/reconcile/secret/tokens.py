@@ -30,7 +30,7 @@ class _Tokens:
         requested: whether a person requested it.
         earliest: of the next mint, since mints have a minimum interval.
         retry_at: of the next attempt after a failure.
-        floor: before this there is no attempt, whatever changed: Retry-After.
+        floor: before this there is no attempt, even after a change: Retry-After.
         failed_in: the circumstances of the last failure: once they change, the next attempt need not wait.
     """
 
@@ -46,7 +46,7 @@ class _Tokens:
 
 
 class TokenUnit:
-    """Mints tokens, has the timer of their refresh, and wakes the Secrets that follow a TokenKey.
+    """Mints tokens, times their refresh, and wakes the Secrets that follow a TokenKey.
 
     A key that no Secret follows is deleted.
 
@@ -83,7 +83,7 @@ class TokenUnit:
         self._world.queue.add(key)
 
     def overdue(self, key: TokenKey) -> bool:
-        """Whether a token should exist by now, whatever happened to the timer."""
+        """Whether a token should exist by now, even if its timer was lost."""
         known = self._known.get(key)
         if known is None:
             return False

@@ -139,7 +139,7 @@ class SecretUnit:
                 wait = await self._removal.remove(key, stored, "the spec has another Secret name")
                 if wait is not None:
                     return wait
-                target.fell()
+                target.removed()
                 found = self._findings.distribution(stored)
             target.written |= key.namespace in found.namespaces and found.expires is not None
             if target.doubtful and not claim.may_add:
@@ -158,13 +158,13 @@ class SecretUnit:
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
     ) -> None:
         self._follow(key, target, ())
-        target.fell()
+        target.removed()
         target.written = False
         all_of.count(key.namespace, target, None)
         if key.namespace not in self.targets(declared, claim):
             self._targets.drop(key.access, key.namespace)
         if not self._findings.distribution(declared.stored).name:
-            all_of.verified = None  # No token stands anywhere that the index could have accepted.
+            all_of.verified = None  # No Secret has a token that the index could have accepted.
         if not declared.stored.deleting:
             self._memory.note(
                 declared.stored, all_of, pending("The operator writes no Secret. See the condition ResolvedRefs.")
@@ -199,7 +199,7 @@ class SecretUnit:
         conflict: Conflict | None = None
         wait: float | None = None
         try:
-            wait = await self._distributor.bring(key, declared, content, target)
+            wait = await self._distributor.distribute(key, declared, content, target)
         except Conflict as error:
             conflict = error
         now = self._now()
@@ -234,7 +234,7 @@ class SecretUnit:
         if restored != target.restored:
             self._verifier.restored(content.token, content.page)
             target.restored = restored
-        verdict = await self._verifier.look(key, content.token, held, content.page)
+        verdict = await self._verifier.check(key, content.token, held, content.page)
         if verdict.mint_again:
             self._tokens.ask(content.token, held)
         return verdict.check, verdict.wait

@@ -68,7 +68,7 @@ class Verifier:
         if known is not None:
             known.again, known.good, known.refused = 0.0, None, None
 
-    async def look(self, key: SecretKey, token: TokenKey, held: HeldToken, page: str) -> Verdict:
+    async def check(self, key: SecretKey, token: TokenKey, held: HeldToken, page: str) -> Verdict:
         """The index's answer for a token; it is requested for a new token, or after a drift interval.
 
         Args:

@@ -130,9 +130,9 @@ class SecretWriter:
     async def _replace(self, stored: CustomObject, manifest: SecretManifest) -> Applied:
         """A person made the Secret immutable (`immutable: true`): delete it, and apply again."""
         where = f"Secret {manifest.namespace}/{manifest.name}"
-        frozen = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
-        if isinstance(frozen, Applied) and not frozen.created:
-            await self._world.secrets.delete(manifest.namespace, manifest.name, frozen.uid)
+        immutable = await self._world.secrets.apply(manifest.bare, force=True, dry_run=True)
+        if isinstance(immutable, Applied) and not immutable.created:
+            await self._world.secrets.delete(manifest.namespace, manifest.name, immutable.uid)
         reply = await self._world.secrets.apply(manifest, force=False)
         if not isinstance(reply, Applied):
             raise Conflict(f"{where} changed while it was being replaced.")
@@ -159,8 +159,8 @@ def _denied(where: str, namespace: str, reply: Denied) -> NotReady:
     if reply.terminating:
         return NotReady(f"Namespace {namespace} is being deleted.", Reason.PENDING, CONFLICT_DELAY)
     message = (
-        f"Writing Secret {where} was denied. Ask the administrator of the namespace to set the label "
-        f"{OPT_IN_LABEL}={OPT_IN_VALUE}."
+        f"The operator may not write Secret {where}, because the namespace has not opted in. Ask its administrator to "
+        f"set the label {OPT_IN_LABEL}={OPT_IN_VALUE}."
     )
     return NotReady(message, Reason.NOT_OPTED_IN, DENIED_DELAY)
 

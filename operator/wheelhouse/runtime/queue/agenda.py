@@ -101,7 +101,7 @@ class Agenda:
             self.add_after(key, now, then.seconds)
 
     def _rest(self, key: Key, now: float, then: Next, *, wanted: bool) -> None:
-        """Hold the key until its floor, whatever is added; a key that was added runs right then."""
+        """Hold the key until its floor. If it is added meanwhile, it runs at that time."""
         floor = now + then.floor
         planned = now + (then.seconds or 0.0)
         earlier = self._later.due(key)

@@ -48,7 +48,7 @@ class Next:
 
 
 def after_error(key: Key, error: BaseException, before: Next, chance: float) -> Next:
-    """What follows a pass that failed; every key is retried, whatever the error was.
+    """What follows a pass that failed; every key is retried, after any error.
 
     Args:
         key: the key of the pass.

@@ -86,10 +86,10 @@ class Lane:
             key = self._agenda.begin()
             self._note()
             if key is not None:
-                await self._attend(key)
+                await self._run(key)
             await asyncio.sleep(0)  # A pass without an await must not keep the others from running.
 
-    async def _attend(self, key: Key) -> None:
+    async def _run(self, key: Key) -> None:
         then = UNFINISHED
         try:
             then = await self._pass(key)

@@ -161,8 +161,8 @@ class Policies:
         written = policy_pb2.Policy()
         written.CopyFrom(policy)
         written.version = 3 if rules.conditional(policy) else 1
-        # Recorded: 0x07 and the microseconds since 1970 in seven bytes. Every policy gets a different one, whatever the
-        # clock.
+        # Recorded: 0x07 and the microseconds since 1970 in seven bytes. Every policy gets a different one, even
+        # if the clock goes back.
         earliest = int.from_bytes(last[1:], "big") + 1 if last != FRESH_ETAG else 0
         written.etag = b"\x07" + max(round(self._clock() * 1_000_000), earliest).to_bytes(7, "big")
         self._store.put(KIND, name, json_format.MessageToDict(written))

@@ -44,7 +44,7 @@ def check(policy: policy_pb2.Policy, current: policy_pb2.Policy, target: Target)
     count = Counter(member.partition(":")[0] for binding in policy.bindings for member in binding.members)
     if count.total() > PRINCIPAL_LIMIT or count["group"] > GROUP_LIMIT:
         limits = f"{PRINCIPAL_LIMIT} principals, {GROUP_LIMIT} of which may be groups"
-        raise ApiError("INVALID_ARGUMENT", f"A policy has at most {limits}.")  # The message is ours.
+        raise ApiError("INVALID_ARGUMENT", f"A policy can have at most {limits}.")  # The message is ours.
     known = {(binding.role, member) for binding in current.bindings for member in binding.members}
     for binding in policy.bindings:
         _check_binding(binding, known, target)

@@ -45,7 +45,7 @@ async def receive(request: web.Request, folder: Path) -> AsyncIterator[Upload]:
                     if isinstance(part, BodyPartReader):
                         await form.take(part)
             except HttpProcessingError as error:
-                raise ValueError(f"The multipart form is broken: {error.message}") from error
+                raise ValueError(f"The multipart form is not valid: {error.message}") from error
         yield form.upload(path)
     finally:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call to the local disk

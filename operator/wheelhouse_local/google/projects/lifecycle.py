@@ -72,7 +72,9 @@ class Projects:
             ApiError: INVALID_ARGUMENT for an invalid id, ALREADY_EXISTS.
         """
         if not _ID.fullmatch(project_id):
-            raise ApiError("INVALID_ARGUMENT", f"{project_id!r} is not a project id: 6 to 30 of a-z, 0-9 and -")
+            raise ApiError(
+                "INVALID_ARGUMENT", f"{project_id!r} is not a project id: 6 to 30 lower-case letters, digits and -"
+            )
         if self.find(project_id) is not None:
             raise ApiError("ALREADY_EXISTS", f"The project {project_id} already exists.")
         number = str(_NUMBERS + secrets.randbelow(9 * _NUMBERS))

@@ -97,7 +97,7 @@ class SecretManager(Service):
         except (AttributeError, binascii.Error) as error:
             raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.") from error
         if not 0 < len(data) <= LARGEST:
-            raise ApiError("INVALID_ARGUMENT", f"A payload has 1 to {LARGEST} bytes.")  # The message is ours.
+            raise ApiError("INVALID_ARGUMENT", f"A payload must have 1 to {LARGEST} bytes.")  # The message is ours.
         version = f"{name}/versions/{len(self._versions(name)) + 1}"
         row: Json = {"createTime": self._now(), "payload": {**payload, "data": base64.b64encode(data).decode()}}
         if "dataCrc32c" in payload:  # It is stored but not checked; gcloud requires the confirmation in the reply.

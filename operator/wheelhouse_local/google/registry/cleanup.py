@@ -19,7 +19,7 @@ def check(repository: RepositoryPb) -> None:
     if policies and repository.mode == VIRTUAL:  # Inferred: it has nothing to clean up.
         raise ApiError("INVALID_ARGUMENT", "A virtual repository cannot have cleanup policies.")
     if len(policies) > POLICY_LIMIT:
-        raise ApiError("INVALID_ARGUMENT", f"A repository has at most {POLICY_LIMIT} cleanup policies.")
+        raise ApiError("INVALID_ARGUMENT", f"A repository can have at most {POLICY_LIMIT} cleanup policies.")
     for key, policy in policies.items():
         if not 0 < len(key) <= ID_LENGTH or policy.id != key:
             raise ApiError("INVALID_ARGUMENT", f"The key {key!r} of a cleanup policy must be its id.")

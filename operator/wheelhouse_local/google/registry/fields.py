@@ -102,10 +102,10 @@ def _check(repository: RepositoryPb, wanted: RepositoryPb, exists: Exists) -> No
     _check_labels(repository)
     if repository.HasField(_REMOTE):
         repository.remote_repository_config.ClearField("disable_upstream_validation")  # Input-only.
-    _tell_scanning(repository)
+    _set_scanning_state(repository)
 
 
-def _tell_scanning(repository: RepositoryPb) -> None:
+def _set_scanning_state(repository: RepositoryPb) -> None:
     """Recorded for Standard and Virtual repositories; inferred for Remote ones, which get the same as Standard."""
     scanning = repository.vulnerability_scanning_config
     if repository.mode == modes.VIRTUAL:
@@ -123,7 +123,7 @@ def _given(repository: RepositoryPb, name: str) -> bool:
 def _check_labels(repository: RepositoryPb) -> None:
     """At most 64; lower case, digits, `_` and `-`, letters of any alphabet; 63 characters; keys start with a letter."""
     if len(repository.labels) > _LABELS:
-        raise ApiError("INVALID_ARGUMENT", f"A repository has at most {_LABELS} labels.")
+        raise ApiError("INVALID_ARGUMENT", f"A repository can have at most {_LABELS} labels.")
     for key, value in repository.labels.items():
         words = all(
             len(text) <= _LABEL_LENGTH and _LABEL.fullmatch(text) and text == text.lower() for text in (key, value)

@@ -35,7 +35,7 @@ def check(repository: RepositoryPb, exists: Callable[[str], bool]) -> None:
     if repository.HasField("virtual_repository_config") and repository.mode != VIRTUAL:
         raise ApiError("INVALID_ARGUMENT", "Upstream policies cannot be set on a standard repository.")
     if repository.HasField("remote_repository_config") and repository.mode != REMOTE:
-        raise ApiError("INVALID_ARGUMENT", "A remote repository config needs the mode REMOTE_REPOSITORY.")
+        raise ApiError("INVALID_ARGUMENT", "A remote repository config requires the mode REMOTE_REPOSITORY.")
     if repository.mode == VIRTUAL:
         _check_virtual(repository, exists)
     if repository.mode == REMOTE:
@@ -60,7 +60,7 @@ def _check_virtual(repository: RepositoryPb, exists: Callable[[str], bool]) -> N
         raise ApiError("INVALID_ARGUMENT", "Virtual repository config is not specified")
     policies = repository.virtual_repository_config.upstream_policies
     if len(policies) > UPSTREAM_LIMIT:
-        raise ApiError("INVALID_ARGUMENT", f"A virtual repository has at most {UPSTREAM_LIMIT} upstream policies.")
+        raise ApiError("INVALID_ARGUMENT", f"A virtual repository can have at most {UPSTREAM_LIMIT} upstream policies.")
     if len({policy.id for policy in policies}) < len(policies) or not all(policy.id for policy in policies):
         raise ApiError("INVALID_ARGUMENT", "Each upstream policy must have a different id.")
     location = repository.name.split("/")[3]

@@ -72,7 +72,7 @@ class GoogleRepositories:
         return str(operation.operation.name)
 
     async def empty(self, name: RepositoryName) -> bool:
-        """Whether it has no package: a list of one. A repository that does not exist has none."""
+        """Whether it has no packages, from a list of at most one. A repository that does not exist has none."""
         request = registry.ListPackagesRequest(parent=name.full, page_size=1)
         try:
             page = await self._google.call("ListPackages", self._google.client.list_packages, request, name.project)

@@ -49,8 +49,8 @@ def _listed(name: str, field: str, kind: str, run: Callable[[str], Sequence[Mess
 
     def page(_: object, asked: Message) -> Message:
         begin = page_after(asked, collection)
-        # Tokens are names, so the order is that of names: `a-b:1` comes before `a:1`, unlike the order of the two
-        # packages.
+        # Tokens are names, so the order is that of names: `a-b:1` comes before `a:1`, although package `a` comes
+        # before `a-b`.
         after = (message for message in run(asked.parent) if message.name > begin)
         found = sorted(after, key=lambda message: str(message.name))
         size = min(asked.page_size or LARGEST_PAGE, LARGEST_PAGE)
