@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -169,22 +170,29 @@ class Kube:
         Dry runs change nothing and are counted separately: `patch secrets (dry run)`.
 
         Args:
-            namespace: count only dry runs in this namespace: other tests' Secrets in this world are checked any time.
+            namespace: count only what concerns this namespace and the repository of the same name: objects of other
+                tests in this world are checked any time.
         """
-        google, audit = self._google_lines(), self._audit_lines(namespace)
+        google, audit = self._google_lines(namespace), self._audit_lines(namespace)
         counts: Counter[str] = Counter()
         yield counts
-        counts.update(self._google_lines() - google)
+        counts.update(self._google_lines(namespace) - google)
         counts.update(self._audit_lines(namespace) - audit)
 
-    def _google_lines(self) -> Counter[str]:
-        return Counter(row["method"] for row in trace.google(self.world.state) if row["service"] != "Metadata")
+    def _google_lines(self, repository: str) -> Counter[str]:
+        lines = Counter[str]()
+        for row in trace.google(self.world.state):
+            _, found, rest = row["resource"].partition("/repositories/")
+            elsewhere = found and repository and re.split("[/:]", rest)[0] != repository
+            if row["service"] != "Metadata" and not elsewhere:
+                lines[row["method"]] += 1
+        return lines
 
     def _audit_lines(self, namespace: str) -> Counter[str]:
         acts = Counter[str]()
         for row in trace.kubernetes(self.world.state):
-            elsewhere = "dryRun=All" in row["resource"] and f"/namespaces/{namespace}/" not in row["resource"]
-            if row["method"].split()[0] not in {"get", "list", "watch"} and not (namespace and elsewhere):
+            elsewhere = namespace and f"/namespaces/{namespace}/" not in row["resource"]
+            if row["method"].split()[0] not in {"get", "list", "watch"} and not elsewhere:
                 acts[_act(row)] += 1
         return acts
 
