@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support.consumer import wheel
 from support.kube import ACCESSES, Kube
-from support.pods import can_mount, lay_out, run
+from support.pods import lay_out, require_mounts, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,8 +26,7 @@ def pod() -> dict[str, Any]:
 @pytest.mark.e2e
 def test_pip_and_uv_install_with_the_mounts_of_the_readme(kube: Kube, tmp_path: Path) -> None:
     """Both install a private package, with the README's variables and without any."""
-    if not can_mount():
-        pytest.skip("this machine lets no process have mounts of its own (unshare)")
+    require_mounts()
     kube.namespace("layout")
     kube.repository("layout", "layout-wheels")
     kube.service_account("layout", "writer")

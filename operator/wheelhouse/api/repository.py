@@ -90,8 +90,8 @@ class AccessFrom(Model):
     roles: Annotated[list[Role], checked(lambda found: len(set(found)) == len(found), "list each role only once")] = (
         Field(default=[Role.READER], max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"})
     )
-    """The roles that those namespaces can request. Default: only `Reader`. The repository's own namespace can request
-    every role."""
+    """The roles that every one of those namespaces can request. Default: only `Reader`. If you set it, list `Reader`
+    too, or those namespaces lose their read access. The repository's own namespace can request every role."""
 
 
 def _plain(value: str) -> bool:

@@ -143,8 +143,9 @@ def _absent(access: DesiredAccess) -> Check:
 def _not_permitted(access: DesiredAccess) -> Check:
     # The same reason and message for absent, forbidden and role not permitted: a difference would reveal which it is.
     message = (
-        f"PythonRepository {access.repository} does not exist, or does not allow the role {access.role} "
-        "for this namespace. Ask its owner to add the namespace and the role to spec.accessFrom."
+        f"PythonRepository {access.repository} does not exist, or does not allow the role {access.role} for this "
+        "namespace. Check the name and the labels of this namespace, or ask the owner to allow them in "
+        "spec.accessFrom. Its roles replace the default [Reader] and apply to every allowed namespace."
     )
     return failed(Reason.REF_NOT_PERMITTED, message)
 

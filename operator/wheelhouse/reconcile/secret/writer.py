@@ -17,6 +17,9 @@ logger = structlog.get_logger(__name__)
 CONFLICT_DELAY = 60.0
 DENIED_DELAY = 10.0
 
+_OTHER_NAME = "remove spec.secret and add it again with another name"
+"""The remedy if a Secret has another owner: the name itself cannot be changed."""
+
 
 class SecretWriter:
     """Applies and removes Secrets, and resolves who owns their fields.
@@ -150,9 +153,9 @@ def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
     """SecretConflict: it names the owner of the Secret. Only a Secret without one may be deleted by hand."""
     if holder is None:
         message = f"Secret {where} does not belong to Wheelhouse, so the operator does not change it. Delete it, or"
-        return NotReady(f"{message} set another secret.name in a new object.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
-    message = f"Secret {where} belongs to RepositoryAccess {holder}. Set another secret.name in a new object,"
-    return NotReady(f"{message} or delete that one.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+        return NotReady(f"{message} {_OTHER_NAME}.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+    message = f"Secret {where} belongs to RepositoryAccess {holder}. Delete that one, or"
+    return NotReady(f"{message} {_OTHER_NAME}.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
 
 
 def _denied(where: str, namespace: str, reply: Denied) -> NotReady:

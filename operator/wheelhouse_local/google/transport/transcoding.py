@@ -5,7 +5,7 @@ https://cloud.google.com/endpoints/docs/grpc/transcoding
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from google.protobuf import json_format
@@ -68,18 +68,11 @@ def check_bytes(descriptor: Descriptor, document: object) -> None:
     Raises:
         ApiError: INVALID_ARGUMENT; the message is not recorded.
     """
-    if not isinstance(document, dict):
-        return
-    for name, value in document.items():
-        field = descriptor.fields_by_camelcase_name.get(name) or descriptor.fields_by_name.get(name)
-        if field is None:
-            continue
+    for parent, name, field in _fields(descriptor, document):
+        value = parent[name]
         if field.type == FieldDescriptor.TYPE_BYTES and isinstance(value, str) and not _BASE64.fullmatch(value):
             problem = f"Invalid value at '{name}' (TYPE_BYTES), Base64 decoding failed for \"{value}\""
             raise ApiError("INVALID_ARGUMENT", problem)
-        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
-            for each in value if isinstance(value, list) else [value]:
-                check_bytes(field.message_type, each)
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -94,21 +87,24 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 def _raise_enums(descriptor: Descriptor, document: object) -> None:
     """Write names of enum values in capitals: Google accepts any case, and gcloud sends `Delete` (run)."""
-    if not isinstance(document, dict):
-        return
-    for name, value in document.items():
+    for parent, name, field in _fields(descriptor, document):
+        if field.enum_type is not None and isinstance(parent[name], str):
+            parent[name] = parent[name].upper()
+
+
+def _fields(descriptor: Descriptor, document: object) -> Iterator[tuple[dict[str, Any], str, FieldDescriptor]]:
+    """Every known field in a message's JSON at any depth: the object that has it, its name there, and the field."""
+    for name, value in document.items() if isinstance(document, dict) else ():
         field = descriptor.fields_by_camelcase_name.get(name) or descriptor.fields_by_name.get(name)
-        if field is None:
+        if field is None or not isinstance(document, dict):
             continue
-        if field.enum_type is not None and isinstance(value, str):
-            document[name] = value.upper()
-        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
-            inner = field.message_type.fields_by_name["value"].message_type
-            for each in value.values() if inner is not None and isinstance(value, dict) else ():
-                _raise_enums(inner, each)
-        elif field.message_type is not None:
-            for each in value if isinstance(value, list) else [value]:
-                _raise_enums(field.message_type, each)
+        yield document, name, field
+        inner, is_map = field.message_type, isinstance(value, dict)
+        values = value if isinstance(value, list) else [value]
+        if inner is not None and inner.GetOptions().map_entry:
+            inner, values = inner.fields_by_name["value"].message_type, [*value.values()] if is_map else []
+        for each in values if inner is not None else ():
+            yield from _fields(inner, each)
 
 
 def _bind(descriptor: Descriptor, document: dict[str, Any], name: str, value: str) -> None:
