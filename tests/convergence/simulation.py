@@ -47,7 +47,7 @@ class Simulation:
     def watch(self) -> None:
         """Deliver watch events: everything that differs from the cache, including deletions."""
         cluster = self.fakes.cluster
-        for name in set(self.cache.namespaces()) - set(cluster.namespaces):
+        for name in set(self.cache.namespaces.names()) - set(cluster.namespaces):
             self.informer.seen_namespace({"metadata": {"name": name}}, gone=True)
         for namespace in cluster.namespaces.values():
             self.informer.seen_namespace(namespace_body(namespace))

@@ -145,6 +145,12 @@ def test_what_the_server_stores_the_model_reads(admin: Hands, kind: str, base: d
                     MODELS[kind].model_validate(spec)
 
 
+LONGEST_SELECTOR = {
+    "matchLabels": {f"example.com/{number:02}{'x' * 61}": "y" * 63 for number in range(16)},
+    "matchExpressions": [{"key": f"example.com/{'k' * 63}", "operator": "In", "values": ["v" * 63] * 32}] * 8,
+}
+
+
 def biggest() -> dict[str, Any]:
     """A spec that fills every list, map and string of mode Standard to its limit."""
     prefixes = ["p" * 128] * 100
@@ -163,11 +169,7 @@ def biggest() -> dict[str, Any]:
         "cleanup": {"policies": policies},
         "accessFrom": {
             "namespaces": ["n" * 63] * 256,
-            "namespaceSelector": {
-                "matchLabels": {f"example.com/{number:02}{'x' * 61}": "y" * 63 for number in range(32)},
-                "matchExpressions": [{"key": f"example.com/{'k' * 63}", "operator": "In", "values": ["v" * 63] * 64}]
-                * 32,
-            },
+            "namespaceSelector": LONGEST_SELECTOR,
             "roles": ["Reader", "Writer", "RepoAdmin"],
         },
     }
@@ -190,6 +192,37 @@ def test_the_biggest_spec_is_taken_and_can_change(admin: Hands, spec: dict[str, 
     status, body = admin.ask("PATCH", f"{path}/{name}", {"spec": change}, content=MERGE)
     assert status == 200, body["message"]
     PythonRepositorySpec.model_validate(body["spec"])
+
+
+LONGEST_PRINCIPAL = (
+    f"principalSet://iam.googleapis.com/projects/{'9' * 19}/locations/global/workloadIdentityPools/{'p' * 32}"
+    f"/attribute.{'a' * 100}/{'v/' * 90}v"
+)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"kind": "ServiceAccount", "name": ".".join(["a" * 62] * 4), "namespaceSelector": LONGEST_SELECTOR},
+        {"kind": "Principal", "name": LONGEST_PRINCIPAL},
+        {"kind": "GoogleGroup", "name": f"{'a' * 64}@{'.'.join(['d' * 62] * 4)}"},
+    ],
+    ids=["selector", "principal", "group"],
+)
+def test_the_biggest_access_is_taken_and_can_change(admin: Hands, subject: dict[str, Any]) -> None:
+    """The longest subjects cost CEL no more than the API server's limit: 100, or as many as an object has room for."""
+    path, name = PATHS["RepositoryAccess"], f"big-{subject['kind'].lower()}"
+    spec = {
+        "repositoryRef": {"name": "wheels"},
+        "subjects": [subject] * (60 if "namespaceSelector" in subject else 100),
+        "secret": {"serviceAccountName": "a"},
+    }
+    status, body = admin.ask("POST", path, manifest("RepositoryAccess", spec, name))
+    assert status == 201, body["message"]
+    change = {"role": "Writer", "subjects": [*spec["subjects"][1:], {"kind": "ServiceAccount", "name": "a"}]}
+    status, body = admin.ask("PATCH", f"{path}/{name}", {"spec": change}, content=MERGE)
+    assert status == 200, body["message"]
+    RepositoryAccessSpec.model_validate(body["spec"])
 
 
 def without(spec: dict[str, Any], place: str) -> dict[str, Any]:

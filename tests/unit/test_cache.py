@@ -64,7 +64,7 @@ def cache() -> ObjectCache:
 
 def test_an_empty_cache_answers_nothing(cache: ObjectCache) -> None:
     """Every lookup has an answer before anything was seen."""
-    assert (cache.repository(REPOSITORY), cache.access(ACCESS), cache.namespace("team-a")) == (None, None, None)
+    assert (cache.repository(REPOSITORY), cache.access(ACCESS), cache.namespaces.get("team-a")) == (None, None, None)
     assert not [*cache.accesses_of(REPOSITORY), *cache.accesses_on(NAME), *cache.repositories_on(NAME)]
 
 
@@ -194,7 +194,7 @@ def test_a_namespace_is_news_only_when_it_differs(cache: ObjectCache) -> None:
     assert cache.store_namespace(Namespace("team-a", {"team": "a"}))
     assert cache.remove_namespace("team-a")
     assert not cache.remove_namespace("team-a")
-    assert list(cache.namespaces()) == []
+    assert list(cache.namespaces.names()) == []
 
 
 KEYS = st.sampled_from([ObjectKey(namespace, name) for namespace in "ab" for name in "xy"])

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from wheelhouse.desired.access import declared_access, desired_access, desired_grants
+from wheelhouse.desired.access import declared_access, desired_access
 from wheelhouse.desired.repository import access_from_of, declared_repository, deletion_policy, parsed_repository
+from wheelhouse.desired.subjects import desired_grants
 from wheelhouse.domain.access import DesiredSecret, Subject, SubjectKind
 from wheelhouse.domain.iam import Grant, Identity, Role, WorkloadIdentity
 from wheelhouse.domain.names import ObjectKey, RepositoryName
@@ -39,8 +40,13 @@ def account(name: str) -> dict[str, str]:
     return {"kind": "ServiceAccount", "name": name}
 
 
+def selected(selector: Selector) -> tuple[str, ...] | None:
+    """Two namespaces, or all of them for a selector that only names a label."""
+    return None if selector.requirements[0].operator == "Exists" else ("ml-a", "ml-b")
+
+
 def grants(workload: WorkloadIdentity = GKE, **spec: Any) -> tuple[tuple[Grant, ...], Reason | None]:
-    found, complaint = desired_grants(desired_access(access(**spec)), workload)
+    found, complaint = desired_grants(desired_access(access(**spec)), workload, selected)
     return found, complaint.reason if complaint else None
 
 

@@ -231,7 +231,7 @@ def test_a_namespace_that_goes_wakes_its_objects(seen: Rig) -> None:
     """Objects of a deleted namespace are reconciled once more."""
     seen.informer.seen_namespace({"metadata": {"name": "team-a"}}, gone=True)
     assert seen.woken() == {AccessKey(ACCESS)}
-    assert seen.cache.namespace("team-a") is None
+    assert seen.cache.namespaces.get("team-a") is None
 
 
 @pytest.mark.parametrize("body", [{}, {"metadata": {}}, {"metadata": None}, {"metadata": {"name": "x"}}])
@@ -342,7 +342,7 @@ async def test_a_sync_finds_what_the_watches_missed(rig: Rig) -> None:
     )
     await rig.informer.sync(lists)
     assert rig.woken() == {RepositoryKey(REPOSITORY), AccessKey(ACCESS)}
-    namespace = rig.cache.namespace("team-a")
+    namespace = rig.cache.namespaces.get("team-a")
     assert namespace is not None
     assert namespace.labels == {"team": "a"}
 
@@ -353,7 +353,7 @@ async def test_a_sync_finds_what_has_gone_unseen(seen: Rig) -> None:
         Lists([{"metadata": {"name": "owners"}}], {Kind.REPOSITORY: [seen.body(REPOSITORY, READY)]})
     )
     assert seen.cache.access(ACCESS) is None
-    assert seen.cache.namespace("team-a") is None
+    assert seen.cache.namespaces.get("team-a") is None
     assert seen.woken() == {AccessKey(ACCESS)}
 
 
@@ -382,6 +382,6 @@ async def test_an_incomplete_list_takes_nothing_away(seen: Rig, broken: Kind | s
         await seen.informer.sync(lists)
     assert seen.cache.repository(REPOSITORY)
     assert seen.cache.access(ACCESS)
-    assert seen.cache.namespace("team-a")
+    assert seen.cache.namespaces.get("team-a")
     if isinstance(broken, Kind):
         assert other in {stored.key for stored in seen.cache.objects(broken)}

@@ -17,29 +17,16 @@ from wheelhouse.api.meta import (
     rule,
     rules,
 )
+from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
 _WHOSE_IDENTITY = (
     "set secret.serviceAccountName to the ServiceAccount that the token authenticates as (it is optional only if"
-    " subjects has exactly one ServiceAccount)"
+    " subjects has exactly one ServiceAccount of this namespace)"
 )
 _NO_SUBJECT = "set at least one subject, or set secret"
-_SERVICE_ACCOUNT = "must be the name of a Kubernetes ServiceAccount, such as wheels-reader"
-_EMAIL = "must be an email address in lower case, such as team@example.com"
-_GOOGLE_ACCOUNT = (
-    "must be the email address of a Google service account in lower case, such as ci@my-project.iam.gserviceaccount.com"
-)
-
-
-class SubjectKind(StrEnum):
-    """The kinds of subjects."""
-
-    SERVICE_ACCOUNT = "ServiceAccount"
-    GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
-    GOOGLE_GROUP = "GoogleGroup"
-    GOOGLE_USER = "GoogleUser"
 
 
 class AdoptionPolicy(StrEnum):
@@ -70,54 +57,6 @@ class RepositoryReference(Model):
     allow this namespace and this role in its `accessFrom`. Immutable."""
 
 
-class Subject(Model):
-    """An identity that is granted the role."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.kind != 'ServiceAccount' || (size(self.name) <= 253 &&"
-                f" self.name.matches(r'^({names.DNS_SUBDOMAIN})$'))",
-                _SERVICE_ACCOUNT,
-                fieldPath=".name",
-            ),
-            rule(
-                "!(self.kind in ['GoogleGroup', 'GoogleUser']) || (size(self.name) <= 320 &&"
-                f" self.name.matches(r'^({names.EMAIL})$'))",
-                _EMAIL,
-                fieldPath=".name",
-            ),
-            rule(
-                "self.kind != 'GoogleServiceAccount' || (size(self.name) <= 320 &&"
-                f" self.name.matches(r'^({names.SERVICE_ACCOUNT_EMAIL})$'))",
-                _GOOGLE_ACCOUNT,
-                fieldPath=".name",
-            ),
-        )
-    )
-
-    kind: SubjectKind
-    """`ServiceAccount`: a Kubernetes ServiceAccount of this namespace, through Workload Identity.
-    `GoogleServiceAccount`, `GoogleGroup` and `GoogleUser`: an identity outside the cluster, allowed only in the
-    namespace of the repository."""
-
-    name: Annotated[str, Field(max_length=512)]
-    """The name of the ServiceAccount, or an email address in lower case."""
-
-    @model_validator(mode="after")
-    def _name_fits_kind(self) -> Self:
-        match self.kind:
-            case SubjectKind.SERVICE_ACCOUNT:
-                fits, message = names.is_dns_subdomain(self.name), _SERVICE_ACCOUNT
-            case SubjectKind.GOOGLE_SERVICE_ACCOUNT:
-                fits, message = names.is_google_service_account(self.name), _GOOGLE_ACCOUNT
-            case _:
-                fits, message = names.is_email(self.name), _EMAIL
-        if not fits:
-            raise ValueError(message)
-        return self
-
-
 class Secret(Model):
     """The Secret with pip.conf, uv.toml and netrc, and .pypirc for writers. The operator refreshes its token."""
 
@@ -137,8 +76,8 @@ class Secret(Model):
 
     service_account_name: ObjectName | None = None
     """The ServiceAccount of this namespace that the token authenticates as. It is granted the role. Default: the only
-    ServiceAccount in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can read the Secret can
-    act as it."""
+    ServiceAccount of this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can
+    read the Secret can act as it."""
 
 
 class RepositoryAccessSpec(Model):
@@ -149,7 +88,8 @@ class RepositoryAccessSpec(Model):
             rule("has(self.secret) || (has(self.subjects) && size(self.subjects) > 0)", _NO_SUBJECT),
             rule(
                 "!has(self.secret) || has(self.secret.serviceAccountName) ||"
-                " (has(self.subjects) && self.subjects.filter(s, s.kind == 'ServiceAccount').size() == 1)",
+                " (has(self.subjects) && self.subjects.filter(s, s.kind == 'ServiceAccount' &&"
+                " !has(s.__namespace__) && !has(s.namespaceSelector)).size() == 1)",
                 _WHOSE_IDENTITY,
                 fieldPath=".secret",
             ),
@@ -182,7 +122,7 @@ class RepositoryAccessSpec(Model):
 
     @model_validator(mode="after")
     def _has_a_subject(self) -> Self:
-        accounts = [subject for subject in self.subjects or () if subject.kind is SubjectKind.SERVICE_ACCOUNT]
+        accounts = [subject for subject in self.subjects or () if subject.own_account]
         if self.secret is None and not self.subjects:
             raise ValueError(_NO_SUBJECT)
         if self.secret is not None and self.secret.service_account_name is None and len(accounts) != 1:
@@ -205,6 +145,10 @@ class GrantStatus(Model):
 
     message: Annotated[str, Field(max_length=4096)] | None = None
     """The error from IAM, for a rejected grant."""
+
+    kind: Annotated[str, Field(max_length=32)] | None = None
+    """`Principal` if a subject of this kind names the member. Such a grant does not follow a change of the cluster's
+    workload identity pool."""
 
 
 class FailedNamespace(Model):

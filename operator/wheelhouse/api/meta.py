@@ -216,7 +216,7 @@ class SelectorRequirement(Model):
     operator: SelectorOperator
     """How the label is compared: `In`, `NotIn`, `Exists` or `DoesNotExist`."""
 
-    values: Annotated[list[LabelValue], Field(max_length=64)] | None = None
+    values: Annotated[list[LabelValue], Field(max_length=32)] | None = None
     """The values for `In` and `NotIn`. Leave it out for `Exists` and `DoesNotExist`."""
 
 
@@ -236,7 +236,7 @@ class LabelSelector(Model):
         Annotated[
             dict[str, LabelValue],
             Field(
-                max_length=32,
+                max_length=16,
                 json_schema_extra=rules(
                     rule(f"self.all(k, k.matches(r'^({_LABEL_KEY.pattern})$'))", _LABEL_KEY.message)
                 ),
@@ -247,7 +247,7 @@ class LabelSelector(Model):
     ) = None
     """Labels that must have exactly these values, like `team: ml`."""
 
-    match_expressions: Annotated[list[CheckedRequirement], Field(max_length=32)] | None = None
+    match_expressions: Annotated[list[CheckedRequirement], Field(max_length=8)] | None = None
     """Comparisons of labels. All of them must hold, in addition to `matchLabels`."""
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from wheelhouse.api.access import AdoptionPolicy, RepositoryAccessSpec, Secret
+from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
+from wheelhouse.desired.selectors import label_selector
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject, SubjectKind
-from wheelhouse.domain.iam import SUBJECT_LIMIT, Grant, Identity, Role, WorkloadIdentity
+from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
 from wheelhouse.domain.objects import CustomObject
-from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 
 _WHOSE_IDENTITY = "spec.secret.serviceAccountName: set the ServiceAccount that the token authenticates as."
@@ -31,7 +32,7 @@ def desired_access(stored: CustomObject) -> DesiredAccess:
         spec = RepositoryAccessSpec.model_validate(stored.spec, extra="ignore")
     except ValidationError as error:
         raise complaint(error) from None
-    subjects = tuple(Subject(SubjectKind(subject.kind.value), subject.name) for subject in spec.subjects or ())
+    subjects = tuple(_subject(subject) for subject in spec.subjects or ())
     reference = spec.repository_ref
     return DesiredAccess(
         key=stored.key,
@@ -74,58 +75,16 @@ def referred(reference: object, namespace: str) -> ObjectKey | None:
     return ObjectKey(where, name)
 
 
-def desired_grants(access: DesiredAccess, workload: WorkloadIdentity) -> tuple[tuple[Grant, ...], Invalid | None]:
-    """The grants that an access requests, and the error of its first invalid subject (the others are still granted)."""
-    invalid: Invalid | None = None
-    members: dict[str, None] = {}
-    identities = [
-        Identity(access.key.namespace, s.name) for s in access.subjects if s.kind is SubjectKind.SERVICE_ACCOUNT
-    ]
-    if access.secret is not None:
-        identities.append(access.secret.identity)
-    for identity in identities:
-        if len(workload.subject(identity).encode()) > SUBJECT_LIMIT:
-            invalid = invalid or _too_long(identity)
-        else:
-            members[workload.member(identity)] = None
-    for subject in access.subjects:
-        if subject.kind is SubjectKind.SERVICE_ACCOUNT:
-            continue
-        if access.repository.namespace != access.key.namespace:
-            invalid = invalid or _foreign_subject(access, subject)
-        else:
-            members[f"{subject.kind.prefix}:{subject.name.lower()}"] = None
-    if access.adopts and access.repository.namespace != access.key.namespace:
-        invalid = invalid or _foreign_adoption(access)
-    return tuple(Grant(access.role.iam, member) for member in members), invalid
+def _subject(subject: DeclaredSubject) -> Subject:
+    selector = subject.namespace_selector
+    return Subject(
+        SubjectKind(subject.kind.value), subject.name, subject.namespace, label_selector(selector) if selector else None
+    )
 
 
 def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> DesiredSecret:
-    accounts = [subject.name for subject in subjects if subject.kind is SubjectKind.SERVICE_ACCOUNT]
+    accounts = [subject.name for subject in subjects if subject.own_account]
     account = secret.service_account_name or (accounts[0] if len(accounts) == 1 else None)
     if account is None:
         raise Invalid(_WHOSE_IDENTITY)
     return DesiredSecret(secret.name, Identity(namespace, account))
-
-
-def _too_long(identity: Identity) -> Invalid:
-    message = f"ServiceAccount {identity}: its Workload Identity subject is longer than {SUBJECT_LIMIT} bytes"
-    return Invalid(
-        f"{message}, which is Google's limit. Use a ServiceAccount with a shorter name.", Reason.SUBJECT_TOO_LONG
-    )
-
-
-def _foreign_subject(access: DesiredAccess, subject: Subject) -> Invalid:
-    message = (
-        f"{subject.kind} {subject.name}: only an access in the repository's own namespace can grant a role outside the "
-        f"cluster. Move this RepositoryAccess to namespace {access.repository.namespace}, or remove the subject."
-    )
-    return Invalid(message, Reason.SUBJECT_NOT_PERMITTED)
-
-
-def _foreign_adoption(access: DesiredAccess) -> Invalid:
-    message = (
-        f"Only an access in the repository's own namespace can take over existing grants. Move this RepositoryAccess "
-        f"to namespace {access.repository.namespace}, or set adoptionPolicy to Never."
-    )
-    return Invalid(message, Reason.SUBJECT_NOT_PERMITTED)

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from wheelhouse.api import cleanup as api
 from wheelhouse.api import modes
 from wheelhouse.api import repository as api_repository
-from wheelhouse.api.meta import LabelSelector
 from wheelhouse.api.repository import ManagementPolicy, PythonRepositorySpec
 from wheelhouse.desired.declared import Declared, complaint, declare
+from wheelhouse.desired.selectors import label_selector
 from wheelhouse.domain.cleanup import (
     Cleanup,
     CleanupAction,
@@ -21,7 +21,7 @@ from wheelhouse.domain.cleanup import (
 from wheelhouse.domain.iam import Role
 from wheelhouse.domain.modes import PYPI, Credentials, Mode, Remote
 from wheelhouse.domain.names import ObjectKey, RepositoryName, is_project
-from wheelhouse.domain.objects import PROJECTS_ANNOTATION, CustomObject, Namespace, Requirement, Selector
+from wheelhouse.domain.objects import PROJECTS_ANNOTATION, CustomObject, Namespace
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import (
     AccessFrom,
@@ -143,7 +143,7 @@ def _access_from(access_from: api_repository.AccessFrom | None) -> AccessFrom:
     selector = access_from.namespace_selector
     return AccessFrom(
         frozenset(access_from.namespaces or ()),
-        _selector(selector) if selector is not None else None,
+        label_selector(selector) if selector is not None else None,
         frozenset(Role(role.value) for role in access_from.roles),
     )
 
@@ -238,9 +238,3 @@ def _upstreams(virtual: modes.Virtual, namespace: str) -> tuple[UpstreamReferenc
             raise Invalid(f"spec.virtual.upstreams: {upstream.name} does not name a repository.")
         found.append(UpstreamReference(upstream.name, upstream.priority, target))
     return tuple(found)
-
-
-def _selector(selector: LabelSelector) -> Selector:
-    equal = [Requirement(key, "In", (value,)) for key, value in (selector.match_labels or {}).items()]
-    more = [Requirement(e.key, e.operator.value, tuple(e.values or ())) for e in selector.match_expressions or ()]
-    return Selector((*equal, *more))

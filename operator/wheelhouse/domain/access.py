@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import Selector
 
 
 class SubjectKind(StrEnum):
@@ -14,6 +15,7 @@ class SubjectKind(StrEnum):
     GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
     GOOGLE_GROUP = "GoogleGroup"
     GOOGLE_USER = "GoogleUser"
+    PRINCIPAL = "Principal"
 
     @property
     def prefix(self) -> str:
@@ -27,10 +29,22 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One entry of `spec.subjects`."""
+    """One entry of `spec.subjects`.
+
+    Attributes:
+        namespace: of a ServiceAccount; None for the access's own namespace.
+        selector: the namespaces of ServiceAccounts of this name; None for one namespace.
+    """
 
     kind: SubjectKind
     name: str
+    namespace: str | None = None
+    selector: Selector | None = None
+
+    @property
+    def own_account(self) -> bool:
+        """Whether it is a ServiceAccount of the access's own namespace."""
+        return self.kind is SubjectKind.SERVICE_ACCOUNT and self.namespace is None and self.selector is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """IAM policies of repositories, and the ledger of our grants in them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -59,10 +59,16 @@ def is_group(pair: Pair) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One (role, member) pair; the role by its IAM name, the member in IAM's notation."""
+    """One (role, member) pair; the role by its IAM name, the member in IAM's notation.
+
+    Attributes:
+        verbatim: whether a spec has the member in exactly this form, so that it does not follow a change of the
+            cluster's workload identity pool.
+    """
 
     role: str
     member: str
+    verbatim: bool = field(default=False, compare=False)
 
     @property
     def identity(self) -> Pair:
@@ -165,10 +171,16 @@ class WorkloadIdentity:
     @property
     def principals(self) -> str:
         """The common prefix of the members of this pool's ServiceAccounts."""
-        return (
-            f"principal://iam.googleapis.com/projects/{self.project_number}/locations/global/"
-            f"workloadIdentityPools/{self.pool}/subject/"
-        )
+        return f"principal://{self._pool}/subject/"
+
+    @property
+    def everyone(self) -> str:
+        """The member for all identities of the pool."""
+        return f"principalSet://{self._pool}/*"
+
+    @property
+    def _pool(self) -> str:
+        return f"iam.googleapis.com/projects/{self.project_number}/locations/global/workloadIdentityPools/{self.pool}"
 
     def member(self, identity: Identity) -> str:
         """The IAM member of a ServiceAccount."""

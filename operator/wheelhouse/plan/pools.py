@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from wheelhouse.domain.iam import Grant, GrantRecord, WorkloadIdentity
+from wheelhouse.domain.iam import Grant, GrantRecord, Identity, WorkloadIdentity
 from wheelhouse.domain.pools import Pool, principal
 
 
@@ -20,7 +20,7 @@ def pool_complaint(records: Iterable[GrantRecord], workload: WorkloadIdentity, m
     """
     configured = Pool.of(workload)
     pools = Counter(
-        found[0] for record in records if record.state.owned and (found := principal(record.grant.member)) is not None
+        found[0] for record in records if record.state.owned and (found := _account(record.grant)) is not None
     )
     others = sorted(pool for pool in pools if pool not in (configured, migrate_from))
     if not others:
@@ -51,12 +51,17 @@ def outgoing_grants(
     """
     if migrate_from is None:
         return ()
-    successors = {(grant.role, found[1]) for grant in wanted if (found := principal(grant.member)) is not None}
+    successors = {(grant.role, found[1]) for grant in wanted if (found := _account(grant)) is not None}
     return tuple(
         record.grant
         for record in ledger
         if record.state.owned
-        and (found := principal(record.grant.member)) is not None
+        and (found := _account(record.grant)) is not None
         and found[0] == migrate_from
         and (record.grant.role, found[1]) in successors
     )
+
+
+def _account(grant: Grant) -> tuple[Pool, Identity] | None:
+    """The pool and the ServiceAccount of a grant; None if the member is not one, or if a spec names it verbatim."""
+    return None if grant.verbatim else principal(grant.member)

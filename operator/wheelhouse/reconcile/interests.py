@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import Key, TokenKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.objects import Selector
 from wheelhouse.reconcile.ports import Queue
 
 
@@ -24,8 +25,15 @@ class SecretTopic:
     name: str
 
 
-Topic = ObjectKey | RepositoryName | NamespaceTopic | Identity | SecretTopic | TokenKey
-"""A PythonRepository, a repository in Google, a Namespace, a ServiceAccount, the place of a Secret, a token."""
+@dataclass(frozen=True, slots=True)
+class SelectorTopic:
+    """The namespaces that a label selector matches."""
+
+    selector: Selector
+
+
+Topic = ObjectKey | RepositoryName | NamespaceTopic | SelectorTopic | Identity | SecretTopic | TokenKey
+"""A PythonRepository, a repository in Google, namespaces, a ServiceAccount, the place of a Secret, a token."""
 
 
 class Interests:
@@ -39,6 +47,7 @@ class Interests:
         self._queue = queue
         self._topics: dict[Key, tuple[Topic, ...]] = {}
         self._followers: dict[Topic, Key | set[Key]] = {}
+        self._selectors: dict[SelectorTopic, None] = {}
 
     def follow(self, key: Key, topics: Iterable[Topic]) -> None:
         """Declare all topics of a key; earlier ones that are not among them are dropped."""
@@ -72,8 +81,14 @@ class Interests:
             return ()
         return tuple(found) if isinstance(found, set) else (found,)
 
+    def selectors(self) -> tuple[SelectorTopic, ...]:
+        """The selectors that any key follows."""
+        return tuple(self._selectors)
+
     def _add(self, topic: Topic, key: Key) -> None:
         found = self._followers.get(topic)
+        if isinstance(topic, SelectorTopic):
+            self._selectors[topic] = None
         if found is None:
             self._followers[topic] = key  # Most topics have one follower: a set for each would take 200 bytes more.
         elif isinstance(found, set):
@@ -89,3 +104,5 @@ class Interests:
                 del self._followers[topic]
         elif found == key:
             del self._followers[topic]
+        if isinstance(topic, SelectorTopic) and topic not in self._followers:
+            self._selectors.pop(topic, None)

@@ -13,11 +13,12 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.iam import Identity, Policy
 from wheelhouse.domain.keys import Key
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import CustomObject, Kind, Namespace
+from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.project import Project
 from wheelhouse.domain.repository import ObservedRepository, OperationResult, RepositoryPatch, RepositorySettings
 from wheelhouse.domain.secret import SecretManifest, SecretReply
 from wheelhouse.domain.token import MintedToken, Token
+from wheelhouse.reconcile.namespaces import Namespaces
 
 Probe = Callable[[str, Token], Awaitable[int]]  # GET a package page as a tenant: 200, 401, 403 or 404
 
@@ -115,8 +116,9 @@ class Cache(Protocol):
     def access(self, key: ObjectKey) -> Declared[DesiredAccess] | None:
         """A RepositoryAccess."""
 
-    def namespace(self, name: str) -> Namespace | None:
-        """A Namespace."""
+    @property
+    def namespaces(self) -> Namespaces:
+        """All namespaces."""
 
     def account(self, identity: Identity) -> bool | None:
         """Whether a ServiceAccount exists; None before the first complete list."""

@@ -13,6 +13,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 from wheelhouse.domain.repository import digest_of
 from wheelhouse.errors import Invalid
+from wheelhouse.reconcile.namespaces import Namespaces
 
 K = TypeVar("K")
 
@@ -32,15 +33,16 @@ class ObjectCache:
 
     Attributes:
         changed: called for every change to an object, with the old and the new declaration.
+        namespaces: all namespaces; only this cache changes them.
     """
 
     def __init__(self, any_project: bool, account: Callable[[Identity], bool | None]) -> None:
         self.changed: Changed = lambda _kind, _old, _new: None
+        self.namespaces = Namespaces()
         self._any_project = any_project
         self._account = account
         self._repositories: dict[ObjectKey, Declared[DeclaredRepository]] = {}
         self._accesses: dict[ObjectKey, Declared[DesiredAccess]] = {}
-        self._namespaces: dict[str, Namespace] = {}
         self._gone: dict[str, None] = {}
         self._within: defaultdict[str, set[tuple[Kind, ObjectKey]]] = defaultdict(set)
         self._by_reference: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
@@ -57,10 +59,6 @@ class ObjectCache:
     def access(self, key: ObjectKey) -> Declared[DesiredAccess] | None:
         """A RepositoryAccess."""
         return self._accesses.get(key)
-
-    def namespace(self, name: str) -> Namespace | None:
-        """A Namespace."""
-        return self._namespaces.get(name)
 
     def account(self, identity: Identity) -> bool | None:
         """Whether a ServiceAccount exists; None before the first complete list."""
@@ -159,10 +157,10 @@ class ObjectCache:
             namespace: the Namespace.
             anew: store it regardless of what was known, as after a restore.
         """
-        old = self._namespaces.get(namespace.name)
+        old = self.namespaces.get(namespace.name)
         if old is not None and old.resource_version > namespace.resource_version and not anew:
             return False  # A list that was slower than a watch.
-        self._namespaces[namespace.name] = namespace
+        self.namespaces.store(namespace)
         if old == namespace:
             return False
         self._reindex_names(namespace.name)
@@ -170,14 +168,10 @@ class ObjectCache:
 
     def remove_namespace(self, name: str) -> bool:
         """Remove a Namespace; return whether it was known."""
-        known = self._namespaces.pop(name, None) is not None
+        known = self.namespaces.remove(name)
         if known:
             self._reindex_names(name)
         return known
-
-    def namespaces(self) -> Collection[str]:
-        """The names of all namespaces."""
-        return list(self._namespaces)
 
     def within(self, namespace: str) -> Collection[tuple[Kind, ObjectKey]]:
         """The objects in a namespace."""
@@ -230,7 +224,7 @@ class ObjectCache:
         if desired is None:
             return
         try:
-            meant = desired.name(self._namespaces.get(key.namespace), any_project=self._any_project)
+            meant = desired.name(self.namespaces.get(key.namespace), any_project=self._any_project)
         except Invalid:
             return
         self._meanings[key] = meant

@@ -11,6 +11,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 from wheelhouse.reconcile.absences import Absences
 from wheelhouse.reconcile.interests import Interests, NamespaceTopic
+from wheelhouse.reconcile.namespaces import selection_changed
 from wheelhouse.reconcile.ports import Queue
 from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
 
@@ -89,6 +90,7 @@ class Informer:
         except (KeyError, TypeError, AttributeError, ValueError):
             logger.warning("Ignored a Namespace with invalid metadata")
             return
+        old = self._cache.namespaces.get(namespace.name)
         if gone:
             changed = self._cache.remove_namespace(namespace.name)
         else:
@@ -96,6 +98,9 @@ class Informer:
         if not changed:
             return
         self._interests.publish(NamespaceTopic(namespace.name))
+        for topic in self._interests.selectors():
+            if selection_changed(topic.selector, old, None if gone else namespace):
+                self._interests.publish(topic)
         for kind, key in self._cache.within(namespace.name):
             self._wake(RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key))
 
@@ -112,8 +117,8 @@ class Informer:
         Raises:
             WheelhouseError: a list failed; nothing that it lacks counts as deleted.
         """
-        namespaces = set(self._cache.namespaces())
-        before = {found.name: found.resource_version for found in map(self._cache.namespace, namespaces) if found}
+        namespaces = set(self._cache.namespaces.names())
+        before = {found.name: found.resource_version for found in map(self._cache.namespaces.get, namespaces) if found}
         async for body in lister.list_namespaces():
             name, version = body["metadata"]["name"], body["metadata"].get("resourceVersion", "")
             back = str(version).isdigit() and int(version) < before.get(name, 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from wheelhouse.domain.access import SubjectKind
 from wheelhouse.domain.findings import (
     AccessFindings,
     Check,
@@ -125,6 +126,8 @@ def _of_another_secret(facts: AccessFacts) -> bool:
 
 def _grant(record: GrantRecord) -> dict[str, str]:
     row = {"role": record.grant.role, "member": record.grant.member, "state": str(record.state)}
+    if record.grant.verbatim:
+        row["kind"] = str(SubjectKind.PRINCIPAL)
     return row | ({"message": record.message} if record.message else {})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from wheelhouse.domain.access import SubjectKind
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
@@ -88,7 +89,8 @@ def _grants(raw: object) -> Iterable[GrantRecord]:
         state = next((state for state in GrantState if state == row.get("state")), None)
         role, member = row.get("role"), row.get("member")
         if state is not None and isinstance(role, str) and isinstance(member, str):
-            yield GrantRecord(Grant(shared(role), member), state, _text(row, "message"))
+            verbatim = row.get("kind") == SubjectKind.PRINCIPAL
+            yield GrantRecord(Grant(shared(role), member, verbatim), state, _text(row, "message"))
 
 
 def _operation(raw: object) -> Operation | None:

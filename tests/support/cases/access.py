@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from support.cases import subjects
 from support.cases.case import MISSING, Base, case, hostile
+from support.cases.subjects import GKE, NOT_A_PRINCIPAL
 
 ACCESS: dict[str, Any] = {
     "repositoryRef": {"name": "team-wheels", "namespace": "data-platform"},
@@ -11,12 +13,38 @@ ACCESS: dict[str, Any] = {
         {"kind": "GoogleServiceAccount", "name": "ci@acme-packages.iam.gserviceaccount.com"},
         {"kind": "GoogleGroup", "name": "team@acme.example"},
         {"kind": "GoogleUser", "name": "ann@acme.example"},
+        {"kind": "ServiceAccount", "name": "runner", "namespace": "builds"},
+        {
+            "kind": "ServiceAccount",
+            "name": "trainer",
+            "namespaceSelector": {
+                "matchLabels": {"team": "ml"},
+                "matchExpressions": [{"key": "stage", "operator": "In", "values": ["test"]}],
+            },
+        },
+        {"kind": "Principal", "name": f"principalSet://{GKE}/namespace/ml"},
     ],
     "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader"},
     "adoptionPolicy": "Never",
     "suspend": False,
 }
 _BASE = Base("RepositoryAccess", "Access", ACCESS)
+
+OTHER_MEMBERS = [
+    "allUsers",
+    "allAuthenticatedUsers",
+    "domain:acme.example",
+    "projectOwner:acme-packages",
+    "user:ann@acme.example",
+    "group:team@acme.example",
+    "serviceAccount:ci@acme-packages.iam.gserviceaccount.com",
+    "deleted:user:ann@acme.example?uid=1",
+    "ANN@acme.example",
+    "ann@ACME.example",
+    "\u0430nn@acme.example",
+    "ann@acme.example\r\nbcc:x@acme.example",
+    "ann@acme.example,eve@acme.example",
+]
 
 _GRAMMARS = [
     ("repositoryRef/name", "must be the name of a Kubernetes object"),
@@ -25,6 +53,12 @@ _GRAMMARS = [
     ("subjects/1/name", "must be the email address of a Google service account"),
     ("subjects/2/name", "must be an email address in lower case"),
     ("subjects/3/name", "must be an email address in lower case"),
+    ("subjects/4/name", "must be the name of a Kubernetes ServiceAccount"),
+    ("subjects/4/namespace", "must be the name of a namespace"),
+    ("subjects/5/namespaceSelector/matchLabels/team", "must be a label value"),
+    ("subjects/5/namespaceSelector/matchExpressions/0/key", "must be a label key"),
+    ("subjects/5/namespaceSelector/matchExpressions/0/values/0", "must be a label value"),
+    ("subjects/6/name", NOT_A_PRINCIPAL),
     ("secret/name", "must be the name of a Secret"),
     ("secret/serviceAccountName", "must be the name of a Kubernetes object"),
 ]
@@ -47,6 +81,7 @@ _TAKEN: list[tuple[str, Any]] = [
     ("suspend", MISSING),
     ("suspend", True),
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 100),
+    *subjects.TAKEN,
 ]
 
 _REFUSED: list[tuple[str, Any, str]] = [
@@ -55,7 +90,9 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("role", "Owner", "Reader"),
     ("role", "repoAdmin", "RepoAdmin"),
     ("role", "", ""),
-    ("subjects/0/kind", "Principal", "ServiceAccount"),
+    ("subjects/0/kind", "Principal", NOT_A_PRINCIPAL),
+    ("subjects/0/kind", "principal", "ServiceAccount"),
+    ("subjects/0/kind", "Group", "ServiceAccount"),
     ("subjects/0/kind", "User", ""),
     ("subjects/0/name", "allUsers", "must be the name of a Kubernetes ServiceAccount"),
     ("subjects/0/name", "", ""),
@@ -78,6 +115,8 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("suspend", "yes", "of type boolean"),
     ("suspend", 0, "of type boolean"),
     ("secret/name", "", "must be the name of a Secret"),
+    *((f"subjects/{index}/name", name, "") for index in (1, 2, 3) for name in OTHER_MEMBERS),
+    *subjects.REFUSED,
 ]
 
 ACCESS_CASES = [

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from wheelhouse.desired.access import desired_grants
 from wheelhouse.desired.declared import Declared
-from wheelhouse.domain.access import DesiredAccess, SubjectKind
+from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import Check, DistributionFindings, failed
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
@@ -16,7 +15,7 @@ from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
-from wheelhouse.reconcile.interests import NamespaceTopic, Topic
+from wheelhouse.reconcile.interests import NamespaceTopic, SelectorTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claim, Claims
 from wheelhouse.reconcile.policy.unit import PolicyUnit
@@ -147,7 +146,7 @@ class AccessUnit:
         access = declared.current
         if access is None or not access.suspend:
             return False
-        wanted, _ = desired_grants(access, self._world.workload)
+        wanted, _ = self._claims.desired(access)
         held = {record.grant.identity for record in self._claims.ledger(declared)}
         secret = access.secret.name if access.secret is not None else ""
         same = {grant.identity for grant in wanted} == held
@@ -216,15 +215,18 @@ def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:
     if declared.effective is not None:
         yield declared.effective.repository
         yield from _accounts(declared)
+        for subject in declared.effective.subjects:
+            if subject.selector is not None:
+                yield SelectorTopic(subject.selector)
 
 
 def _accounts(declared: Declared[DesiredAccess]) -> Iterator[Identity]:
-    """The ServiceAccounts that the access names."""
+    """The ServiceAccounts of its own namespace that the access names: whether others exist is not its business."""
     access = declared.effective
     if access is None:
         return
     for subject in access.subjects:
-        if subject.kind is SubjectKind.SERVICE_ACCOUNT:
+        if subject.own_account:
             yield Identity(access.key.namespace, subject.name)
     if access.secret is not None:
         yield access.secret.identity

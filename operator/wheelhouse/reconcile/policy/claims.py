@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from wheelhouse.desired.access import desired_grants
 from wheelhouse.desired.declared import Declared
+from wheelhouse.desired.subjects import desired_grants
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import GrantFindings, failed
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Role
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import Namespace
+from wheelhouse.domain.objects import Namespace, Selector
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.claimant import Claimant
@@ -81,8 +81,16 @@ class Claims:
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace, unless it is being deleted."""
-        namespace = self._world.cache.namespace(name)
+        namespace = self._world.cache.namespaces.get(name)
         return None if namespace is None or namespace.deleting else namespace
+
+    def desired(self, access: DesiredAccess) -> tuple[tuple[Grant, ...], Invalid | None]:
+        """The grants that an access requests, and the error of its first invalid subject."""
+        return desired_grants(access, self._world.workload, self._selected)
+
+    def _selected(self, selector: Selector) -> tuple[str, ...] | None:
+        namespaces = self._world.cache.namespaces
+        return None if namespaces.selects_all(selector) else namespaces.selected(selector)
 
     def of(self, declared: Declared[DesiredAccess]) -> Claim:
         """Decide about one access."""
@@ -103,7 +111,7 @@ class Claims:
         )
         judged = consent(requester, repository, gone)
         again = ABSENCE - gone if repository is None and judged.permission is Permission.KEEP else None
-        grants, invalid = desired_grants(access, self._world.workload)
+        grants, invalid = self.desired(access)
         role = access.role
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)

@@ -85,7 +85,7 @@ class RepositoryUnit:
     async def _pass(self, declared: Declared[DeclaredRepository]) -> float | None:
         stored = declared.stored
         self._findings.note_repository(stored, handled_request=stored.requested)
-        namespace = self._world.cache.namespace(stored.key.namespace) or Namespace(stored.key.namespace)
+        namespace = self._world.cache.namespaces.get(stored.key.namespace) or Namespace(stored.key.namespace)
         desired = await self._desired(declared, namespace)
         if desired is None:
             return await self._maker.withdraw(declared, namespace)

@@ -15,7 +15,7 @@ def computed_name(world: World, declared: Declared[DeclaredRepository]) -> Repos
     """The repository of an object by its spec and its Namespace; None if these do not determine it."""
     if declared.effective is None:
         return None
-    namespace = world.cache.namespace(declared.stored.key.namespace)
+    namespace = world.cache.namespaces.get(declared.stored.key.namespace)
     try:
         return declared.effective.name(namespace, any_project=world.options.any_project)
     except Invalid:

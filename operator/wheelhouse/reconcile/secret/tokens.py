@@ -166,7 +166,7 @@ class TokenUnit:
     def _circumstances(self, key: TokenKey) -> object:
         """What a refusal may depend on, as far as the watches show."""
         cache = self._world.cache
-        namespace = cache.namespace(key.identity.namespace)
+        namespace = cache.namespaces.get(key.identity.namespace)
         return cache.account(key.identity), namespace is not None and namespace.opted_in
 
     def _now(self) -> Moment:
