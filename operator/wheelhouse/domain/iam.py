@@ -52,6 +52,16 @@ def identity(role: str, member: str) -> Pair:
     return role, f"{prefix}{colon}{value.lower()}"
 
 
+def undeleted(member: str) -> str | None:
+    """The member before its account was deleted; None if the member is not a deleted one.
+
+    Google renames a deleted member to `deleted:TYPE:NAME?uid=NUMBER`
+    (https://cloud.google.com/iam/docs/overview#deleted-principals).
+    """
+    prefix, _, rest = member.partition(":")
+    return rest.rpartition("?uid=")[0] or rest if prefix == "deleted" else None
+
+
 def is_group(pair: Pair) -> bool:
     """Whether the member counts against the limit of groups."""
     return pair[1].startswith("group:")

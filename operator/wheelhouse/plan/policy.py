@@ -13,6 +13,7 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.bindings import changed
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.room import Swap, fit, fits_all, partner
+from wheelhouse.plan.tombstones import tombstones
 
 Records = tuple[GrantRecord, ...]
 Ledgers = Mapping[ObjectKey, Records]
@@ -130,6 +131,8 @@ class _Planner:
         self.owned |= {grant.identity: grant for _, grant in self.adopted}
         self.addable = self.additions()
         self.leaving = {pair for pair in self.owned if pair in self.present and pair not in self.wanted}
+        granted = {pair for side in self.sides for pair, r in side.held.items() if r.state is GrantState.GRANTED}
+        self.tombstones = {} if known.still else tombstones(observed, granted.difference(self.present))
         self.kept = set(self.leaving) if known.still else self.replaced()
         self.fits = self.allotted()
 
@@ -207,14 +210,15 @@ class _Planner:
         add = () if self.known.still else tuple(sorted(pair for pair in self.fits if only is None or pair in only))
         remove = tuple(sorted(self.leaving - self.kept))
         added, removed = frozenset(add), frozenset(remove)
-        policy = changed(self.observed, [self.wanted[pair] for pair in add], removed) if add or remove else None
+        gone = removed.union(self.tombstones)
+        policy = changed(self.observed, [self.wanted[pair] for pair in add], gone) if add or gone else None
         before, after = {}, {}
         for side in self.sides:
             key = side.claimant.access
             before[key], after[key] = self.ledgers(side, added, removed)
         return PolicyPlan(
             add=tuple(self.wanted[pair] for pair in add),
-            remove=tuple(self.owned[pair] for pair in remove),
+            remove=(*(self.owned[pair] for pair in remove), *self.tombstones.values()),
             before=before,
             after=after,
             policy=policy,

@@ -202,6 +202,8 @@ class Ledger:
             return
         good = ready.get("status") == Truth.TRUE
         note = str(ready.get("message"))
+        if good and kind is Kind.ACCESS and status.get("grantSummary"):
+            note = f"{note} On {status.get('repository')}: {status['grantSummary']}."
         log = logger.info if good else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
         if not self._is_news((stored.uid, stored.generation, good, note)):

@@ -1,6 +1,6 @@
 """RepositoryAccess: findings → status, by a list of named checks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,13 +15,12 @@ from wheelhouse.domain.findings import (
     passed,
     pending,
 )
-from wheelhouse.domain.iam import GrantRecord, GrantState
+from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.status.conditions import Situation, build, known, timestamp
+from wheelhouse.status.summary import grant_summary
 from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to
-
-SUMMARY_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
         "repository": grants.repository.full if grants.repository else None,
         "repositoryCreateTime": timestamp(grants.create_time) if grants.create_time else None,
         "grants": [_grant(record) for record in grants.grants],
-        "grantSummary": _grant_summary(grants.grants),
+        "grantSummary": grant_summary(grants.grants),
         "secret": _secret(facts.distribution),
         "lastHandledRequest": facts.access.handled_request,
         "conditions": build(found, status, situation, now),
@@ -129,21 +128,6 @@ def _grant(record: GrantRecord) -> dict[str, str]:
     if record.grant.verbatim:
         row["kind"] = str(SubjectKind.PRINCIPAL)
     return row | ({"message": record.message} if record.message else {})
-
-
-def _grant_summary(grants: Iterable[GrantRecord]) -> str:
-    """Members and roles, for the wide column."""
-    parts = [
-        f"{_short(r.grant.member)} {r.grant.role.rpartition('.')[2]}"
-        for r in grants
-        if r.state is not GrantState.REJECTED
-    ]
-    text = ", ".join(parts)
-    return text if len(text) <= SUMMARY_LENGTH else f"{text[: SUMMARY_LENGTH - 1]}…"
-
-
-def _short(member: str) -> str:
-    return member.rpartition("/subject/")[2] if member.startswith("principal:") else member
 
 
 def _secret(found: DistributionFindings) -> Mapping[str, Any]:

@@ -201,6 +201,43 @@ def change_subjects(users: Users, rnd: Random) -> str | None:
     return users.edit(Kind.ACCESS, rnd, change)
 
 
+PLACES: list[Spec] = [
+    {"kind": "ServiceAccount", "name": "reader", "namespace": WEB},
+    {"kind": "ServiceAccount", "name": "reader", "namespaceSelector": {"matchLabels": {"team": "ml"}}},
+    {
+        "kind": "ServiceAccount",
+        "name": "reader",
+        "namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["ml"]}]},
+    },
+    {
+        "kind": "ServiceAccount",
+        "name": "reader",
+        "namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "Exists"}]},
+    },
+    {
+        "kind": "Principal",
+        "name": "principalSet://iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/ci-pool/group/ci",
+    },
+    {
+        "kind": "Principal",
+        "name": "principal://iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/"
+        "other-project.svc.id.goog/subject/ns/web/sa/reader",
+    },
+]
+"""Subjects outside the access's own namespace."""
+
+
+def change_places(users: Users, rnd: Random) -> str | None:
+    """Add subjects of other namespaces and pools: allowed in the repository's namespace, refused elsewhere."""
+
+    def change(spec: Spec) -> str:
+        kept = [subject for subject in spec["subjects"] if subject not in PLACES]
+        spec["subjects"] = kept + copy.deepcopy(rnd.sample(PLACES, rnd.randint(0, 3)))
+        return f"subjects {spec['subjects']}"
+
+    return users.edit(Kind.ACCESS, rnd, change)
+
+
 def change_secret(users: Users, rnd: Random) -> str | None:
     def change(spec: Spec) -> str:
         # A Secret's name cannot be changed, but it can be removed and another one be added.

@@ -30,7 +30,7 @@ ROLES = {
     "Writer": "roles/artifactregistry.writer",
     "RepoAdmin": "roles/artifactregistry.repoAdmin",
 }
-PREFIXES = {"GoogleGroup": "group:", "GoogleUser": "user:", "GoogleServiceAccount": "serviceAccount:"}
+PREFIXES = {"Principal": "", "GoogleGroup": "group:", "GoogleUser": "user:", "GoogleServiceAccount": "serviceAccount:"}
 KEEPERS = {"managed-by-cnrm", "goog-terraform-provisioned"}
 GRACE = 30.0
 """Seconds that a PythonRepository may be missing before its accesses lose what they have."""
@@ -62,6 +62,8 @@ class Memory:
     """Repositories, and the repositories of other namespaces that they should read."""
     seen: dict[ObjectKey, tuple[float, Spec, str | None]] = field(default_factory=dict)
     """PythonRepositories: when last seen, with which spec, and for which repository."""
+    namespaces: set[str] = field(default_factory=set)
+    """The names of all namespaces that ever existed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ class Judge:
 
     def _remember(self, now: float) -> None:
         memory = self.memory
+        memory.namespaces |= set(self._fakes.cluster.namespaces)
         for (kind, key), body in self._fakes.cluster.objects.items():
             uid, spec = body["metadata"]["uid"], body["spec"]
             if malformed(kind, spec):
@@ -305,6 +308,9 @@ class Judge:
             level = min(level, Level.MAY) if frozen or version is not spec else level
             if level is not Level.NO:
                 self._wishes(key, version, repository, level, expected)
+            if level is Level.MAY:  # What it has may be from when a selector matched other namespaces.
+                for grant in self._asked(key, version, repository, everywhere=True):
+                    expected.grant(grant, level, key)
         if _unwritable(spec, repository) or not frozen:
             asked = set() if _unwritable(spec, repository) else self._asked(key, spec, repository)
             mine = {grant for grant, keys in expected.wanted_by.items() if key in keys}
@@ -319,9 +325,9 @@ class Judge:
             return Level.MAY
         return repository.level if self.admits(repository, key.namespace, role) else Level.NO
 
-    def _asked(self, key: ObjectKey, spec: Spec, repository: Repository) -> set[Granted]:
-        """The grants that a spec requests."""
-        members = self._members(key, spec, own=repository.key.namespace == key.namespace)
+    def _asked(self, key: ObjectKey, spec: Spec, repository: Repository, *, everywhere: bool = False) -> set[Granted]:
+        """The grants that a spec requests; `everywhere`: as if its selectors matched every namespace."""
+        members = self._members(key, spec, own=repository.key.namespace == key.namespace, everywhere=everywhere)
         return {(repository.full or "", ROLES[spec.get("role", "Reader")], member) for member in members}
 
     def _wishes(self, key: ObjectKey, spec: Spec, repository: Repository, level: Level, expected: Expected) -> None:
@@ -339,17 +345,45 @@ class Judge:
         wish.level = max(wish.level, level if there else Level.MAY)
         wish.claims.append((key, index_url(full), spec.get("role", "Reader") != "Reader", account))
 
-    def _members(self, key: ObjectKey, spec: Spec, *, own: bool) -> set[str]:
+    def _members(self, key: ObjectKey, spec: Spec, *, own: bool, everywhere: bool = False) -> set[str]:
         members = set()
         account = service_account(spec) if "secret" in spec else None
         if account is not None:
             members.add(self._fakes.workload.member(Identity(key.namespace, account)))
         for subject in spec.get("subjects", ()):
             if subject["kind"] == "ServiceAccount":
-                members.add(self._fakes.workload.member(Identity(key.namespace, subject["name"])))
+                for namespace in self._places(key, subject, own=own, everywhere=everywhere):
+                    members.add(self._fakes.workload.member(Identity(namespace, subject["name"])))
             elif own:
                 members.add(PREFIXES[subject["kind"]] + subject["name"])
         return members
+
+    def _places(self, key: ObjectKey, subject: Spec, *, own: bool, everywhere: bool) -> set[str]:
+        """The namespaces of a subject's ServiceAccounts."""
+        if _at_home(subject):
+            return {key.namespace}
+        if not own:
+            return {key.namespace} & {subject.get("namespace")}
+        selector = subject.get("namespaceSelector")
+        if selector is None:
+            return {subject["namespace"]}
+        if everywhere:
+            return self.memory.namespaces
+        selected = self._selected(selector)
+        return set() if selected is None else selected
+
+    def _selected(self, selector: Spec) -> set[str] | None:
+        """The namespaces that a selector matches; None for all of them, which is refused."""
+        living = {name: each for name, each in self._fakes.cluster.namespaces.items() if not each.deleting}
+        labels = selector.get("matchLabels", {})
+        found = {name for name, each in living.items() if labels.items() <= each.labels.items()}
+        for each in selector.get("matchExpressions", ()):
+            values, negated = each.get("values"), each["operator"] == "NotIn"
+            for name in list(found):
+                value = living[name].labels.get(each["key"])
+                if (value is None) if values is None else ((value in values) is negated):
+                    found.discard(name)
+        return None if found == set(living) else found
 
     def _healthy(
         self, key: ObjectKey, body: Mapping[str, Any], spec: Spec, repository: Repository, *, frozen: bool
@@ -361,14 +395,19 @@ class Judge:
         secret, account = spec.get("secret"), service_account(spec)
         if namespace is None or (secret is not None and not namespace.opted_in):
             return Level.NO
-        outside = any(subject["kind"] != "ServiceAccount" for subject in spec.get("subjects", ()))
+        subjects = spec.get("subjects", ())
+        outside = any(s["kind"] != "ServiceAccount" or not _at_home(s) for s in subjects)
         if outside and repository.key.namespace != key.namespace:
+            elsewhere = [s for s in subjects if s["kind"] != "ServiceAccount" or s.get("namespace") != key.namespace]
+            if any(s["kind"] != "ServiceAccount" or not _at_home(s) for s in elsewhere):
+                return Level.NO
+        if any("namespaceSelector" in s and self._selected(s["namespaceSelector"]) is None for s in subjects):
             return Level.NO
         if secret is not None:
             stored = self._fakes.cluster.secrets.get((key.namespace, secret.get("name", "pip-config")))
             if stored is not None and stored.type != SECRET_TYPE:
                 return Level.NO
-        accounts = {subject["name"] for subject in spec.get("subjects", ()) if subject["kind"] == "ServiceAccount"}
+        accounts = {s["name"] for s in subjects if s["kind"] == "ServiceAccount" and _at_home(s)}
         accounts |= {account} if account else set()
         missing = any((key.namespace, name) not in self._fakes.cluster.service_accounts for name in accounts)
         if frozen or missing or namespace.deleting:
@@ -390,8 +429,13 @@ class Judge:
 def service_account(spec: Spec) -> str | None:
     """The ServiceAccount whose identity a Secret's token has."""
     named = (spec.get("secret") or {}).get("serviceAccountName")
-    accounts = [subject["name"] for subject in spec.get("subjects", ()) if subject["kind"] == "ServiceAccount"]
+    accounts = [s["name"] for s in spec.get("subjects", ()) if s["kind"] == "ServiceAccount" and _at_home(s)]
     return named or (accounts[0] if len(accounts) == 1 else None)
+
+
+def _at_home(subject: Spec) -> bool:
+    """Whether a subject does not refer to another place than the access's own namespace."""
+    return "namespace" not in subject and "namespaceSelector" not in subject
 
 
 def index_url(full: str) -> str:

@@ -11,7 +11,7 @@ from convergence.interleaved.acts import OFTEN, SELDOM, Act, Users
 from convergence.interleaved.effects import token_of
 from convergence.interleaved.process import RESYNC
 from convergence.interleaved.site import Site
-from convergence.interleaved.stage import ALL, chosen, namespaces
+from convergence.interleaved.stage import ALL, WHEELS, chosen, namespaces
 from convergence.interleaved.stage import strangers as others
 from convergence.interleaved.tuples import parsed
 from support.virtual_time import VirtualLoop
@@ -98,17 +98,29 @@ PLOTS: Mapping[str, Plot] = {
     ),
 }
 """The kinds of runs; a seed's kind is its remainder."""
+LATER: Mapping[str, Plot] = {
+    "places": Plot((acts.change_places, acts.change_places, acts.relabel, acts.delete_namespace), about=WHEELS),
+}
+"""Kinds that were added later: they have seeds of their own, so that every earlier seed still is the same run."""
+FIRST_LATER = 1_000_000
+
+
+def plot_of(seed: int) -> Plot:
+    """The plot of a seed."""
+    return {**PLOTS, **LATER}[kind_of(seed)]
 
 
 def kind_of(seed: int) -> str:
     """The kind of a seed."""
-    return list(PLOTS)[seed % len(PLOTS)]
+    kinds = list(PLOTS if seed < FIRST_LATER else LATER)
+    return kinds[seed % len(kinds)]
 
 
 def seeds_of(kind: str, count: int, first: int = 0) -> list[int]:
     """The first seeds of a kind."""
-    place = list(PLOTS).index(kind)
-    return [place + len(PLOTS) * number for number in range(first, first + count)]
+    kinds, start = (list(PLOTS), 0) if kind in PLOTS else (list(LATER), FIRST_LATER)
+    place = next(seed for seed in range(start, start + len(kinds)) if kind_of(seed) == kind)
+    return [place + len(kinds) * number for number in range(first, first + count)]
 
 
 def tell(seed: int) -> Outcome:
@@ -130,7 +142,7 @@ async def _tell(seed: int) -> Outcome:
     ticker = asyncio.create_task(_look(site))
     users: Users | None = None
     try:
-        users = Users(site, chosen(rnd, PLOTS[kind].about))
+        users = Users(site, chosen(rnd, plot_of(seed).about))
         users.turn = seed // len(PLOTS) * machines.IN_TURN
         for part in (_begin, _act, _calm_down, _settle, _idle, _release):
             await part(site, users, rnd)
@@ -167,7 +179,7 @@ async def _begin(site: Site, users: Users, rnd: random.Random) -> None:
 
 
 async def _act(site: Site, users: Users, rnd: random.Random) -> None:
-    plot = PLOTS[kind_of(site.seed)]
+    plot = plot_of(site.seed)
     site.faults.error_rate, site.faults.lost_rate = rnd.choice(plot.errors), rnd.choice(plot.lost)
     site.faults.kill_rate = rnd.choice(plot.kills)
     troubled = site.faults.error_rate or site.faults.lost_rate or site.faults.kill_rate

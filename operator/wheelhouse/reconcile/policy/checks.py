@@ -8,6 +8,11 @@ from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, Wheelhous
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.reconcile.policy.transaction import Outcome
 
+_RETRIES = (
+    "The operator retries after 10 minutes and then less often. To retry now, change the annotation "
+    "wheelhouse.dev/requested-at."
+)
+
 
 def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check:
     """The finding of one access after a pass.
@@ -27,12 +32,15 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
     for record in records:
         if record.state is GrantState.REJECTED:
             words = f"IAM rejected {record.grant.member}: {record.message} Correct or remove the subject."
-            return failed(Reason.MEMBER_REJECTED, f"{words} The operator retries every 10 minutes.")
+            return failed(Reason.MEMBER_REJECTED, f"{words} {_RETRIES}")
     if claimant.access in outcome.recorded.failed:
         return _unrecorded(outcome.recorded.failed[claimant.access])
     if missing & plan.full:
         limits = f"{MEMBER_LIMIT} principals, {GROUP_LIMIT} of them groups, and a size"
-        message = f"The IAM policy of {name} is full (at most {limits}). Grant roles to groups, or remove accesses."
+        message = (
+            f"The IAM policy of {name} is full (at most {limits}). Remove subjects or accesses, or use one member for "
+            "many: a group, or kind Principal with principalSet://…/namespace/NAMESPACE for a whole namespace."
+        )
         return failed(Reason.POLICY_FULL, message)
     if not wanted:
         waits = "Waiting until existing grants are revoked."

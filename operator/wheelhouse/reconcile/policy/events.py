@@ -1,11 +1,11 @@
-"""Reports of a change: one log line for each grant, and Events for what a user did not request."""
+"""Reports of a change: a log line for each grant, and Events of revoked grants and of what a user did not request."""
 
 from collections.abc import Sequence
 
 import structlog
 
-from wheelhouse.domain.iam import Grant, Pair
-from wheelhouse.domain.names import RepositoryName
+from wheelhouse.domain.iam import Grant, Pair, identity, undeleted
+from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Kind
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.policy import PolicyPlan
@@ -27,7 +27,7 @@ class PolicyEvents:
     async def publish(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
         """Report what was set, and which access it concerns."""
         if plan.add or plan.remove:
-            self._log(name, claimants, plan)
+            await self._changes(name, claimants, plan)
         for access, grant in plan.adopted:
             note = (
                 f"{grant.member} already had {grant.role} on {name}. This object now owns the grant (adoptionPolicy "
@@ -47,7 +47,7 @@ class PolicyEvents:
                 if (declared := self._world.cache.access(claimant.access)) is not None:
                     await self._world.objects.event(Kind.ACCESS, declared.stored, "GrantRestored", note, warning=True)
 
-    def _log(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
+    async def _changes(self, name: RepositoryName, claimants: Sequence[Claimant], plan: PolicyPlan) -> None:
         wanting: dict[Pair, Claimant] = {}
         owning: dict[Pair, Claimant] = {}
         for claimant in reversed(claimants):
@@ -56,11 +56,29 @@ class PolicyEvents:
         for grant in plan.add:
             why = "it was removed elsewhere" if grant.identity in plan.restored else "the access requests it"
             logger.info("Granted", object=str(wanting[grant.identity].access), **_words(grant, name), why=why)
+        revoked: dict[ObjectKey, list[Grant]] = {}
         for grant in plan.remove:
-            owner = owning.get(grant.identity)
+            before = undeleted(grant.member)
+            owner = owning.get(grant.identity if before is None else identity(grant.role, before))
             access = str(owner.access) if owner else "none"
             why = owner.why if owner else "its access disappeared without a release"
+            if before is not None:
+                why = "the account was deleted in Google"
             logger.info("Revoked", object=access, **_words(grant, name), why=why)
+            if owner is not None:
+                revoked.setdefault(owner.access, []).append(grant)
+        for claimant in claimants:
+            if claimant.access in revoked:
+                await self._revoked(name, claimant, revoked[claimant.access])
+
+    async def _revoked(self, name: RepositoryName, claimant: Claimant, grants: Sequence[Grant]) -> None:
+        """Publish an Event of revoked grants, unless the whole object is deleted."""
+        declared = self._world.cache.access(claimant.access)
+        if declared is None or declared.stored.deleting or declared.stored.uid != claimant.uid:
+            return
+        roles, members = ", ".join(sorted({grant.role for grant in grants})), [grant.member for grant in grants]
+        note = f"Revoked {roles} on {name} from {_listed(members)}: {claimant.why}."
+        await self._world.objects.event(Kind.ACCESS, declared.stored, "GrantRevoked", note)
 
 
 def _words(grant: Grant, name: RepositoryName) -> dict[str, str]:

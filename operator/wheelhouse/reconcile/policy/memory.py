@@ -1,17 +1,27 @@
 """What this process remembers of one policy between passes; a restart loses it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wheelhouse.domain.iam import GrantState, Pair
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.claimant import Claimant
 
-REMEMBERED = 600.0
-"""Seconds until the operator retries a member, or a policy of this size, that IAM rejected."""
+REMEMBERED, LONGEST_REMEMBERED = 600.0, 6 * 3600.0
+"""Seconds until the operator retries a policy of this size, or a member, that IAM rejected; doubled for each retry of a
+member, up to six hours: an access with many bad members must not cost as many sets every ten minutes."""
 REST, LONGEST_REST = 4.0, 10.0
 """How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A member that IAM rejected: its message, when to retry, and how often it was rejected."""
+
+    words: str
+    retry_at: float
+    times: int = 1
 
 
 @dataclass(slots=True)
@@ -20,7 +30,7 @@ class Memory:
 
     Attributes:
         unset: what this process recorded and certainly never set, by the access's uid.
-        rejected: members that IAM rejected, with its message and the time.
+        rejected: members that IAM rejected.
         oversize: grants that made the policy too large, with the time.
         failures: how often in a row an access could not be recorded.
         refused: whether the whole last set was refused.
@@ -32,7 +42,7 @@ class Memory:
     """
 
     unset: set[tuple[str, Pair]] = field(default_factory=set)
-    rejected: dict[Pair, tuple[str, float]] = field(default_factory=dict)
+    rejected: dict[Pair, Rejection] = field(default_factory=dict)
     oversize: dict[Pair, float] = field(default_factory=dict)
     failures: dict[ObjectKey, int] = field(default_factory=dict)
     refused: bool = False
@@ -53,8 +63,20 @@ class Memory:
 
     def rejections(self, now: float) -> Mapping[Pair, str]:
         """The grants that IAM rejected recently, with its message."""
-        self.rejected = {pair: each for pair, each in self.rejected.items() if now - each[1] < REMEMBERED}
-        return {pair: words for pair, (words, _) in self.rejected.items()}
+        return {pair: each.words for pair, each in self.rejected.items() if now < each.retry_at}
+
+    def reject(self, pairs: Collection[Pair], words: str, now: float) -> None:
+        """IAM rejected these grants with this message."""
+        for pair in pairs:
+            before = self.rejected.get(pair)
+            times = before.times + 1 if before is not None else 1
+            wait = min(LONGEST_REMEMBERED, REMEMBERED * 2.0 ** min(times - 1, 16))
+            self.rejected[pair] = Rejection(words, now + wait, times)
+
+    def retry(self) -> None:
+        """A person requests a check: all rejected members are tried again."""
+        self.rejected = {pair: replace(each, retry_at=0.0) for pair, each in self.rejected.items()}
+        self.oversize = {}
 
     def too_much(self, now: float) -> frozenset[Pair]:
         """The grants that recently made the policy too large."""
@@ -91,7 +113,7 @@ class Memory:
         return len(claimants) == len(self.seen) and all(self.knows(claimant) for claimant in claimants)
 
     def prune(self, claimants: Sequence[Claimant]) -> None:
-        """Delete what no ledger contains any more, but keep failed records, which may have been written."""
+        """Delete what no access has or wants any more, but keep failed records, which may have been written."""
         accesses = {claimant.access for claimant in claimants}
         self.failures = {access: count for access, count in self.failures.items() if access in accesses}
         recorded = {
@@ -100,5 +122,7 @@ class Memory:
             for record in claimant.ledger
             if record.state is GrantState.RECORDED
         }
+        wanted = {grant.identity for claimant in claimants for grant in claimant.wanted} if self.rejected else ()
+        self.rejected = {pair: each for pair, each in self.rejected.items() if pair in wanted}
         failed = {claimant.uid for claimant in claimants if claimant.access in self.failures}
         self.unset = {entry for entry in self.unset if entry in recorded or entry[0] in failed}

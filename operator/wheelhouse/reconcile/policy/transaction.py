@@ -206,6 +206,8 @@ class _Transaction:
         for debt in self._debts:
             if not (self._observation.concerns(debt) and plan.unpaid.intersection(_pairs(debt.grants))):
                 self._context.debts.paid(debt)
+        for pair in _pairs(plan.add):
+            self._memory.rejected.pop(pair, None)
         await self._context.events.publish(self._name, self._claimants, plan)
 
     def _note(self, claimant: Claimant, plan: PolicyPlan) -> None:
@@ -233,8 +235,7 @@ class _Transaction:
         return self._observation.create_time or claimant.create_time
 
     def _reject(self, grants: Sequence[Grant], words: str) -> None:
-        now = self._context.world.elapsed()
-        self._memory.rejected |= {grant.identity: (words, now) for grant in grants}
+        self._memory.reject(_pairs(grants), words, self._context.world.elapsed())
 
     async def _give_up(self, error: Invalid | Refused) -> Outcome:
         """The policy cannot be set: only undo what this process recorded for it."""

@@ -74,6 +74,7 @@ class PolicyUnit:
         """A person requests a check: the policy is read again, once in 30 seconds at most."""
         memory = self._memories.get(name)
         if memory is not None:
+            memory.retry()
             memory.due = min(memory.due, memory.begun + RECHECK_SPACING)
             wait = max(0.0, memory.due - self._world.elapsed())
             self._world.queue.add_soon(PolicyKey(name), max(0.2, wait), max(2.0, wait))
