@@ -63,6 +63,7 @@ class Mount:
     ) -> None:
         self._api = api
         self._path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets"
+        self._namespace = namespace
         self._name = name
         self._title = f"Secret {namespace}/{name}"
         self._directory = directory
@@ -77,6 +78,11 @@ class Mount:
             OSError: the directory cannot be written.
         """
         status, secret = self._api.call("GET", f"{self._path}/{quote(self._name, safe='')}")
+        if status == 404:
+            raise LocalError(
+                f"{self._title} does not exist. Check the conditions of the RepositoryAccess that requests it "
+                f"(kubectl describe pyaccess -n {self._namespace}), or use --follow to wait for the Secret"
+            )
         if status != 200:
             raise LocalError(f"{self._title}: {secret.get('message', status)}")
         self._show(secret)

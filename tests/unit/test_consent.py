@@ -38,9 +38,10 @@ def view(
     name: RepositoryName | None = NAME,
     held_up: str = "",
     roles: tuple[Role, ...] = (Role.READER,),
+    trouble: Reason | None = None,
 ) -> RepositoryView:
     access_from = AccessFrom(frozenset(namespaces), selector, frozenset(roles))
-    return RepositoryView(REPOSITORY, access_from, standing, name, held_up=held_up)
+    return RepositoryView(REPOSITORY, access_from, standing, name, held_up=held_up, trouble=trouble)
 
 
 def reason(judged: Consent) -> Reason | None:
@@ -125,6 +126,24 @@ def test_a_repository_that_cannot_be_used_withdraws_nothing(repository: Reposito
     """Unusable, or not yet resolved, keeps what an access has and adds nothing."""
     judged = judge(repository, own=own)
     assert (judged.permission, reason(judged)) == (Permission.KEEP, Reason.REPOSITORY_NOT_READY)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "own", "words"),
+    [
+        (Reason.PROJECT_NOT_ALLOWED, True, "is not usable: ProjectNotAllowed. For details, run: kubectl describe"),
+        (None, True, "is not usable yet. The operator is still working on it."),
+        (Reason.PROJECT_NOT_ALLOWED, False, "is not usable yet. Ask its owner if this lasts."),
+    ],
+    ids=["a reason", "only time", "another namespace"],
+)
+def test_an_unusable_repository_is_explained_to_its_own_namespace(
+    trouble: Reason | None, own: bool, words: str
+) -> None:
+    """The own namespace reads the reason and the command for details; another namespace learns only whom to ask."""
+    judged = judge(view("team-a", standing=Standing.UNUSABLE, trouble=trouble), own=own)
+    assert judged.check is not None
+    assert (judged.check.reason, words in judged.check.message) == (Reason.REPOSITORY_NOT_READY, True)
 
 
 def test_a_suspended_repository_keeps_and_gives_nothing_new() -> None:

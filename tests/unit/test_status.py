@@ -186,6 +186,30 @@ def test_a_missing_serviceaccount_is_reported_for_an_existing_grant() -> None:
     assert (row["status"], row["message"]) == ("True", "ServiceAccount a/x does not exist yet.")
 
 
+def test_ready_repeats_the_advice_also_before_the_first_check_of_a_new_process() -> None:
+    """A user who reads only Ready learns that a ServiceAccount is missing, and a restart does not rewrite it."""
+    advice = "Granted, but ServiceAccount team-a/late does not exist yet."
+    grants = GrantFindings(made_for=0, check=GOOD)
+    status = access(found=AccessFindings(1, GOOD, advice=advice), grants=grants, secret=False)
+    assert messages(status)["Ready"] == advice
+    again = access(status, found=AccessFindings(), secret=False)
+    assert messages(again) == messages(status)
+    ended = access(status, found=AccessFindings(1, GOOD), grants=grants, secret=False)
+    assert messages(ended)["Ready"] == "Everything that the spec requests is in place."
+
+
+def test_what_waits_for_another_condition_names_it() -> None:
+    """An access without consent is not said to wait for a check: the condition that explains it is named."""
+    refused = failed(Reason.REF_NOT_PERMITTED, "no")
+    first = access(found=AccessFindings(None, None))
+    assert messages(first)["Granted"] == "Waiting for the first check."
+    found = messages(access(first, found=AccessFindings(1, refused)))
+    assert {found[kind] for kind in ("Granted", "Distributed", "Verified")} == {"See the condition ResolvedRefs."}
+    granted = GrantFindings(made_for=0, check=failed(Reason.POLICY_FULL, "full"))
+    found = messages(access(found=AccessFindings(1, GOOD), grants=granted))
+    assert (found["Granted"], found["Distributed"]) == ("full", "See the condition Granted.")
+
+
 def test_a_new_object_is_not_ready() -> None:
     """The default status, observedGeneration -1, reads as not checked yet."""
     status = access({"observedGeneration": -1}, found=AccessFindings())

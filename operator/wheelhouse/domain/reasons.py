@@ -68,6 +68,9 @@ class Reason(StrEnum):
     VERIFICATION_OFF = "VerificationOff"
 
 
+IN_PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING})
+"""What only needs time: the operator or Google is still working."""
+
 STALLED_AT_ONCE = frozenset(
     {
         Reason.PROJECT_NOT_ALLOWED,

@@ -40,6 +40,7 @@ class RepositoryView:
         access_from: whom it allows; None while that cannot be read.
         name: the repository that it manages; None while that is not known.
         held_up: why its release cannot continue; empty while it can.
+        trouble: the reason why it is not usable; None if it is usable, or if only time is needed.
     """
 
     key: ObjectKey
@@ -48,6 +49,7 @@ class RepositoryView:
     name: RepositoryName | None
     mode: Mode | None = None
     held_up: str = ""
+    trouble: Reason | None = None
 
     @property
     def usable(self) -> bool:
@@ -121,8 +123,7 @@ def consent(requester: Requester, repository: RepositoryView | None, gone: float
             return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
         case Standing.USABLE if repository.name is not None and repository.access_from is not None:
             return Consent(Permission.GIVE, passed(Reason.RESOLVED_REFS))
-    message = f"PythonRepository {requester.access.repository} is not usable yet. Run kubectl describe on it."
-    return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, message))
+    return Consent(Permission.KEEP, failed(Reason.REPOSITORY_NOT_READY, _unusable(requester, repository.trouble)))
 
 
 def _permits(access_from: AccessFrom | None, requester: Requester) -> bool:
@@ -148,6 +149,16 @@ def _not_permitted(access: DesiredAccess) -> Check:
         "spec.accessFrom. Its roles replace the default [Reader] and apply to every allowed namespace."
     )
     return failed(Reason.REF_NOT_PERMITTED, message)
+
+
+def _unusable(requester: Requester, trouble: Reason | None) -> str:
+    target = requester.access.repository
+    if not requester.own:
+        return f"PythonRepository {target} is not usable yet. Ask its owner if this lasts."
+    if trouble is None:
+        return f"PythonRepository {target} is not usable yet. The operator is still working on it."
+    remedy = f"For details, run: kubectl describe pythonrepository {target.name} -n {target.namespace}"
+    return f"PythonRepository {target} is not usable: {trouble}. {remedy}"
 
 
 def _releasing(access: DesiredAccess, held_up: str) -> Check:

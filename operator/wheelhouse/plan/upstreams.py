@@ -157,7 +157,7 @@ def index_safety(upstreams: Collection[tuple[Upstream, Mode | None]]) -> Check:
 def _unusable(upstream: UpstreamReference, view: RepositoryView) -> Check | None:
     if view.standing is Standing.UNSEEN or (view.standing is Standing.RELEASING and not view.held_up):
         return None
-    state = f"is being deleted: {view.held_up}" if view.held_up else "is not usable yet. Run kubectl describe on it."
+    state = f"is being deleted: {view.held_up}" if view.held_up else "is not usable yet. Check its conditions."
     return failed(Reason.REPOSITORY_NOT_READY, f"Upstream {upstream.name}: PythonRepository {upstream.target} {state}")
 
 

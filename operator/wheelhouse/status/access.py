@@ -17,8 +17,8 @@ from wheelhouse.domain.findings import (
 from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
-from wheelhouse.status.conditions import Situation, build, timestamp
-from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to, worded
+from wheelhouse.status.conditions import Situation, build, known, timestamp
+from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to
 
 SUMMARY_LENGTH = 256
 
@@ -97,15 +97,14 @@ def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
         passed=facts.access.generation,
         deleting=stored.deleting,
         suspended=facts.suspended,
+        advice=facts.access.advice,
     )
     words = {
         ConditionType.RESOLVED_REFS: ACCESS_REFS,
         ConditionType.GRANTED: granted_to(grants.grants),
         ConditionType.DISTRIBUTED: distributed_as(facts.distribution.name),
     }
-    found = tuple(
-        (kind, worded(kind, situation.known(kind, check(facts), status), words.get(kind, ""))) for kind, check in CHECKS
-    )
+    found = known(((kind, check(facts)) for kind, check in CHECKS), status, situation, words)
     fields = {
         "observedGeneration": situation.observed(status),
         "repository": grants.repository.full if grants.repository else None,

@@ -11,7 +11,7 @@ from typing import Any
 
 from wheelhouse.domain.findings import Check, Truth, failed, passed, pending
 from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
-from wheelhouse.status.words import IN_PLACE
+from wheelhouse.status.words import IN_PLACE, worded
 
 STALLS_AFTER = timedelta(minutes=15)
 """How long a refusal counts as propagation."""
@@ -44,12 +44,14 @@ class Situation:
         passed: of the last pass that finished in this process; None before the first one.
         deleting: whether the object is being released.
         suspended: the message of Ready while changes of the spec wait; empty if none wait.
+        advice: the message of Ready if the user should know more than that everything is in place; empty otherwise.
     """
 
     generation: int
     passed: int | None
     deleting: bool = False
     suspended: str = ""
+    advice: str = ""
 
     def observed(self, status: Mapping[str, Any]) -> int:
         """The generation for which a pass finished, in this process or an earlier one.
@@ -70,6 +72,32 @@ class Situation:
         return pending("Waiting for the first check.")
 
 
+def known(
+    checks: Iterable[tuple[ConditionType, Check | None]],
+    status: Mapping[str, Any],
+    situation: Situation,
+    words: Mapping[ConditionType, str],
+) -> tuple[Found, ...]:
+    """The findings of all checks with their messages; one that waits for another names the condition that explains it.
+
+    Args:
+        checks: the kind's checks in order of work, None where this process has not checked yet.
+        status: the current status.
+        situation: what the checks are about.
+        words: the messages of findings that passed.
+    """
+    rows: list[Found] = []
+    cause: ConditionType | None = None
+    for kind, check in checks:
+        found = worded(kind, situation.known(kind, check, status), words.get(kind, ""))
+        if cause is not None and found.reason is Reason.PENDING:
+            found = pending(f"See the condition {cause}.")
+        elif cause is None and not found.ok and found.reason is not Reason.PENDING:
+            cause = kind
+        rows.append((kind, found))
+    return tuple(rows)
+
+
 def build(
     found: Sequence[Found],
     status: Mapping[str, Any],
@@ -87,7 +115,7 @@ def build(
         advice: findings that never affect Ready.
     """
     previous = by_type(status)
-    ready, cause = _ready(found, situation)
+    ready, cause = _ready(found, situation, check_of(previous.get(ConditionType.READY, {})))
     rows: list[Found] = [(ConditionType.READY, ready), *found]
     if ready.truth is not Truth.TRUE:
         stalled = _stalled(cause, previous, now)
@@ -134,7 +162,7 @@ def check_of(row: Mapping[str, Any]) -> Check | None:
         return None
 
 
-def _ready(found: Iterable[Found], situation: Situation) -> tuple[Check, Found | None]:
+def _ready(found: Iterable[Found], situation: Situation, before: Check | None) -> tuple[Check, Found | None]:
     wrong = [(kind, check) for kind, check in found if not check.ok]
     if situation.deleting:  # Only the reason for a delayed release is reported.
         wrong = [(kind, check) for kind, check in wrong if check.reason is not Reason.PENDING]
@@ -145,7 +173,9 @@ def _ready(found: Iterable[Found], situation: Situation) -> tuple[Check, Found |
         return failed(cause[1].reason, cause[1].message), cause
     if situation.suspended:
         return passed(Reason.SUSPENDED, situation.suspended), None
-    return passed(Reason.READY, IN_PLACE), None
+    if situation.passed is None and before is not None and before.ok and before.reason is Reason.READY:
+        return before, None  # The advice of an earlier process, until this one has checked.
+    return passed(Reason.READY, situation.advice or IN_PLACE), None
 
 
 def _stalled(cause: Found | None, previous: Mapping[str, Mapping[str, Any]], now: datetime) -> bool:

@@ -10,7 +10,7 @@ from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.domain.urls import index_urls
-from wheelhouse.status.conditions import Situation, build, by_type, check_of, timestamp
+from wheelhouse.status.conditions import Situation, build, by_type, check_of, known, timestamp
 from wheelhouse.status.words import REPOSITORY_REFS, worded
 
 
@@ -57,11 +57,9 @@ def repository_status(facts: RepositoryFacts, now: datetime) -> dict[str, Any]:
     """Our whole status for an object in its current state."""
     stored, found = facts.stored, facts.found
     status = stored.status
-    situation = Situation(stored.generation, found.generation, stored.deleting, facts.suspended)
+    situation = Situation(stored.generation, found.generation, stored.deleting, facts.suspended, found.advice)
     words = {ConditionType.RESOLVED_REFS: REPOSITORY_REFS}
-    checks = tuple(
-        (kind, worded(kind, situation.known(kind, check(facts), status), words.get(kind, ""))) for kind, check in CHECKS
-    )
+    checks = known(((kind, check(facts)) for kind, check in CHECKS), status, situation, words)
     operation, summary = found.operation, facts.summary
     index_url = upload_url = None
     if found.name is not None:

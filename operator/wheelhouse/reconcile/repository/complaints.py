@@ -3,7 +3,7 @@
 from wheelhouse.desired.declared import Declared
 from wheelhouse.desired.repository import DeclaredRepository
 from wheelhouse.domain.findings import failed, pending
-from wheelhouse.domain.objects import CustomObject
+from wheelhouse.domain.objects import PROJECTS_ANNOTATION, CustomObject
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid, Refused
 from wheelhouse.reconcile.findings import Findings
@@ -72,7 +72,9 @@ class Complaints:
         if advised:
             return f" {' '.join(advised)}"
         if isinstance(error, Refused) and error.reason is Reason.PERMISSION_DENIED:
-            return " Google gives the same answer for a project that does not exist, so check spec.project too."
+            chosen = declared.effective is not None and declared.effective.spec.project is not None
+            place = "spec.project" if chosen else f"the Namespace's annotation {PROJECTS_ANNOTATION}"
+            return f" Google gives the same answer for a project that does not exist, so check {place} too."
         if _NO_DETAIL in error.message and declared.effective is not None:
             location = declared.effective.spec.location
             return f" Check spec.location ({location}): to list all locations, run gcloud artifacts locations list."

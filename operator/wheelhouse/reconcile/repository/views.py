@@ -2,7 +2,9 @@
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.desired.repository import DeclaredRepository, access_from_of, suspended
+from wheelhouse.domain.findings import RepositoryFindings
 from wheelhouse.domain.names import ObjectKey, RepositoryName
+from wheelhouse.domain.reasons import IN_PROGRESS, Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.consent import RepositoryView, Standing
 from wheelhouse.reconcile.findings import Findings
@@ -47,4 +49,12 @@ def view(world: World, findings: Findings, key: ObjectKey) -> RepositoryView | N
         standing = Standing.SUSPENDED
     else:
         standing = Standing.USABLE if found.usable else Standing.UNUSABLE
-    return RepositoryView(key, access_from_of(declared), standing, name, found.mode, found.held_up)
+    trouble = _trouble(found) if standing is Standing.UNUSABLE else None
+    return RepositoryView(key, access_from_of(declared), standing, name, found.mode, found.held_up, trouble)
+
+
+def _trouble(found: RepositoryFindings) -> Reason | None:
+    """Why a repository is not usable, if that is more than work in progress."""
+    checks = (check for check in (found.resolved, found.synced) if check is not None and not check.ok)
+    check = next(checks, None)
+    return check.reason if check is not None and check.reason not in IN_PROGRESS else None

@@ -17,7 +17,7 @@ logger = structlog.get_logger(__name__)
 CONFLICT_DELAY = 60.0
 DENIED_DELAY = 10.0
 
-_OTHER_NAME = "remove spec.secret and add it again with another name"
+_OTHER_NAME = "remove spec.secret and add it again with another name. The operator checks again within a minute"
 """The remedy if a Secret has another owner: the name itself cannot be changed."""
 
 
