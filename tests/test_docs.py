@@ -4,13 +4,14 @@ import ast
 import re
 import textwrap
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import yaml
-from support.pages import RUN, blocks
+from support.pages import PAGES, RUN, Block, blocks
 
 from wheelhouse.api import reference
 from wheelhouse.api.access import RepositoryAccessSpec
@@ -25,7 +26,6 @@ from wheelhouse_local.google.iam.roles import OPERATOR_ROLE, ROLES
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SPECS = {"PythonRepository": PythonRepositorySpec, "RepositoryAccess": RepositoryAccessSpec}
-PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
 def rows(page: str) -> dict[str, list[str]]:
@@ -169,23 +169,92 @@ def test_every_manifest_of_the_docs_would_be_taken() -> None:
         SPECS[each["kind"]].model_validate(each["spec"])
 
 
+def nodes(value: Any) -> Iterator[Any]:
+    """A value, and all that it contains."""
+    yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        yield from nodes(each)
+
+
+def covers(whole: Any, part: Any) -> bool:
+    """Whether a value has all keys and items of another."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and covers(whole[key], value) for key, value in part.items())
+    if isinstance(part, list) and isinstance(whole, list):
+        return all(any(covers(each, item) for each in whole) for item in part)
+    return bool(whole == part)
+
+
+def is_part(fragment: dict[str, Any], file: Path) -> bool:
+    """Whether each top-level key of a fragment is somewhere in a file, with all that the fragment shows of it."""
+    found = list(nodes(list(yaml.safe_load_all(file.read_text()))))
+    return all(any(covers(each, {key: value}) for each in found) for key, value in fragment.items())
+
+
+def test_a_changed_fragment_is_no_part() -> None:
+    """A fragment may omit items of its file, and must not have others."""
+    file = ROOT / "manifests/examples/pod.yaml"
+    assert is_part({"env": [{"name": "NETRC", "value": "/etc/wheelhouse/netrc"}]}, file)
+    assert not is_part({"env": [{"name": "NETRC", "value": "/etc/netrc"}]}, file)
+    assert not is_part({"env": [{"name": "NETRC", "value": "/etc/wheelhouse/netrc"}, {"name": "MORE"}]}, file)
+    assert not is_part({"environment": []}, file)
+
+
+def objection(page: Path, block: Block) -> str:
+    """What no test checks about a block although its comment gives no reason; empty if there is nothing."""
+    tested = block.language == "sh" and not block.note and page.as_posix() in RUN
+    if block.shown is not None and not tested:
+        return "no test compares the output after it: put a comment between them"
+    if block.language == "text" and block.note not in {"compared by", "not compared"}:
+        return "no test compares this output, and no comment says why"
+    if block.note == "part of":
+        return "" if is_part(yaml.safe_load(block.text), ROOT / block.about) else f"{block.about} differs from it"
+    if block.note in {"run by", "compared by"}:
+        return "" if page.name in (ROOT / block.about).read_text() else f"{block.about} does not mention {page.name}"
+    if block.note or tested or (block.language == "yaml" and ours(block)):
+        return ""
+    return "no test runs this block, and no comment says why"
+
+
+def ours(block: Block) -> bool:
+    """Whether a YAML block has only objects of our kinds, which test_page_manifests.py applies."""
+    parsed = [each for each in yaml.safe_load_all(textwrap.dedent(block.text)) if isinstance(each, dict)]
+    return bool(parsed) and {each.get("kind") for each in parsed} <= set(SPECS)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_is_checked_or_says_why_not(page: Path) -> None:
-    """Commands run in a test, manifests of ours are parsed, and the rest has a comment above it with the reason."""
-    for block in blocks(page):
-        where = f"{page.name}, line {block.line}"
-        if block.language == "text":
-            continue
-        if block.note:
-            reason, _, test = block.note.partition("run by ")
-            assert reason or page.name in (ROOT / test).read_text(), f"{where}: {test} does not mention {page.name}"
-        elif block.language == "sh":
-            assert str(page.relative_to(ROOT)) in RUN, f"{where}: no test runs this block, and no comment says why"
-        else:
-            assert block.language == "yaml", where
-            parsed = [each for each in yaml.safe_load_all(textwrap.dedent(block.text)) if isinstance(each, dict)]
-            assert parsed, where
-            assert {each.get("kind") for each in parsed} <= set(SPECS), where
+    """Commands run, output is compared, manifests are applied, and the rest has a comment that says why not."""
+    found = {block.line: objection(page.relative_to(ROOT), block) for block in blocks(page)}
+    assert {line: each for line, each in found.items() if each} == {}
+
+
+RUN_PAGE, OTHER_PAGE = Path(RUN[0]), Path("docs/other.md")
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "complaint"),
+    [
+        (RUN_PAGE, "```sh\nls\n```\n\n```text\nx\n```\n", ""),
+        (OTHER_PAGE, "```sh\nls\n```\n", "no test runs"),
+        (OTHER_PAGE, "<!-- not run: a reason -->\n```sh\nls\n```\n", ""),
+        (OTHER_PAGE, "<!-- not run: a reason -->\n```sh\nls\n```\n\n```text\nx\n```\n", "the output after it"),
+        (RUN_PAGE, "```sh\nls\n```\n\nIt prints:\n\n```text\nx\n```\n", "compares this output"),
+        (RUN_PAGE, "<!-- not compared: a drawing -->\n```text\nx\n```\n", ""),
+        (RUN_PAGE, "<!-- not run: a reason -->\n```text\nx\n```\n", "compares this output"),
+        (OTHER_PAGE, "<!-- compared by tests/test_words.py -->\n```text\nx\n```\n", "does not mention other.md"),
+        (OTHER_PAGE, "<!-- part of manifests/examples/pod.yaml -->\n```yaml\nkind: Job\n```\n", "differs"),
+        (OTHER_PAGE, "```yaml\nkind: Pod\n```\n", "no test runs"),
+        (OTHER_PAGE, "```yaml\nkind: PythonRepository\n```\n", ""),
+    ],
+)
+def test_a_block_without_a_check_is_found(page: Path, text: str, complaint: str, tmp_path: Path) -> None:
+    """The rule finds commands, output and fragments that no test checks."""
+    file = tmp_path / "page.md"
+    file.write_text(f"# Page\n\n{text}")
+    found = [each for block in blocks(file) if (each := objection(page, block))]
+    assert [complaint in each for each in found] == ([True] if complaint else [])
 
 
 def anchors(page: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from wheelhouse.clients.google.identity import MetadataFacts
 from wheelhouse.clients.google.workload import workload
 from wheelhouse.clients.kubernetes.installed import POLICIES
 from wheelhouse.settings import Settings
@@ -60,6 +61,16 @@ def test_the_overlay_for_clusters_outside_gke_agrees_with_itself(tmp_path: Path)
     _, federation = workload(provider, None)
     variables = one(objects, "ValidatingAdmissionPolicy", "wheelhouse-tokens")["spec"]["variables"]
     assert {v["expression"] for v in variables if v["name"] == "audience"} == {f"'{federation.audience}'"}
+
+
+def test_the_example_of_a_fleet_is_accepted() -> None:
+    """With the settings in docs/reference/settings.md, a member cluster uses the pool of the host project."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(WHEELHOUSE_.*?)```", page, re.DOTALL)
+    values = {name.removeprefix("WHEELHOUSE_").lower(): text for name, text in yaml.safe_load(shown).items()}
+    member = MetadataFacts("member-project", "210987654321", "cluster-1", "us-central1", "googleapis.com")
+    identity, _ = workload(Settings(**values), member)
+    assert (identity.project_number, identity.pool) == ("123456789012", "fleet-host.svc.id.goog")
 
 
 def test_the_base_fails_closed() -> None:

@@ -121,8 +121,9 @@ class Settings(BaseSettings):
             "and hyphens"
         ),
     ] = None
-    """The pool that this cluster's ServiceAccounts belong to; unset: the pool of the provider, or of the GKE cluster.
-    The admission policies contain the same value."""
+    """The pool that this cluster's ServiceAccounts belong to; unset: the pool in the provider's name, or the pool of
+    the GKE cluster, from the metadata server. manifests/base requires it, because its admission policy needs the same
+    value."""
 
     workload_identity_project_number: Annotated[
         Number | None, Form("the number of a Google Cloud project, digits only")

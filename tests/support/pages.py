@@ -9,18 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("benchmarks/*.md")])
+"""All pages."""
 RUN = (
     "docs/tutorial.md",
-    "docs/how-to/install-packages.md",
-    "docs/how-to/publish-packages.md",
+    "docs/how-to/install-with-pip.md",
+    "docs/how-to/install-with-uv.md",
+    "docs/how-to/publish-with-twine.md",
+    "docs/how-to/publish-with-uv.md",
+    "docs/how-to/use-netrc.md",
+    "docs/how-to/use-index-url.md",
     "docs/how-to/dependency-confusion.md",
 )
 """The pages whose `sh` blocks tests/e2e/test_pages.py runs."""
 SETUP = ("make venv\n", ". .venv/bin/activate\n")
 """What a user runs first; tests have their own environment."""
+COLUMNS = 80
+"""The width of the terminal in which the output of the pages was made: uv and twine wrap their messages."""
 MARK = "@@@@ the next block @@@@"
-NOTE = re.compile(r"<!-- (not run:|run by) (\S[^>]*?) -->\n\Z")
-"""The comment above a block that runs with no other block of its page: why none does, or which test runs it."""
+NOTE = re.compile(r"<!-- (not run|run by|part of|not compared|compared by):? (\S[^>]*?) -->\n\Z")
+"""The comment above a block that the test of its page does not run or compare: why, or which file does or has it."""
 # What differs between two runs or two machines: the page's example and the real output become the same word.
 MASKS = [
     (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
@@ -44,7 +52,8 @@ class Block:
         language: the word after the fence, such as `sh`.
         text: its lines.
         line: where it begins in the page.
-        note: why no test runs it, or which test of its own does; empty if the page's test runs it.
+        note: the first words of the comment above it, such as `run by`; empty if there is none.
+        about: the rest of that comment, a reason or a file.
         shown: the output that the page shows right after it.
     """
 
@@ -52,6 +61,7 @@ class Block:
     text: str
     line: int
     note: str
+    about: str
     shown: str | None
 
 
@@ -62,7 +72,8 @@ def blocks(page: Path) -> list[Block]:
     for match in re.finditer(r"^( *)```(\w*)\n(.*?)^ *```$(?:\n\n```text\n(.*?)```$)?", text, re.DOTALL | re.MULTILINE):
         note = NOTE.search(text[: match.start()])
         line = text.count("\n", 0, match.start()) + 1
-        found.append(Block(match[2], match[3], line, f"{note[1]} {note[2]}" if note else "", match[4] or None))
+        said = (note[1], note[2]) if note else ("", "")
+        found.append(Block(match[2], match[3], line, *said, match[4] or None))
     return found
 
 
@@ -114,6 +125,7 @@ def _shell(commands: list[str], folder: Path) -> subprocess.CompletedProcess[str
         "PYTHONPATH": str(ROOT / "operator"),
         "XDG_STATE_HOME": str(folder / "a state"),
         "TMPDIR": str(folder / "tmp"),
+        "COLUMNS": str(COLUMNS),
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",  # some clients read only this one
     }

@@ -54,9 +54,10 @@ def main() -> None:
 def run() -> None:
     """Run the operator until it receives SIGTERM or SIGINT.
 
-    All settings are environment variables with the prefix WHEELHOUSE_ (docs/reference/settings.md). On GKE only
-    WHEELHOUSE_WORKLOAD_IDENTITY_POOL is required. The operator finds Kubernetes by KUBECONFIG or the pod's
-    ServiceAccount, and Google by Application Default Credentials. Probes and metrics: /healthz, /readyz, /metrics.
+    All settings are environment variables with the prefix WHEELHOUSE_ (docs/reference/settings.md). On GKE none is
+    required: the Workload Identity pool comes from the metadata server. The operator finds Kubernetes by KUBECONFIG or
+    the pod's ServiceAccount, and Google by Application Default Credentials. Probes and metrics: /healthz, /readyz,
+    /metrics.
     """
     # Imported here because --help and `wheelhouse crds` do not need it.
     from pydantic import ValidationError
