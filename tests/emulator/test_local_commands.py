@@ -99,12 +99,16 @@ async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
         Rule(CREATE, status=503, times=2, delay=60),
         Rule("Index.*", drop_reply=True),
     ]
-    assert google.policies.propagation == 120
+    assert google.policies.propagation.world == 120
     shown = json.loads(await terminal("fault", "--list"))
     assert [row["on"] for row in shown["faults"]] == [CREATE, "Index.*"]
     assert shown["propagation"] == 120
-    assert json.loads(await terminal("fault", "--clear", "--list")) == {"faults": [], "propagation": 0}
-    assert (terminal.google.faults.rules, google.policies.propagation) == ([], 0)
+    assert json.loads(await terminal("fault", "--clear", "--list")) == {
+        "faults": [],
+        "propagation": 0,
+        "propagationByMember": {},
+    }
+    assert (terminal.google.faults.rules, google.policies.propagation.world) == ([], 0)
 
 
 async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
@@ -133,7 +137,7 @@ async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ..
     """Methods without an effect, and the other way round, are rejected with the valid options."""
     assert "--on METHOD" in await terminal("fault", *arguments, code=1)
     assert terminal.google.faults.rules == []
-    assert terminal.google.server.services.policies.propagation == 0
+    assert terminal.google.server.services.policies.propagation.world == 0
 
 
 async def test_delays_below_a_second(terminal: Terminal) -> None:
@@ -150,7 +154,7 @@ async def test_delays_below_a_second(terminal: Terminal) -> None:
         ("ArtifactRegistry.SetIamPolcy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("artifactregistry.setiampolicy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("AccessSecretVersion", "did you mean SecretManager.AccessSecretVersion?"),
-        ("Wheels.*", "its service must be one of ArtifactRegistry, Index"),
+        ("Wheels.*", "its service must be one of ArtifactRegistry, Iam, Index"),
     ],
 )
 async def test_a_method_must_exist(terminal: Terminal, pattern: str, said: str) -> None:
@@ -164,7 +168,8 @@ async def test_all_methods_are_known(terminal: Terminal) -> None:
     services = terminal.google.server.services
     usage = ServiceUsage(services.store, services.projects, services.policies)
     manager = ResourceManager(services.projects, services.policies)
-    tables = (manager.table(), usage.table(), services.secrets.table(), services.keys.table())
+    plain = (manager, usage, services.secrets, services.keys, services.service_accounts)
+    tables = [service.table() for service in plain]
     source = "".join(path.read_text() for path in Path(google.__file__).parent.rglob("*.py"))
     found = {*services.rpcs(), *(route.method for table in tables for route in table)}
     found.update(re.findall(r'"([A-Z][A-Za-z]+\.[A-Z][A-Za-z]+)"', source))
