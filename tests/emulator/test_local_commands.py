@@ -89,6 +89,56 @@ async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
     assert await status() == 403
 
 
+async def test_a_principal_is_deleted_and_comes_back(terminal: Terminal) -> None:
+    """--delete, --undelete and --create; what was done before is rejected with a message."""
+    google, ada = terminal.google, "user:ada@acme.example"
+    google.create()
+    google.grant((READ, ada))
+    policies = google.server.services.policies
+    assert await terminal("principal", ada, "--delete") == ""
+    (tombstone,) = policies.get(REPOSITORY).bindings[0].members
+    assert re.fullmatch(r"deleted:user:ada@acme\.example\?uid=[0-9]{21}", tombstone)
+    assert "was deleted before" in await terminal("principal", ada, "--delete", code=1)
+    await terminal("principal", ada, "--undelete")
+    assert list(policies.get(REPOSITORY).bindings[0].members) == [ada]
+    assert "is not deleted" in await terminal("principal", ada, "--undelete", code=1)
+    await terminal("principal", ada, "--delete")
+    await terminal("principal", "User:ada@acme.example", "--create", code=1)
+    await terminal("principal", ada, "--create")
+    assert policies.get(REPOSITORY).bindings[0].members[0].startswith("deleted:")
+
+
+async def test_a_delay_of_one_member(terminal: Terminal) -> None:
+    """The list shows it, and --clear removes it."""
+    await terminal("principal", READER, "--propagation", "90s")
+    assert json.loads(await terminal("fault", "--list"))["propagationByMember"] == {READER: 90}
+    assert json.loads(await terminal("fault", "--clear", "--list"))["propagationByMember"] == {}
+
+
+async def test_domains_are_allowed_and_shown(terminal: Terminal) -> None:
+    """Each call prints the state; a project that does not exist is rejected."""
+    domains = terminal.google.server.services.policies.domains
+    assert await terminal("org-policy", "acme-packages") == "acme-packages  allowed: all principals\n"
+    two = ("--allow-domain", "acme.example", "--allow-domain", "Partner.example")
+    said = await terminal("org-policy", "acme-packages", *two)
+    assert said == "acme-packages  allowed: acme.example, partner.example\n"
+    assert domains.get("acme-packages") == ["acme.example", "partner.example"]
+    assert "allowed: acme.example, partner.example" in await terminal("org-policy", "acme-packages")
+    assert "allowed: all principals" in await terminal("org-policy", "acme-packages", "--allow-all")
+    assert domains.get("acme-packages") is None
+    assert "There is no project acme-absent" in await terminal("org-policy", "acme-absent", code=1)
+
+
+async def test_limits_are_lowered_and_restored(terminal: Terminal) -> None:
+    """Options change what they name, and each call prints all limits."""
+    assert await terminal("limits") == "principals 1,500  groups 250  bytes unlimited\n"
+    assert (
+        await terminal("limits", "--principals", "20", "--bytes", "4000") == "principals 20  groups 250  bytes 4,000\n"
+    )
+    assert await terminal("limits", "--groups", "5") == "principals 20  groups 5  bytes 4,000\n"
+    assert await terminal("limits", "--reset", "--groups", "6") == "principals 1,500  groups 6  bytes unlimited\n"
+
+
 async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
     """The options reach the emulated Google; --list shows them, --clear removes all faults."""
     await terminal("fault", "--on", CREATE, "--status", "503", "--times", "2", "--delay", "1m")
