@@ -44,6 +44,18 @@ def check(policy: policy_pb2.Policy, current: policy_pb2.Policy, target: Target)
     _check_tombstones({member for _, member in _tuples(policy)})
 
 
+def check_requested_version(version: int) -> None:
+    """Reject a read in a version that does not exist (published proto; the message is ours).
+
+    The older form of conditional bindings, in which version 1 shows them, is not emulated: a read has them as they are.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT.
+    """
+    if version not in _VERSIONS:
+        raise ApiError("INVALID_ARGUMENT", "The requested version of a policy must be 0, 1 or 3.")
+
+
 def added(policy: policy_pb2.Policy, current: policy_pb2.Policy) -> list[str]:
     """The members of grants that are not in the current policy, in the order of the policy."""
     known = _tuples(current)
