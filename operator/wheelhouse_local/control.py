@@ -71,13 +71,19 @@ def propagate(state: State, seconds: float, member: str | None = None) -> None:
     _post(state, "propagation", _said({"seconds": seconds, "member": member}))
 
 
-def principal(state: State, member: str, action: str) -> None:
-    """Delete, undelete or create again a user or a group.
+def principal(state: State, member: str, action: str, *, named: bool | None = None) -> None:
+    """Delete, undelete or create again a user or a group; reject or accept grants to a member.
+
+    Args:
+        state: the state of the world.
+        member: the IAM member.
+        action: `delete`, `undelete`, `create`, `reject` or `accept`.
+        named: for `reject`: whether the message names the member.
 
     Raises:
         LocalError: the emulated Google denies the request, or is not running.
     """
-    _post(state, "principal", {"member": member, "action": action})
+    _post(state, "principal", _said({"member": member, "action": action, "named": named}))
 
 
 def restriction(state: State, project: str) -> list[str] | None:

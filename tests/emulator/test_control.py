@@ -49,6 +49,8 @@ async def test_only_the_owner_may(google: Emulated, what: str) -> None:
         ("principal", {"member": "user:ada@acme.example"}),
         ("principal", {"member": "allUsers", "action": "delete"}),
         ("principal", {"member": "user:ada@acme.example", "action": "undelete"}),
+        ("principal", {"member": "serviceAccount:ci@acme-packages.iam.gserviceaccount.com", "action": "delete"}),
+        ("principal", {"action": "reject"}),
         ("org-policy", {"project": "acme-absent"}),
         ("org-policy", {"project": "acme-packages", "allowedDomains": "acme.example"}),
         ("limits", {"members": 3}),

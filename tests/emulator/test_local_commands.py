@@ -108,6 +108,40 @@ async def test_a_principal_is_deleted_and_comes_back(terminal: Terminal) -> None
     assert policies.get(REPOSITORY).bindings[0].members[0].startswith("deleted:")
 
 
+async def test_a_member_is_rejected_and_accepted(terminal: Terminal) -> None:
+    """New grants fail with a message that names the member or not; a grant that is there may stay."""
+    google, member = terminal.google, READER
+    google.create()
+    wanted = {"policy": {"bindings": [{"role": READ, "members": ["user:ada@acme.example", member]}]}}
+
+    async def put() -> tuple[int, str]:
+        response = await rest(google, "POST", f"{REPOSITORY}:setIamPolicy", json=wanted)
+        return response.status, (await response.json()).get("error", {}).get("message", "")
+
+    await terminal("principal", member, "--reject", "named")
+    assert await put() == (400, f"Invalid principal: {member}")
+    await terminal("principal", member, "--reject", "unnamed")
+    assert await put() == (400, "Request contains an invalid argument.")
+    await terminal("principal", member, "--accept")
+    assert await put() == (200, "")
+    await terminal("principal", member, "--reject", "named")
+    wanted["policy"]["bindings"][0]["members"].append("user:bob@acme.example")
+    assert await put() == (200, "")
+
+
+async def test_an_account_of_a_project_elsewhere_is_deleted(terminal: Terminal) -> None:
+    """The API has only accounts of the projects here, for which the error names gcloud."""
+    google, there = terminal.google, "serviceAccount:x@elsewhere.iam.gserviceaccount.com"
+    google.create()
+    google.grant((READ, there))
+    await terminal("principal", there, "--delete")
+    (tombstone,) = google.server.services.policies.get(REPOSITORY).bindings[0].members
+    assert tombstone.startswith(f"deleted:{there}?uid=")
+    here = "serviceAccount:ci@acme-packages.iam.gserviceaccount.com"
+    said = await terminal("principal", here, "--delete", code=1)
+    assert "use `gcloud iam service-accounts delete`" in said
+
+
 async def test_a_delay_of_one_member(terminal: Terminal) -> None:
     """The list shows it, and --clear removes it."""
     await terminal("principal", READER, "--propagation", "90s")

@@ -10,7 +10,8 @@ from wheelhouse_local.errors import LocalError
 from wheelhouse_local.world import World
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
-_NO_ACTION = "Select what to do: --delete, --undelete, --create or --propagation DURATION"
+_NO_ACTION = "Select what to do: --delete, --undelete, --create, --reject, --accept or --propagation DURATION"
+_KINDS = ("user", "group", "serviceAccount")
 
 
 @click.command()
@@ -26,33 +27,41 @@ _NO_ACTION = "Select what to do: --delete, --undelete, --create or --propagation
     "--create", "action", flag_value="create", help="Create a new one with the same email, without the old grants."
 )
 @click.option(
+    "--reject",
+    type=click.Choice(("named", "unnamed")),
+    help="Reject policies that add this member, with a message that names it or not.",
+)
+@click.option("--accept", "action", flag_value="accept", help="Accept the member again.")
+@click.option(
     "--propagation",
     metavar="DURATION",
     callback=to_seconds,
     help="Delay until changes of this member's grants take effect, such as 120s; 0s for none.",
 )
 @with_world
-def principal(world: World, member: str, action: str | None, propagation: float | None) -> None:
-    r"""Delete or restore a user or a group, or delay the effect of grants to one member.
+def principal(world: World, member: str, action: str | None, reject: str | None, propagation: float | None) -> None:
+    r"""Delete or restore a user or a group, or reject or delay the grants to one IAM member.
 
-    To delete a service account, use `gcloud iam service-accounts delete`. The delay works for every IAM member;
-    `wheelhouse local fault --list` shows it, and `fault --clear` removes it.
+    To delete a service account of a project here, use `gcloud iam service-accounts delete`. `wheelhouse local fault
+    --list` shows the delay, and `fault --clear` removes it.
 
     \b
     wheelhouse local principal user:ada@acme.example --delete
     wheelhouse local principal group:packagers@acme.example --undelete
+    wheelhouse local principal user:ada@acme.example --reject unnamed
     wheelhouse local principal user:ada@acme.example --propagation 120s
     """
-    if ":" not in member:
+    if member not in {"allUsers", "allAuthenticatedUsers"} and ":" not in member:
         raise LocalError(f"{member!r} is not an IAM member: use user:EMAIL, group:EMAIL, serviceAccount:EMAIL or ...")
-    if action is None and propagation is None:
+    if not (action or reject or propagation is not None):
         raise LocalError(_NO_ACTION)
-    if action is not None and member.partition(":")[0] not in {"user", "group"}:
-        raise LocalError(
-            f"Only users and groups can be deleted or created here, not {member}: for a service account, use "
-            "`gcloud iam service-accounts`"
-        )
-    if action is not None:
+    if action and reject:
+        raise LocalError(f"Use either --{action} or --reject")
+    if action not in {None, "accept"} and member.partition(":")[0] not in _KINDS:
+        raise LocalError(f"--{action} is for a user, a group or a service account, not for {member}")
+    if reject:
+        control.principal(world.state, member, "reject", named=reject == "named")
+    if action:
         control.principal(world.state, member, action)
     if propagation is not None:
         control.propagate(world.state, propagation, member)

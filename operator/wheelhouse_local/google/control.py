@@ -14,7 +14,7 @@ from wheelhouse_local.google.iam import limits
 from wheelhouse_local.google.iam.identities import identity_of
 from wheelhouse_local.google.iam.limits import Limits
 from wheelhouse_local.google.iam.members import canonical
-from wheelhouse_local.google.iam.standing import is_deleted, may_authenticate
+from wheelhouse_local.google.iam.standing import accept, is_deleted, may_authenticate, reject
 from wheelhouse_local.google.projects.project import ARTIFACT_REGISTRY
 from wheelhouse_local.google.services import Services
 from wheelhouse_local.google.transport.errors import ApiError
@@ -125,13 +125,22 @@ class Control:
         return web.json_response({})
 
     async def _principal(self, request: web.Request) -> web.Response:
-        """Delete, restore or create again a user or a group: Google has no API for it here."""
+        """Delete, restore, create again, reject or accept a member: Google has no API for it here."""
         body = await self._body(request)
-        member, action = canonical(str(body.get("member", ""))), body.get("action")
-        principals = self._services.principals
+        member, action, named = canonical(str(body.get("member", ""))), body.get("action"), body.get("named", True)
+        services, principals = self._services, self._services.principals
+        prefix, _, email = member.partition(":")
+        if action in {"reject", "accept"} and member:
+            if action == "reject":
+                reject(services.store, member, named=bool(named))
+            else:
+                accept(services.store, member)
+            return web.json_response({})
         actions = {"delete": principals.delete, "undelete": principals.restore, "create": principals.create}
-        if member.partition(":")[0] not in {"user", "group"} or action not in actions:
-            return _bad("expected member (user:EMAIL or group:EMAIL) and action (delete, undelete or create)")
+        if prefix not in {"user", "group", "serviceAccount"} or action not in actions:
+            return _bad(f"expected member, and action: {', '.join(actions)} (of an email), reject or accept")
+        if prefix == "serviceAccount" and services.directory.owns_account(email):
+            return _bad(f"{email} belongs to a project of this world: use `gcloud iam service-accounts {action}`")
         try:
             actions[action](member)
         except ApiError as error:

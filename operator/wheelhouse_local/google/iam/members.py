@@ -49,8 +49,9 @@ def tombstone(member: str, unique_id: str) -> str:
 
 def buried(member: str) -> str | None:
     """The canonical member that a tombstone is for; None for any other member."""
-    kind, _, rest = canonical(member).partition(":")
-    return rest.partition("?uid=")[0] if kind == "deleted" else None
+    if not member.startswith("deleted:"):
+        return None
+    return canonical(member).removeprefix("deleted:").partition("?uid=")[0]
 
 
 def check(member: str, exists: Callable[[str], bool]) -> None:

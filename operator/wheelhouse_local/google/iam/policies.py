@@ -7,12 +7,11 @@ from typing import Protocol
 from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
-from wheelhouse_local.google.iam import limits, members, resources, rules
+from wheelhouse_local.google.iam import limits, members, resources, rules, standing
 from wheelhouse_local.google.iam.organization import AllowedDomains, Owned
 from wheelhouse_local.google.iam.propagation import Propagation
 from wheelhouse_local.google.iam.roles import permissions
 from wheelhouse_local.google.iam.rules import Target
-from wheelhouse_local.google.iam.standing import is_deleted
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, not_found
@@ -80,7 +79,9 @@ class Policies:
         limits.stored(self._store).check(policy)
         rules.check(policy, current, Target(kind, name, self._can_be_granted))
         wanted = rules.as_kept(policy, current)
-        self.domains.check(name, rules.added(wanted, current))
+        added = rules.added(wanted, current)
+        standing.check_rejected(self._store, map(members.canonical, added))
+        self.domains.check(name, added)
         if rules.content(wanted) == rules.content(current):
             return current  # A set without a change keeps the etag.
         with self._store.transaction():
@@ -174,7 +175,7 @@ class Policies:
     def _can_be_granted(self, member: str) -> bool:
         """Whether a user, group or service account exists, as far as this world knows."""
         prefix, _, email = member.partition(":")
-        if is_deleted(self._store, member):
+        if standing.is_deleted(self._store, member):
             return False
         return prefix != "serviceAccount" or self._projects.has_account(email)
 

@@ -35,7 +35,7 @@ class Principals:
             self._policies.rename(members.tombstone(account.member, account.unique_id), account.member)
 
     def delete(self, member: str) -> str:
-        """Delete a user or a group, and return its unique id.
+        """Delete a user, a group or a service account of a project elsewhere, and return its unique id.
 
         Raises:
             ApiError: NOT_FOUND if it was deleted before.

@@ -72,7 +72,7 @@ def _check_tombstones(every: set[str]) -> None:
     The message is quoted in a public thread, without its end.
     """
     deleted = {principal: member for member in every if (principal := members.buried(member)) is not None}
-    for member in sorted(every):
+    for member in sorted(every) if deleted else ():
         found = deleted.get(members.canonical(member))
         if found is not None:
             text = f"Inconsistent representation of deleted member: '{found}' and '{member}'."
