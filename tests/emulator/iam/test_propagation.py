@@ -119,9 +119,14 @@ def test_a_shorter_delay_overtakes(policies: Policies, clock: Clock) -> None:
     grant(policies, ADA)
     policies.propagation.set_world(10)
     grant(policies)
-    for _ in range(3):
+    policies.propagation.set_world(1000)
+    grant(policies, ADA)
+    for members in ([ADA, BOB], [ADA], [ADA, BOB]):
         clock.now += 60
         assert may(policies, ADA) == []
+        grant(policies, *members)  # Each write also stores what is still pending.
+    clock.now += 1000
+    assert may(policies, ADA) == [ADA]
 
 
 def test_zero_ends_the_wait_of_those_it_is_for(policies: Policies) -> None:

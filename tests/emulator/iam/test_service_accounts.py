@@ -1,6 +1,7 @@
 """IAM service accounts over REST: what the recorded traffic and the published reference say."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from fakes.registry_clients import OPERATOR, OWNER_MEMBER, STRANGER, body, refus
 
 from wheelhouse_local.constants import PROJECT, PROJECT_NUMBER
 from wheelhouse_local.google.iam.service_accounts.account import Account
+from wheelhouse_local.google.iam.service_accounts.accounts import Accounts
+from wheelhouse_local.google.store import Store
 
 ACCOUNTS = f"projects/{PROJECT}/serviceAccounts"
 EMAIL = f"ci-runner@{PROJECT}.iam.gserviceaccount.com"
@@ -76,6 +79,13 @@ async def test_a_missing_account(google: Emulated) -> None:
         "Permission 'iam.serviceAccounts.get' denied on resource (or it may not exist).",
     )
     assert info["metadata"] == {"permission": "iam.serviceAccounts.get"}
+
+
+async def test_agents_of_google_are_hidden(google: Emulated) -> None:
+    """They belong to no project here, so no caller can delete them (inferred)."""
+    agent = f"service-{PROJECT_NUMBER}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
+    assert (await refusal(google, "GET", f"{ACCOUNTS}/{agent}"))[0] == 404
+    assert (await details(google, "DELETE", f"projects/-/serviceAccounts/{agent}"))[0] == "PERMISSION_DENIED"
 
 
 async def test_an_account_of_another_project_is_missing(google: Emulated) -> None:
@@ -296,3 +306,17 @@ async def test_accounts_of_an_older_world_get_an_id(google: Emulated) -> None:
     services.prepare()
     assert services.accounts.find(EMAIL) == found
     assert "x@elsewhere.iam.gserviceaccount.com" not in str(await body(google, "GET", ACCOUNTS))
+
+
+def test_an_account_can_be_restored_for_thirty_days(tmp_path: Path) -> None:
+    """Published: after that the deletion is final."""
+    store, now = Store(tmp_path / "google.sqlite"), [1_700_000_000.0]
+    accounts = Accounts(store, lambda: now[0])
+    made = accounts.add(EMAIL, PROJECT)
+    accounts.remove(made)
+    now[0] += 30 * 24 * 3600
+    assert accounts.deleted(made.unique_id) == made
+    now[0] += 1
+    assert accounts.deleted(made.unique_id) is None
+    assert accounts.was_deleted(EMAIL)
+    store.close()

@@ -109,7 +109,7 @@ class Policies:
                 policy = json_format.ParseDict(row, policy_pb2.Policy())
                 for binding in policy.bindings:
                     binding.members[:] = [new if members.canonical(m) == old else m for m in binding.members]
-                if self._exists(name) and json_format.MessageToDict(policy) != row:
+                if json_format.MessageToDict(policy) != row:
                     self._write(name, policy)
 
     def grant(self, name: str, role: str, member: str) -> None:

@@ -153,7 +153,7 @@ class ServiceAccounts:
     def _account(self, parts: Mapping[str, str]) -> Account | None:
         key = parts["account"]
         found = self._accounts.by_unique_id(key) if key.isdigit() else self._accounts.find(key.lower())
-        return found if found and found.project and self._key(parts) in {_ANY_PROJECT, found.project} else None
+        return found if found and self._key(parts) in {_ANY_PROJECT, found.project} else None
 
     def _named(self, parts: Mapping[str, str]) -> str:
         found = self._account(parts)
