@@ -62,17 +62,62 @@ def fault(state: State, rule: Mapping[str, object]) -> None:
     _post(state, "fault", _said(rule))
 
 
-def propagate(state: State, seconds: float) -> None:
-    """Set the seconds from each setIamPolicy to its effect.
+def propagate(state: State, seconds: float, member: str | None = None) -> None:
+    """Set the seconds from each setIamPolicy to its effect, for all members or for one.
 
     Raises:
         LocalError: the emulated Google denies the request, or is not running.
     """
-    _post(state, "propagation", {"seconds": seconds})
+    _post(state, "propagation", _said({"seconds": seconds, "member": member}))
+
+
+def principal(state: State, member: str, action: str, *, named: bool | None = None) -> None:
+    """Delete, undelete or create again a user or a group; reject or accept grants to a member.
+
+    Args:
+        state: the state of the world.
+        member: the IAM member.
+        action: `delete`, `undelete`, `create`, `reject` or `accept`.
+        named: for `reject`: whether the message names the member.
+
+    Raises:
+        LocalError: the emulated Google denies the request, or is not running.
+    """
+    _post(state, "principal", _said({"member": member, "action": action, "named": named}))
+
+
+def restriction(state: State, project: str) -> list[str] | None:
+    """The domains whose principals can get grants in a project; None if all can.
+
+    Raises:
+        LocalError: there is no such project, or the emulated Google is not running.
+    """
+    found: list[str] | None = _post(state, "org-policy", {"project": project})["allowedDomains"]
+    return found
+
+
+def restrict(state: State, project: str, domains: Sequence[str] | None) -> list[str] | None:
+    """Set these domains, None for all principals, and return them.
+
+    Raises:
+        LocalError: there is no such project, or the emulated Google is not running.
+    """
+    wanted = {"project": project, "allowedDomains": None if domains is None else list(domains)}
+    found: list[str] | None = _post(state, "org-policy", wanted)["allowedDomains"]
+    return found
+
+
+def limits(state: State, wanted: Mapping[str, int | None]) -> dict[str, Any]:
+    """Set limits of IAM policies, None for Google's own, and return all of them.
+
+    Raises:
+        LocalError: the emulated Google denies the request, or is not running.
+    """
+    return _post(state, "limits", dict(wanted))
 
 
 def faults(state: State) -> dict[str, Any]:
-    """The active `faults`, and the `propagation` in seconds.
+    """The active `faults`, the `propagation` in seconds, and `propagationByMember`.
 
     Raises:
         LocalError: the emulated Google is not running.

@@ -19,6 +19,7 @@ _GCLOUD = {
     "SERVICEUSAGE": "serviceUsage",
     "SECRETMANAGER": "secretManager",
     "CLOUDKMS": "kms",
+    "IAM": "iam",
 }
 """gcloud's names of the services whose endpoints can be set, and our names of the endpoints."""
 

@@ -15,6 +15,11 @@ _SERVICES = {
         "ListPackages ListPythonPackages ListRepositories ListVersions SetIamPolicy TestIamPermissions "
         "UpdateRepository"
     ),
+    "Iam": (
+        "CreateServiceAccount CreateServiceAccountKey DeleteServiceAccount DisableServiceAccount EnableServiceAccount "
+        "GetIamPolicy GetServiceAccount ListServiceAccounts PatchServiceAccount SetIamPolicy TestIamPermissions "
+        "UndeleteServiceAccount UploadServiceAccountKey"
+    ),
     "Index": "File Root Simple Upload",
     "KeyManagement": (
         "CreateCryptoKey CreateKeyRing GetCryptoKey GetKeyRing GetIamPolicy SetIamPolicy TestIamPermissions"

@@ -28,7 +28,9 @@ async def test_the_owner_gets_tokens_of_any_identity(google: Emulated, short: st
     assert caller.identity == identity
 
 
-@pytest.mark.parametrize("what", ["token", "policy", "group", "project", "propagation", "fault"])
+@pytest.mark.parametrize(
+    "what", ["token", "policy", "group", "principal", "org-policy", "limits", "project", "propagation", "fault"]
+)
 async def test_only_the_owner_may(google: Emulated, what: str) -> None:
     """Only the owner may call the control routes, whatever else a token allows."""
     async with asking(google.token(READER)) as ask:
@@ -44,6 +46,16 @@ async def test_only_the_owner_may(google: Emulated, what: str) -> None:
         ("policy", {"resource": "projects/x", "policy": {}}),
         ("policy", {"resource": REPOSITORY, "policy": {"bindings": "x"}}),
         ("group", {}),
+        ("principal", {"member": "user:ada@acme.example"}),
+        ("principal", {"member": "allUsers", "action": "delete"}),
+        ("principal", {"member": "user:ada@acme.example", "action": "undelete"}),
+        ("principal", {"member": "serviceAccount:ci@acme-packages.iam.gserviceaccount.com", "action": "delete"}),
+        ("principal", {"action": "reject"}),
+        ("org-policy", {"project": "acme-absent"}),
+        ("org-policy", {"project": "acme-packages", "allowedDomains": "acme.example"}),
+        ("limits", {"members": 3}),
+        ("limits", {"principals": 1501}),
+        ("limits", {"bytes": "1k"}),
         ("propagation", {"seconds": -1}),
         ("propagation", {"seconds": "2m"}),
         ("fault", {"status": 503}),
@@ -86,15 +98,15 @@ async def test_faults_are_listed_and_cleared(google: Emulated) -> None:
     """A fault is shown as it was set, with its remaining count; faults never apply to the control routes."""
     fault = {"on": "*", "status": 503, "times": 2, "delay": 0.0, "dropReply": False, "retryAfter": 0.0}
     fault |= {"operationDelay": 0.0, "operationError": ""}
-    url = control(google, "fault")
+    url, none = control(google, "fault"), {"propagationByMember": {}}
     async with asking(google.owner) as ask:
         await ask("POST", url, fault)
         await ask("POST", control(google, "propagation"), {"seconds": 120})
-        assert (await ask("GET", url, None))[1] == {"faults": [fault], "propagation": 120}
+        assert (await ask("GET", url, None))[1] == {"faults": [fault], "propagation": 120, **none}
         assert (await google.get("simple/")).status == 503
-        assert (await ask("GET", url, None))[1] == {"faults": [{**fault, "times": 1}], "propagation": 120}
+        assert (await ask("GET", url, None))[1] == {"faults": [{**fault, "times": 1}], "propagation": 120, **none}
         await ask("DELETE", url, None)
-        assert (await ask("GET", url, None))[1] == {"faults": [], "propagation": 0}
+        assert (await ask("GET", url, None))[1] == {"faults": [], "propagation": 0, **none}
     assert (await google.get("simple/")).status == 404
     assert [row["method"] for row in google.trace() if row["service"] == "Control"] == [
         "Control.AddFault",
@@ -117,6 +129,6 @@ async def test_only_federated_callers_are_not_google_users(google: Emulated) -> 
 async def test_what_is_not_emulated_says_so(google: Emulated) -> None:
     """An unknown method is 501 UNIMPLEMENTED, never an invented answer."""
     async with asking(google.owner) as ask:
-        url = google.endpoints["artifactRegistry"] + "v1/projects/acme-packages/serviceAccounts"
+        url = google.endpoints["artifactRegistry"] + "v1/projects/acme-packages/roles"
         status, reply = await ask("GET", url, None)
     assert (status, reply["error"]["status"]) == (501, "UNIMPLEMENTED")

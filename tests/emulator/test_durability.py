@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,10 @@ from google.cloud import artifactregistry_v1 as ar
 from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import LOCATION, PROJECT
+from wheelhouse_local.google.iam.identities import Identities
 from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.iam.principals import Principals
+from wheelhouse_local.google.iam.service_accounts.accounts import Accounts
 from wheelhouse_local.google.projects.directory import Directory
 from wheelhouse_local.google.registry.repositories import PACKAGE, Registry
 from wheelhouse_local.google.store import Document, Store
@@ -53,11 +57,16 @@ class DyingStore(Store):
                 raise CrashError
 
 
-def contents(path: Path) -> list[Any]:
+KINDS = ("repository", "policy", "operation", PACKAGE)
+IAM_KINDS = ("policy", "propagation", "setting", "service-account", "deleted-service-account", "token", "group")
+RUNNER = f"ci-runner@{PROJECT}.iam.gserviceaccount.com"
+
+
+def contents(path: Path, kinds: tuple[str, ...] = KINDS) -> list[Any]:
     """All that another process finds in the file."""
     store = Store(path)
     try:
-        return [store.list(kind) for kind in ("repository", "policy", "operation", PACKAGE)]
+        return [store.list(kind) for kind in kinds]
     finally:
         store.close()
 
@@ -102,6 +111,111 @@ def test_a_mutation_is_whole_or_absent(tmp_path: Path, mutation: Any) -> None:
     assert writes >= 1
     assert contents(path) != before
     store.close()
+
+
+class Iam:
+    """Policies with a delay, and a service account with a grant, a pending revocation, a token and a group."""
+
+    def __init__(self, store: Store) -> None:
+        self.policies = Policies(store, Directory(store))
+        self.identities = Identities(store, time.time)
+        self.accounts = Accounts(store, time.time)
+        self.principals = Principals(store, self.policies, self.identities, self.accounts)
+        self.account = self.accounts.add(RUNNER, PROJECT)
+        for name in (REPOSITORY, f"{REPOSITORY}-two"):
+            store.put("repository", name, {})
+            self.set(name, self.account.member, READER)
+        self.policies.propagation.set_world(60)
+        self.set(REPOSITORY, self.account.member)
+        self.identities.issue(self.account.member, 600)
+        self.identities.set_group("team@acme.example", [self.account.member])
+
+    def set(self, name: str, *members: str) -> None:
+        """Set one binding as the whole policy."""
+        self.policies.replace(name, policy_pb2.Policy(bindings=[policy_pb2.Binding(role=READ, members=members)]))
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        lambda iam: iam.principals.delete_account(iam.account),
+        lambda iam: iam.principals.delete("group:team@acme.example"),
+        lambda iam: iam.policies.propagation.clear(),
+        lambda iam: iam.policies.propagation.set_world(0),
+        lambda iam: iam.set(REPOSITORY, READER),
+        lambda iam: iam.policies.plant(REPOSITORY, policy_pb2.Policy()),
+    ],
+    ids=["delete", "delete group", "clear", "no delay", "set", "plant"],
+)
+def test_a_change_of_iam_is_whole_or_absent(tmp_path: Path, mutation: Any) -> None:
+    """Accounts, tombstones in all policies, tokens, groups and pending changes are written together."""
+    path = tmp_path / "google.sqlite"
+    store = DyingStore(path)
+    iam = Iam(store)
+    before = contents(path, IAM_KINDS)
+    for writes in itertools.count():
+        store.left = writes
+        try:
+            mutation(iam)
+        except CrashError:
+            assert contents(path, IAM_KINDS) == before
+            continue
+        break
+    assert writes >= 2
+    assert contents(path, IAM_KINDS) != before
+    store.close()
+
+
+def test_a_restoration_is_whole_or_absent(tmp_path: Path) -> None:
+    """The account and its grants come back together."""
+    path = tmp_path / "google.sqlite"
+    store = DyingStore(path)
+    iam = Iam(store)
+    iam.principals.delete_account(iam.account)
+    before = contents(path, IAM_KINDS)
+    for writes in itertools.count():
+        store.left = writes
+        try:
+            iam.principals.restore_account(iam.account)
+        except CrashError:
+            assert contents(path, IAM_KINDS) == before
+            continue
+        break
+    assert writes >= 3
+    members = iam.policies.get(f"{REPOSITORY}-two").bindings[0].members
+    assert list(members) == [iam.account.member, READER]
+    store.close()
+
+
+async def test_settings_of_iam_survive_a_kill(tmp_path: Path) -> None:
+    """Delays, limits, the organization policy and deleted principals are there after SIGKILL."""
+    account = f"projects/{PROJECT}/serviceAccounts/ci@{PROJECT}.iam.gserviceaccount.com"
+    settings = {
+        "limits": {"principals": 7, "groups": 3, "bytes": 4000},
+        "org-policy": {"project": PROJECT, "allowedDomains": ["acme.example"]},
+        "propagation": {"seconds": 90, "member": READER},
+        "principal": {"member": "user:ada@acme.example", "action": "delete"},
+    }
+    async with process(tmp_path) as (running, address, session):
+        control = address.removesuffix("v1/") + "control/"
+        for what, wanted in settings.items():
+            async with session.post(control + what, json=wanted) as response:
+                assert response.status == 200, await response.text()
+        async with session.delete(address + account) as response:
+            assert response.status == 200
+        running.send_signal(signal.SIGKILL)
+    async with process(tmp_path) as (_, address, session):
+        control = address.removesuffix("v1/") + "control/"
+        async with session.post(control + "limits", json={}) as response:
+            assert await response.json() == settings["limits"]
+        async with session.post(control + "org-policy", json={"project": PROJECT}) as response:
+            assert await response.json() == {"allowedDomains": ["acme.example"]}
+        async with session.get(control + "fault") as response:
+            assert (await response.json())["propagationByMember"] == {READER: 90}
+        async with session.post(control + "principal", json=settings["principal"]) as response:
+            assert "was deleted before" in (await response.json())["error"]
+        async with session.get(address + account) as response:
+            assert response.status == 404  # Neither does a start create it again.
 
 
 @asynccontextmanager

@@ -89,6 +89,90 @@ async def test_a_group_is_who_was_named_last(terminal: Terminal) -> None:
     assert await status() == 403
 
 
+async def test_a_principal_is_deleted_and_comes_back(terminal: Terminal) -> None:
+    """--delete, --undelete and --create; what was done before is rejected with a message."""
+    google, ada = terminal.google, "user:ada@acme.example"
+    google.create()
+    google.grant((READ, ada))
+    policies = google.server.services.policies
+    assert await terminal("principal", ada, "--delete") == ""
+    (tombstone,) = policies.get(REPOSITORY).bindings[0].members
+    assert re.fullmatch(r"deleted:user:ada@acme\.example\?uid=[0-9]{21}", tombstone)
+    assert "was deleted before" in await terminal("principal", ada, "--delete", code=1)
+    await terminal("principal", ada, "--undelete")
+    assert list(policies.get(REPOSITORY).bindings[0].members) == [ada]
+    assert "is not deleted" in await terminal("principal", ada, "--undelete", code=1)
+    await terminal("principal", ada, "--delete")
+    await terminal("principal", "User:ada@acme.example", "--create", code=1)
+    await terminal("principal", ada, "--create")
+    assert policies.get(REPOSITORY).bindings[0].members[0].startswith("deleted:")
+
+
+async def test_a_member_is_rejected_and_accepted(terminal: Terminal) -> None:
+    """New grants fail with a message that names the member or not; a grant that is there may stay."""
+    google, member = terminal.google, READER
+    google.create()
+    wanted = {"policy": {"bindings": [{"role": READ, "members": ["user:ada@acme.example", member]}]}}
+
+    async def put() -> tuple[int, str]:
+        response = await rest(google, "POST", f"{REPOSITORY}:setIamPolicy", json=wanted)
+        return response.status, (await response.json()).get("error", {}).get("message", "")
+
+    await terminal("principal", member, "--reject", "named")
+    assert await put() == (400, f"Invalid principal: {member}")
+    await terminal("principal", member, "--reject", "unnamed")
+    assert await put() == (400, "Request contains an invalid argument.")
+    await terminal("principal", member, "--accept")
+    assert await put() == (200, "")
+    await terminal("principal", member, "--reject", "named")
+    wanted["policy"]["bindings"][0]["members"].append("user:bob@acme.example")
+    assert await put() == (200, "")
+
+
+async def test_an_account_of_a_project_elsewhere_is_deleted(terminal: Terminal) -> None:
+    """The API has only accounts of the projects here, for which the error names gcloud."""
+    google, there = terminal.google, "serviceAccount:x@elsewhere.iam.gserviceaccount.com"
+    google.create()
+    google.grant((READ, there))
+    await terminal("principal", there, "--delete")
+    (tombstone,) = google.server.services.policies.get(REPOSITORY).bindings[0].members
+    assert tombstone.startswith(f"deleted:{there}?uid=")
+    here = "serviceAccount:ci@acme-packages.iam.gserviceaccount.com"
+    said = await terminal("principal", here, "--delete", code=1)
+    assert "use `gcloud iam service-accounts delete`" in said
+
+
+async def test_a_delay_of_one_member(terminal: Terminal) -> None:
+    """The list shows it, and --clear removes it."""
+    await terminal("principal", READER, "--propagation", "90s")
+    assert json.loads(await terminal("fault", "--list"))["propagationByMember"] == {READER: 90}
+    assert json.loads(await terminal("fault", "--clear", "--list"))["propagationByMember"] == {}
+
+
+async def test_domains_are_allowed_and_shown(terminal: Terminal) -> None:
+    """Each call prints the state; a project that does not exist is rejected."""
+    domains = terminal.google.server.services.policies.domains
+    assert await terminal("org-policy", "acme-packages") == "acme-packages  allowed: all principals\n"
+    two = ("--allow-domain", "acme.example", "--allow-domain", "Partner.example")
+    said = await terminal("org-policy", "acme-packages", *two)
+    assert said == "acme-packages  allowed: acme.example, partner.example\n"
+    assert domains.get("acme-packages") == ["acme.example", "partner.example"]
+    assert "allowed: acme.example, partner.example" in await terminal("org-policy", "acme-packages")
+    assert "allowed: all principals" in await terminal("org-policy", "acme-packages", "--allow-all")
+    assert domains.get("acme-packages") is None
+    assert "There is no project acme-absent" in await terminal("org-policy", "acme-absent", code=1)
+
+
+async def test_limits_are_lowered_and_restored(terminal: Terminal) -> None:
+    """Options change what they name, and each call prints all limits."""
+    assert await terminal("limits") == "principals 1,500  groups 250  bytes unlimited\n"
+    assert (
+        await terminal("limits", "--principals", "20", "--bytes", "4000") == "principals 20  groups 250  bytes 4,000\n"
+    )
+    assert await terminal("limits", "--groups", "5") == "principals 20  groups 5  bytes 4,000\n"
+    assert await terminal("limits", "--reset", "--groups", "6") == "principals 1,500  groups 6  bytes unlimited\n"
+
+
 async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
     """The options reach the emulated Google; --list shows them, --clear removes all faults."""
     await terminal("fault", "--on", CREATE, "--status", "503", "--times", "2", "--delay", "1m")
@@ -99,12 +183,16 @@ async def test_faults_are_asked_for_shown_and_ended(terminal: Terminal) -> None:
         Rule(CREATE, status=503, times=2, delay=60),
         Rule("Index.*", drop_reply=True),
     ]
-    assert google.policies.propagation == 120
+    assert google.policies.propagation.world == 120
     shown = json.loads(await terminal("fault", "--list"))
     assert [row["on"] for row in shown["faults"]] == [CREATE, "Index.*"]
     assert shown["propagation"] == 120
-    assert json.loads(await terminal("fault", "--clear", "--list")) == {"faults": [], "propagation": 0}
-    assert (terminal.google.faults.rules, google.policies.propagation) == ([], 0)
+    assert json.loads(await terminal("fault", "--clear", "--list")) == {
+        "faults": [],
+        "propagation": 0,
+        "propagationByMember": {},
+    }
+    assert (terminal.google.faults.rules, google.policies.propagation.world) == ([], 0)
 
 
 async def test_faults_of_quotas_and_operations(terminal: Terminal) -> None:
@@ -133,7 +221,7 @@ async def test_half_a_fault_is_none(terminal: Terminal, arguments: tuple[str, ..
     """Methods without an effect, and the other way round, are rejected with the valid options."""
     assert "--on METHOD" in await terminal("fault", *arguments, code=1)
     assert terminal.google.faults.rules == []
-    assert terminal.google.server.services.policies.propagation == 0
+    assert terminal.google.server.services.policies.propagation.world == 0
 
 
 async def test_delays_below_a_second(terminal: Terminal) -> None:
@@ -150,7 +238,7 @@ async def test_delays_below_a_second(terminal: Terminal) -> None:
         ("ArtifactRegistry.SetIamPolcy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("artifactregistry.setiampolicy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("AccessSecretVersion", "did you mean SecretManager.AccessSecretVersion?"),
-        ("Wheels.*", "its service must be one of ArtifactRegistry, Index"),
+        ("Wheels.*", "its service must be one of ArtifactRegistry, Iam, Index"),
     ],
 )
 async def test_a_method_must_exist(terminal: Terminal, pattern: str, said: str) -> None:
@@ -164,7 +252,8 @@ async def test_all_methods_are_known(terminal: Terminal) -> None:
     services = terminal.google.server.services
     usage = ServiceUsage(services.store, services.projects, services.policies)
     manager = ResourceManager(services.projects, services.policies)
-    tables = (manager.table(), usage.table(), services.secrets.table(), services.keys.table())
+    plain = (manager, usage, services.secrets, services.keys, services.service_accounts)
+    tables = [service.table() for service in plain]
     source = "".join(path.read_text() for path in Path(google.__file__).parent.rglob("*.py"))
     found = {*services.rpcs(), *(route.method for table in tables for route in table)}
     found.update(re.findall(r'"([A-Z][A-Za-z]+\.[A-Z][A-Za-z]+)"', source))

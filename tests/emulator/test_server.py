@@ -26,6 +26,7 @@ ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "ind
     "serviceUsage",
     "secretManager",
     "kms",
+    "iam",
     "publicIndex",
     "publicIndexTls",
 }

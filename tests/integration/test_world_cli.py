@@ -43,6 +43,7 @@ ENDPOINTS = {
     "serviceUsage",
     "secretManager",
     "kms",
+    "iam",
     "sts",
     "metadata",
     "index",

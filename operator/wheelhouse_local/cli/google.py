@@ -156,7 +156,7 @@ def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: 
     help="Delay until policies take effect, such as 120s; 0s for none.",
 )
 @click.option("--list", "show", is_flag=True, help="Print the active faults, as JSON.")
-@click.option("--clear", is_flag=True, help="Remove all faults, and the propagation delay.")
+@click.option("--clear", is_flag=True, help="Remove all faults, and all propagation delays.")
 @with_world
 def fault(
     world: World,

@@ -1,8 +1,8 @@
-"""Requests of the world's owner that Google has no API for: tokens, policies, groups, projects, faults."""
+"""Requests of the world's owner that Google has no API for here: tokens, policies, principals, projects, faults."""
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from aiohttp import web
@@ -10,7 +10,11 @@ from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
 from wheelhouse_local.constants import OWNER
+from wheelhouse_local.google.iam import limits
 from wheelhouse_local.google.iam.identities import identity_of
+from wheelhouse_local.google.iam.limits import Limits
+from wheelhouse_local.google.iam.members import canonical
+from wheelhouse_local.google.iam.standing import accept, is_deleted, may_authenticate, reject
 from wheelhouse_local.google.projects.project import ARTIFACT_REGISTRY
 from wheelhouse_local.google.services import Services
 from wheelhouse_local.google.transport.errors import ApiError
@@ -35,6 +39,9 @@ class Control:
             web.post("/control/token", self._traced("Control.Token", self._token)),
             web.post("/control/policy", self._traced("Control.Policy", self._policy)),
             web.post("/control/group", self._traced("Control.Group", self._group)),
+            web.post("/control/principal", self._traced("Control.Principal", self._principal)),
+            web.post("/control/org-policy", self._traced("Control.OrgPolicy", self._org_policy)),
+            web.post("/control/limits", self._traced("Control.Limits", self._limits)),
             web.post("/control/project", self._traced("Control.Project", self._project)),
             web.post("/control/propagation", self._traced("Control.Propagation", self._propagation)),
             web.get("/control/fault", self._traced("Control.ListFaults", self._faults)),
@@ -80,10 +87,23 @@ class Control:
         identity = identity_of(str(body.get("as", "")))
         if identity is None:
             return _bad("as: expected ksa:NS/NAME, user:EMAIL or gsa:EMAIL")
-        if identity.startswith("serviceAccount:"):
-            self._services.directory.add_account(identity.partition(":")[2])
+        problem = self._made_ready(identity)
+        if problem:
+            return _bad(problem)
         token = self._services.identities.issue(identity, self._lifetime)
         return web.json_response({"accessToken": token, "expiresIn": self._lifetime})
+
+    def _made_ready(self, identity: str) -> str:
+        """Create a service account of a project here if it never existed; return why an account cannot get a token."""
+        services, (prefix, _, email) = self._services, identity.partition(":")
+        project = services.directory.project_of(email) if prefix == "serviceAccount" else None
+        if project is not None and services.accounts.find(email) is None:
+            if services.accounts.was_deleted(email):
+                return f"The service account {email} was deleted: create it with `gcloud iam service-accounts create`"
+            services.accounts.add(email, project.id)
+        if not may_authenticate(services.store, identity):
+            return f"{identity} is deleted or disabled"
+        return ""
 
     async def _policy(self, request: web.Request) -> web.Response:
         body = await self._body(request)
@@ -99,8 +119,61 @@ class Control:
         group, members = body.get("group"), body.get("members", [])
         if not isinstance(group, str) or not isinstance(members, list):
             return _bad("expected group (an e-mail) and members (a list of IAM members)")
+        if is_deleted(self._services.store, canonical(f"group:{group}")):
+            self._services.principals.create(f"group:{group}")
         self._services.identities.set_group(group, [str(member) for member in members])
         return web.json_response({})
+
+    async def _principal(self, request: web.Request) -> web.Response:
+        """Delete, restore, create again, reject or accept a member: Google has no API for it here."""
+        body = await self._body(request)
+        member, action, named = canonical(str(body.get("member", ""))), body.get("action"), body.get("named", True)
+        services, principals = self._services, self._services.principals
+        prefix, _, email = member.partition(":")
+        if action in {"reject", "accept"} and member:
+            if action == "reject":
+                reject(services.store, member, named=bool(named))
+            else:
+                accept(services.store, member)
+            return web.json_response({})
+        actions = {"delete": principals.delete, "undelete": principals.restore, "create": principals.create}
+        if prefix not in {"user", "group", "serviceAccount"} or action not in actions:
+            return _bad(f"expected member, and action: {', '.join(actions)} (of an email), reject or accept")
+        if prefix == "serviceAccount" and services.directory.owns_account(email):
+            return _bad(f"{email} belongs to a project of this world: use `gcloud iam service-accounts {action}`")
+        try:
+            actions[action](member)
+        except ApiError as error:
+            return _bad(error.message)
+        return web.json_response({})
+
+    async def _org_policy(self, request: web.Request) -> web.Response:
+        """Set the domains whose principals can get grants in a project; null allows all. Return the current ones."""
+        body = await self._body(request)
+        domains, allowed = self._services.policies.domains, body.get("allowedDomains")
+        if not (allowed is None or (isinstance(allowed, list) and all(isinstance(each, str) for each in allowed))):
+            return _bad("expected project, and allowedDomains: a list of domains, or null")
+        try:
+            project = self._services.projects.known(str(body.get("project", ""))).id
+        except ApiError as error:
+            return _bad(error.message)
+        if "allowedDomains" in body:
+            domains.set(project, allowed)
+        return web.json_response({"allowedDomains": domains.get(project)})
+
+    async def _limits(self, request: web.Request) -> web.Response:
+        """Set the limits of policies: those that are named; null is Google's own. Return all of them."""
+        body = await self._body(request)
+        store = self._services.store
+        known = [field.name for field in fields(Limits)]
+        if body.keys() - set(known) or not all(value is None or type(value) is int for value in body.values()):
+            return _bad(f"expected {', '.join(known)}: a number or null")
+        wanted = {**asdict(limits.stored(store)), **body}
+        try:
+            Limits(**{name: value for name, value in wanted.items() if value is not None}).put(store)
+        except ApiError as error:
+            return _bad(error.message)
+        return web.json_response(asdict(limits.stored(store)))
 
     async def _project(self, request: web.Request) -> web.Response:
         body = await self._body(request)
@@ -129,18 +202,23 @@ class Control:
         return asdict(projects.known(name))
 
     async def _propagation(self, request: web.Request) -> web.Response:
-        """Set the seconds from a setIamPolicy to its effect; 0 also applies pending ones."""
+        """Set the seconds from a setIamPolicy to its effect, for all or one member; 0 also applies pending ones."""
         body = await self._body(request)
         seconds = body.get("seconds")
         if not isinstance(seconds, int | float) or seconds < 0:
             return _bad("expected seconds, 0 or more")
-        self._services.policies.propagation = float(seconds)
+        member = body.get("member")
+        if member is None:
+            self._services.policies.propagation.set_world(float(seconds))
+        else:
+            self._services.policies.propagation.set_own(str(member), float(seconds))
         return web.json_response({})
 
     async def _faults(self, request: web.Request) -> web.Response:
         self._owner(request)
         rules = [rule.document() for rule in self._calls.faults.rules]
-        return web.json_response({"faults": rules, "propagation": self._services.policies.propagation})
+        delays = self._services.policies.propagation
+        return web.json_response({"faults": rules, "propagation": delays.world, "propagationByMember": delays.own})
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = await self._body(request)
@@ -153,7 +231,7 @@ class Control:
     async def _clear(self, request: web.Request) -> web.Response:
         self._owner(request)
         self._calls.faults.rules.clear()
-        self._services.policies.propagation = 0.0
+        self._services.policies.propagation.clear()
         return web.json_response({})
 
 

@@ -57,7 +57,7 @@ class Server:
             "artifactRegistryGrpc": f"127.0.0.1:{grpc_port}",
             "sts": api,
             # One port serves all of these; the gRPC port also has Resource Manager.
-            **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms"), api),
+            **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms", "iam"), api),
             "metadata": metadata,
             "index": index,
             "publicIndex": self._public,

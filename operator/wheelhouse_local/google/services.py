@@ -6,11 +6,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from wheelhouse_local.constants import OWNER, PROJECT
+from wheelhouse_local.constants import OWNER
 from wheelhouse_local.google.dependencies import Dependencies
 from wheelhouse_local.google.iam.identities import Identities
 from wheelhouse_local.google.iam.metadata import MetadataServer
 from wheelhouse_local.google.iam.policies import Policies
+from wheelhouse_local.google.iam.principals import Principals
+from wheelhouse_local.google.iam.service_accounts.accounts import Accounts
 from wheelhouse_local.google.index.fetch import Fetcher
 from wheelhouse_local.google.index.library import Library
 from wheelhouse_local.google.index.public import PublicIndex
@@ -21,6 +23,7 @@ from wheelhouse_local.google.projects.kms import KeyManagement
 from wheelhouse_local.google.projects.lifecycle import Projects
 from wheelhouse_local.google.projects.resource_manager import ResourceManager
 from wheelhouse_local.google.projects.secret_manager import SecretManager
+from wheelhouse_local.google.projects.service_accounts import ServiceAccounts
 from wheelhouse_local.google.projects.service_usage import ServiceUsage
 from wheelhouse_local.google.registry.admission import Admission
 from wheelhouse_local.google.registry.contents import Contents
@@ -38,8 +41,6 @@ from wheelhouse_local.google.transport.trace import Trace
 from wheelhouse_local.state import write_private
 
 OWNER_TOKEN_LIFE = 10 * 365 * 24 * 3600
-SERVICE_ACCOUNTS = ("ci", "analytics")
-"""Google service accounts that exist in the project from the start."""
 
 
 class Services:
@@ -56,7 +57,10 @@ class Services:
         self.directory = Directory(store)
         self.policies = policies = Policies(store, self.directory)
         self.identities = identities = Identities(store, time.time)
+        self.accounts = accounts = Accounts(store, time.time)
+        self.principals = Principals(store, policies, identities, accounts)
         self.projects = projects = Projects(store, policies)
+        self.service_accounts = ServiceAccounts(projects, policies, accounts, self.principals)
         self.secrets = SecretManager(store, projects, policies, identities)
         self.keys = KeyManagement(store, projects, policies, identities)
         self.registry = Registry(store, policies)
@@ -74,9 +78,8 @@ class Services:
     def prepare(self) -> None:
         """Create what every world has: its project, service accounts, and a file with its owner's token."""
         self.identities.sweep()
+        self.accounts.complete(lambda email: found.id if (found := self.directory.project_of(email)) else "")
         self.projects.ensure_first()
-        for name in SERVICE_ACCOUNTS:
-            self.directory.add_account(f"{name}@{PROJECT}.iam.gserviceaccount.com")
         path = self._data / "owner-token"
         if not path.exists() or self.identities.resolve(path.read_text().strip()) is None:
             write_private(path, self.identities.issue(f"user:{OWNER}", OWNER_TOKEN_LIFE))
@@ -88,7 +91,7 @@ class Services:
     def routes(self) -> list[web.RouteDef]:
         """The REST routes; Artifact Registry's are last, and answer for all unknown paths."""
         usage = ServiceUsage(self.store, self.projects, self.policies)
-        plain = (self._resource_manager, usage, self.secrets, self.keys)
+        plain = (self._resource_manager, usage, self.secrets, self.keys, self.service_accounts)
         routes = [route for service in plain for route in service.table()]
         registry = rest.routes(self.calls, "ArtifactRegistry", self.methods, RULES, RestOnly(self.store))
         return [*json_api.routes(self.calls, routes), *registry]

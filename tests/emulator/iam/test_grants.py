@@ -43,6 +43,32 @@ async def test_a_role_gives_what_the_table_says(google: Emulated, role: str, has
     assert not {f"repositories.{verb}" for verb in lacks.split()} & held
 
 
+_ROLES = ("reader", "writer", "repoAdmin", "admin", "viewer", "editor")
+_TABLE = {
+    "repositories.get repositories.list repositories.downloadArtifacts repositories.readViaVirtualRepository": _ROLES,
+    "pythonpackages.get pythonpackages.list files.get files.list files.download": _ROLES,
+    "repositories.uploadArtifacts files.upload packages.update": ("writer", "repoAdmin", "admin", "editor"),
+    "repositories.deleteArtifacts packages.delete versions.delete files.delete versions.update": (
+        "repoAdmin",
+        "admin",
+        "editor",
+    ),
+    "repositories.create repositories.update repositories.delete": ("admin", "editor"),
+    "repositories.getIamPolicy": ("admin", "viewer", "editor"),
+    "repositories.setIamPolicy": ("admin",),
+}
+"""The published permissions of Python repositories, and the roles that have them."""
+
+
+@pytest.mark.parametrize("role", _ROLES)
+async def test_a_role_has_its_column_of_the_table(google: Emulated, role: str) -> None:
+    """Each permission of the table, and no other one of it."""
+    google.grant((f"roles/artifactregistry.{role}", STRANGER))
+    rows = {permission: roles for permissions, roles in _TABLE.items() for permission in permissions.split()}
+    wanted = {permission for permission, roles in rows.items() if role in roles}
+    assert await held_by(google, STRANGER) & rows.keys() == wanted
+
+
 async def test_a_grant_holds_on_its_repository_only(google: Emulated) -> None:
     """It does not allow access to another repository or to the list of the location."""
     other = REPOSITORY.replace("team-wheels", "other")

@@ -54,6 +54,29 @@ async def test_a_fresh_policy_has_an_etag_only(google: Emulated, query: str) -> 
     assert await body(google, "GET", GET + query) == {"etag": "ACAB"}
 
 
+@pytest.mark.parametrize("version", [2, 4, -1])
+async def test_a_requested_version_must_exist(google: Emulated, version: int) -> None:
+    """Published: only 0, 1 and 3 are valid, for repositories, projects and service accounts."""
+    account = f"projects/{PROJECT}/serviceAccounts/ci@{PROJECT}.iam.gserviceaccount.com"
+    query = f"options.requestedPolicyVersion={version}"
+    body_of_project = {"options": {"requestedPolicyVersion": version}}
+    for method, path, sent in (
+        ("GET", f"{GET}?{query}", None),
+        ("POST", f"{account}:getIamPolicy?{query}", None),
+        ("POST", f"projects/{PROJECT}:getIamPolicy", body_of_project),
+    ):
+        assert (await refusal(google, method, path, json=sent))[:2] == (400, "INVALID_ARGUMENT"), path
+
+
+@pytest.mark.parametrize(
+    ("method", "verb"), [("POST", "getIamPolicy"), ("GET", "setIamPolicy"), ("GET", "testIamPermissions")]
+)
+async def test_each_call_has_one_http_verb(google: Emulated, method: str, verb: str) -> None:
+    """Artifact Registry v1 reads a policy by GET only, and writes and tests it by POST only."""
+    sent = {} if method == "POST" else None
+    assert (await refusal(google, method, f"{REPOSITORY}:{verb}", json=sent))[0] == 501
+
+
 async def test_a_written_policy_has_version_one(google: Emulated) -> None:
     """Version 1 once anything was set, even if 3 is written and requested."""
     written = await put(google, binding(READ, READER), version=3)
@@ -152,6 +175,9 @@ async def test_a_role_has_a_form(google: Emulated, role: str) -> None:
         "principal:x",
         "principal://iam.googleapis.com/projects/acme-packages/locations/global/workloadIdentityPools/p/subject/s",
         TOMBSTONE,
+        "deleted:user:a@acme.example?uid=123",
+        "deleted:group:a@acme.example?uid=123",
+        f"deleted:{READER}?uid=123",
         "",
     ],
 )

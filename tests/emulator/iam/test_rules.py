@@ -279,7 +279,7 @@ def downloaders(policies: Policies) -> set[str]:
 
 def test_a_policy_is_felt_later_on_request(policies: Policies, clock: Clock) -> None:
     """Grants and revocations can be read at once, and take effect in the order in which they were set."""
-    policies.propagation = 120
+    policies.propagation.set_world(120)
     began = clock.now
     for second, who in ((0, [SOMEBODY]), (60, [SOMEBODY, ANOTHER]), (90, [ANOTHER])):
         clock.now = began + second
@@ -295,18 +295,18 @@ def test_a_policy_is_felt_later_on_request(policies: Policies, clock: Clock) -> 
 
 def test_what_is_awaited_ends_with_the_delay(policies: Policies) -> None:
     """When policies take effect at once again, pending ones do too."""
-    policies.propagation = 120
+    policies.propagation.set_world(120)
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
     assert downloaders(policies) == set()
-    policies.propagation = 0
+    policies.propagation.set_world(0)
     assert downloaders(policies) == {SOMEBODY}
-    policies.propagation = 120
+    policies.propagation.set_world(120)
     assert downloaders(policies) == {SOMEBODY}
 
 
 def test_what_is_planted_is_felt_at_once(policies: Policies) -> None:
     """Whatever the delay, and whatever is pending."""
-    policies.propagation = 120
+    policies.propagation.set_world(120)
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
     policies.plant(REPOSITORY, policy(grant(READ, ANOTHER)))
     assert downloaders(policies) == {ANOTHER}
@@ -314,7 +314,7 @@ def test_what_is_planted_is_felt_at_once(policies: Policies) -> None:
 
 def test_a_set_without_change_is_nothing_to_wait_for(policies: Policies, clock: Clock) -> None:
     """It does not delay pending policies."""
-    policies.propagation = 120
+    policies.propagation.set_world(120)
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))
     clock.now += 100
     policies.replace(REPOSITORY, policy(grant(READ, SOMEBODY)))

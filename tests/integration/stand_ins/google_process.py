@@ -31,7 +31,17 @@ class Handler(BaseHTTPRequestHandler):
 
 server = HTTPServer(("127.0.0.1", 0), Handler)
 address = f"127.0.0.1:{server.server_port}"
-names = ("artifactRegistry", "resourceManager", "serviceUsage", "secretManager", "kms", "sts", "metadata", "index")
+names = (
+    "artifactRegistry",
+    "resourceManager",
+    "serviceUsage",
+    "secretManager",
+    "kms",
+    "iam",
+    "sts",
+    "metadata",
+    "index",
+)
 endpoints = dict.fromkeys(names, f"http://{address}/")
 (data / "owner-token").write_text("owner")
 with sqlite3.connect(data / "google.sqlite") as store:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from wheelhouse_local.constants import CLUSTER, LOCATION, POOL, PROJECT, PROJECT_NUMBER
+from wheelhouse_local.google.iam.standing import may_authenticate
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.caller import Caller
 
@@ -42,9 +43,9 @@ class Identities:
         return token
 
     def resolve(self, token: str) -> Caller | None:
-        """The caller with this token; None if it is unknown or has expired."""
+        """The caller with this token; None if it is unknown, has expired, or belongs to a disabled account."""
         found = self._store.get(KIND, _digest(token))
-        if found is None or found["expires"] <= self._clock():
+        if found is None or found["expires"] <= self._clock() or not may_authenticate(self._store, found["identity"]):
             return None
         return Caller(found["identity"], self._members(found["identity"]), found["expires"])
 
@@ -55,6 +56,18 @@ class Identities:
     def set_group(self, group: str, members: Sequence[str]) -> None:
         """Set the IAM members of a group, by its e-mail."""
         self._store.put(GROUP, group.lower(), {"members": list(members)})
+
+    def forget(self, member: str) -> None:
+        """Delete a principal's tokens and its memberships in groups, and the group itself if it is one."""
+        with self._store.transaction():
+            for name, found in self._store.list(KIND):
+                if found["identity"] == member:
+                    self._store.delete(KIND, name)
+            for group, found in self._store.list(GROUP):
+                if member in found["members"]:
+                    self.set_group(group, [other for other in found["members"] if other != member])
+            if member.startswith("group:"):
+                self._store.delete(GROUP, member.removeprefix("group:"))
 
     def sweep(self) -> None:
         """Delete tokens that have expired."""

@@ -28,6 +28,7 @@ _FORMS = {
     "principalSet": re.compile(_POOLS + r"(\*|(group|namespace|kubernetes\.cluster|attribute\.[^/\s]+)/\S+)"),
 }
 _BY_UID = re.compile(_POOLS + r"kubernetes\.serviceaccount\.uid/\S+")
+_WORDS = {"user": "User", "group": "Group", "serviceAccount": "Service account"}
 _CONVENIENCE = {"projectOwner", "projectEditor", "projectViewer"}
 
 
@@ -41,15 +42,27 @@ def canonical(member: str) -> str:
     return f"{tombstone}{prefix}:{rest.lower()}"
 
 
+def tombstone(member: str, unique_id: str) -> str:
+    """How a policy shows a deleted principal."""
+    return f"deleted:{member}?uid={unique_id}"
+
+
+def buried(member: str) -> str | None:
+    """The canonical member that a tombstone is for; None for any other member."""
+    if not member.startswith("deleted:"):
+        return None
+    return canonical(member).removeprefix("deleted:").partition("?uid=")[0]
+
+
 def check(member: str, exists: Callable[[str], bool]) -> None:
     """Reject a member that cannot get a grant.
 
     Args:
         member: the member in the request.
-        exists: whether a service account, by its e-mail in lower case, can get a grant.
+        exists: whether a user, group or service account, as a canonical member, can get a grant.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for a malformed or deleted member, and for a missing service account; UNIMPLEMENTED
+        ApiError: INVALID_ARGUMENT for a malformed or deleted member, and for a missing account or group; UNIMPLEMENTED
             for one that the emulation cannot evaluate.
     """
     if member in _EVERYBODY:
@@ -62,9 +75,10 @@ def check(member: str, exists: Callable[[str], bool]) -> None:
     form = _FORMS.get(prefix)
     if form is None or not form.fullmatch(value):
         raise ApiError("INVALID_ARGUMENT", f"Invalid principal: {member}")  # The message is ours.
-    email = value.lower()
-    if prefix == "serviceAccount" and not exists(email):
-        raise ApiError("INVALID_ARGUMENT", f"Service account {email} does not exist.")
+    words = _WORDS.get(prefix)
+    if words is not None and not exists(canonical(member)):
+        # Public threads quote the message for service accounts and groups; that for users is inferred.
+        raise ApiError("INVALID_ARGUMENT", f"{words} {value.lower()} does not exist.")
 
 
 def reach(caller: Caller | None) -> frozenset[str]:

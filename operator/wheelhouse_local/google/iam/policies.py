@@ -7,7 +7,9 @@ from typing import Protocol
 from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
-from wheelhouse_local.google.iam import members, resources, rules
+from wheelhouse_local.google.iam import limits, members, resources, rules, standing
+from wheelhouse_local.google.iam.organization import AllowedDomains, Owned
+from wheelhouse_local.google.iam.propagation import Propagation
 from wheelhouse_local.google.iam.roles import permissions
 from wheelhouse_local.google.iam.rules import Target
 from wheelhouse_local.google.store import Store
@@ -30,6 +32,14 @@ class ProjectFacts(Protocol):
         """Whether a service account, by its e-mail in lower case, can get a grant."""
         ...
 
+    def has_project(self, key: str) -> bool:
+        """Whether there is a project with an id or a number."""
+        ...
+
+    def owns_account(self, email: str) -> bool:
+        """Whether a service account, by its e-mail in lower case, would belong to a project here."""
+        ...
+
 
 class Policies:
     """Get, set and evaluate, by full resource name; a resource exists if its row is in the store."""
@@ -38,10 +48,8 @@ class Policies:
         self._store = store
         self._projects = projects
         self._clock = clock
-        self.propagation = 0.0
-        """Seconds from a set to its effect; two to seven minutes in the real service (documentation)."""
-        # Policies in effect until the given Unix seconds, the earliest first; lost with the process, as faults are.
-        self._felt: dict[str, list[tuple[float, policy_pb2.Policy]]] = {}
+        self.propagation = Propagation(store, clock)
+        self.domains = AllowedDomains(store, Owned(projects.has_project, projects.owns_account))
 
     def get(self, name: str) -> policy_pb2.Policy:
         """The policy of a resource; version 0 and the etag ACAB before it was ever set.
@@ -61,21 +69,24 @@ class Policies:
 
         Raises:
             ApiError: NOT_FOUND without the resource, ABORTED for a stale etag, INVALID_ARGUMENT for what IAM rejects,
-                UNIMPLEMENTED for a feature that is not emulated.
+                FAILED_PRECONDITION for what the organization rejects, UNIMPLEMENTED for a feature that is not emulated.
         """
         current, kind = self.get(name), resources.kind_of(name)
         if policy.etag and policy.etag != current.etag:
             raise rules.stale(policy.etag, current.etag)
         if kind is None:
             raise not_found()
-        target = Target(kind, name, self._projects.has_account)
-        rules.check(policy, current, target)
+        limits.stored(self._store).check(policy)
+        rules.check(policy, current, Target(kind, name, self._can_be_granted))
         wanted = rules.as_kept(policy, current)
+        added = rules.added(wanted, current)
+        standing.check_rejected(self._store, map(members.canonical, added))
+        self.domains.check(name, added)
         if rules.content(wanted) == rules.content(current):
             return current  # A set without a change keeps the etag.
-        if self.propagation:
-            self._felt.setdefault(name, []).append((self._clock() + self.propagation, current))
-        return self._write(name, wanted)
+        with self._store.transaction():
+            self.propagation.changed(name, current, wanted)
+            return self._write(name, wanted)
 
     def plant(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
         """Set a policy without checks, even with conditions and tombstones: the real service has such policies.
@@ -83,8 +94,23 @@ class Policies:
         It takes effect at once.
         """
         self.get(name)
-        self._felt.pop(name, None)
-        return self._write(name, policy)
+        with self._store.transaction():
+            self.propagation.drop(name)
+            return self._write(name, policy)
+
+    def rename(self, old: str, new: str) -> None:
+        """Write a member in another way in all policies, as Google does when a principal is deleted or restored.
+
+        Each of these policies gets a new etag. That is inferred: Terraform expects it when an account was deleted.
+        """
+        with self._store.transaction():
+            self.propagation.forget(old)
+            for name, row in self._store.list(KIND):
+                policy = json_format.ParseDict(row, policy_pb2.Policy())
+                for binding in policy.bindings:
+                    binding.members[:] = [new if members.canonical(m) == old else m for m in binding.members]
+                if json_format.MessageToDict(policy) != row:
+                    self._write(name, policy)
 
     def grant(self, name: str, role: str, member: str) -> None:
         """Add one member to a role, at once and without checks, as Google does for its own accounts."""
@@ -119,12 +145,10 @@ class Policies:
             return False
         reach = members.reach(caller)
         return any(
-            permission in permissions(binding.role, name)
-            and not binding.HasField("condition")
-            and any(members.canonical(member) in reach for member in binding.members)
+            permission in permissions(role, name) and any(members.canonical(member) in reach for member in who)
             for name in resources.lineage(resource)
             if self._exists(name)
-            for binding in self._effective(name).bindings
+            for role, who in self.propagation.felt(name, self.get(name))
         )
 
     def held(self, caller: Caller | None, name: str, permissions: Iterable[str]) -> list[str]:
@@ -140,21 +164,20 @@ class Policies:
 
     def drop(self, name: str) -> None:
         """Delete the policy of a deleted resource, and those of its children."""
-        self._felt = {other: felt for other, felt in self._felt.items() if not f"{other}/".startswith(f"{name}/")}
-        self._store.delete(KIND, name)
+        with self._store.transaction():
+            self.propagation.drop(name)
+            self._store.delete(KIND, name)
 
     def _exists(self, name: str) -> bool:
         kind = resources.kind_of(name)
         return kind is not None and self._store.get(kind.store, resources.key(kind, name)) is not None
 
-    def _effective(self, name: str) -> policy_pb2.Policy:
-        """The policy in effect: the oldest one that is not yet replaced, or the current one if no change is pending."""
-        now = self._clock()
-        waiting = [row for row in self._felt.pop(name, ()) if self.propagation and row[0] > now]
-        if not waiting:
-            return self.get(name)
-        self._felt[name] = waiting
-        return waiting[0][1]
+    def _can_be_granted(self, member: str) -> bool:
+        """Whether a user, group or service account exists, as far as this world knows."""
+        prefix, _, email = member.partition(":")
+        if standing.is_deleted(self._store, member):
+            return False
+        return prefix != "serviceAccount" or self._projects.has_account(email)
 
     def _write(self, name: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
         last = self.get(name).etag

@@ -23,7 +23,8 @@ REPOSITORY = Kind(
 )
 SECRET = Kind("secret", re.compile(f"{_PROJECT}/secrets/[^/]+"), "secrets")
 CRYPTO_KEY = Kind("crypto-key", re.compile(f"{_PROJECT}/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+"), "keys")
-KINDS = (PROJECT, REPOSITORY, SECRET, CRYPTO_KEY)
+SERVICE_ACCOUNT = Kind("service-account", re.compile(f"{_PROJECT}/serviceAccounts/[^/]+"), "service accounts")
+KINDS = (PROJECT, REPOSITORY, SECRET, CRYPTO_KEY, SERVICE_ACCOUNT)
 
 
 def kind_of(name: str) -> Kind | None:
@@ -32,8 +33,8 @@ def kind_of(name: str) -> Kind | None:
 
 
 def key(kind: Kind, name: str) -> str:
-    """The name of its row: for a project, its id."""
-    return name.removeprefix("projects/") if kind is PROJECT else name
+    """The name of its row: for a project its id, and for a service account its e-mail."""
+    return name.rpartition("/")[2] if kind in {PROJECT, SERVICE_ACCOUNT} else name
 
 
 def lineage(name: str) -> Iterator[str]:

@@ -84,6 +84,23 @@ _KEY_ROLES = {
         "cloudkms", cryptoKeyVersions="useToEncrypt useToDecrypt"
     ),
 }
+_SEE_ACCOUNTS = _permissions("iam", serviceAccounts="get list")
+_ACCOUNT_ADMIN = _SEE_ACCOUNTS | _permissions(
+    "iam", serviceAccounts="create delete disable enable getIamPolicy setIamPolicy undelete update"
+)
+_KEYS = _permissions("iam", serviceAccountKeys="create")
+_MINT = _SEE_ACCOUNTS | _permissions("iam", serviceAccounts="getAccessToken getOpenIdToken")
+_ACCOUNT_ROLES = {
+    "roles/iam.serviceAccountAdmin": _ACCOUNT_ADMIN,
+    "roles/iam.serviceAccountCreator": _SEE_ACCOUNTS | _permissions("iam", serviceAccounts="create"),
+    "roles/iam.serviceAccountDeleter": _SEE_ACCOUNTS | _permissions("iam", serviceAccounts="delete"),
+    "roles/iam.serviceAccountKeyAdmin": _SEE_ACCOUNTS | _KEYS,
+    "roles/iam.serviceAccountTokenCreator": _MINT
+    | _permissions("iam", serviceAccounts="implicitDelegation signBlob signJwt"),
+    "roles/iam.serviceAccountUser": _SEE_ACCOUNTS | _permissions("iam", serviceAccounts="actAs"),
+    "roles/iam.serviceAccountViewer": _SEE_ACCOUNTS | _permissions("iam", serviceAccounts="getIamPolicy"),
+    "roles/iam.workloadIdentityUser": _MINT,
+}
 _BROWSE = _permissions("resourcemanager", projects="get getIamPolicy")
 _CONSUME = _permissions("serviceusage", services="get list")
 _SERVICES = _CONSUME | _permissions("serviceusage", services="enable disable")
@@ -94,9 +111,17 @@ _EVERYWHERE = {
     **_REGISTRY_ROLES,
     **_SECRET_ROLES,
     **_KEY_ROLES,
+    **_ACCOUNT_ROLES,
     # Published except for its permissions; that an agent reads is documented for Virtual repositories.
     AGENT_ROLE: _READ,
-    OWNER_ROLE: _ADMIN | _SECRET_ADMIN | _KEY_ADMIN | _PROJECT_ADMIN | _SERVICES,
+    OWNER_ROLE: _ADMIN
+    | _SECRET_ADMIN
+    | _KEY_ADMIN
+    | _PROJECT_ADMIN
+    | _SERVICES
+    | _ACCOUNT_ADMIN
+    | _KEYS
+    | _permissions("iam", serviceAccounts="actAs"),
     "roles/browser": _BROWSE,
     "roles/resourcemanager.projectIamAdmin": _PROJECT_ADMIN,
     "roles/serviceusage.serviceUsageAdmin": _SERVICES,
@@ -106,6 +131,7 @@ _OF_A_SERVICE = {
     resources.REPOSITORY: _REGISTRY_ROLES,
     resources.SECRET: _SECRET_ROLES,
     resources.CRYPTO_KEY: _KEY_ROLES,
+    resources.SERVICE_ACCOUNT: _ACCOUNT_ROLES,
 }
 
 

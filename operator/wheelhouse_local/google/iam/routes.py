@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from google.iam.v1 import policy_pb2
 from google.protobuf import json_format
 
+from wheelhouse_local.google.iam import rules
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.transport.caller import Caller
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
@@ -51,6 +52,7 @@ class PolicyRoutes:
     def _get(self, asked: Asked) -> Json:
         name = self._name(asked.parts)
         self._require(asked.caller, name, f"{self._permission}.getIamPolicy")
+        rules.check_requested_version(_requested(asked))
         return _document(self._policies.get(name))
 
     def _set(self, asked: Asked) -> Json:
@@ -72,6 +74,16 @@ class PolicyRoutes:
             raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.")
         held = self._policies.held(asked.caller, self._name(asked.parts), map(str, wanted))
         return {"permissions": held} if held else {}
+
+
+def _requested(asked: Asked) -> int:
+    """The version of a policy that a caller asks for: in the query, or in the body of a POST."""
+    options = asked.body.get("options")
+    in_body = options.get("requestedPolicyVersion") if isinstance(options, dict) else None
+    try:
+        return int(asked.query.get("options.requestedPolicyVersion") or in_body or 0)
+    except (TypeError, ValueError):
+        raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received.") from None
 
 
 def _document(policy: policy_pb2.Policy) -> Json:

@@ -1,7 +1,6 @@
 """What IAM rejects in a policy, and which two policies are equal."""
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,8 +12,6 @@ from wheelhouse_local.google.iam.resources import Kind
 from wheelhouse_local.google.iam.roles import NOT_EMULATED, grantable
 from wheelhouse_local.google.transport.errors import ApiError, unimplemented
 
-PRINCIPAL_LIMIT, GROUP_LIMIT = 1500, 250
-"""Occurrences in one policy (published proto)."""
 _VERSIONS = {0, 1, 3}
 
 _ROLE = re.compile(r"(roles|organizations/[0-9]+/roles|projects/[^/]+/roles)/[A-Za-z0-9_.]+")
@@ -25,7 +22,7 @@ _ROLE_MESSAGE = (
 
 
 class Target(NamedTuple):
-    """The resource of a policy, and whether a service account, by its e-mail in lower case, can get a grant."""
+    """The resource of a policy, and whether a user, group or service account (canonical) can get a grant."""
 
     kind: Kind
     name: str
@@ -41,13 +38,45 @@ def check(policy: policy_pb2.Policy, current: policy_pb2.Policy, target: Target)
     if policy.audit_configs:
         raise unimplemented("An audit configuration")
     _check_versions(policy, current, target.kind)
-    count = Counter(member.partition(":")[0] for binding in policy.bindings for member in binding.members)
-    if count.total() > PRINCIPAL_LIMIT or count["group"] > GROUP_LIMIT:
-        limits = f"{PRINCIPAL_LIMIT} principals, {GROUP_LIMIT} of which may be groups"
-        raise ApiError("INVALID_ARGUMENT", f"A policy can have at most {limits}.")  # The message is ours.
-    known = {(binding.role, member) for binding in current.bindings for member in binding.members}
+    known = _tuples(current)
     for binding in policy.bindings:
         _check_binding(binding, known, target)
+    _check_tombstones({member for _, member in _tuples(policy)})
+
+
+def check_requested_version(version: int) -> None:
+    """Reject a read in a version that does not exist (published proto; the message is ours).
+
+    The older form of conditional bindings, in which version 1 shows them, is not emulated: a read has them as they are.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT.
+    """
+    if version not in _VERSIONS:
+        raise ApiError("INVALID_ARGUMENT", "The requested version of a policy must be 0, 1 or 3.")
+
+
+def added(policy: policy_pb2.Policy, current: policy_pb2.Policy) -> list[str]:
+    """The members of grants that are not in the current policy, in the order of the policy."""
+    known = _tuples(current)
+    return [each for binding in policy.bindings for each in binding.members if (binding.role, each) not in known]
+
+
+def _tuples(policy: policy_pb2.Policy) -> set[tuple[str, str]]:
+    return {(binding.role, member) for binding in policy.bindings for member in binding.members}
+
+
+def _check_tombstones(every: set[str]) -> None:
+    """A policy cannot have a deleted principal together with a new one of the same e-mail.
+
+    The message is quoted in a public thread, without its end.
+    """
+    deleted = {principal: member for member in every if (principal := members.buried(member)) is not None}
+    for member in sorted(every) if deleted else ():
+        found = deleted.get(members.canonical(member))
+        if found is not None:
+            text = f"Inconsistent representation of deleted member: '{found}' and '{member}'."
+            raise ApiError("INVALID_ARGUMENT", text)
 
 
 def _check_binding(binding: policy_pb2.Binding, known: set[tuple[str, str]], target: Target) -> None:

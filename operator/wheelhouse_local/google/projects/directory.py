@@ -1,11 +1,11 @@
-"""Which projects and which service accounts exist."""
+"""Which projects exist, and which service accounts belong to them."""
 
 import re
 
+from wheelhouse_local.google.iam.service_accounts.account import KIND as ACCOUNT
 from wheelhouse_local.google.projects.project import KIND, SERVICE_AGENTS, Project, parsed
 from wheelhouse_local.google.store import Store
 
-ACCOUNT = "service-account"
 _ACCOUNT = re.compile(r"[^@]+@([a-z0-9.-]+)\.iam\.gserviceaccount\.com")
 
 
@@ -28,29 +28,29 @@ class Directory:
         project = self.find(rest.partition("/")[0]) if kind == "projects" else None
         return project is None or project.permits(permission)
 
+    def has_project(self, key: str) -> bool:
+        """Whether there is a project with an id or a number."""
+        return self.find(key) is not None
+
     def has_account(self, email: str) -> bool:
         """Whether a service account can get a grant.
 
         Those of the world's projects and Artifact Registry's service agents must exist. Accounts of other projects, and
         agents of other services, are accepted without a check.
         """
+        agent = _domain(email) == SERVICE_AGENTS
+        return not (agent or self.project_of(email)) or self._store.get(ACCOUNT, email) is not None
+
+    def owns_account(self, email: str) -> bool:
+        """Whether a service account would belong to a project of the world, or is its service agent."""
+        if _domain(email) == SERVICE_AGENTS:
+            return any(project.agent == email for project in self._all())
+        return self.project_of(email) is not None
+
+    def project_of(self, email: str) -> Project | None:
+        """The project whose service accounts have e-mails like this one; None for service agents and other projects."""
         domain = _domain(email)
-        own = domain is not None and (domain == SERVICE_AGENTS or self.find(_project_of(domain)) is not None)
-        return not own or self._store.get(ACCOUNT, email) is not None
-
-    def add_account(self, email: str) -> bool:
-        """Create a service account; return whether it is new."""
-        if self._store.get(ACCOUNT, email) is not None:
-            return False
-        self._store.put(ACCOUNT, email, {})
-        return True
-
-    def forget_accounts(self, project: Project) -> None:
-        """Delete the service accounts of a project."""
-        for email, _ in self._store.list(ACCOUNT):
-            domain = _domain(email)
-            if email == project.agent or (domain is not None and _project_of(domain) == project.id):
-                self._store.delete(ACCOUNT, email)
+        return None if domain is None else self.find(_project_of(domain))
 
     def _all(self) -> list[Project]:
         return [parsed(name, row) for name, row in self._store.list(KIND)]

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import NAMESPACE, OWNER, PROJECT, PROJECT_NUMBER, SERVICE_ACCOUNT
+from wheelhouse_local.google.iam import members
 from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.iam.roles import AGENT_ROLE, OWNER_ROLE, operator_role
+from wheelhouse_local.google.iam.service_accounts.accounts import Accounts
 from wheelhouse_local.google.projects.directory import Directory
 from wheelhouse_local.google.projects.project import ACTIVE, ARTIFACT_REGISTRY, DELETE_REQUESTED, KIND, Project
 from wheelhouse_local.google.projects.refusals import consumer_invalid, service_disabled
@@ -22,6 +24,8 @@ from wheelhouse_local.google.transport.errors import ApiError
 OPERATOR = service_account_identity(NAMESPACE, SERVICE_ACCOUNT)
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects; a domain before it is the older form.
 _ID = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+SERVICE_ACCOUNTS = ("ci", "analytics")
+"""Service accounts of the first project."""
 _NUMBERS = 10**11
 """Project numbers here have twelve digits."""
 
@@ -33,6 +37,7 @@ class Projects:
         self._store = store
         self._directory = Directory(store)
         self._policies = policies
+        self._accounts = Accounts(store, clock)
         self._clock = clock
 
     def find(self, key: str) -> Project | None:
@@ -58,12 +63,14 @@ class Projects:
         return name if found is None else f"projects/{found.id}{slash}{below}"
 
     def ensure_first(self) -> None:
-        """Create the project of every world, with Artifact Registry on, if it does not exist."""
+        """Create the project of every world, with Artifact Registry on and two service accounts, if it is missing."""
         if self.find(PROJECT) is None:
             with self._store.transaction():
-                self._make(PROJECT, PROJECT_NUMBER)
+                project = self._make(PROJECT, PROJECT_NUMBER)
                 self.switch(PROJECT, ARTIFACT_REGISTRY, on=True)
                 self.set_operator_rights(PROJECT, granted=True)
+                for name in SERVICE_ACCOUNTS:
+                    self._accounts.add(project.account(name), PROJECT)
 
     def create(self, project_id: str) -> Project:
         """Create a project with its owner and nothing else.
@@ -91,7 +98,8 @@ class Projects:
         found = self.known(project_id).with_service(service, on=on)
         with self._store.transaction():
             found.put(self._store)
-            if on and service == ARTIFACT_REGISTRY and self._directory.add_account(found.agent):
+            if on and service == ARTIFACT_REGISTRY and self._accounts.find(found.agent) is None:
+                self._accounts.add(found.agent)
                 self._policies.grant(f"projects/{found.id}", AGENT_ROLE, f"serviceAccount:{found.agent}")
         return found
 
@@ -117,7 +125,11 @@ class Projects:
         if found.id == PROJECT:
             raise ApiError("FAILED_PRECONDITION", f"Every world has the project {PROJECT}: delete it, or turn it off.")
         with self._store.transaction():
-            self._directory.forget_accounts(found)
+            for account in (*self._accounts.of(found.id), self._accounts.find(found.agent)):
+                if account is not None:
+                    self._accounts.remove(account)
+                    self._policies.rename(account.member, members.tombstone(account.member, account.unique_id))
+            self._accounts.forget(found.id)
             self._policies.drop(f"projects/{found.id}")
             self._store.delete(KIND, found.id)
             self._store.forget(f"projects/{found.id}/")

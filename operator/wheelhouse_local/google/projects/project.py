@@ -28,6 +28,11 @@ class Project:
         """
         return f"service-{self.number}@{SERVICE_AGENTS}.iam.gserviceaccount.com"
 
+    def account(self, name: str) -> str:
+        """The e-mail of a service account here: `example.com:proj` is `proj.example.com` in it."""
+        scope, _, project = self.id.rpartition(":")
+        return f"{name}@{'.'.join(filter(None, (project, scope)))}.iam.gserviceaccount.com"
+
     def serves(self, service: str) -> bool:
         """Whether calls of a service can be answered here: the project is not deleted, and the service is on."""
         return self.state == ACTIVE and service in self.services

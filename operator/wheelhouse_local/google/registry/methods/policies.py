@@ -2,6 +2,7 @@
 
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
+from wheelhouse_local.google.iam import rules
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.registry.methods.base import ARTIFACT_REGISTRY, method
 from wheelhouse_local.google.transport.caller import Caller
@@ -11,6 +12,10 @@ from wheelhouse_local.google.transport.method import Message, Method
 
 def methods(policies: Policies) -> dict[str, Method]:
     """The table, by `Service.Method`."""
+
+    def get(asked: Message) -> Message:
+        rules.check_requested_version(asked.options.requested_policy_version)
+        return policies.get(asked.resource)
 
     def replace(asked: Message) -> Message:
         if asked.update_mask.paths:
@@ -27,7 +32,7 @@ def methods(policies: Policies) -> dict[str, Method]:
             policy_pb2.Policy,
             "resource",
             "repositories.getIamPolicy",
-            lambda asked: policies.get(asked.resource),
+            get,
         ),
         "ArtifactRegistry.SetIamPolicy": method(
             iam_policy_pb2.SetIamPolicyRequest, policy_pb2.Policy, "resource", "repositories.setIamPolicy", replace

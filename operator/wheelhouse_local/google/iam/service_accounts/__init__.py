@@ -1,0 +1,1 @@
+"""IAM service accounts: how they are stored, deleted and restored."""
