@@ -23,11 +23,17 @@ class WheelhouseError(Exception):
 
 
 class Invalid(WheelhouseError):
-    """The user must edit the object; `reason` is the reason of the condition that reports it."""
+    """The user must edit the object.
 
-    def __init__(self, message: str, reason: Reason = Reason.INVALID_ARGUMENT) -> None:
+    Attributes:
+        reason: the reason of the condition that reports it.
+        details: sentences about single parts of the request, which may belong to different users.
+    """
+
+    def __init__(self, message: str, reason: Reason = Reason.INVALID_ARGUMENT, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.reason = reason
+        self.details = details
 
 
 class Refused(WheelhouseError):

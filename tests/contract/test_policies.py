@@ -7,6 +7,7 @@ import pytest
 from fakes.google_server import Wire
 from fakes.world import Fakes
 from google.iam.v1 import policy_pb2
+from google.rpc import error_details_pb2
 from google.type import expr_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +88,21 @@ async def test_rejections_are_distinguished(wire: Wire, words: str, reason: Reas
         with pytest.raises(Invalid) as caught:
             await GooglePolicies(wire.google).set(NAME, Policy(b"\x00\x20\x01", 0, (READERS,)))
         assert caught.value.reason is reason
+
+
+async def test_the_members_that_an_organization_policy_rejects_are_in_the_details(wire: Wire) -> None:
+    """The message of allowed domains names no member; the violations do, and tokens in them are masked."""
+    failure = error_details_pb2.PreconditionFailure()
+    for who in ("user:eve@evil.example", "Bearer abcdefghijklmnopqrstuvwxyz"):
+        failure.violations.add(description=f"User {who} is not in permitted organization.")
+    wire.server.plant(NAME.full)
+    words = "One or more users named in the policy do not belong to a permitted customer."
+    wire.server.fail["SetIamPolicy"] = (grpc.StatusCode.FAILED_PRECONDITION, words, [failure])
+    with pytest.raises(Invalid) as caught:
+        await GooglePolicies(wire.google).set(NAME, Policy(b"\x00\x20\x01", 0, (READERS,)))
+    assert caught.value.reason is Reason.MEMBER_REJECTED
+    assert caught.value.details[0] == "User user:eve@evil.example is not in permitted organization."
+    assert "abcdefgh" not in caught.value.details[1]
 
 
 async def test_never_without_an_etag(wire: Wire) -> None:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, Key, RepositoryKey
 from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import Requirement, Selector
 from wheelhouse.reconcile.absences import FORGOTTEN, Absences
-from wheelhouse.reconcile.interests import Interests, NamespaceTopic, SecretTopic, Topic
+from wheelhouse.reconcile.interests import Interests, NamespaceTopic, SecretTopic, SelectorTopic, Topic
 
 
 class Woken:
@@ -44,7 +45,8 @@ def test_followers_of_a_topic_look_again() -> None:
     assert set(queue.keys[1:]) == {one, two}
 
 
-TOPICS: list[Topic] = [ObjectKey("a", "x"), NamespaceTopic("a"), Identity("a", "x"), SecretTopic("a", "x")]
+ML = SelectorTopic(Selector((Requirement("team", "In", ("ml",)),)))
+TOPICS: list[Topic] = [ObjectKey("a", "x"), NamespaceTopic("a"), Identity("a", "x"), SecretTopic("a", "x"), ML]
 KEYS: list[Key] = [AccessKey(ObjectKey("a", "x")), RepositoryKey(ObjectKey("a", "x")), AccessKey(ObjectKey("b", "x"))]
 
 
@@ -58,6 +60,7 @@ def test_a_key_follows_what_it_declared_last(steps: list[tuple[Key, set[Topic]]]
         wanted[key] = topics
     for topic in TOPICS:
         assert set(interests.followers(topic)) == {key for key, topics in wanted.items() if topic in topics}
+    assert interests.selectors() == ((ML,) if interests.followers(ML) else ())
     for key in KEYS:
         interests.drop(key)
     assert (interests._topics, interests._followers) == ({}, {})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from wheelhouse.domain.iam import Binding, Grant, Policy
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
-from wheelhouse.reconcile.policy.rejections import Search, names
+from wheelhouse.reconcile.policy.rejections import Search, names, words_about
 
 READER = "roles/artifactregistry.reader"
 EMPTY = Policy(b"e", 1, ())
@@ -49,6 +49,15 @@ def test_all_but_the_bad_ones_are_set(count: int, bad: set[int], naming: bool) -
     assert done == {grant(number) for number in range(count)} - blamed
     most = len(bad) + 1 if naming else 1 + 2 * len(bad) * math.ceil(math.log2(max(count, 2)))
     assert sets <= most
+
+
+def test_the_details_name_every_member_at_once_and_each_access_reads_only_its_own() -> None:
+    """An organization policy names the members in its details: one set finds all, and no access sees another's."""
+    details = ("User user:u1@example.com is not in permitted organization.", "User u2@example.com is not permitted.")
+    error = Invalid(SILENT.message, Reason.MEMBER_REJECTED, details)
+    assert set(Search().refused([grant(0), grant(1), grant(2)], error, EMPTY)) == {grant(1), grant(2)}
+    assert words_about(grant(1).member, error) == f"{SILENT.message} {details[0]}"
+    assert words_about(grant(0).member, error) == SILENT.message
 
 
 def test_a_policy_that_is_rejected_without_additions_is_no_members_fault() -> None:

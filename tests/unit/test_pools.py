@@ -1,5 +1,7 @@
 """A change of the pool with existing ledgers: nothing is rewritten by accident, and a migration leaves no gap."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +116,14 @@ def test_the_sentence_is_bounded() -> None:
     found = pool_complaint(records, NEW, None) or ""
     assert "and some for 998 others" in found
     assert len(found) < 1000
+
+
+def test_a_principal_that_a_spec_names_is_no_sign_of_another_pool() -> None:
+    """A subject may name a ServiceAccount of another cluster: the operator starts, and no migration moves it."""
+    verbatim = GrantRecord(replace(record(OLD).grant, verbatim=True), GrantState.GRANTED)
+    assert pool_complaint([verbatim, record(NEW)], NEW, None) is None
+    assert outgoing_grants([verbatim], wanted(PULL), Pool.of(OLD)) == ()
+    assert outgoing_grants([record(OLD)], [verbatim.grant], Pool.of(OLD)) == ()
 
 
 def wanted(*identities: Identity, role: str = READER) -> list[Grant]:

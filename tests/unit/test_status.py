@@ -26,9 +26,10 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, compact
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.repository import Operation, OperationKind
-from wheelhouse.status.access import SUMMARY_LENGTH, AccessFacts, access_status
+from wheelhouse.status.access import AccessFacts, access_status
 from wheelhouse.status.read import read_distribution, read_grants, read_repository
 from wheelhouse.status.repository import RepositoryFacts, repository_status
+from wheelhouse.status.summary import SUMMARY_LENGTH
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
@@ -270,22 +271,47 @@ def test_no_good_condition_is_without_a_message() -> None:
 
 def test_the_grant_summary_says_who_as_what() -> None:
     """ServiceAccounts are short, others in IAM's form, rejected ones are left out."""
+    pools = "iam.googleapis.com/projects/1/locations/global/workloadIdentityPools"
+    workforce = "principalSet://iam.googleapis.com/locations/global/workforcePools/people/group/ml"
+    members = {
+        f"principal://{pools}/acme-packages.svc.id.goog/subject/ns/a/sa/pull": GrantState.GRANTED,
+        f"principalSet://{pools}/acme-packages.svc.id.goog/namespace/ml": GrantState.GRANTED,
+        workforce: GrantState.RECORDED,
+        "group:team@x.y": GrantState.EXISTING,
+        "user:bob@x.y": GrantState.REJECTED,
+    }
+    reader, writer = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+    grants = [GrantRecord(Grant(reader, member), state) for member, state in members.items()]
+    grants.append(GrantRecord(Grant(writer, "user:ann@x.y"), GrantState.GRANTED))
+    status = access(grants=GrantFindings(grants=tuple(grants)))
+    assert status["grantSummary"] == (
+        "Reader: a/pull, acme-packages.svc.id.goog/namespace/ml, people/group/ml, group:team@x.y; Writer: user:ann@x.y"
+    )
+
+
+def test_a_rejected_grant_has_iams_message_in_status() -> None:
+    """And a grant of a Principal is marked, so that it does not follow a change of the pool after a restart."""
     grants = (
-        GrantRecord(Grant("roles/artifactregistry.reader", f"{POOL}/ns/a/sa/pull"), GrantState.GRANTED),
-        GrantRecord(Grant("roles/artifactregistry.writer", "user:ann@x.y"), GrantState.EXISTING),
-        GrantRecord(Grant("roles/artifactregistry.writer", "user:bob@x.y"), GrantState.REJECTED, "unknown"),
+        GrantRecord(Grant("roles/x.reader", "user:bob@x.y"), GrantState.REJECTED, "unknown"),
+        GrantRecord(Grant("roles/x.reader", f"{POOL}/ns/a/sa/b", verbatim=True), GrantState.GRANTED),
     )
     status = access(grants=GrantFindings(grants=grants))
-    assert status["grantSummary"] == "ns/a/sa/pull reader, user:ann@x.y writer"
-    assert [row.get("message") for row in status["grants"]] == [None, None, "unknown"]
+    assert [row.get("message") for row in status["grants"]] == ["unknown", None]
+    assert [row.get("kind") for row in status["grants"]] == [None, "Principal"]
+    assert [record.grant.verbatim for record in read_grants(status).grants] == [False, True]
 
 
-def test_a_long_grant_summary_is_cut() -> None:
-    """However many grants there are, the column stays within its length and shows that it was truncated."""
-    grants = tuple(GrantRecord(Grant("roles/x.reader", f"user:{n}@x.y"), GrantState.GRANTED) for n in range(1000))
+@pytest.mark.parametrize("length", [3, 30, 300])
+@pytest.mark.parametrize("count", [1, 2, 40, 1000])
+def test_a_long_grant_summary_counts_what_it_leaves_out(length: int, count: int) -> None:
+    """However many grants there are, the column stays within its length and counts the rest."""
+    members = [f"user:{number:0{length}}@x.y" for number in range(count)]
+    grants = tuple(GrantRecord(Grant("roles/artifactregistry.reader", m), GrantState.GRANTED) for m in members)
     summary = access(grants=GrantFindings(grants=grants))["grantSummary"]
-    assert len(summary) == SUMMARY_LENGTH
-    assert summary.endswith("…")
+    assert len(summary) <= SUMMARY_LENGTH
+    shown = sum(member in summary for member in members)
+    if shown < count:
+        assert summary.endswith(f" and {count - shown} more" if shown else f"{count} members")
 
 
 def test_the_secrets_progress_is_reported() -> None:

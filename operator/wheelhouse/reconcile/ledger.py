@@ -81,6 +81,11 @@ class Ledger:
         for outage in [outage for outage in self._outages if outage[:2] == (kind, key)]:
             del self._outages[outage]
 
+    def writing(self, kind: Kind, key: ObjectKey) -> bool:
+        """Whether a write of the object's status is under way."""
+        lock = self._locks.get((kind, key))
+        return lock is not None and lock.locked()
+
     async def record(self, kind: Kind, key: ObjectKey) -> bool:
         """Write the findings now: the intent is recorded before the effect. False if the object does not exist.
 

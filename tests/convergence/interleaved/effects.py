@@ -12,6 +12,7 @@ from convergence.interleaved.tuples import ledger
 
 from wheelhouse.domain.iam import Policy
 from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.pools import principal
 from wheelhouse.domain.repository import CLUSTER_LABEL, OBJECT_LABEL, Ownership
 from wheelhouse.domain.secret import Applied, SecretManifest
 
@@ -108,7 +109,7 @@ class Effects:
     def _added(self, grant: Granted) -> None:
         site = self._site
         level = site.expected.grants.get(grant, Level.NO)
-        recent = site.seconds - self._missing.get(grant, float("-inf")) < STALE
+        recent = site.seconds - max(self._missing.get(grant, float("-inf")), self._relabeled(grant)) < STALE
         if site.seconds > site.settling and not recent and site.touched(self.words(grant)) < site.seconds - STALE:
             if level is Level.NO:
                 site.complain("given", f"{grant} was added, but no access with consent requests it")
@@ -118,6 +119,12 @@ class Effects:
         edited = site.touched(self.words(grant)) > site.seconds - UNREAD
         if not edited and not any(finalized(body) for body in holders):
             site.complain("record", f"{grant} was given before any status with our finalizer said that it is ours")
+
+    def _relabeled(self, grant: Granted) -> float:
+        """When the Namespace of a member last changed: a selector may have matched it just before."""
+        found = principal(grant[2])
+        known = self._site.judge.memory.namespaces
+        return known.get(found[1].namespace, (None, 0.0))[1] if found is not None else float("-inf")
 
     def words(self, grant: Granted) -> set[str]:
         """The objects that a grant concerns."""

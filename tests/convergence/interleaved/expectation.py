@@ -13,7 +13,7 @@ from fakes.world import Fakes
 
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey, RepositoryName
-from wheelhouse.domain.objects import FINALIZER, Kind
+from wheelhouse.domain.objects import FINALIZER, Kind, Namespace
 from wheelhouse.domain.repository import CLUSTER_LABEL, OBJECT_LABEL, ObservedRepository, Ownership
 from wheelhouse.domain.secret import SECRET_TYPE
 
@@ -62,8 +62,8 @@ class Memory:
     """Repositories, and the repositories of other namespaces that they should read."""
     seen: dict[ObjectKey, tuple[float, Spec, str | None]] = field(default_factory=dict)
     """PythonRepositories: when last seen, with which spec, and for which repository."""
-    namespaces: set[str] = field(default_factory=set)
-    """The names of all namespaces that ever existed."""
+    namespaces: dict[str, tuple[Namespace | None, float]] = field(default_factory=dict)
+    """Every namespace that ever existed, and when it last changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,10 @@ class Judge:
 
     def _remember(self, now: float) -> None:
         memory = self.memory
-        memory.namespaces |= set(self._fakes.cluster.namespaces)
+        known = self._fakes.cluster.namespaces
+        for name in {*known, *memory.namespaces}:
+            if memory.namespaces.get(name, (None, 0.0))[0] != known.get(name):
+                memory.namespaces[name] = known.get(name), now
         for (kind, key), body in self._fakes.cluster.objects.items():
             uid, spec = body["metadata"]["uid"], body["spec"]
             if malformed(kind, spec):
@@ -368,7 +371,7 @@ class Judge:
         if selector is None:
             return {subject["namespace"]}
         if everywhere:
-            return self.memory.namespaces
+            return set(self.memory.namespaces)
         selected = self._selected(selector)
         return set() if selected is None else selected
 

@@ -81,7 +81,9 @@ class GooglePolicies:
             if error.reason is Reason.API_DISABLED:
                 raise
             full = _TOO_LARGE.search(error.message)
-            raise Invalid(error.message, Reason.POLICY_FULL if full else Reason.MEMBER_REJECTED) from None
+            raise Invalid(
+                error.message, Reason.POLICY_FULL if full else Reason.MEMBER_REJECTED, error.details
+            ) from None
 
 
 def from_wire(message: policy_pb2.Policy) -> Policy:

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 import grpc
@@ -29,6 +30,8 @@ CREATE = "CreateRepository"
 """Has its own quota, so its refusal applies to no other method (https://cloud.google.com/artifact-registry/quotas)."""
 WAIT, CREATE_WAIT = 60.0, 300.0
 """Maximum seconds of a wait that Google requests before another call, and before another create."""
+VIOLATIONS_SHOWN = 100
+"""Maximum details of an error that are read."""
 BUSY = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE})
 """Codes whose RetryInfo applies to the whole project."""
 
@@ -120,7 +123,7 @@ def translated(method: str, error: exceptions.GoogleAPICallError, project: str) 
         case grpc.StatusCode.PERMISSION_DENIED:
             return _denied(message, error, project)
         case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.OUT_OF_RANGE:
-            return Invalid(message)
+            return Invalid(message, details=tuple(_violations(error)))
         case grpc.StatusCode.UNAUTHENTICATED:
             # The operator's own credentials: a refresh or their propagation fixes it, but no user can.
             return Unavailable(f"Google did not accept the operator's own credentials: {words}")
@@ -139,6 +142,14 @@ def _denied(message: str, error: exceptions.GoogleAPICallError, project: str) ->
             return Refused(f"{message} --project={project}")
         return Invalid(f"{message} --project={project}", Reason.API_DISABLED)
     return Refused(f"{message} The operator's Google identity needs its role on project {project}.")
+
+
+def _violations(error: exceptions.GoogleAPICallError) -> Iterator[str]:
+    """What an organization policy does not permit: for allowed domains, only these details name the members."""
+    found = (detail for detail in error.details if isinstance(detail, error_details_pb2.PreconditionFailure))
+    violations = (violation for detail in found for violation in detail.violations)
+    for violation in islice(violations, VIOLATIONS_SHOWN):
+        yield reduced(violation.description)
 
 
 def _retry_delay(error: exceptions.GoogleAPICallError) -> float | None:

@@ -37,8 +37,9 @@ class Search:
             Invalid: none of them is.
         """
         self._words = ""
-        named = [grant for grant in tried if names(error.message, grant.member)]
-        if not tried or (not named and _blames(error.message, observed)):
+        words = " ".join((error.message, *error.details))
+        named = [grant for grant in tried if names(words, grant.member)]
+        if not tried or (not named and _blames(words, observed)):
             raise error
         if len(tried) > 1 and not named:
             self._halve(tried, error.message)
@@ -79,6 +80,11 @@ class Search:
     def _advance(self) -> None:
         group = self._waiting.pop() if self._waiting else ()
         self.only = frozenset(grant.identity for grant in group)
+
+
+def words_about(member: str, error: Invalid) -> str:
+    """IAM's message for the access that wants a member: details about the members of other accesses are left out."""
+    return " ".join((error.message, *(detail for detail in error.details if names(detail, member))))
 
 
 def names(words: str, member: str) -> bool:

@@ -19,7 +19,7 @@ from wheelhouse.reconcile.policy.events import PolicyEvents
 from wheelhouse.reconcile.policy.memory import Memory
 from wheelhouse.reconcile.policy.observation import Observation, Observer
 from wheelhouse.reconcile.policy.recorder import Recorded, Recorder
-from wheelhouse.reconcile.policy.rejections import Search
+from wheelhouse.reconcile.policy.rejections import Search, words_about
 from wheelhouse.reconcile.world import World
 
 
@@ -169,7 +169,8 @@ class _Transaction:
                 if error.reason is Reason.POLICY_FULL and plan.add:
                     self._memory.oversize |= dict.fromkeys(_pairs(plan.add), self._context.world.elapsed())
                 elif error.reason is Reason.MEMBER_REJECTED:
-                    self._reject(search.refused(plan.add, error, self._observation.policy), error.message)
+                    for grant in search.refused(plan.add, error, self._observation.policy):
+                        self._reject([grant], words_about(grant.member, error))
                 else:
                     raise
                 continue

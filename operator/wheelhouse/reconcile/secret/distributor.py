@@ -212,7 +212,9 @@ class Distributor:
             namespaces = tuple(dict.fromkeys((*found.namespaces, key.namespace))) if found.name else (key.namespace,)
             self._findings.note_distribution(stored, name=content.name, namespaces=namespaces)
             written = recorded_distribution(stored)
-            record = written.name != content.name or key.namespace not in written.namespaces
+            # A write that is under way may remove the name: only its end shows what status has.
+            record = self._ledger.writing(Kind.ACCESS, stored.key)
+            record = record or written.name != content.name or key.namespace not in written.namespaces
         elif not found.name or key.namespace not in found.namespaces:
             self._findings.note_distribution(stored, name=content.name, namespaces=(*found.namespaces, key.namespace))
             record = True

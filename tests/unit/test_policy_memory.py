@@ -1,0 +1,43 @@
+"""What one process remembers of a policy: members that IAM rejected are retried ever more seldom."""
+
+from wheelhouse.domain.iam import Grant
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.plan.claimant import Claimant
+from wheelhouse.reconcile.policy.memory import LONGEST_REMEMBERED, REMEMBERED, Memory
+
+GRANT = Grant("roles/artifactregistry.reader", "user:ann@example.com")
+PAIR = GRANT.identity
+
+
+def test_each_rejection_doubles_the_wait() -> None:
+    """Ten minutes, twenty, and so on, up to six hours: k bad members cost about k sets, not k every ten minutes."""
+    memory, now, waits = Memory(), 0.0, []
+    for _ in range(12):
+        memory.reject([PAIR], "does not exist", now)
+        assert memory.rejections(now) == {PAIR: "does not exist"}
+        waits.append(memory.rejected[PAIR].retry_at - now)
+        now = memory.rejected[PAIR].retry_at
+        assert memory.rejections(now) == {}
+    assert waits[:3] == [REMEMBERED, 2 * REMEMBERED, 4 * REMEMBERED]
+    assert waits[-1] == LONGEST_REMEMBERED
+
+
+def test_a_person_can_ask_for_a_retry() -> None:
+    """After a request all rejected members and a size that was refused are tried again; the count stays."""
+    memory = Memory(oversize={PAIR: 0.0})
+    memory.reject([PAIR], "does not exist", 0.0)
+    memory.retry()
+    assert (memory.rejections(1.0), memory.too_much(1.0)) == ({}, frozenset())
+    memory.reject([PAIR], "does not exist", 1.0)
+    assert memory.rejected[PAIR].times == 2
+
+
+def test_a_member_that_no_access_wants_is_forgotten() -> None:
+    """The wait starts again for a subject that was removed and added later."""
+    memory = Memory()
+    memory.reject([PAIR], "does not exist", 0.0)
+    wanting = Claimant(ObjectKey("a", "one"), (GRANT,), may_add=True, ledger=())
+    memory.prune([wanting])
+    assert PAIR in memory.rejected
+    memory.prune([Claimant(ObjectKey("a", "one"), (), may_add=True, ledger=())])
+    assert memory.rejected == {}
