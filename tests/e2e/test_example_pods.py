@@ -109,15 +109,17 @@ def test_a_ci_job_builds_in_isolation_and_publishes(kube: Kube, tmp_path: Path, 
 
 
 def test_members_outside_the_cluster_are_granted(kube: Kube) -> None:
-    """google-members.yaml is Ready beside quickstart.yaml."""
+    """google-members.yaml and other-namespaces.yaml are Ready beside quickstart.yaml."""
     kube.world.kubectl("apply", "-f", str(EXAMPLES / "quickstart.yaml"))
     kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / "google-members.yaml"))
-    kube.await_ready(ACCESSES, "data-platform", "analysts", "ci")
+    kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / "other-namespaces.yaml"))
+    kube.await_ready(ACCESSES, "data-platform", "analysts", "ci", "other-namespaces")
 
 
 def test_every_example_is_applied_here_or_a_story() -> None:
     """A new file in manifests/examples needs a test."""
-    here = {"quickstart", "pod", "job", "ci-job", "ci-job-uv", "google-members"}  # repositories/: the stories' own test
+    # repositories/: the stories' own test
+    here = {"quickstart", "pod", "job", "ci-job", "ci-job-uv", "google-members", "other-namespaces"}
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == here
 
 
