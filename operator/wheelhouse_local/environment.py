@@ -47,7 +47,7 @@ def endpoints(state: State) -> dict[str, str]:
     try:
         found: dict[str, str] = json.loads((state.google / "endpoints.json").read_text())
     except FileNotFoundError as error:
-        raise LocalError(f"No world was started in {state.root}: run `wheelhouse local up`") from error
+        raise LocalError(f"No world was started in {state.root}: run `{state.command('up')}`") from error
     return found
 
 

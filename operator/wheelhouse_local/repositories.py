@@ -35,7 +35,7 @@ def _known(state: State) -> list[str]:
     """The full names of all repositories, in any project and location: no method of Google lists them."""
     store = state.google / "google.sqlite"
     if not store.exists():
-        raise LocalError(f"No world was started in {state.root}: run `wheelhouse local up`")
+        raise LocalError(f"No world was started in {state.root}: run `{state.command('up')}`")
     with contextlib.closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT name FROM kv WHERE kind = 'repository' ORDER BY name").fetchall()
     return [str(name) for (name,) in rows]

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -88,6 +89,11 @@ class State:
         for directory in (self.control_plane, self.google, self.gcloud, self.home, self.token, self.logs):
             directory.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
+
+    def command(self, name: str) -> str:
+        """A command of `wheelhouse local` for this directory, as a person types it."""
+        place = "" if self.root == default_directory() else f" --state {shlex.quote(str(self.root))}"
+        return f"wheelhouse local {name}{place}"
 
     def exists(self) -> bool:
         """Whether a world was ever started here."""

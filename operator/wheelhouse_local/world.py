@@ -175,7 +175,7 @@ class World:
             LocalError: none was.
         """
         if not self.state.exists():
-            raise LocalError(f"No world was started in {self.state.root}: run `wheelhouse local up`")
+            raise LocalError(f"No world was started in {self.state.root}: run `{self.state.command('up')}`")
 
     def check_started(self) -> None:
         """Check that a world was started here and not stopped; parts of it may have died.
@@ -184,7 +184,7 @@ class World:
             LocalError: none was.
         """
         if not self.state.load().processes:
-            raise LocalError(f"No world is running in {self.state.root}: run `wheelhouse local up`")
+            raise LocalError(f"No world is running in {self.state.root}: run `{self.state.command('up')}`")
 
     def _check(self, name: str) -> None:
         if name not in COMPONENTS:

@@ -1,6 +1,6 @@
 """The reference pages of both kinds: every field and the values that it accepts, from the schemas of the CRDs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wheelhouse.api.schema import Schema, crds
@@ -35,7 +35,7 @@ def _page(spec: Mapping[str, Any]) -> str:
         _HEADER,
         f"# {names['kind']}",
         "",
-        f"{schema['description']} `{spec['group']}/{version['name']}`, short names {', '.join(names['shortNames'])}.",
+        f"{schema['description']} `{spec['group']}/{version['name']}`, {_short(names['shortNames'])}.",
         f"`kubectl get` shows {columns}. `kubectl explain {names['singular']}.spec` shows the same text as this page.",
     ]
     for part in ("spec", "status"):
@@ -106,3 +106,7 @@ def _immutable(node: Schema) -> set[str]:
     messages = [rule["message"] for rule in node.get("x-kubernetes-validations", ())]
     fixed = {message.split()[0].rpartition(".")[2] for message in messages if _IMMUTABLE in message}
     return fixed & set(node.get("properties", ()))
+
+
+def _short(names: Sequence[str]) -> str:
+    return f"short name{'s' if len(names) > 1 else ''} {', '.join(names)}"

@@ -83,6 +83,7 @@ class DeclaredRepository:
         return DesiredRepository(
             name=name,
             ownership=Ownership.of(cluster, self.key),
+            namespace=self.key.namespace,
             mode=Mode(spec.mode.value),
             description=spec.description,
             labels=dict(spec.labels or {}),

@@ -93,7 +93,8 @@ class UpstreamReference:
 class DesiredRepository:
     """The desired state of one PythonRepository; a field that is None is neither set nor compared.
 
-    `upstreams` are those of the spec, before the consent check; None except for Virtual repositories.
+    `upstreams` are those of the spec, before the consent check; None except for Virtual repositories. `namespace` is
+    that of the object.
     """
 
     name: RepositoryName
@@ -108,6 +109,7 @@ class DesiredRepository:
     upstreams: tuple[UpstreamReference, ...] | None = None
     observe: bool = False
     adoption: AdoptionPolicy = AdoptionPolicy.NEVER
+    namespace: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,10 +145,12 @@ def _not_permitted(access: DesiredAccess) -> Check:
     # The same reason and message for absent, forbidden and role not permitted: a difference would reveal which it is.
     message = (
         f"PythonRepository {access.repository} does not exist, or does not allow the role {access.role} for this "
-        "namespace. Check the name and the labels of this namespace, or ask the owner to allow them in "
-        "spec.accessFrom. Its roles replace the default [Reader] and apply to every allowed namespace."
+        "namespace. Check the name and the labels of this namespace. Otherwise ask the repository's owner to allow "
     )
-    return failed(Reason.REF_NOT_PERMITTED, message)
+    if access.role is Role.READER:
+        return failed(Reason.REF_NOT_PERMITTED, f"{message}this namespace in spec.accessFrom.")
+    remedy = f"this namespace and the role {access.role} in spec.accessFrom, or to create the access in the namespace "
+    return failed(Reason.REF_NOT_PERMITTED, f"{message}{remedy}of the repository, where every role is allowed.")
 
 
 def _unusable(requester: Requester, trouble: Reason | None) -> str:

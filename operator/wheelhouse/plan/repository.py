@@ -122,7 +122,7 @@ def _observe(
         )
         return Refuse(Reason.NOT_FOUND, f"{message}, or set spec.managementPolicy to Full.")
     if rival is not None and not owns(desired.ownership, observed):
-        return _elsewhere(desired)
+        return _elsewhere(desired, rival)
     if observed.format != PYTHON_FORMAT:
         return _differs(desired, "format", observed.format, PYTHON_FORMAT)
     return Keep()
@@ -133,7 +133,7 @@ def _adoption_refusal(
 ) -> Refuse | None:
     """Why a repository without our labels is not changed; None if it may be adopted."""
     if rival is not None:
-        return _elsewhere(desired)
+        return _elsewhere(desired, rival)
     owner = _other_owner(observed, desired.ownership.cluster)
     same = before is not None and before.create_time is not None and before.create_time == observed.create_time
     unlabeled = owner is None and not {CLUSTER_LABEL, OBJECT_LABEL} & observed.labels.keys()
@@ -154,8 +154,10 @@ def _adoption_refusal(
     return Refuse(Reason.ALREADY_EXISTS, f"{message} {remedy}.")
 
 
-def _elsewhere(desired: DesiredRepository) -> Refuse:
-    message = f"{desired.name} belongs to another PythonRepository of this cluster. To resolve this, {_NEW_ID}"
+def _elsewhere(desired: DesiredRepository, rival: ObjectKey) -> Refuse:
+    # An object of another namespace is not named: a tenant must not learn of it.
+    owner = f"PythonRepository {rival}" if rival.namespace == desired.namespace else "another PythonRepository"
+    message = f"{desired.name} belongs to {owner} of this cluster. To resolve this, {_NEW_ID}"
     return Refuse(Reason.OWNED_ELSEWHERE, f"{message}, or ask its owner for spec.accessFrom.")
 
 

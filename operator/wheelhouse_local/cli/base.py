@@ -95,7 +95,7 @@ def running(world: World) -> World:
         LocalError: it is not running.
     """
     if not world.pid("apiserver"):
-        raise LocalError(f"No world is running in {world.state.root}: run `wheelhouse local up`")
+        raise LocalError(f"No world is running in {world.state.root}: run `{world.state.command('up')}`")
     return world
 
 
@@ -135,7 +135,7 @@ def to_items(context: click.Context, parameter: click.Parameter, values: tuple[s
     items: dict[str, str] = {}
     for value in values:
         key, _, path = value.partition("=")
-        if not key or key in items:
+        if not key or not path or key in items:
             problem = f"{value!r}: use KEY=PATH, such as pip.conf=pip/pip.conf, once for each key"
             raise click.BadParameter(problem, context, parameter)
         try:

@@ -1,7 +1,6 @@
 """`wheelhouse local up, status, logs, restart, down`."""
 
 import json
-import shlex
 import signal
 import threading
 import time
@@ -10,7 +9,7 @@ import click
 
 from wheelhouse_local import logs
 from wheelhouse_local.cli.base import to_lifetime, to_settings, until_interrupted, with_world
-from wheelhouse_local.state import COMPONENTS, Options, default_directory
+from wheelhouse_local.state import COMPONENTS, Options
 from wheelhouse_local.world import World
 
 
@@ -161,12 +160,11 @@ def down(world: World, purge: bool) -> None:
 
 def _summary(world: World, seconds: float, detached: bool) -> None:
     """What a person needs next; `env --json` has the endpoints."""
-    state = "" if world.state.root == default_directory() else f" --state {shlex.quote(str(world.state.root))}"
     operator = "" if world.pid("operator") else ", without the operator (see `wheelhouse local env --operator`)"
     click.echo(f"Ready in {seconds:.0f} s{operator}. {'To use it' if detached else 'In another shell'}:")
-    click.echo(f'  eval "$(wheelhouse local env{state})"')
+    click.echo(f'  eval "$({world.state.command("env")})"')
     click.echo("  kubectl get pyrepo,pyaccess -A")
-    click.echo(f"`wheelhouse local down{state}` stops it. `wheelhouse local env --json{state}` prints all endpoints.")
+    click.echo(f"`{world.state.command('down')}` stops it. `{world.state.command('env --json')}` prints all endpoints.")
 
 
 def _follow_operator(world: World) -> None:

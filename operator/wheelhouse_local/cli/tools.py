@@ -122,7 +122,7 @@ def mount(world: World, /, secret: str, directory: Path, *, follow: bool, mode: 
     """
     namespace, slash, name = secret.partition("/")
     if not (namespace and slash and name) or "/" in name:
-        raise LocalError(f"{secret!r} is not NAMESPACE/SECRET")
+        raise LocalError(f"{secret!r} is not NAMESPACE/SECRET, such as team-a/pip-config")
     api = running(world).api()
     mounted = Mount(
         api, namespace, name, directory.absolute(), lambda line: click.echo(line, err=True), Layout(mode, items)

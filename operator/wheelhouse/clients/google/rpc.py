@@ -141,7 +141,10 @@ def _denied(message: str, error: exceptions.GoogleAPICallError, project: str) ->
         if service != API:
             return Refused(f"{message} --project={project}")
         return Invalid(f"{message} --project={project}", Reason.API_DISABLED)
-    return Refused(f"{message} The operator's Google identity needs its role on project {project}.")
+    remedy = (
+        f"Ask an administrator of project {project} to grant the operator its custom role (docs/how-to/install.md)."
+    )
+    return Refused(f"{message} {remedy}")
 
 
 def _violations(error: exceptions.GoogleAPICallError) -> Iterator[str]:

@@ -47,7 +47,10 @@ class ServiceAccountTokens:
         )
         reply = await self._transport.send(call)
         if reply.status == 404 or reply.terminating:
-            message = f"ServiceAccount {identity} does not exist. Create it, or set another secret.serviceAccountName."
+            message = (
+                f"ServiceAccount {identity} does not exist. Create it, or correct its name in "
+                "spec.secret.serviceAccountName or spec.subjects."
+            )
             raise NotReady(message, Reason.SERVICE_ACCOUNT_NOT_FOUND)
         if reply.status == 403 and _OPT_IN.search(reply.message):
             message = (

@@ -168,7 +168,11 @@ class AccessUnit:
             return None
         namespace = self._claims.namespace(access.key.namespace)
         if namespace is None or not namespace.opted_in:
-            message = f"Namespace {access.key.namespace} has not opted in. Ask its administrator to set the label"
+            label = namespace.labels.get(OPT_IN_LABEL) if namespace is not None else None
+            found = f" (its label has the value {label!r})" if label is not None else ""
+            message = (
+                f"Namespace {access.key.namespace} has not opted in{found}. Ask its administrator to set the label"
+            )
             return failed(Reason.NOT_OPTED_IN, f"{message} {OPT_IN_LABEL}={OPT_IN_VALUE}.")
         return None
 

@@ -56,10 +56,8 @@ def refused(error: Invalid | Refused, name: RepositoryName) -> Check:
     """Google does not allow the policy to be read or set."""
     if isinstance(error, Invalid):
         return failed(error.reason, error.message)
-    message = f"Google denies access to the IAM policy of {name}: {error.message} The operator's identity may lack its"
-    return failed(
-        error.reason, f"{message} role in the project (docs/how-to/install.md), or the project does not exist."
-    )
+    message = f"Google denies access to the IAM policy of {name}: {error.message}"
+    return failed(error.reason, f"{message} Google gives the same answer for a project that does not exist.")
 
 
 def _unrecorded(error: WheelhouseError) -> Check:

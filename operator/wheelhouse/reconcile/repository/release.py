@@ -126,11 +126,10 @@ class Releases:
                 "Released a repository without removing its labels", object=str(stored.key), because=error.message
             )
             return True
-        message = (
-            f"{error.message} If project {name.project} no longer exists, ask a cluster administrator to remove "
-            "the finalizer wheelhouse.dev/finalizer."
-        )
-        raise Refused(message, error.reason) from None
+        remedy = "ask a cluster administrator to remove the finalizer wheelhouse.dev/finalizer."
+        if await self._orphans(stored):
+            remedy = "wait: after 15 minutes the operator finishes the deletion without removing its labels."
+        raise Refused(f"{error.message} If project {name.project} does not exist, {remedy}", error.reason) from None
 
     async def _orphans(self, stored: CustomObject) -> bool:
         """Whether the repository is kept; deleting a CRD deletes its objects, but must not delete repositories."""

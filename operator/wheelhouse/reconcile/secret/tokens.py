@@ -145,8 +145,9 @@ class TokenUnit:
     def _exists(self, key: TokenKey) -> None:
         """Skip the request for a ServiceAccount that does not exist: the key follows it."""
         if self._world.cache.account(key.identity) is False:
-            message = f"ServiceAccount {key.identity} does not exist. Create it, or set another"
-            raise NotReady(f"{message} secret.serviceAccountName.", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
+            message = f"ServiceAccount {key.identity} does not exist. Create it, or correct its name in"
+            remedy = "spec.secret.serviceAccountName or spec.subjects."
+            raise NotReady(f"{message} {remedy}", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
 
     def _failed(self, key: TokenKey, known: _Tokens, error: WheelhouseError, circumstances: object) -> None:
         life = known.held.lease.life if known.held is not None else float(key.lifetime)
