@@ -1,6 +1,9 @@
 """A victim's namespace and an attacker's: what each of them does, and what must hold afterward."""
 
+import base64
 import itertools
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +34,7 @@ CONDITIONS = {
     "OwnedElsewhere": "Synced",
     "SubjectNotPermitted": "Granted",
     "NotWritable": "Granted",
+    "Suspended": "ResolvedRefs",
     "NotOptedIn": "Distributed",
     "SecretConflict": "Distributed",
     "ServiceAccountNotFound": "Distributed",
@@ -79,11 +83,15 @@ def condition(body: Json, kind: str) -> Json:
 
 
 class Pair:
-    """One scenario's two namespaces; a method without `as_victim` acts with the rights of the attacker."""
+    """One scenario's two namespaces, and what people do in them.
+
+    `ask`, `declare` and `edit` are the attacker's; `as_victim`, `open` and `change` are the victim's.
+    """
 
     def __init__(self, kube: Kube, admin: Hands, board: Board, key: str, wishes: Wishes) -> None:
         self.kube, self.admin, self.board, self.key, self.wishes = kube, admin, board, key, wishes
         self.victim, self.attacker = f"{key}-victim", f"{key}-attacker"
+        self.mine = f"{key}-of-mallory"
         self.location = next(_LOCATIONS)
         self.full_name = f"projects/{PROJECT}/locations/{self.location}/repositories/{key}"
         self.own = principal(self.victim, "reader")
@@ -144,8 +152,9 @@ class Pair:
         self.put(path, "wheelhouse.dev/v1alpha1", KINDS[plural], name, spec=spec)
 
     def open(self, **access_from: Any) -> None:
-        """Set `accessFrom` of the victim's repository, and nothing else of its spec; None removes it."""
-        self.change({"accessFrom": access_from or None})
+        """Replace `accessFrom` of the victim's repository; without arguments, remove it."""
+        empty = dict.fromkeys(("namespaces", "namespaceSelector", "roles"))
+        self.change({"accessFrom": {**empty, **access_from} if access_from else None})
 
     def change(self, spec: Json) -> None:
         """Change the spec of the victim's repository as the victim."""
@@ -227,6 +236,36 @@ class Pair:
     def loses(self) -> Wait:
         """Wait, for 60 seconds at most, until nothing of the attacker's is in the policy or in its namespace."""
         return Wait(lambda: self.policy() == self.members and self._secrets() == self.secrets, "the withdrawal")
+
+    def renewed(self, namespace: str, before: Json) -> Wait:
+        """Wait until the Secret of a namespace has other content."""
+        return Wait(lambda: self.board.secrets(namespace)[SECRET]["data"] != before, "another token")
+
+    def handled(self, plural: str, name: str, value: str) -> Wait:
+        """Wait until the operator has handled the request of an object."""
+
+        def check() -> bool:
+            body = self.board.get(plural, self.attacker, name)
+            return body is not None and body["status"].get("lastHandledRequest") == value
+
+        return Wait(check, f"the request of {name}")
+
+    def answer(self, secret: str) -> int:
+        """What the index answers to the token that a Secret of the attacker's still has."""
+        files = self.board.secrets(self.attacker)[secret]["data"]
+        _, _, password = base64.b64decode(files["netrc"]).decode().partition("password ")
+        login = base64.b64encode(f"oauth2accesstoken:{password.split()[0]}".encode()).decode()
+        base = self.kube.world.environment()["endpoints"]["index"]
+        url = f"{base}{self.location}-python.pkg.dev/{PROJECT}/{self.key}/simple/anything/"
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Basic {login}"}), timeout=10)
+        except urllib.error.HTTPError as error:
+            return error.code
+        return 200
+
+    def healed(self) -> Wait:
+        """Wait until the policy is what it must be at the end."""
+        return Wait(lambda: self.policy() == self.members, "the policy to be as it was")
 
     def gone(self, plural: str, name: str, namespace: str = "") -> Wait:
         """Wait until an object does not exist."""
