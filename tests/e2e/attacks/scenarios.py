@@ -104,9 +104,9 @@ class Matrix:
             time.sleep(0.1)
 
     def _step(self, run: _Run) -> bool:
-        """Advance one scenario as far as possible; whether it still waits."""
+        """Advance one scenario by one wait, since the board shows nothing newer; whether it still waits."""
         try:
-            while run.wait.check():
+            if run.wait.check():
                 run.wait = next(run.steps)
                 run.until = time.monotonic() + run.wait.patience
                 if run.wait is JUDGE:
