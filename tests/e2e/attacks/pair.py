@@ -263,6 +263,11 @@ class Pair:
             return error.code
         return 200
 
+    def namespace_gone(self) -> Wait:
+        """Wait until the attacker's namespace does not exist."""
+        path = f"/api/v1/namespaces/{self.attacker}"
+        return Wait(lambda: self.admin.ask("GET", path)[0] == 404, "the namespace to be gone")
+
     def healed(self) -> Wait:
         """Wait until the policy is what it must be at the end."""
         return Wait(lambda: self.policy() == self.members, "the policy to be as it was")

@@ -5,14 +5,14 @@ together, so that a grant that comes late is found too. A scenario succeeds if i
 """
 
 import pytest
-from e2e.attacks import consent, forgery, identities, takeover, upstreams, withdrawal
+from e2e.attacks import consent, credentials, forgery, identities, namespaces, races, takeover, upstreams, values, withdrawal
 from e2e.attacks.scenarios import ATTACKS, Attack, Matrix
 
 from wheelhouse_local.world import World
 
 pytestmark = pytest.mark.e2e
 
-MODULES = (consent, withdrawal, forgery, takeover, upstreams, identities)
+MODULES = (consent, withdrawal, races, namespaces, forgery, takeover, upstreams, identities, credentials, values)
 """Each of them registers its scenarios."""
 
 

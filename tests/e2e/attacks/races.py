@@ -1,0 +1,193 @@
+"""Consent withdrawn between the check and the commit: the emulated Google delays a call, and meanwhile it changes."""
+
+from collections.abc import Callable
+
+from e2e.attacks.pair import Pair, Wait, refused, role
+from e2e.attacks.scenarios import JUDGE, Steps, attack
+from support.hands import MERGE
+from support.kube import ACCESSES, GROUP, REPOSITORIES
+
+from wheelhouse_local import control, trace
+
+READ, SET, MINT = "ArtifactRegistry.GetIamPolicy", "ArtifactRegistry.SetIamPolicy", "Sts.Token"
+DELAY = 2.0
+"""Seconds: longer than a policy waits for company, so the change arrives while the call is under way."""
+
+
+def sets(pair: Pair) -> int:
+    """How many policies were set on the victim's repository."""
+    rows = trace.google(pair.kube.world.state)
+    return sum(row["method"] == SET and pair.full_name in row["resource"] for row in rows)
+
+
+def caught(pair: Pair, on: str) -> Wait:
+    """Wait until a call is being delayed; the caller has added the fault."""
+
+    def check() -> bool:
+        rows = control.faults(pair.kube.world.state)["faults"]
+        return any(row["on"] == on and row["times"] == 0 for row in rows)
+
+    return Wait(check, f"a delayed {on}")
+
+
+def race(pair: Pair, on: str, meanwhile: Callable[[], None], *, times: int = 1, **fault: object) -> Steps:
+    """Declare an access that has consent, and change something while a call for it is under way."""
+    pair.open(namespaces=[pair.attacker])
+    yield pair.ready(REPOSITORIES, pair.key, pair.victim)
+    control.fault(pair.kube.world.state, {"on": on, "times": times, "delay": DELAY, **fault})
+    pair.declare(ACCESSES, "theirs", pair.wanted())
+    yield caught(pair, on)
+    meanwhile()
+    yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
+    yield pair.loses()
+
+
+@attack(alone=True)
+def while_the_policy_is_read(pair: Pair) -> Steps:
+    """The consent goes while the policy is being read: the grant is never set."""
+    before = sets(pair)
+    yield from race(pair, READ, pair.open)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+    assert sets(pair) == before
+
+
+@attack(alone=True)
+def while_the_policy_is_set(pair: Pair) -> Steps:
+    """The consent goes while the grant is being set: it is revoked at once."""
+    yield from race(pair, SET, pair.open)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+
+
+@attack(alone=True)
+def while_the_answer_is_lost(pair: Pair) -> Steps:
+    """The consent goes while the grant is being set, and the answer to the set is lost."""
+    yield from race(pair, SET, pair.open, dropReply=True)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+
+
+@attack(alone=True)
+def while_another_writer_was_faster(pair: Pair) -> Steps:
+    """The consent goes while Google refuses the set again and again, because another client writes the policy."""
+    before = sets(pair)
+    yield from race(pair, SET, pair.open, status=409)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+    assert sets(pair) == before + 1  # The refused one.
+
+
+@attack(alone=True)
+def while_the_token_is_minted(pair: Pair) -> Steps:
+    """The consent goes while the token for the Secret is being minted: the Secret is not written, or removed."""
+    yield from race(pair, MINT, pair.open)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+
+
+@attack(alone=True, labels={"team": "red"})
+def while_the_namespace_is_relabelled(pair: Pair) -> Steps:
+    """The attacker's namespace loses the label that the owner selects while the policy is being read."""
+    pair.open(namespaceSelector={"matchLabels": {"team": "red"}})
+    yield pair.ready(REPOSITORIES, pair.key, pair.victim)
+    before = sets(pair)
+    control.fault(pair.kube.world.state, {"on": READ, "times": 1, "delay": DELAY})
+    pair.declare(ACCESSES, "theirs", pair.wanted())
+    yield caught(pair, READ)
+    pair.namespace(pair.attacker, {"team": "blue"})
+    yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
+    yield pair.loses()
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+    assert sets(pair) == before
+
+
+@attack(alone=True)
+def while_the_role_is_withdrawn(pair: Pair) -> Steps:
+    """The attacker edits its role to one that is offered, and the owner takes it back while the policy is being read."""
+    yield from pair.gains("Reader", ("Reader", "Writer"))
+    control.fault(pair.kube.world.state, {"on": READ, "times": 1, "delay": DELAY})
+    pair.edit(ACCESSES, "theirs", {"spec": {"role": "Writer"}})
+    yield caught(pair, READ)
+    pair.open(namespaces=[pair.attacker])
+    yield pair.loses()
+    yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted", "Writer")
+
+
+@attack(alone=True)
+def while_the_repository_is_deleted(pair: Pair) -> Steps:
+    """The victim deletes its object while the grant is being set, and the attacker keeps what was set."""
+    pair.members, pair.kept = {}, False
+
+    def deleted() -> None:
+        path = f"{GROUP}/namespaces/{pair.victim}"
+        for name in (f"{ACCESSES}/reader", f"{REPOSITORIES}/{pair.key}"):
+            assert pair.admin.ask("DELETE", f"{path}/{name}")[0] == 200
+
+    yield from race(pair, SET, deleted)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+
+
+@attack(alone=True)
+def while_the_access_is_deleted(pair: Pair) -> Steps:
+    """The attacker deletes its access while its grant is being set, so that the grant stays without a record."""
+    pair.open(namespaces=[pair.attacker])
+    yield pair.ready(REPOSITORIES, pair.key, pair.victim)
+    control.fault(pair.kube.world.state, {"on": SET, "times": 1, "delay": DELAY})
+    pair.declare(ACCESSES, "theirs", pair.wanted())
+    yield caught(pair, SET)
+    assert pair.ask("DELETE", pair.path(ACCESSES, "theirs"))[0] == 200
+    yield pair.gone(ACCESSES, "theirs")
+    yield pair.loses()
+    yield JUDGE
+
+
+@attack(alone=True)
+def while_the_operator_is_killed(pair: Pair) -> Steps:
+    """The operator is killed while it sets the grant, and the consent goes before it is started again."""
+    pair.open(namespaces=[pair.attacker])
+    yield pair.ready(REPOSITORIES, pair.key, pair.victim)
+    control.fault(pair.kube.world.state, {"on": SET, "times": 1, "delay": DELAY})
+    pair.declare(ACCESSES, "theirs", pair.wanted())
+    yield caught(pair, SET)
+    pair.kube.world.kill("operator")
+    yield Wait(lambda: pair.theirs in pair.policy().get(role("Reader"), ()), "the set to take effect")
+    pair.open()
+    pair.kube.world.start("operator")
+    yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
+    yield pair.loses()
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+
+
+@attack(alone=True)
+def while_the_operator_is_down(pair: Pair) -> Steps:
+    """The attacker has its access, and strips and deletes it while the operator is down, which admission refuses."""
+    yield from pair.gains()
+    pair.kube.world.stop("operator")
+    stripped = {"metadata": {"finalizers": None}}
+    refused(pair.ask("PATCH", pair.path(ACCESSES, "theirs"), stripped, content=MERGE), "Only Wheelhouse may remove")
+    assert pair.ask("DELETE", pair.path(ACCESSES, "theirs"))[0] == 200
+    pair.kube.world.start("operator")
+    yield pair.gone(ACCESSES, "theirs")
+    yield pair.loses()
+    yield JUDGE
+
+
+@attack(alone=True)
+def while_google_is_down(pair: Pair) -> Steps:
+    """Google answers no policy call while the consent goes, and the attacker loses its access once it answers."""
+    yield from pair.gains()
+    down = {"on": "ArtifactRegistry.*IamPolicy", "status": 503}
+    control.fault(pair.kube.world.state, down)
+    pair.open()
+    yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
+    yield Wait(lambda: not pair.board.secrets(pair.attacker), "the Secret to go while the grant cannot")
+    control.clear(pair.kube.world.state)
+    yield pair.loses()
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
