@@ -19,6 +19,8 @@ Story = Callable[[Pair], Steps]
 ATTACKS: list["Attack"] = []
 JUDGE = Wait(lambda: False, "the judgment of all scenarios")
 """The last wait of a scenario: what follows it runs when every attack has been tried."""
+CALM = Wait(lambda: True, "the other scenarios that run alone")
+"""The wait after which a scenario no longer needs to run alone."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,14 @@ class Matrix:
             list(pool.map(Pair.prepare, pairs))
         for each, pair in zip(attacks, pairs, strict=True):
             self._runs[each.key] = _Run(each, pair, self._whole(each, pair))
-        self._advance([run for run in self._runs.values() if not run.attack.alone])
-        for run in self._runs.values():
-            if run.attack.alone:
-                self._advance([run])
+        runs = list(self._runs.values())
+        self._advance(runs, CALM)
+        for run in runs:
+            if run.attack.alone and run.error is None:
+                self._advance([run], CALM)
                 control.clear(world.state)
+                world.start("operator")
+        self._advance([run for run in runs if run.error is None and run.wait is not JUDGE])
         self._board.close()
 
     def judge(self, attack: Attack) -> None:
@@ -93,14 +98,15 @@ class Matrix:
     @staticmethod
     def _whole(attack: Attack, pair: Pair) -> Steps:
         yield from pair.settled()
+        yield CALM
         yield from attack.story(pair)
 
-    def _advance(self, runs: Sequence[_Run]) -> None:
-        """Advance scenarios until each of them waits for its judgment or has failed."""
+    def _advance(self, runs: Sequence[_Run], until: Wait = JUDGE) -> None:
+        """Advance scenarios until each of them is at this wait or at its judgment, or has failed."""
         left = list(runs)
         while left:
             self._board.refresh()
-            left = [run for run in left if self._step(run)]
+            left = [run for run in left if self._step(run) and run.wait not in (until, JUDGE)]
             time.sleep(0.1)
 
     def _step(self, run: _Run) -> bool:
@@ -109,8 +115,6 @@ class Matrix:
             if run.wait.check():
                 run.wait = next(run.steps)
                 run.until = time.monotonic() + run.wait.patience
-                if run.wait is JUDGE:
-                    return False
         except StopIteration:
             run.error = AssertionError("the scenario ended without a judgment")
             return False
