@@ -2,7 +2,8 @@
 
 import base64
 
-from e2e.attacks.pair import SECRET, Json, Pair, refused, role
+from e2e.attacks.answers import refused
+from e2e.attacks.pair import SECRET, Json, Pair, role
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.kube import ACCESSES, REPOSITORIES
 

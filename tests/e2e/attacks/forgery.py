@@ -2,7 +2,8 @@
 
 import base64
 
-from e2e.attacks.pair import SECRET, Json, Pair, refused, role
+from e2e.attacks.answers import refused
+from e2e.attacks.pair import SECRET, Json, Pair, role
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.hands import JSON_PATCH, MERGE
 from support.kube import ACCESSES, GROUP, REPOSITORIES
@@ -128,7 +129,10 @@ def markers_on_an_access(pair: Pair) -> Steps:
     owner = {"apiVersion": "wheelhouse.dev/v1alpha1", "kind": "RepositoryAccess", "name": "reader"}
     meta = {
         "labels": {"wheelhouse.dev/access": "reader", "wheelhouse.dev/access-namespace": pair.victim},
-        "annotations": {"wheelhouse.dev/projects": "acme-packages", "wheelhouse.dev/expires-at": "2099-01-01T00:00:00Z"},
+        "annotations": {
+            "wheelhouse.dev/projects": "acme-packages",
+            "wheelhouse.dev/expires-at": "2099-01-01T00:00:00Z",
+        },
         "ownerReferences": [{**owner, "uid": uid["metadata"]["uid"], "controller": True}],
         "finalizers": [FINALIZER],
     }

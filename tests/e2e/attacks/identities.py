@@ -1,6 +1,7 @@
 """Identities that are not the attacker's to name: outside the cluster, of other namespaces, or of another team."""
 
-from e2e.attacks.pair import SECRET, Pair, condition, refused, role
+from e2e.attacks.answers import condition, refused
+from e2e.attacks.pair import SECRET, Pair, role
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.hands import MERGE
 from support.kube import ACCESSES, PROJECT
@@ -70,7 +71,7 @@ def outside_user_added_later(pair: Pair) -> Steps:
 
 @attack()
 def outside_user_without_consent(pair: Pair) -> Steps:
-    """The attacker names a Google account on a closed repository, in case that the answer differs from an absent one."""
+    """The attacker names a Google account on a closed repository, to see an answer that an absent one has not."""
     subjects = [{"kind": "GoogleUser", "name": OUTSIDERS["GoogleUser"]}]
     pair.declare(ACCESSES, "theirs", pair.wanted(subjects=subjects, secret=None))
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")

@@ -1,6 +1,7 @@
 """Namespaces that go, come back with the same name, or change what they say about themselves."""
 
-from e2e.attacks.pair import SECRET, Pair, refused
+from e2e.attacks.answers import refused
+from e2e.attacks.pair import SECRET, Pair
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.hands import MERGE
 from support.kube import ACCESSES, REPOSITORIES

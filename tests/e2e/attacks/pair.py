@@ -8,37 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from e2e.attacks.answers import check_report, condition
 from e2e.attacks.board import Board
 from support.hands import JSON, MERGE, Hands
 from support.kube import ACCESSES, GROUP, PROJECT, REPOSITORIES, Kube, await_that, principal
 
-from wheelhouse.domain.reasons import STALLED_AT_ONCE, Reason
 from wheelhouse_local.google.registry.locations import LOCATIONS
 
 Json = dict[str, Any]
-Answer = tuple[int, Json]
 Members = dict[str, set[str]]
 KINDS = {REPOSITORIES: "PythonRepository", ACCESSES: "RepositoryAccess"}
 ROLES = {"Reader": "reader", "Writer": "writer", "RepoAdmin": "repoAdmin"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 RIGHTS = ("cluster-admin", "wheelhouse-edit")
 SECRET = "pip-config"
-# The condition that names each reason (the design page api.md).
-CONDITIONS = {
-    "ProjectNotAllowed": "ResolvedRefs",
-    "SecretNotAllowed": "ResolvedRefs",
-    "RefNotPermitted": "ResolvedRefs",
-    "RepositoryNotReady": "ResolvedRefs",
-    "RepositoryNotFound": "ResolvedRefs",
-    "AlreadyExists": "Synced",
-    "OwnedElsewhere": "Synced",
-    "SubjectNotPermitted": "Granted",
-    "NotWritable": "Granted",
-    "Suspended": "ResolvedRefs",
-    "NotOptedIn": "Distributed",
-    "SecretConflict": "Distributed",
-    "ServiceAccountNotFound": "Distributed",
-}
 _LOCATIONS = itertools.cycle(LOCATIONS)
 """Every pair has its own location: the operator creates one repository in 2 s in each."""
 
@@ -76,12 +59,6 @@ def role(name: str) -> str:
     return f"roles/artifactregistry.{ROLES[name]}"
 
 
-def condition(body: Json, kind: str) -> Json:
-    """A condition of an object; empty without it."""
-    found: list[Json] = body.get("status", {}).get("conditions", [])
-    return next((row for row in found if row["type"] == kind), {"status": "", "reason": "", "message": ""})
-
-
 class Pair:
     """One scenario's two namespaces, and what people do in them.
 
@@ -108,9 +85,7 @@ class Pair:
     def prepare(self) -> None:
         """Create both namespaces and what is in them, and the attacker's rights, as the cluster's administrator."""
         self.namespace(self.victim)
-        self.namespace(
-            self.attacker, self.wishes.labels, projects=self.wishes.projects, opted_in=self.wishes.opted_in
-        )
+        self.namespace(self.attacker, self.wishes.labels, projects=self.wishes.projects, opted_in=self.wishes.opted_in)
         for namespace in (self.victim, self.attacker):
             self.put(f"/api/v1/namespaces/{namespace}/serviceaccounts", "v1", "ServiceAccount", "reader")
         if self.wishes.victim:
@@ -185,7 +160,7 @@ class Pair:
         """The path of an object of the attacker's, or of all of them."""
         return f"{GROUP}/namespaces/{self.attacker}/{plural}" + (f"/{name}" if name else "")
 
-    def ask(self, method: str, path: str, body: Any = None, *, content: str = JSON, **query: str) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None, *, content: str = JSON, **query: str) -> tuple[int, Json]:
         """Send a request."""
         return self.hands.ask(method, path, body, content=content, **query)
 
@@ -280,12 +255,7 @@ class Pair:
         """Check what an object of the attacker's reports: this reason, nothing else first, and a remedy; returns it."""
         body = self.board.get(plural, self.attacker, name)
         assert body is not None
-        ready = condition(body, "Ready")
-        assert (ready["status"], ready["reason"]) == ("False", reason), ready
-        assert condition(body, CONDITIONS[reason])["reason"] == reason
-        stalled, moving = condition(body, "Stalled")["status"], condition(body, "Reconciling")["status"]
-        assert (stalled, moving) == (("True", "") if Reason(reason) in STALLED_AT_ONCE else ("", "True"))
-        assert not [each for each in words if each not in ready["message"]], ready["message"]
+        check_report(body, reason, words)
         return body
 
     def check(self) -> None:
@@ -303,10 +273,3 @@ class Pair:
 
     def _secrets(self) -> set[str]:
         return set(self.board.secrets(self.attacker))
-
-
-def refused(answer: Answer, *words: str) -> None:
-    """The API server refuses a request, with a sentence."""
-    status, body = answer
-    assert status in {400, 403, 422}, body
-    assert not [each for each in words if each not in body["message"]], body["message"]

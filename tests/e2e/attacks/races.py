@@ -1,17 +1,19 @@
 """Consent withdrawn between the check and the commit: the emulated Google delays a call, and meanwhile it changes."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from e2e.attacks.pair import Pair, Wait, refused
+from e2e.attacks.answers import refused
+from e2e.attacks.pair import Pair, Wait
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.hands import MERGE
-from support.kube import ACCESSES, GROUP, REPOSITORIES
+from support.kube import ACCESSES, GROUP, REPOSITORIES, await_that
 
 from wheelhouse_local import control, trace
 
 READ, SET, MINT = "ArtifactRegistry.GetIamPolicy", "ArtifactRegistry.SetIamPolicy", "Sts.Token"
-DELAY = 2.0
-"""Seconds: longer than a policy waits for company, so the change arrives while the call is under way."""
+DELAY = 4.0
+"""Seconds: enough for a change to arrive while the call is under way."""
 
 
 def sets(pair: Pair) -> int:
@@ -26,15 +28,27 @@ def delayed(pair: Pair, on: str, **fault: object) -> None:
     control.fault(pair.kube.world.state, {"on": on, "times": 1, "delay": DELAY, **where, **fault})
 
 
-def caught(pair: Pair, on: str) -> Wait:
-    """Wait until a call for the victim's repository is being delayed."""
+def caught(pair: Pair, on: str) -> bool:
+    """Whether a call for the victim's repository is being delayed."""
+    rows = control.faults(pair.kube.world.state)["faults"]
+    mine = [row for row in rows if row["on"] == on and row.get("resource", pair.full_name) == pair.full_name]
+    return any(row["times"] == 0 for row in mine)
 
-    def check() -> bool:
-        rows = control.faults(pair.kube.world.state)["faults"]
-        mine = [row for row in rows if row["on"] == on and row.get("resource", pair.full_name) == pair.full_name]
-        return any(row["times"] == 0 for row in mine)
 
-    return Wait(check, f"a delayed {on}")
+def during(pair: Pair, on: str, meanwhile: Callable[[], None]) -> Steps:
+    """Change something as soon as a call for the victim's repository is being delayed.
+
+    A thread watches for it: the loop over all scenarios may take longer than the delay.
+    """
+
+    def change() -> None:
+        await_that(lambda: caught(pair, on), f"a delayed {on}")
+        meanwhile()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(change)
+        yield Wait(done.done, f"a change during {on}")
+        done.result()
 
 
 def race(pair: Pair, on: str, meanwhile: Callable[[], None], **fault: object) -> Steps:
@@ -43,10 +57,14 @@ def race(pair: Pair, on: str, meanwhile: Callable[[], None], **fault: object) ->
     yield pair.ready(REPOSITORIES, pair.key, pair.victim)
     delayed(pair, on, **fault)
     pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield caught(pair, on)
-    meanwhile()
+    yield from during(pair, on, meanwhile)
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield pair.loses()
+
+
+def deleted(pair: Pair) -> None:
+    """Delete the attacker's access."""
+    assert pair.ask("DELETE", pair.path(ACCESSES, "theirs"))[0] == 200
 
 
 def killed(pair: Pair) -> None:
@@ -108,8 +126,7 @@ def while_the_namespace_is_relabelled(pair: Pair) -> Steps:
     before = sets(pair)
     delayed(pair, READ)
     pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield caught(pair, READ)
-    pair.namespace(pair.attacker, {"team": "blue"})
+    yield from during(pair, READ, lambda: pair.namespace(pair.attacker, {"team": "blue"}))
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield pair.loses()
     yield JUDGE
@@ -119,12 +136,11 @@ def while_the_namespace_is_relabelled(pair: Pair) -> Steps:
 
 @attack()
 def while_the_role_is_withdrawn(pair: Pair) -> Steps:
-    """The attacker edits its role to one that is offered, and the owner takes it back while the policy is being read."""
+    """The attacker edits its role to one that is offered, and the owner takes it back while the policy is read."""
     yield from pair.gains("Reader", ("Reader", "Writer"))
     delayed(pair, READ)
     pair.edit(ACCESSES, "theirs", {"spec": {"role": "Writer"}})
-    yield caught(pair, READ)
-    pair.open(namespaces=[pair.attacker])
+    yield from during(pair, READ, lambda: pair.open(namespaces=[pair.attacker]))
     yield pair.loses()
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield JUDGE
@@ -138,8 +154,7 @@ def while_the_access_is_deleted(pair: Pair) -> Steps:
     yield pair.ready(REPOSITORIES, pair.key, pair.victim)
     delayed(pair, SET)
     pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield caught(pair, SET)
-    assert pair.ask("DELETE", pair.path(ACCESSES, "theirs"))[0] == 200
+    yield from during(pair, SET, lambda: deleted(pair))
     yield pair.gone(ACCESSES, "theirs")
     yield pair.loses()
     yield JUDGE
@@ -152,8 +167,7 @@ def while_the_operator_is_killed(pair: Pair) -> Steps:
     yield pair.ready(REPOSITORIES, pair.key, pair.victim)
     delayed(pair, SET)
     pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield caught(pair, SET)
-    killed(pair)
+    yield from during(pair, SET, lambda: killed(pair))
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield pair.loses()
     yield JUDGE
@@ -202,11 +216,11 @@ def while_the_repository_is_deleted(pair: Pair) -> Steps:
     """The victim deletes its object while the grant is being set, and the attacker keeps what was set."""
     pair.members, pair.kept = {}, False
 
-    def deleted() -> None:
+    def released() -> None:
         path = f"{GROUP}/namespaces/{pair.victim}"
         for name in (f"{ACCESSES}/reader", f"{REPOSITORIES}/{pair.key}"):
             assert pair.admin.ask("DELETE", f"{path}/{name}")[0] == 200
 
-    yield from race(pair, SET, deleted)
+    yield from race(pair, SET, released)
     yield JUDGE
     pair.says(ACCESSES, "theirs", "RefNotPermitted")

@@ -1,6 +1,7 @@
 """The victim's repository in Google, which the attacker declares as its own: both may use the same project."""
 
-from e2e.attacks.pair import Json, Pair, refused
+from e2e.attacks.answers import refused
+from e2e.attacks.pair import Json, Pair
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.google import ask
 from support.hands import MERGE

@@ -5,7 +5,18 @@ together, so that a grant that comes late is found too. A scenario succeeds if i
 """
 
 import pytest
-from e2e.attacks import consent, credentials, forgery, identities, namespaces, races, takeover, upstreams, values, withdrawal
+from e2e.attacks import (
+    consent,
+    credentials,
+    forgery,
+    identities,
+    namespaces,
+    races,
+    takeover,
+    upstreams,
+    values,
+    withdrawal,
+)
 from e2e.attacks.scenarios import ATTACKS, Attack, Matrix
 
 from wheelhouse_local.world import World

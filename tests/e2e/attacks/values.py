@@ -1,6 +1,7 @@
 """Values that no one may write: sent as raw JSON to the API server, which refuses each of them with a sentence."""
 
-from e2e.attacks.pair import Json, Pair, refused
+from e2e.attacks.answers import refused
+from e2e.attacks.pair import Json, Pair
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.kube import ACCESSES, PROJECT, REPOSITORIES
 
@@ -131,7 +132,13 @@ def role_outside_the_three(pair: Pair) -> Steps:
 @attack()
 def reference_with_a_path(pair: Pair) -> Steps:
     """The attacker's reference leaves its namespace through the name, in each notation of a path."""
-    for name in (f"{pair.victim}/{pair.key}", f"../{pair.key}", f"%2e%2e%2f{pair.key}", pair.full_name, pair.key.upper()):
+    for name in (
+        f"{pair.victim}/{pair.key}",
+        f"../{pair.key}",
+        f"%2e%2e%2f{pair.key}",
+        pair.full_name,
+        pair.key.upper(),
+    ):
         never(pair, ACCESSES, pair.access(name), "repositoryRef.name")
     for namespace in (f"{pair.victim}\n", pair.victim.upper(), f"{pair.victim}.svc", "*", f"{pair.victim},x"):
         never(pair, ACCESSES, pair.access(pair.key, namespace), "repositoryRef.namespace")
@@ -163,7 +170,14 @@ def secret_with_a_path(pair: Pair) -> Steps:
 @attack()
 def location_as_a_host(pair: Pair) -> Steps:
     """The attacker's location turns the URL that a token is sent to into a host of the attacker's."""
-    for text in ("evil.example/#", "x@evil.example:80/", "us-central1\n", "US-CENTRAL1", "us-central1.evil", "\u0075\u0455"):
+    for text in (
+        "evil.example/#",
+        "x@evil.example:80/",
+        "us-central1\n",
+        "US-CENTRAL1",
+        "us-central1.evil",
+        "\u0075\u0455",
+    ):
         never(pair, REPOSITORIES, {"location": text}, "must be an Artifact Registry location")
     yield JUDGE
 

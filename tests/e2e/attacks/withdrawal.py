@@ -1,6 +1,7 @@
 """Consent withdrawn: the attacker had an access by consent, and tries to keep it. It loses it within 60 seconds."""
 
-from e2e.attacks.pair import SECRET, Pair, condition
+from e2e.attacks.answers import condition
+from e2e.attacks.pair import SECRET, Pair
 from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.google import owner_authorization, upload
 from support.hands import MERGE

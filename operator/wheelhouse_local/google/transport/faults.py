@@ -15,8 +15,9 @@ _OPTIONS = ("resource", "status", "times", "delay", "dropReply", "retryAfter", "
 class Rule:
     """One fault: the methods (a glob), an HTTP status, the number of times (None: until cleared), a delay in seconds.
 
-    `resource` is a glob too, for the resource of the call as the trace shows it. `retry_after` is the wait in seconds that the error requests. `operation_delay` is the seconds until an operation of
-    the call takes effect, and `operation_error` the google.rpc.Code of its failure instead.
+    `resource` is a glob too, for the resource of the call as the trace shows it. `retry_after` is the wait in seconds
+    that the error requests. `operation_delay` is the seconds until an operation of the call takes effect, and
+    `operation_error` the google.rpc.Code of its failure instead.
     """
 
     on: str
