@@ -243,6 +243,10 @@ class Pair:
         path = f"/api/v1/namespaces/{self.attacker}"
         return Wait(lambda: self.admin.ask("GET", path)[0] == 404, "the namespace to be gone")
 
+    def has(self, name: str, member: str) -> Wait:
+        """Wait until a member has a role."""
+        return Wait(lambda: member in self.policy().get(name, ()), f"the grant of {member}")
+
     def healed(self) -> Wait:
         """Wait until the policy is what it must be at the end."""
         return Wait(lambda: self.policy() == self.members, "the policy to be as it was")
