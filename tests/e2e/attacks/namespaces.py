@@ -3,8 +3,9 @@
 from e2e.attacks.answers import refused
 from e2e.attacks.pair import SECRET, Pair
 from e2e.attacks.scenarios import JUDGE, Steps, attack
+from e2e.attacks.upstreams import upstreams, virtual
 from support.hands import MERGE
-from support.kube import ACCESSES, REPOSITORIES
+from support.kube import ACCESSES, PROJECT, REPOSITORIES
 
 HOLD = "acme.example/hold"
 
@@ -99,6 +100,26 @@ def marks_by_an_administrator_of_objects(pair: Pair) -> Steps:
     ):
         refused(tenant.ask("PATCH", path, {"metadata": marks}, content=MERGE), "cannot patch")
     yield JUDGE
+
+
+@attack(projects="")
+def marks_by_the_owner_of_a_namespace(pair: Pair) -> Steps:
+    """The attacker may patch its own Namespace by RBAC, and allows itself the victim's project and repository."""
+    path = f"/api/v1/namespaces/{pair.attacker}"
+    marks = {"wheelhouse.dev/projects": PROJECT, "wheelhouse.dev/upstreams": pair.full_name}
+    change = {"metadata": {"annotations": marks}}
+    yield pair.denied(path, change)
+    refused(pair.ask("PATCH", path, change, content=MERGE), "Only an administrator of namespaces")
+    body = pair.ask("GET", path)[1]
+    body["metadata"]["annotations"] |= marks
+    for subresource in ("", "/status", "/finalize"):
+        refused(pair.ask("PUT", f"{path}{subresource}", body), "Only an administrator of namespaces")
+    assert pair.ask("PATCH", path, {"metadata": {"labels": {"team": "mallory"}}}, content=MERGE)[0] == 200
+    pair.declare(REPOSITORIES, pair.mine, virtual(pair, {"repository": pair.full_name}))
+    yield pair.shows(REPOSITORIES, pair.mine, "ProjectNotAllowed")
+    yield JUDGE
+    pair.says(REPOSITORIES, pair.mine, "ProjectNotAllowed", "wheelhouse.dev/projects")
+    assert upstreams(pair) is None
 
 
 @attack()

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from e2e.attacks.answers import check_report, condition
@@ -242,6 +243,11 @@ class Pair:
         """Wait until the attacker's namespace does not exist."""
         path = f"/api/v1/namespaces/{self.attacker}"
         return Wait(lambda: self.admin.ask("GET", path)[0] == 404, "the namespace to be gone")
+
+    def denied(self, path: str, change: Json) -> Wait:
+        """Wait until an admission policy denies a change, which takes the API server a moment after its start."""
+        ask = partial(self.ask, "PATCH", path, change, content=MERGE, dryRun="All")
+        return Wait(lambda: ask()[0] == 403, f"{path} to be protected")
 
     def has(self, name: str, member: str) -> Wait:
         """Wait until a member has a role."""
