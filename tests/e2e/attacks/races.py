@@ -12,6 +12,7 @@ from support.kube import ACCESSES, GROUP, REPOSITORIES, await_that
 from wheelhouse_local import control, trace
 
 READ, SET, MINT = "ArtifactRegistry.GetIamPolicy", "ArtifactRegistry.SetIamPolicy", "Sts.Token"
+FIND = "ArtifactRegistry.GetRepository"
 DELAY = 4.0
 """Seconds: enough for a change to arrive while the call is under way."""
 
@@ -79,6 +80,16 @@ def while_the_policy_is_read(pair: Pair) -> Steps:
     """The consent goes while the policy is being read: the grant is never set."""
     before = sets(pair)
     yield from race(pair, READ, pair.open)
+    yield JUDGE
+    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+    assert sets(pair) == before
+
+
+@attack()
+def while_the_repository_is_read(pair: Pair) -> Steps:
+    """The consent goes after the policy was read, while the operator makes sure that the repository is the same."""
+    before = sets(pair)
+    yield from race(pair, FIND, pair.open)
     yield JUDGE
     pair.says(ACCESSES, "theirs", "RefNotPermitted")
     assert sets(pair) == before
