@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from e2e.attacks.answers import refused
 from e2e.attacks.pair import Pair, Wait
@@ -9,7 +10,7 @@ from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.hands import MERGE
 from support.kube import ACCESSES, GROUP, REPOSITORIES, await_that
 
-from wheelhouse_local import control, trace
+from wheelhouse_local import constants, control, trace
 
 READ, SET, MINT = "ArtifactRegistry.GetIamPolicy", "ArtifactRegistry.SetIamPolicy", "Sts.Token"
 FIND = "ArtifactRegistry.GetRepository"
@@ -17,10 +18,25 @@ DELAY = 4.0
 """Seconds: enough for a change to arrive while the call is under way."""
 
 
+def rows(pair: Pair, method: str) -> list[dict[str, Any]]:
+    """The answered calls of the operator for the victim's repository; the resource of a mint is not known."""
+    found = (row for row in trace.google(pair.kube.world.state) if row["method"] == method)
+    mine = (row for row in found if method == MINT or row["resource"] == pair.full_name)
+    return [row for row in mine if row["caller"] != f"user:{constants.OWNER}"]
+
+
 def sets(pair: Pair) -> int:
     """How many policies were set on the victim's repository."""
-    rows = trace.google(pair.kube.world.state)
-    return sum(row["method"] == SET and pair.full_name in row["resource"] for row in rows)
+    return len(rows(pair, SET))
+
+
+def settled(pair: Pair) -> Steps:
+    """Wait until the policy is checked once more, which comes after what was under way."""
+    before = len(rows(pair, READ))
+    note = {"metadata": {"annotations": {"wheelhouse.dev/requested-at": pair.key}}}
+    path = f"{GROUP}/namespaces/{pair.victim}/{ACCESSES}/reader"
+    assert pair.admin.ask("PATCH", path, note, content=MERGE)[0] == 200
+    yield Wait(lambda: len(rows(pair, READ)) > before, "another check of the policy")
 
 
 def delayed(pair: Pair, on: str, **fault: object) -> None:
@@ -36,8 +52,8 @@ def caught(pair: Pair, on: str) -> bool:
     return any(row["times"] == 0 for row in mine)
 
 
-def during(pair: Pair, on: str, meanwhile: Callable[[], None]) -> Steps:
-    """Change something as soon as a call for the victim's repository is being delayed.
+def during(pair: Pair, on: str, meanwhile: Callable[[], None], *, answered: bool = True) -> Steps:
+    """Change something as soon as a call for the victim's repository is being delayed, and wait for its answer.
 
     A thread watches for it: the loop over all scenarios may take longer than the delay.
     """
@@ -50,15 +66,20 @@ def during(pair: Pair, on: str, meanwhile: Callable[[], None]) -> Steps:
         done = pool.submit(change)
         yield Wait(done.done, f"a change during {on}")
         done.result()
+    if answered:
+        late = DELAY * 1000
+        yield Wait(lambda: any(row["ms"] >= late for row in rows(pair, on)), f"the answer to the delayed {on}")
 
 
-def race(pair: Pair, on: str, meanwhile: Callable[[], None], **fault: object) -> Steps:
+def race(pair: Pair, on: str, meanwhile: Callable[[], None], *, answered: bool = True, **fault: object) -> Steps:
     """Declare an access that has consent, and change something while a call for it is under way."""
     pair.open(namespaces=[pair.attacker])
     yield pair.ready(REPOSITORIES, pair.key, pair.victim)
     delayed(pair, on, **fault)
     pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield from during(pair, on, meanwhile)
+    yield from during(pair, on, meanwhile, answered=answered)
+    if pair.kept:
+        yield from settled(pair)
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield pair.loses()
 
@@ -138,6 +159,7 @@ def while_the_namespace_is_relabelled(pair: Pair) -> Steps:
     delayed(pair, READ)
     pair.declare(ACCESSES, "theirs", pair.wanted())
     yield from during(pair, READ, lambda: pair.namespace(pair.attacker, {"team": "blue"}))
+    yield from settled(pair)
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield pair.loses()
     yield JUDGE
@@ -152,6 +174,7 @@ def while_the_role_is_withdrawn(pair: Pair) -> Steps:
     delayed(pair, READ)
     pair.edit(ACCESSES, "theirs", {"spec": {"role": "Writer"}})
     yield from during(pair, READ, lambda: pair.open(namespaces=[pair.attacker]))
+    yield from settled(pair)
     yield pair.loses()
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield JUDGE
@@ -166,6 +189,7 @@ def while_the_access_is_deleted(pair: Pair) -> Steps:
     delayed(pair, SET)
     pair.declare(ACCESSES, "theirs", pair.wanted())
     yield from during(pair, SET, lambda: deleted(pair))
+    yield from settled(pair)
     yield pair.gone(ACCESSES, "theirs")
     yield pair.loses()
     yield JUDGE
@@ -178,7 +202,8 @@ def while_the_operator_is_killed(pair: Pair) -> Steps:
     yield pair.ready(REPOSITORIES, pair.key, pair.victim)
     delayed(pair, SET)
     pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield from during(pair, SET, lambda: killed(pair))
+    yield from during(pair, SET, lambda: killed(pair), answered=False)
+    yield from settled(pair)
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield pair.loses()
     yield JUDGE
@@ -188,7 +213,7 @@ def while_the_operator_is_killed(pair: Pair) -> Steps:
 @attack(alone=True)
 def while_the_operator_is_killed_with_a_token(pair: Pair) -> Steps:
     """The operator is killed between the grant and the Secret, and the consent goes before it is started again."""
-    yield from race(pair, MINT, lambda: killed(pair))
+    yield from race(pair, MINT, lambda: killed(pair), answered=False)
     yield JUDGE
     pair.says(ACCESSES, "theirs", "RefNotPermitted")
 
