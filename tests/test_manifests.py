@@ -125,7 +125,7 @@ def test_the_operator_reads_exactly_its_own_policies() -> None:
 def test_every_validation_is_a_403_with_a_sentence() -> None:
     """A denial of the admission policies explains in whole sentences who may do what, as Forbidden."""
     policies = [each for each in rendered("manifests/base") if each["kind"] == "ValidatingAdmissionPolicy"]
-    assert len(policies) == 5
+    assert len(policies) == 6
     for policy in policies:
         assert policy["spec"]["failurePolicy"] == "Fail"
         for validation in policy["spec"]["validations"]:
@@ -135,7 +135,7 @@ def test_every_validation_is_a_403_with_a_sentence() -> None:
 
 
 def test_policies_mean_the_operator_that_is_shipped() -> None:
-    """Every policy names the ServiceAccount of the Deployment: three apply to it, two exempt it."""
+    """Every policy about the operator names the ServiceAccount of the Deployment: three apply to it, two exempt it."""
     objects = rendered("manifests/base")
     (subject,) = one(objects, "ClusterRoleBinding", "wheelhouse-operator")["subjects"]
     user = f"'system:serviceaccount:{subject['namespace']}:{subject['name']}'"

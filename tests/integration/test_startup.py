@@ -24,7 +24,7 @@ def downgrade(world: World) -> None:
     """Restore the state of the release before versions: no annotations, three policies, no permission to read them."""
     world.kubectl("annotate", "crd", *DEFINITIONS, f"{SCHEMA_ANNOTATION}-")
     world.kubectl("annotate", POLICY, *POLICIES, f"{POLICY_ANNOTATION}-")
-    new = ("wheelhouse-status", "wheelhouse-finalizer")
+    new = ("wheelhouse-status", "wheelhouse-finalizer", "wheelhouse-namespaces")
     world.kubectl("delete", f"{POLICY},{POLICY}binding", *new)
     role = json.loads(world.kubectl("get", "clusterrole", "wheelhouse-operator", "-o", "json").stdout)
     rules = [rule for rule in role["rules"] if "admissionregistration.k8s.io" not in rule["apiGroups"]]

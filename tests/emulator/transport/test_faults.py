@@ -68,6 +68,16 @@ async def test_a_fault_over_rest_has_no_effect(google: Emulated, number: int, ex
     assert (await rest(google, "GET", REPOSITORY)).status == 200
 
 
+async def test_a_fault_of_one_resource_leaves_the_others(google: Emulated) -> None:
+    """A fault with a resource applies to its calls only, and shows the resource."""
+    google.create()
+    rule = Rule.parse({"on": "ArtifactRegistry.*", "status": 503, "resource": f"{PARENT}/repositories/other"})
+    google.faults.rules.append(rule)
+    assert rule.document()["resource"].endswith("/other")
+    assert (await rest(google, "GET", REPOSITORY)).status == 200
+    assert (await rest(google, "GET", f"{PARENT}/repositories/other")).status == 503
+
+
 async def test_a_lost_reply_is_a_broken_connection(google: Emulated) -> None:
     """The connection breaks, and the call took effect."""
     google.faults.rules.append(Rule("ArtifactRegistry.CreateRepository", drop_reply=True, times=1))

@@ -1,7 +1,7 @@
 """The start-up check of what is installed: both definitions and all admission policies, none older than this operator.
 
-The operator is exempt from the policies that protect status and finalizers, so it cannot test them with requests as
-admission.py tests the others. It reads all of them by name instead.
+The operator is exempt from the policies that protect status and finalizers, and may not change Namespaces, so it cannot
+test these policies with requests as admission.py tests the others. It reads all of them by name instead.
 """
 
 import re
@@ -18,9 +18,10 @@ POLICIES = (
     "wheelhouse-tokens",
     "wheelhouse-status",
     "wheelhouse-finalizer",
+    "wheelhouse-namespaces",
 )
 POLICY_ANNOTATION = "wheelhouse.dev/policy-version"
-POLICY_VERSION = 2
+POLICY_VERSION = 3
 """The version of manifests/base/policies.yaml: increase it with every change there (tests/test_versions.py)."""
 
 _EXTENSIONS = "/apis/apiextensions.k8s.io/v1"

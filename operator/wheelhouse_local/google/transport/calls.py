@@ -71,7 +71,7 @@ class Calls:
         caller = self.caller(authorization)
         status = "INTERNAL"  # Until it is answered: any unexpected exception is our failure.
         try:
-            fault = await self.faults.apply(method)
+            fault = await self.faults.apply(method, resource)
             if fault is not None and fault.status:
                 raise _injected(method, fault)
             CURRENT.set(fault)

@@ -8,15 +8,16 @@ from typing import Any
 
 from google.rpc import code_pb2
 
-_OPTIONS = ("status", "times", "delay", "dropReply", "retryAfter", "operationDelay", "operationError")
+_OPTIONS = ("resource", "status", "times", "delay", "dropReply", "retryAfter", "operationDelay", "operationError")
 
 
 @dataclass(slots=True)
 class Rule:
     """One fault: the methods (a glob), an HTTP status, the number of times (None: until cleared), a delay in seconds.
 
-    `retry_after` is the wait in seconds that the error requests. `operation_delay` is the seconds until an operation of
-    the call takes effect, and `operation_error` the google.rpc.Code of its failure instead.
+    `resource` is a glob too, for the resource of the call as the trace shows it. `retry_after` is the wait in seconds
+    that the error requests. `operation_delay` is the seconds until an operation of the call takes effect, and
+    `operation_error` the google.rpc.Code of its failure instead.
     """
 
     on: str
@@ -27,6 +28,7 @@ class Rule:
     retry_after: float = 0.0
     operation_delay: float = 0.0
     operation_error: str = ""
+    resource: str = "*"
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> "Rule":
@@ -49,6 +51,7 @@ class Rule:
                 float(body.get("retryAfter") or 0),
                 float(body.get("operationDelay") or 0),
                 str(body.get("operationError") or ""),
+                str(body.get("resource") or "*"),
             )
         except TypeError as error:
             raise ValueError(str(error)) from error
@@ -62,7 +65,12 @@ class Rule:
         """The rule in the form for `parse`; `times` is the remaining number."""
         shown = {"on": self.on, "status": self.status, "times": self.times, "delay": self.delay}
         more = {"retryAfter": self.retry_after, "operationDelay": self.operation_delay}
-        return {**shown, "dropReply": self.drop_reply, **more, "operationError": self.operation_error}
+        where = {} if self.resource == "*" else {"resource": self.resource}
+        return {**shown, "dropReply": self.drop_reply, **more, "operationError": self.operation_error, **where}
+
+    def concerns(self, method: str, resource: str) -> bool:
+        """Whether it applies to a call now."""
+        return self.times != 0 and fnmatchcase(method, self.on) and fnmatchcase(resource, self.resource)
 
 
 CURRENT: ContextVar[Rule | None] = ContextVar("CURRENT", default=None)
@@ -75,10 +83,10 @@ class Faults:
 
     rules: list[Rule] = field(default_factory=list)
 
-    async def apply(self, method: str) -> Rule | None:
+    async def apply(self, method: str, resource: str) -> Rule | None:
         """Wait as long as matching rules require; return the first with a status or a lost reply, for the transport."""
         for rule in tuple(self.rules):
-            if rule.times == 0 or not fnmatchcase(method, rule.on):
+            if not rule.concerns(method, resource):
                 continue
             if rule.times is not None:
                 rule.times -= 1

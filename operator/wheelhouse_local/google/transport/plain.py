@@ -35,7 +35,7 @@ async def observed(
     began = time.monotonic()
     line, status = Line(), str(web.HTTPInternalServerError.status_code)
     try:
-        fault = await calls.faults.apply(method)
+        fault = await calls.faults.apply(method, resource)
         if fault is not None and fault.status:
             status = str(fault.status)
             return web.json_response({"error": "Injected by the test."}, status=fault.status)
