@@ -23,7 +23,7 @@ ROLES = {"Reader": "roles/artifactregistry.reader", "Writer": "roles/artifactreg
 EARLIER = [f"group:earlier-{number}@acme.example" for number in range(5)]
 """Readers that gcloud added before; accesses ask for them too."""
 UNTIL_KILLED = 2.0
-"""Maximum seconds from the last change of a wave to its kill: a pass over the policy begins 0.2 to 2 s after a change."""
+"""Maximum seconds from the last change of a wave to its kill: a pass begins 0.2 to 2 s after a change."""
 CONFLICT = "concurrent policy changes"
 """Words of the error if somebody changed the policy after gcloud had read it: nothing was changed."""
 
