@@ -48,8 +48,12 @@ class Disturbance:
     writer: int = 0
 
 
+Place = int | str
+"""A call of a pass: its number, or the first one with this name."""
+Disturbances = dict[Place, Disturbance]
+
 disturbances = st.dictionaries(
-    st.integers(0, CALLS - 1),
+    st.integers(0, CALLS - 1) | st.sampled_from(["policies.set", "objects.write_status"]),
     st.one_of(
         st.builds(Disturbance, st.booleans(), st.just("crash")),
         st.builds(Disturbance, st.booleans(), st.sampled_from(["add", "remove"]), st.sampled_from(FOREIGN)),
@@ -81,11 +85,10 @@ class PolicyMachine(RuleBasedStateMachine):
         self.stripped: dict[str, set[Pair]] = {}
         """What objects held that disappeared without a release, by uid, as long as the operator must revoke it."""
         self.read = self.google.policy(NAME)
-        self.rejected: set[str] = set()
-        """Members that IAM has ever rejected."""
+        self.passing = False
         self.crashes: list[str] = []
         """The calls before or after which the process was killed."""
-        self.disturbed: dict[int, Disturbance] = {}
+        self.disturbed: Disturbances = {}
         self.position = 0
         self.google.plant_policy(NAME, UNTOUCHABLE)
         for number in range(writers):
@@ -107,19 +110,19 @@ class PolicyMachine(RuleBasedStateMachine):
         role=st.sampled_from(["Reader", "Writer"]),
         disturbed=passes,
     )
-    def user_wants(self, name: str, members: list[str], role: str, disturbed: dict[int, Disturbance] | None) -> None:
+    def user_wants(self, name: str, members: list[str], role: str, disturbed: Disturbances | None) -> None:
         body = self.room.fakes.cluster.objects.get((Kind.ACCESS, ObjectKey(OWNERS, name)))
         if body is None or "deletionTimestamp" not in body["metadata"]:
             self.room.want(name, *members, role=role)
         self.reconcile(disturbed)
 
     @rule(name=st.sampled_from(NAMES), disturbed=passes)
-    def user_deletes(self, name: str, disturbed: dict[int, Disturbance] | None) -> None:
+    def user_deletes(self, name: str, disturbed: Disturbances | None) -> None:
         self.delete(name)
         self.reconcile(disturbed)
 
     @rule(name=st.sampled_from(NAMES), disturbed=passes)
-    def user_strips(self, name: str, disturbed: dict[int, Disturbance] | None) -> None:
+    def user_strips(self, name: str, disturbed: Disturbances | None) -> None:
         self.strip(name)
         self.reconcile(disturbed)
 
@@ -134,7 +137,7 @@ class PolicyMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.ours)
     @rule(usable=st.booleans(), disturbed=passes)
-    def repository_changes(self, usable: bool, disturbed: dict[int, Disturbance] | None) -> None:
+    def repository_changes(self, usable: bool, disturbed: Disturbances | None) -> None:
         self.room.usable = usable
         self.room.look()
         self.reconcile(disturbed)
@@ -142,12 +145,12 @@ class PolicyMachine(RuleBasedStateMachine):
     # Foreign writers.
 
     @rule(grant=st.sampled_from(FOREIGN), disturbed=passes)
-    def stranger_adds(self, grant: Grant, disturbed: dict[int, Disturbance] | None) -> None:
+    def stranger_adds(self, grant: Grant, disturbed: Disturbances | None) -> None:
         self.add(grant)
         self.reconcile(disturbed)
 
     @rule(grant=st.sampled_from(FOREIGN), disturbed=passes)
-    def stranger_removes(self, grant: Grant, disturbed: dict[int, Disturbance] | None) -> None:
+    def stranger_removes(self, grant: Grant, disturbed: Disturbances | None) -> None:
         self.remove(grant)
         self.reconcile(disturbed)
 
@@ -163,9 +166,7 @@ class PolicyMachine(RuleBasedStateMachine):
         blind=st.booleans(),
         disturbed=passes,
     )
-    def writer_writes(
-        self, writer: int, grant: Grant, adds: bool, blind: bool, disturbed: dict[int, Disturbance] | None
-    ) -> None:
+    def writer_writes(self, writer: int, grant: Grant, adds: bool, blind: bool, disturbed: Disturbances | None) -> None:
         """A foreign writer changes what it read; with the etag of its read, or without any."""
         if blind:
             self.overwrite(writer)
@@ -182,14 +183,17 @@ class PolicyMachine(RuleBasedStateMachine):
             self.remove(Grant(*pair))
 
     def add(self, grant: Grant) -> None:
-        """Add a grant as another client. One that a ledger has, and that we may have set before, counts as ours."""
+        """Add a grant as another client.
+
+        One that a ledger has, and that we may have set before, counts as ours. Nobody adds just that while a pass may
+        be about to drop it from the ledger, or when memory knows already what status does not.
+        """
         self.forget()
         pair = grant.identity
-        # IAM rejects a member for everybody. Where it did, memory may know before status that a grant is not ours.
-        rejected = pair[1] in self.google.rejected_members or (pair[1] in self.rejected and pair in self.recorded())
-        if rejected or pair in self.present():
-            return
         ours = pair in self.recorded() and pair in self.doubtful
+        unclear = ours and (self.passing or not self.remembered(pair))
+        if unclear or pair in self.present() or pair[1] in self.google.rejected_members:
+            return
         self.google.plant_policy(NAME, Binding(grant.role, (grant.member,)), *self.google.policy(NAME).bindings)
         if not ours:
             self.foreign.add(pair)
@@ -206,12 +210,11 @@ class PolicyMachine(RuleBasedStateMachine):
         self.foreign.discard(grant.identity)
 
     @rule(member=st.sampled_from([None, *MEMBERS]), disturbed=passes)
-    def iam_rejects(self, member: str | None, disturbed: dict[int, Disturbance] | None) -> None:
+    def iam_rejects(self, member: str | None, disturbed: Disturbances | None) -> None:
         """IAM takes a member no longer, unless it stands already."""
         pair = None if member is None else f"user:{member}@example.com"
         standing = {found for _, found in self.present()}
         self.google.rejected_members = set() if pair is None or pair in standing else {pair}
-        self.rejected |= self.google.rejected_members
         self.reconcile(disturbed)
 
     @precondition(lambda self: self.position % 4 == 0)
@@ -243,24 +246,24 @@ class PolicyMachine(RuleBasedStateMachine):
 
     # The operator.
 
-    def reconcile(self, disturbed: dict[int, Disturbance] | None) -> None:
+    def reconcile(self, disturbed: Disturbances | None) -> None:
         if disturbed is None:
             return
-        self.disturbed, self.position = dict(disturbed), 0
+        self.disturbed, self.position, self.passing = dict(disturbed), 0, True
         try:
             self.run(self.room.reconcile())
         except WheelhouseError:
             pass
         finally:
-            self.disturbed = {}
+            self.disturbed, self.passing = {}, False
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 700.0]), disturbed=passes)
-    def time_passes(self, seconds: float, disturbed: dict[int, Disturbance] | None) -> None:
+    def time_passes(self, seconds: float, disturbed: Disturbances | None) -> None:
         self.room.fakes.clock.advance(seconds)
         self.reconcile(disturbed)
 
     @rule(disturbed=passes)
-    def restart(self, disturbed: dict[int, Disturbance] | None) -> None:
+    def restart(self, disturbed: Disturbances | None) -> None:
         self.crash()
         self.reconcile(disturbed)
 
@@ -319,9 +322,8 @@ class PolicyMachine(RuleBasedStateMachine):
         calls.before, calls.after = self.before, self.after
 
     def before(self, call: PortCall) -> None:
-        disturbance = self.disturbed.get(self.position)
-        if disturbance is not None and not disturbance.after:
-            self.disturbed.pop(self.position)
+        disturbance = self.due(call, after=False)
+        if disturbance is not None:
             if call.name == "policies.set" and isinstance(disturbance.what, Unavailable):
                 self.doubtful |= self.adds(call)
             self.disturb(call, disturbance)
@@ -341,24 +343,27 @@ class PolicyMachine(RuleBasedStateMachine):
         if call.args[1].etag == self.google.policy(NAME).etag:
             self.adding = self.adds(call)
 
+    def due(self, call: PortCall, *, after: bool) -> Disturbance | None:
+        """What disturbs this call, which is forgotten with it."""
+        for place in (self.position, call.name):
+            found = self.disturbed.get(place)
+            if found is not None and found.after == after:
+                return self.disturbed.pop(place)
+        return None
+
     def after(self, call: PortCall) -> None:
+        disturbance = self.due(call, after=True)
         if call.name == "policies.get":
             self.read = self.google.policy(NAME)
         if call.name == "policies.set":
             self.doubtful |= self.adding
-            if not self.loses_reply():
+            if disturbance is None or not isinstance(disturbance.what, Unavailable):
                 self.doubtful -= self.removes(call)
         self.forget()
         self.nothing_foreign_is_touched()
-        disturbance = self.disturbed.get(self.position)
         self.position += 1
-        if disturbance is not None and disturbance.after:
+        if disturbance is not None:
             self.disturb(call, disturbance)
-
-    def loses_reply(self) -> bool:
-        """Whether the operator does not learn that the current call took effect."""
-        disturbance = self.disturbed.get(self.position)
-        return disturbance is not None and disturbance.after and isinstance(disturbance.what, Unavailable)
 
     def disturb(self, call: PortCall, disturbance: Disturbance) -> None:
         what = disturbance.what
@@ -406,6 +411,15 @@ class PolicyMachine(RuleBasedStateMachine):
     def recorded(self) -> set[Pair]:
         """What ledgers own, and those of objects that disappeared without a release."""
         return self.owned().union(*self.stripped.values())
+
+    def remembered(self, pair: Pair) -> bool:
+        """Whether the process knows that this grant is ours."""
+        accesses = map(
+            self.room.fakes.cache.access, [stored.key for stored in self.room.fakes.cache.objects(Kind.ACCESS)]
+        )
+        records = [record for declared in accesses if declared for record in self.room.claims.ledger(declared)]
+        owned = {record.grant.identity for record in records if record.state.owned}
+        return pair in owned | {grant.identity for debt in self.room.debts.grants(NAME) for grant in debt.grants}
 
     def created(self) -> str:
         found = self.google.repositories[NAME.full].create_time
