@@ -5,13 +5,15 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from wheelhouse.clients.kubernetes.connection import Connection
+from wheelhouse.clients.kubernetes.connection import Connection, outlast_definitions
 from wheelhouse.clients.kubernetes.login import Login
 from wheelhouse.clients.kubernetes.transport import Call, Transport, failure, path
+from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable
 
 GET = Call("get", "things", "GET", "/thing", limit=1000)
@@ -97,6 +99,24 @@ async def test_the_token_goes_to_no_other_host() -> None:
                 async with session.get(other):
                     pass
     assert headers == [None]
+
+
+async def test_a_missing_definition_is_a_lost_connection() -> None:
+    """Kopf retries that, but ends the process after a 404; any other 404 remains an answer."""
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=404, text="404 page not found")
+
+    async with serving(handler) as server:
+        connection = Connection(lambda: Login(server))
+        await connection.open()
+        async with connection.session(outlast_definitions) as session:
+            for kind in Kind:
+                with pytest.raises(aiohttp.ClientConnectionError, match=f"CustomResourceDefinition of {kind.value}"):
+                    await session.get(f"{server}/apis/wheelhouse.dev/v1alpha1/{kind.value}?watch=true")
+            for other in ("apis/wheelhouse.dev/v1alpha1", "api/v1/namespaces"):
+                async with session.get(f"{server}/{other}") as response:
+                    assert response.status == 404
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The policy unit against everybody else: foreign writers, conflicts, lost replies, and crashes at any call."""
 
 import asyncio
-from collections.abc import Coroutine
+import os
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from wheelhouse.domain.iam import Binding, Grant, Pair
+from wheelhouse.domain.iam import Binding, Grant, Pair, Policy
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
@@ -24,6 +26,9 @@ GRANTS = [Grant(role, f"user:{member}@example.com") for role in (READER, WRITER)
 FOREIGN = [*GRANTS, Grant(VIEWER, "user:bob@example.com"), Grant(READER, "deleted:user:old@example.com?uid=1")]
 UNTOUCHABLE = Binding(READER, ("user:ann@example.com", "user:cond@example.com"), {"title": "t", "expression": "true"})
 NAMES = [f"access-{number}" for number in range(4)]
+WRITERS = 8
+CALLS = 24
+"""A pass sends fewer calls, unless it searches for rejected members."""
 
 ERRORS = st.sampled_from([Conflict("409"), Invalid("422"), Refused("403"), Unavailable("503")])
 
@@ -40,19 +45,25 @@ class Disturbance:
     what: str | WheelhouseError
     grant: Grant = GRANTS[0]
     name: str = NAMES[0]
+    writer: int = 0
 
+
+Place = int | str
+"""A call of a pass: its number, or the first one with this name."""
+Disturbances = dict[Place, Disturbance]
 
 disturbances = st.dictionaries(
-    st.integers(0, 12),
+    st.integers(0, CALLS - 1) | st.sampled_from(["policies.set", "objects.write_status"]),
     st.one_of(
         st.builds(Disturbance, st.booleans(), st.just("crash")),
         st.builds(Disturbance, st.booleans(), st.sampled_from(["add", "remove"]), st.sampled_from(FOREIGN)),
         st.builds(Disturbance, st.booleans(), st.sampled_from(["delete", "strip"]), name=st.sampled_from(NAMES)),
+        st.builds(Disturbance, st.booleans(), st.just("overwrite"), writer=st.integers(0, WRITERS - 1)),
         st.builds(Disturbance, st.just(False), st.just("race")),
         st.builds(Disturbance, st.just(False), ERRORS),
         st.builds(Disturbance, st.just(True), st.just(Unavailable("the reply was lost"))),
     ),
-    max_size=3,
+    max_size=4,
 )
 passes = st.none() | disturbances
 """What disturbs the pass that follows an act; None when no pass follows."""
@@ -61,7 +72,7 @@ passes = st.none() | disturbances
 class PolicyMachine(RuleBasedStateMachine):
     """Each rule is a user, a foreign writer, or a pass of the operator with whatever disturbs it."""
 
-    @initialize(writers=st.integers(min_value=1, max_value=8))
+    @initialize(writers=st.integers(min_value=1, max_value=WRITERS))
     def begin(self, writers: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.room = PolicyRoom()
@@ -71,14 +82,19 @@ class PolicyMachine(RuleBasedStateMachine):
         self.foreign: set[Pair] = set()
         self.doubtful: set[Pair] = set()
         """What may have been set by us and not by somebody else, as far as anybody can tell."""
-        self.stripped: set[Pair] = set()
-        """What objects held that disappeared without a release."""
+        self.stripped: dict[str, set[Pair]] = {}
+        """What objects held that disappeared without a release, by uid, as long as the operator must revoke it."""
         self.read = self.google.policy(NAME)
-        self.disturbed: dict[int, Disturbance] = {}
+        self.passing = False
+        self.crashes: list[str] = []
+        """The calls before or after which the process was killed."""
+        self.disturbed: Disturbances = {}
         self.position = 0
         self.google.plant_policy(NAME, UNTOUCHABLE)
         for number in range(writers):
             self.add(Grant(VIEWER, f"user:writer{number}@example.com"))
+        self.writers = [self.google.policy(NAME)] * writers
+        """What each foreign writer has read."""
         self.boot()
         self.room.want(NAMES[0], MEMBERS[0])
 
@@ -94,19 +110,19 @@ class PolicyMachine(RuleBasedStateMachine):
         role=st.sampled_from(["Reader", "Writer"]),
         disturbed=passes,
     )
-    def user_wants(self, name: str, members: list[str], role: str, disturbed: dict[int, Disturbance] | None) -> None:
+    def user_wants(self, name: str, members: list[str], role: str, disturbed: Disturbances | None) -> None:
         body = self.room.fakes.cluster.objects.get((Kind.ACCESS, ObjectKey(OWNERS, name)))
         if body is None or "deletionTimestamp" not in body["metadata"]:
             self.room.want(name, *members, role=role)
         self.reconcile(disturbed)
 
     @rule(name=st.sampled_from(NAMES), disturbed=passes)
-    def user_deletes(self, name: str, disturbed: dict[int, Disturbance] | None) -> None:
+    def user_deletes(self, name: str, disturbed: Disturbances | None) -> None:
         self.delete(name)
         self.reconcile(disturbed)
 
     @rule(name=st.sampled_from(NAMES), disturbed=passes)
-    def user_strips(self, name: str, disturbed: dict[int, Disturbance] | None) -> None:
+    def user_strips(self, name: str, disturbed: Disturbances | None) -> None:
         self.strip(name)
         self.reconcile(disturbed)
 
@@ -117,33 +133,70 @@ class PolicyMachine(RuleBasedStateMachine):
         """Somebody takes our finalizer off and deletes the object."""
         body = self.room.fakes.cluster.objects.pop((Kind.ACCESS, ObjectKey(OWNERS, name)), None)
         if body is not None:
-            self.stripped |= ledger(body)
+            self.stripped[body["metadata"]["uid"]] = ledger(body) if about(body, self.created()) else set()
 
     @precondition(lambda self: self.ours)
     @rule(usable=st.booleans(), disturbed=passes)
-    def repository_changes(self, usable: bool, disturbed: dict[int, Disturbance] | None) -> None:
+    def repository_changes(self, usable: bool, disturbed: Disturbances | None) -> None:
         self.room.usable = usable
         self.room.look()
         self.reconcile(disturbed)
 
-    # Foreign writers. What may have been set by us cannot be told from what they add, so they do not add just that.
+    # Foreign writers.
 
     @rule(grant=st.sampled_from(FOREIGN), disturbed=passes)
-    def stranger_adds(self, grant: Grant, disturbed: dict[int, Disturbance] | None) -> None:
+    def stranger_adds(self, grant: Grant, disturbed: Disturbances | None) -> None:
         self.add(grant)
         self.reconcile(disturbed)
 
     @rule(grant=st.sampled_from(FOREIGN), disturbed=passes)
-    def stranger_removes(self, grant: Grant, disturbed: dict[int, Disturbance] | None) -> None:
+    def stranger_removes(self, grant: Grant, disturbed: Disturbances | None) -> None:
         self.remove(grant)
         self.reconcile(disturbed)
 
+    @rule(writer=st.integers(0, WRITERS - 1))
+    def writer_reads(self, writer: int) -> None:
+        """A foreign writer reads the policy, to write it later."""
+        self.writers[writer % len(self.writers)] = self.google.policy(NAME)
+
+    @rule(
+        writer=st.integers(0, WRITERS - 1),
+        grant=st.sampled_from(FOREIGN),
+        adds=st.booleans(),
+        blind=st.booleans(),
+        disturbed=passes,
+    )
+    def writer_writes(self, writer: int, grant: Grant, adds: bool, blind: bool, disturbed: Disturbances | None) -> None:
+        """A foreign writer changes what it read; with the etag of its read, or without any."""
+        if blind:
+            self.overwrite(writer)
+        if blind or self.writers[writer % len(self.writers)].etag == self.google.policy(NAME).etag:
+            (self.add if adds else self.remove)(grant)
+        self.reconcile(disturbed)
+
+    def overwrite(self, writer: int) -> None:
+        """A foreign writer restores the policy that it read, without an etag."""
+        before, now = self.writers[writer % len(self.writers)].grants(), self.google.policy(NAME).grants()
+        for pair in sorted(before - now):
+            self.add(Grant(*pair))
+        for pair in sorted(now - before):
+            self.remove(Grant(*pair))
+
     def add(self, grant: Grant) -> None:
+        """Add a grant as another client.
+
+        One that a ledger has, and that we may have set before, counts as ours. Nobody adds just that while a pass may
+        be about to drop it from the ledger, or when memory knows already what status does not.
+        """
+        self.forget()
         pair = grant.identity
-        if pair in self.present() or (pair in self.owned() and pair in self.doubtful):
+        ours = pair in self.recorded() and pair in self.doubtful
+        unclear = ours and (self.passing or not self.remembered(pair))
+        if unclear or pair in self.present() or pair[1] in self.google.rejected_members:
             return
         self.google.plant_policy(NAME, Binding(grant.role, (grant.member,)), *self.google.policy(NAME).bindings)
-        self.foreign.add(pair)
+        if not ours:
+            self.foreign.add(pair)
 
     def remove(self, grant: Grant) -> None:
         kept = []
@@ -157,7 +210,7 @@ class PolicyMachine(RuleBasedStateMachine):
         self.foreign.discard(grant.identity)
 
     @rule(member=st.sampled_from([None, *MEMBERS]), disturbed=passes)
-    def iam_rejects(self, member: str | None, disturbed: dict[int, Disturbance] | None) -> None:
+    def iam_rejects(self, member: str | None, disturbed: Disturbances | None) -> None:
         """IAM takes a member no longer, unless it stands already."""
         pair = None if member is None else f"user:{member}@example.com"
         standing = {found for _, found in self.present()}
@@ -178,6 +231,7 @@ class PolicyMachine(RuleBasedStateMachine):
         else:
             self.google.plant(NAME)
         self.google.plant_policy(NAME, UNTOUCHABLE)
+        self.writers = [self.google.policy(NAME)] * len(self.writers)
         if ours and not self.ours:
             self.room.usable = True
         self.ours = ours
@@ -192,24 +246,24 @@ class PolicyMachine(RuleBasedStateMachine):
 
     # The operator.
 
-    def reconcile(self, disturbed: dict[int, Disturbance] | None) -> None:
+    def reconcile(self, disturbed: Disturbances | None) -> None:
         if disturbed is None:
             return
-        self.disturbed, self.position = dict(disturbed), 0
+        self.disturbed, self.position, self.passing = dict(disturbed), 0, True
         try:
             self.run(self.room.reconcile())
         except WheelhouseError:
             pass
         finally:
-            self.disturbed = {}
+            self.disturbed, self.passing = {}, False
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 700.0]), disturbed=passes)
-    def time_passes(self, seconds: float, disturbed: dict[int, Disturbance] | None) -> None:
+    def time_passes(self, seconds: float, disturbed: Disturbances | None) -> None:
         self.room.fakes.clock.advance(seconds)
         self.reconcile(disturbed)
 
     @rule(disturbed=passes)
-    def restart(self, disturbed: dict[int, Disturbance] | None) -> None:
+    def restart(self, disturbed: Disturbances | None) -> None:
         self.crash()
         self.reconcile(disturbed)
 
@@ -237,7 +291,7 @@ class PolicyMachine(RuleBasedStateMachine):
             return
         present = self.present()
         assert self.foreign <= present, "another client's grant was lost"
-        assert present - self.foreign <= self.owned() | self.stripped, "a grant of ours is in no ledger"
+        assert present - self.foreign <= self.recorded(), "a grant of ours is in no ledger"
         assert UNTOUCHABLE in self.google.policy(NAME).bindings
 
     def settled(self) -> None:
@@ -255,6 +309,7 @@ class PolicyMachine(RuleBasedStateMachine):
         What disappeared and was owed then is left for a person to find. What a ledger has recorded and a stranger has
         added meanwhile cannot be told from what was set.
         """
+        self.nothing_foreign_is_touched()
         self.loop.run_until_complete(cancel(asyncio.all_tasks(self.loop)))
         self.foreign = (self.foreign | self.present()) - self.owned()
         self.boot()
@@ -267,16 +322,20 @@ class PolicyMachine(RuleBasedStateMachine):
         calls.before, calls.after = self.before, self.after
 
     def before(self, call: PortCall) -> None:
-        disturbance = self.disturbed.get(self.position)
-        if disturbance is not None and not disturbance.after:
-            self.disturbed.pop(self.position)
+        disturbance = self.due(call, after=False)
+        if disturbance is not None:
             if call.name == "policies.set" and isinstance(disturbance.what, Unavailable):
                 self.doubtful |= self.adds(call)
             self.disturb(call, disturbance)
         if call.name != "policies.set":
             return
         assert call.args[1].etag == self.read.etag, "a set without the etag of the read before it"
-        assert self.adds(call) <= self.owned() | self.stripped, "a set before its record"
+        assert self.adds(call) <= self.recorded(), "a set before its record"
+        assert self.adds(call) <= self.claimed(), "a set of a grant that nothing wants"
+        assert self.removes(call) <= self.recorded(), "a set that removes another client's grant"
+        assert others(self.read, self.removes(call)) == others(call.args[1], self.adds(call)), (
+            "others' bindings changed"
+        )
         if any(disturbance.what == "race" for disturbance in self.disturbed.values()):
             self.disturbed = {}
             for pair in sorted(self.adds(call))[:1]:
@@ -284,20 +343,32 @@ class PolicyMachine(RuleBasedStateMachine):
         if call.args[1].etag == self.google.policy(NAME).etag:
             self.adding = self.adds(call)
 
+    def due(self, call: PortCall, *, after: bool) -> Disturbance | None:
+        """What disturbs this call, which is forgotten with it."""
+        for place in (self.position, call.name):
+            found = self.disturbed.get(place)
+            if found is not None and found.after == after:
+                return self.disturbed.pop(place)
+        return None
+
     def after(self, call: PortCall) -> None:
+        disturbance = self.due(call, after=True)
         if call.name == "policies.get":
             self.read = self.google.policy(NAME)
         if call.name == "policies.set":
             self.doubtful |= self.adding
+            if disturbance is None or not isinstance(disturbance.what, Unavailable):
+                self.doubtful -= self.removes(call)
+        self.forget()
         self.nothing_foreign_is_touched()
-        disturbance = self.disturbed.get(self.position)
         self.position += 1
-        if disturbance is not None and disturbance.after:
+        if disturbance is not None:
             self.disturb(call, disturbance)
 
     def disturb(self, call: PortCall, disturbance: Disturbance) -> None:
         what = disturbance.what
         if what == "crash":
+            self.crashes.append(f"{'after' if disturbance.after else 'before'} {call.name}")
             raise Crash
         if isinstance(what, Unavailable):
             raise what
@@ -308,28 +379,55 @@ class PolicyMachine(RuleBasedStateMachine):
             (self.add if what == "add" else self.remove)(disturbance.grant)
         elif what in {"delete", "strip"}:
             (self.delete if what == "delete" else self.strip)(disturbance.name)
+        elif what == "overwrite":
+            self.overwrite(disturbance.writer)
 
     def adds(self, call: PortCall) -> set[Pair]:
         found: frozenset[Pair] = call.args[1].grants()
         return set(found - self.read.grants())
 
+    def removes(self, call: PortCall) -> set[Pair]:
+        found: frozenset[Pair] = call.args[1].grants()
+        return set(self.read.grants() - found)
+
+    def claimed(self) -> set[Pair]:
+        """What the accesses want, as far as the operator can know."""
+        cache = self.room.fakes.cache
+        return wishes(stored.spec for stored in cache.objects(Kind.ACCESS) if not stored.deleting)
+
     def present(self) -> set[Pair]:
         return set(self.google.policy(NAME).grants())
 
+    def forget(self) -> None:
+        """What no ledger has any more, and the operator need not revoke, is not ours when another client adds it."""
+        cached = {stored.uid for stored in self.room.fakes.cache.objects(Kind.ACCESS)}
+        known = cached | {debt.uid for debt in self.room.debts.grants(NAME)}
+        self.stripped = {uid: pairs for uid, pairs in self.stripped.items() if uid in known}
+        self.doubtful &= self.recorded()
+
     def owned(self) -> set[Pair]:
+        return {pair for body in self.accesses() if about(body, self.created()) for pair in ledger(body)}
+
+    def recorded(self) -> set[Pair]:
+        """What ledgers own, and those of objects that disappeared without a release."""
+        return self.owned().union(*self.stripped.values())
+
+    def remembered(self, pair: Pair) -> bool:
+        """Whether the process knows that this grant is ours."""
+        accesses = map(
+            self.room.fakes.cache.access, [stored.key for stored in self.room.fakes.cache.objects(Kind.ACCESS)]
+        )
+        records = [record for declared in accesses if declared for record in self.room.claims.ledger(declared)]
+        owned = {record.grant.identity for record in records if record.state.owned}
+        return pair in owned | {grant.identity for debt in self.room.debts.grants(NAME) for grant in debt.grants}
+
+    def created(self) -> str:
         found = self.google.repositories[NAME.full].create_time
         assert found is not None
-        ours = [body for body in self.accesses() if created(body) == timestamp(found)]
-        return {pair for body in ours for pair in ledger(body)}
+        return timestamp(found)
 
     def wanted(self) -> set[Pair]:
-        found = set()
-        for body in self.accesses():
-            if "deletionTimestamp" in body["metadata"]:
-                continue
-            role = {"Reader": READER, "Writer": WRITER}[body["spec"]["role"]]
-            found |= {(role, f"user:{subject['name']}") for subject in body["spec"]["subjects"]}
-        return found
+        return wishes(body["spec"] for body in self.accesses() if "deletionTimestamp" not in body["metadata"])
 
     def accesses(self) -> list[dict[str, Any]]:
         return [body for (kind, _), body in self.room.fakes.cluster.objects.items() if kind is Kind.ACCESS]
@@ -342,10 +440,9 @@ async def cancel(tasks: set[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def created(body: dict[str, Any]) -> str | None:
-    """Which repository an object's ledger is about."""
-    moment: str | None = body.get("status", {}).get("repositoryCreateTime")
-    return moment
+def about(body: dict[str, Any], created: str) -> bool:
+    """Whether an object's ledger is about the repository that was created then."""
+    return bool(body.get("status", {}).get("repositoryCreateTime") == created)
 
 
 def ledger(body: dict[str, Any]) -> set[Pair]:
@@ -354,5 +451,21 @@ def ledger(body: dict[str, Any]) -> set[Pair]:
     return {Grant(row["role"], row["member"]).identity for row in rows if row["state"] in {"Recorded", "Granted"}}
 
 
-PolicyMachine.TestCase.settings = settings(stateful_step_count=30, suppress_health_check=list(HealthCheck))
+def wishes(specs: Iterable[Mapping[str, Any]]) -> set[Pair]:
+    """The grants that accesses ask for."""
+    roles = {"Reader": READER, "Writer": WRITER}
+    return {(roles[spec["role"]], f"user:{subject['name']}") for spec in specs for subject in spec["subjects"]}
+
+
+def others(policy: Policy, besides: set[Pair]) -> tuple[list[Binding], Counter[tuple[str, str]]]:
+    """Conditional bindings as they are, and every other member of a binding, without some grants."""
+    conditional = [binding for binding in policy.bindings if binding.condition is not None]
+    pairs = [(binding.role, m) for binding in policy.bindings if binding.condition is None for m in binding.members]
+    return conditional, Counter(pair for pair in pairs if Grant(*pair).identity not in besides)
+
+
+LONG = os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long"
+PolicyMachine.TestCase.settings = settings(
+    max_examples=3000 if LONG else 200, stateful_step_count=50, suppress_health_check=list(HealthCheck)
+)
 TestPolicyMachine = PolicyMachine.TestCase

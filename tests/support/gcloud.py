@@ -10,7 +10,12 @@ from wheelhouse_local import environment
 
 def artifacts(kube: Kube, *arguments: str) -> str:
     """What `gcloud artifacts` prints when it succeeds."""
-    env = {**os.environ, **environment.shell(kube.world.state)}
-    done = subprocess.run(["gcloud", "artifacts", *arguments], env=env, capture_output=True, text=True, check=False)
+    done = attempt(kube, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def attempt(kube: Kube, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`gcloud artifacts`, whether it succeeds or not."""
+    env = {**os.environ, **environment.shell(kube.world.state)}
+    return subprocess.run(["gcloud", "artifacts", *arguments], env=env, capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from yarl import URL
 
 from wheelhouse import __version__
 from wheelhouse.clients.kubernetes.login import Login, load_login
+from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Invalid
 
 logger = structlog.get_logger(__name__)
@@ -71,12 +72,16 @@ class Connection:
         """The context that verifies the server; None for plain HTTP."""
         return self._context
 
-    def session(self) -> aiohttp.ClientSession:
-        """A new session that authorizes each request, and once more after a 401; the caller closes it."""
+    def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """A new session that authorizes each request, and once more after a 401; the caller closes it.
+
+        Args:
+            *middlewares: what else its requests pass through, the outermost first.
+        """
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._context if self._context is not None else True, limit=0),
             headers={"User-Agent": f"wheelhouse/{__version__}", "Accept": "application/json"},
-            middlewares=(self._authorize,),
+            middlewares=(*middlewares, self._authorize),
             proxy=self.login.proxy,
         )
 
@@ -141,3 +146,21 @@ class Connection:
                 request.headers["Authorization"] = fresh
                 response = await handler(request)
         return response
+
+
+async def outlast_definitions(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Report an unknown kind of ours as a lost connection: its CustomResourceDefinition may be created again.
+
+    Kopf retries a lost connection for ever, but ends the process after a 404. Objects of the other kind may still have
+    to be released then.
+
+    Raises:
+        ClientConnectionError: the API server does not know the kind.
+    """
+    response = await handler(request)
+    if response.status == 404 and request.url.name in {kind.value for kind in Kind}:
+        response.release()
+        raise aiohttp.ClientConnectionError(f"The CustomResourceDefinition of {request.url.name} does not exist.")
+    return response
