@@ -5,7 +5,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mutations.bug import Bug
-from mutations.seeded import consent, domain, ledger, memory, policies, queue, repositories, secrets, upstreams
+from mutations.seeded import (
+    consent,
+    domain,
+    ledger,
+    memory,
+    policies,
+    queue,
+    repositories,
+    secrets,
+    subjects,
+    upstreams,
+)
 
 BUGS: tuple[Bug, ...] = (
     *policies.BUGS,
@@ -17,6 +28,7 @@ BUGS: tuple[Bug, ...] = (
     *queue.BUGS,
     *memory.BUGS,
     *ledger.BUGS,
+    *subjects.BUGS,
 )
 SAMPLE = 5
 QUICK = "tests/unit/"

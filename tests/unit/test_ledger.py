@@ -150,3 +150,15 @@ async def test_a_limited_number_of_events_is_remembered(monkeypatch: pytest.Monk
         assert await office.tell(f"reason {number}")
     assert not await office.tell("reason 2")
     assert await office.tell("reason 0")
+
+
+async def test_a_write_under_way_is_known() -> None:
+    """While status is being written, what the cache shows of it may already be replaced."""
+    office = Office()
+    seen: list[bool] = []
+    office.fakes.calls.before = lambda _call: seen.append(office.ledger.writing(KIND, KEY))
+    office.find("one")
+    assert not office.ledger.writing(KIND, KEY)
+    await office.ledger.record(KIND, KEY)
+    assert seen[0] is True
+    assert not office.ledger.writing(KIND, KEY)
