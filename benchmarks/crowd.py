@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from client import Json
 
 PLATFORM = "platform"
-PER_NAMESPACE = 10
-"""Accesses in a namespace, each with its own ServiceAccount."""
 API_VERSION = "wheelhouse.dev/v1alpha1"
 
 
@@ -29,17 +27,21 @@ class Teams:
         accesses: how many accesses there are.
         repositories: how many repositories they are spread over.
         secrets: whether each access requests a Secret.
+        size: the accesses in a namespace, each with its own ServiceAccount.
+        first: the number of the first repository.
     """
 
     prefix: str
     accesses: int
     repositories: int
     secrets: bool
+    size: int = 10
+    first: int = 0
 
     @property
     def namespaces(self) -> int:
         """The number of their namespaces."""
-        return -(-self.accesses // PER_NAMESPACE)
+        return -(-self.accesses // self.size)
 
     def ground(self) -> Iterator[Iterable[Json]]:
         """Namespaces, then ServiceAccounts: what must exist before the accesses."""
@@ -55,7 +57,7 @@ class Teams:
         for number in range(self.accesses):
             namespace, account = self._identity(number)
             spec: Json = {
-                "repositoryRef": {"name": f"wheels-{number % self.repositories}", "namespace": PLATFORM},
+                "repositoryRef": {"name": f"wheels-{self.first + number % self.repositories}", "namespace": PLATFORM},
                 "role": "Reader",
                 "subjects": [{"kind": "ServiceAccount", "name": account}],
             }
@@ -65,7 +67,7 @@ class Teams:
             yield {"apiVersion": API_VERSION, "kind": "RepositoryAccess", "metadata": metadata, "spec": spec}
 
     def _identity(self, number: int) -> tuple[str, str]:
-        return f"{self.prefix}-{number // PER_NAMESPACE}", f"reader-{number % PER_NAMESPACE}"
+        return f"{self.prefix}-{number // self.size}", f"reader-{number % self.size}"
 
 
 def _namespace(name: str, labels: dict[str, str], annotations: dict[str, str]) -> Json:

@@ -31,11 +31,11 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def world() -> Iterator[World]:
-    """A new world, which is removed afterwards."""
+def world(**settings: str) -> Iterator[World]:
+    """A new world, which is removed afterwards; with settings of the operator besides those of every benchmark."""
     with tempfile.TemporaryDirectory(prefix="wheelhouse-bench-") as name:
         made = World(Path(name) / "world", say)
-        made.up(Options(settings=SETTINGS))
+        made.up(Options(settings=SETTINGS | settings))
         try:
             yield made
         finally:

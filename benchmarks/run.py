@@ -15,8 +15,10 @@ from pathlib import Path
 import accesses
 import first_install
 import inside
+import neighbors
 import repositories
 import restart
+import scale
 from report import Report, markdown, remember
 
 RUNS = 5
@@ -37,6 +39,10 @@ SCENARIOS = {
     "repositories": Scenario("500 repositories", "4", lambda _: repositories.section()),
     "accesses": Scenario("2,000 accesses with Secrets", "4", lambda options: accesses.secrets(options.size)),
     "grants": Scenario("1,000 grants on one repository", "2", lambda options: accesses.grants(options.size)),
+    "crowd": Scenario(
+        "1,000 accesses on one repository, and neighbors", "3", lambda options: neighbors.report(options.size)
+    ),
+    "scale": Scenario("10,000 accesses with Secrets", "20", lambda options: scale.report(options.size)),
     "restart": Scenario("a start with 5,000 accesses", "8", lambda options: restart.report(options.size)),
     "memory": Scenario("memory of 10,000 accesses", "1", lambda options: inside.memory(options.size)),
     "steps": Scenario("CPU of single steps", "1", lambda options: inside.steps(options.size)),

@@ -1,0 +1,100 @@
+"""A thousand accesses of one namespace on one repository, while other repositories get accesses one by one."""
+
+import threading
+import time
+
+import bare
+import crowd
+import declare
+from client import Json
+from meter import Sample, Traffic, settled
+from report import Report, Row
+
+from wheelhouse_local import control
+from wheelhouse_local.world import World
+
+ACCESSES, OTHERS = 1000, 100
+DELAY = 0.05
+"""Seconds that Artifact Registry takes for each response."""
+PATIENCE = 60.0
+
+
+def report(size: float) -> Report:
+    """Run it; size 1 is the full number."""
+    many = crowd.Teams("team", max(20, int(ACCESSES * size)), 1, secrets=False, size=max(20, int(ACCESSES * size)))
+    others = crowd.Teams("other", max(5, int(OTHERS * size)), 10, secrets=False, first=1)
+    with declare.world() as world:
+        declare.prepare(world, crowd.Teams("team", many.accesses, 11, secrets=False, size=many.size))
+        declare.create(world, *others.ground())
+        control.fault(world.state, {"on": "ArtifactRegistry", "delay": DELAY})
+        waits: list[float] = []
+        traffic, begun = Traffic(world), Sample.of(world)
+        helper = threading.Thread(target=_one_by_one, args=(world, others, waits))
+        helper.start()
+        declare.create(world, many.requests())
+        helper.join()
+        if len(waits) < others.accesses:
+            raise SystemExit("an access on another repository did not become Ready")
+        done = declare.ready(world, "repositoryaccesses", many.accesses + others.accesses)
+        took = settled(world, traffic, done).since(begun)
+        sets = traffic.counts["ArtifactRegistry.SetIamPolicy"] - others.accesses
+        left, withdrawals = _relabel(world)
+        world.stop("operator")
+        alone = bare.run(world, crowd.Teams("bare", many.accesses, 1, secrets=False), next(many.requests()))
+    waits.sort()
+    about = (
+        f"{many.accesses} accesses of one namespace on one repository, created at once; Artifact Registry answers in "
+        f"50 ms.\nMeanwhile {others.accesses} accesses on 10 other repositories, one after the other.\nThen the "
+        "namespace loses the label that the repository allows.\nBare is a client that sends the same requests to the "
+        f"same API server for the {many.accesses}, {bare.WORKERS} at a time, without a watch."
+    )
+    return Report(
+        "A crowd and its neighbors",
+        about,
+        [
+            Row("created to all Ready, s of wall-clock time", took.wall, "≤ 1.5 × bare", alone.took.wall),
+            Row("writes of the crowded policy, at most", sets, "≤ 10"),
+            Row("an access on another repository, median s", waits[len(waits) // 2]),
+            Row("an access on another repository, 99th percentile s", waits[-1 - len(waits) // 100], "≤ 2"),
+            Row("label lost to the last grant revoked, s", left, "≤ 60"),
+            Row("writes of the policy for that", withdrawals),
+        ],
+    )
+
+
+def _one_by_one(world: World, others: crowd.Teams, waits: list[float]) -> None:
+    for access in others.requests():
+        begun = time.monotonic()
+        declare.create(world, [access])
+        while not _ready(world, access):
+            if time.monotonic() > begun + PATIENCE:
+                return
+            time.sleep(0.02)
+        waits.append(time.monotonic() - begun)
+
+
+def _ready(world: World, access: Json) -> bool:
+    meta = access["metadata"]
+    path = f"/apis/{crowd.API_VERSION}/namespaces/{meta['namespace']}/repositoryaccesses/{meta['name']}"
+    _, body = world.api().call("GET", path)
+    rows = body.get("status", {}).get("conditions", [])
+    return any(row["type"] == "Ready" and row["status"] == "True" for row in rows)
+
+
+def _relabel(world: World) -> tuple[float, int]:
+    """Seconds until no grant is left of a namespace that lost the label, and the writes of its policy."""
+    traffic, begun = Traffic(world), time.monotonic()
+    world.kubectl("label", "namespace", "team-0", "team-")
+    while _members(world):
+        if time.monotonic() > begun + 2 * PATIENCE:
+            raise SystemExit("grants of a namespace without consent stay")
+        time.sleep(0.1)
+    took = time.monotonic() - begun
+    traffic.read()
+    return took, traffic.counts["ArtifactRegistry.SetIamPolicy"]
+
+
+def _members(world: World) -> int:
+    """How many grants the accesses of the namespace have in their ledgers."""
+    path = f"/apis/{crowd.API_VERSION}/namespaces/team-0/repositoryaccesses"
+    return sum(len(each.get("status", {}).get("grants", ())) for each in declare.pages(world, path))

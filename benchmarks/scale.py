@@ -1,0 +1,120 @@
+"""Ten thousand accesses with Secrets: until all are Ready, a restart, and then nothing to do."""
+
+import time
+from collections import Counter
+
+import bare
+import crowd
+import declare
+import restart
+from client import Json
+from meter import Sample, Traffic, cpu, resident, settled
+from report import Report, Row
+
+from wheelhouse_local.world import World
+
+ACCESSES, REPOSITORIES = 10_000, 500
+RESYNC = 300
+"""Seconds between two resyncs, the default of the operator."""
+PATIENCE = 120.0
+STATUS = ("patch repositoryaccesses/status", "patch pythonrepositories/status")
+
+
+def report(size: float) -> Report:
+    """Run it; size 1 is the full number."""
+    teams = crowd.Teams("team", max(20, int(ACCESSES * size)), max(1, int(REPOSITORIES * size)), secrets=True)
+    with declare.world(WHEELHOUSE_RESYNC_INTERVAL=str(RESYNC)) as world:
+        declare.prepare(world, teams)
+        traffic, begun = Traffic(world), Sample.of(world)
+        declare.create(world, teams.requests())
+        took = settled(world, traffic, declare.ready(world, "repositoryaccesses", teams.accesses)).since(begun)
+        counts, memory = Counter(traffic.counts), resident(world.pid("operator"))
+        again, first = _restart(world, teams), _first_effect(world)
+        quiet, share = _idle(world)
+        world.stop("operator")
+        others = crowd.Teams("bare", teams.accesses, teams.repositories, teams.secrets)
+        alone = bare.run(world, others, next(teams.requests()))
+    about = (
+        f"{teams.accesses} accesses with Secrets on {teams.repositories} repositories in {teams.namespaces} "
+        "namespaces, created at once.\nThen the operator is restarted, and is left alone for one resync of "
+        f"{RESYNC} s.\nBare is a client that sends the same requests to the same API server, {bare.WORKERS} accesses "
+        "at a time,\nwithout a watch."
+    )
+    rows = [
+        *_served(teams, took, counts, memory, alone),
+        Row("restart: writes of policies and statuses", _writes(again.traffic), "0"),
+        Row("restart: reads of the policy for each repository", _reads(again.traffic, teams), "1"),
+        Row("restart: start to no key waiting, s", again.idle.wall),
+        Row("restart: start to an effect for a new access, s", first, "≤ 10"),
+        Row("idle: writes of policies and statuses", _writes(quiet), "0"),
+        Row("idle: share of a core, %", share * 100, "≤ 2"),
+        Row("idle: dry runs of the sweep", quiet.counts["patch secrets"]),
+        Row("idle: checks of the index and tokens", quiet.counts["create serviceaccounts/token"]),
+    ]
+    return Report("Ten thousand accesses", about, rows)
+
+
+def _served(teams: crowd.Teams, took: Sample, counts: "Counter[str]", memory: float, alone: bare.Bare) -> list[Row]:
+    writes = sum(number for method, number in counts.items() if method.startswith(("create", "patch", "update")))
+    sets = counts["ArtifactRegistry.SetIamPolicy"] / teams.repositories
+    return [
+        Row("created to all Ready, s of wall-clock time", took.wall, "≤ 1.5 × bare", alone.took.wall),
+        Row(
+            "operator CPU for each access, ms",
+            took.operator / teams.accesses * 1e3,
+            "≤ 10",
+            alone.client * 1e3 / teams.accesses,
+        ),
+        Row("writes of the policy for each repository", sets, "≤ 3"),
+        Row("writes to Kubernetes for each access", writes / teams.accesses, "6", 6),
+        Row("resident memory, MB", memory / 1e3, "≤ 320"),
+    ]
+
+
+def _writes(traffic: Traffic) -> int:
+    return traffic.counts["ArtifactRegistry.SetIamPolicy"] + sum(traffic.counts[method] for method in STATUS)
+
+
+def _reads(traffic: Traffic, teams: crowd.Teams) -> float:
+    return traffic.counts["ArtifactRegistry.GetIamPolicy"] / teams.repositories
+
+
+def _restart(world: World, teams: crowd.Teams) -> restart.Restart:
+    found = restart.restart(world)
+    declare.say(f"restarted with {teams.accesses} accesses")
+    return found
+
+
+def _first_effect(world: World) -> float:
+    """Seconds from a start until an access that was created while the operator was down is Ready."""
+    world.stop("operator")
+    probe = next(crowd.Teams("probe", 1, 1, secrets=False).requests())
+    declare.create(world, *crowd.Teams("probe", 1, 1, secrets=False).ground(), [probe])
+    begun = time.monotonic()
+    world.start("operator")
+    while time.monotonic() < begun + PATIENCE:
+        if _is_ready(world, probe):
+            return time.monotonic() - begun
+        time.sleep(0.1)
+    raise SystemExit("an access that was created during a restart does not become Ready")
+
+
+def _is_ready(world: World, access: Json) -> bool:
+    meta = access["metadata"]
+    path = f"/apis/{crowd.API_VERSION}/namespaces/{meta['namespace']}/repositoryaccesses/{meta['name']}"
+    _, body = world.api().call("GET", path)
+    rows = body.get("status", {}).get("conditions", [])
+    return any(row["type"] == "Ready" and row["status"] == "True" for row in rows)
+
+
+def _idle(world: World) -> tuple[Traffic, float]:
+    """The requests and the share of a core during one resync, after the operator has come to rest."""
+    pid = world.pid("operator")
+    assert pid is not None
+    restart.until_idle(pid, time.monotonic(), lambda: restart.waiting(world))
+    traffic, before, begun = Traffic(world), cpu(pid), time.monotonic()
+    declare.say(f"idle for {RESYNC} s")
+    time.sleep(RESYNC)
+    share = (cpu(pid) - before) / (time.monotonic() - begun)
+    traffic.read()
+    return traffic, share
