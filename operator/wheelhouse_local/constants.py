@@ -10,6 +10,9 @@ OWNER = "owner@acme.example"
 # GKE's form of a cluster's ServiceAccount issuer: it is also part of the audience at the Security Token Service.
 ISSUER = f"https://container.googleapis.com/v1/projects/{PROJECT}/locations/{LOCATION}/clusters/{CLUSTER}"
 
+# A pool with an OIDC provider for the same cluster, as for a cluster outside GKE.
+PROVIDER = f"projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/on-prem/providers/cluster"
+
 NAMESPACE = "wheelhouse-system"
 SERVICE_ACCOUNT = "wheelhouse-operator"
 OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"

@@ -5,18 +5,24 @@ import math
 import secrets
 from collections.abc import Callable, Sequence
 
-from wheelhouse_local.constants import CLUSTER, LOCATION, POOL, PROJECT, PROJECT_NUMBER
+from wheelhouse_local.constants import CLUSTER, LOCATION, POOL, PROJECT, PROJECT_NUMBER, PROVIDER
 from wheelhouse_local.google.iam.standing import may_authenticate
 from wheelhouse_local.google.store import Store
 from wheelhouse_local.google.transport.caller import Caller
 
 POOL_NAME = f"iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
+FEDERATED_POOL = f"iam.googleapis.com/{PROVIDER.partition('/providers/')[0]}"
 KIND, GROUP = "token", "group"
 
 
 def service_account_identity(namespace: str, name: str) -> str:
     """The IAM member of a Kubernetes ServiceAccount (https://cloud.google.com/iam/docs/principal-identifiers)."""
     return f"principal://{POOL_NAME}/subject/ns/{namespace}/sa/{name}"
+
+
+def federated_identity(namespace: str, name: str) -> str:
+    """The IAM member of a ServiceAccount outside GKE: the provider maps `google.subject` to `assertion.sub`."""
+    return f"principal://{FEDERATED_POOL}/subject/system:serviceaccount:{namespace}:{name}"
 
 
 def identity_of(short: str) -> str | None:
@@ -82,6 +88,8 @@ class Identities:
             pool = f"principalSet://{POOL_NAME}"
             cluster = f"https://container.googleapis.com/v1/projects/{PROJECT}/locations/{LOCATION}/clusters/{CLUSTER}"
             members |= {f"{pool}/*", f"{pool}/namespace/{namespace}", f"{pool}/kubernetes.cluster/{cluster}"}
+        elif identity.startswith(f"principal://{FEDERATED_POOL}/"):
+            members.add(f"principalSet://{FEDERATED_POOL}/*")
         else:
             members.add("allAuthenticatedUsers")
         for group, found in self._store.list(GROUP):

@@ -11,13 +11,16 @@ from typing import Any
 import jwt
 from aiohttp import web
 
-from wheelhouse_local.constants import ISSUER, POOL
-from wheelhouse_local.google.iam.identities import Identities, service_account_identity
+from wheelhouse_local.constants import ISSUER, POOL, PROVIDER
+from wheelhouse_local.google.iam.identities import Identities, federated_identity, service_account_identity
 from wheelhouse_local.google.iam.keys import KeySet, UnreadableError
 from wheelhouse_local.google.transport.calls import Calls
 from wheelhouse_local.google.transport.plain import Line, observed
 
 AUDIENCE = f"identitynamespace:{POOL}:{ISSUER}"
+PROVIDER_AUDIENCE = f"//iam.googleapis.com/{PROVIDER}"
+"""Outside GKE. A token's own audience is the provider's default, the same name as an https URL
+(https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers#Oidc)."""
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105 - a type, not a credential
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a credential
@@ -72,7 +75,8 @@ class TokenService:
     async def _exchange(self, form: dict[str, str]) -> tuple[str, int]:
         """The requested identity, and the seconds that the token may live."""
         _check(form)
-        claims = await self._verify(form["subject_token"])
+        outside = form["audience"] == PROVIDER_AUDIENCE
+        claims = await self._verify(form["subject_token"], f"https:{PROVIDER_AUDIENCE}" if outside else POOL)
         subject = _SUBJECT.fullmatch(str(claims["sub"]))
         if subject is None:
             raise Refusal("invalid_grant", "The subject of the token is not a ServiceAccount.")
@@ -80,9 +84,10 @@ class TokenService:
         lifetime = int(min(claims["exp"] - time.time(), LONGEST, self._cap or LONGEST))
         if lifetime < 1:
             raise Refusal("invalid_grant", "The subject token expires within this second.")
-        return service_account_identity(subject[1], subject[2]), lifetime
+        identity = federated_identity if outside else service_account_identity
+        return identity(subject[1], subject[2]), lifetime
 
-    async def _verify(self, token: str) -> dict[str, Any]:
+    async def _verify(self, token: str, audience: str) -> dict[str, Any]:
         try:
             key = await self._keys.key(str(jwt.get_unverified_header(token).get("kid")))
             if key is None:
@@ -93,7 +98,7 @@ class TokenService:
                 token,
                 key,
                 algorithms=["RS256", "ES256"],
-                audience=POOL,
+                audience=audience,
                 issuer=ISSUER,
                 options={"require": ["exp", "sub"]},
             )
@@ -116,7 +121,7 @@ def _check(form: dict[str, str]) -> None:
             raise Refusal("invalid_request", f"The parameter {field} is missing.")
     if form["grant_type"] != GRANT_TYPE:
         raise Refusal("unsupported_grant_type", f"The grant_type must be {GRANT_TYPE}.")
-    if form["audience"] != AUDIENCE:
+    if form["audience"] not in {AUDIENCE, PROVIDER_AUDIENCE}:
         raise Refusal("invalid_target", 'The target service indicated by the "audience" parameters is invalid.')
     if form["subject_token_type"] != TOKEN_TYPE:
         raise Refusal("invalid_request", f"The subject_token_type must be {TOKEN_TYPE}.")
