@@ -330,7 +330,9 @@ class PolicyMachine(RuleBasedStateMachine):
         disturbance = self.due(call, after=False)
         if disturbance is not None:
             if call.name == "policies.set" and isinstance(disturbance.what, Unavailable):
+                # Whether it took effect cannot be told. What another client has just added counts as ours then.
                 self.doubtful |= self.adds(call)
+                self.foreign -= self.adds(call)
             self.disturb(call, disturbance)
         if call.name != "policies.set":
             return
@@ -352,7 +354,7 @@ class PolicyMachine(RuleBasedStateMachine):
         """What disturbs this call, which is forgotten with it."""
         for place in (self.position, call.name):
             found = self.disturbed.get(place)
-            if found is not None and found.after == after:
+            if found is not None and found.after == after and found.what != "race":
                 return self.disturbed.pop(place)
         return None
 
