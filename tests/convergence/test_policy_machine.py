@@ -479,6 +479,6 @@ def others(policy: Policy, besides: set[Pair]) -> tuple[list[Binding], Counter[t
 
 LONG = os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long"
 PolicyMachine.TestCase.settings = settings(
-    max_examples=3000 if LONG else 200, stateful_step_count=50, suppress_health_check=list(HealthCheck)
+    max_examples=2000 if LONG else 200, stateful_step_count=50, suppress_health_check=list(HealthCheck)
 )
 TestPolicyMachine = PolicyMachine.TestCase
