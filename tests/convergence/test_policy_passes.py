@@ -1108,8 +1108,8 @@ async def test_a_policy_that_may_not_be_read_is_reported_with_both_causes() -> N
     assert declared is not None
     check = room.findings.grants(declared.stored).check
     assert check is not None
-    assert "may lack its role" in check.message
-    assert "does not exist" in check.message
+    assert "The caller does not have permission" in check.message
+    assert "Google gives the same answer for a project that does not exist" in check.message
     assert room.states(key) == {"ann": "Granted"}
 
 

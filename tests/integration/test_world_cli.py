@@ -318,5 +318,5 @@ def test_a_purge_leaves_nothing(up: Checkout) -> None:
     up.run("down", "--purge")
     assert not up.world.state.root.exists()
     assert not any(processes.alive(process) for process in ran.values())
-    assert "run `wheelhouse local up`" in up.run("env", code=1)
+    assert f"run `wheelhouse local up --state '{up.world.state.root}'`" in up.run("env", code=1)
     assert "No world is running" in up.run("status", code=1)

@@ -162,5 +162,5 @@ def test_ctrl_c_ends_following_quietly(follower: "subprocess.Popen[str]") -> Non
 
 def test_an_absent_secret_is_reported(control_plane: World, tmp_path: Path) -> None:
     """Without --follow there is nothing to wait for."""
-    with pytest.raises(LocalError, match='Secret default/nothing: secrets "nothing" not found'):
+    with pytest.raises(LocalError, match=r"Secret default/nothing does not exist\. .* use --follow to wait"):
         Mount(control_plane.api(), "default", "nothing", tmp_path, lambda _: None).once()
