@@ -86,8 +86,8 @@ class PolicyMachine(RuleBasedStateMachine):
         """What objects held that disappeared without a release, by uid, as long as the operator must revoke it."""
         self.read = self.google.policy(NAME)
         self.passing = False
-        self.unanswered: dict[ObjectKey, set[Pair]] = {}
-        """What a status has that was written without a reply: the operator may take it for another operator's."""
+        self.unanswered: set[Pair] = set()
+        """What was recorded without a reply: the operator may take the record for another operator's."""
         self.crashes: list[str] = []
         """The calls before or after which the process was killed."""
         self.disturbed: Disturbances = {}
@@ -195,7 +195,7 @@ class PolicyMachine(RuleBasedStateMachine):
         pair = grant.identity
         ours = pair in self.recorded() and pair in self.doubtful
         unclear = ours and (self.passing or not self.remembered(pair))
-        unclear |= pair in set().union(*self.unanswered.values())
+        unclear |= pair in self.unanswered
         if unclear or pair in self.present() or pair[1] in self.google.rejected_members:
             return
         self.google.plant_policy(NAME, Binding(grant.role, (grant.member,)), *self.google.policy(NAME).bindings)
@@ -367,11 +367,9 @@ class PolicyMachine(RuleBasedStateMachine):
             self.doubtful |= self.adding
             if not lost:
                 self.doubtful -= self.removes(call)
-        if call.name == "objects.write_status":
-            key = call.args[1].key
-            self.unanswered.pop(key, None)
-            if lost:
-                self.unanswered[key] = ledger(self.room.fakes.cluster.objects.get((Kind.ACCESS, key), {}))
+            self.unanswered -= self.adding
+        if call.name == "objects.write_status" and lost:
+            self.unanswered |= ledger(self.room.fakes.cluster.objects.get((Kind.ACCESS, call.args[1].key), {}))
         self.forget()
         self.nothing_foreign_is_touched()
         self.position += 1
@@ -417,6 +415,7 @@ class PolicyMachine(RuleBasedStateMachine):
         known = cached | {debt.uid for debt in self.room.debts.grants(NAME)}
         self.stripped = {uid: pairs for uid, pairs in self.stripped.items() if uid in known}
         self.doubtful &= self.recorded()
+        self.unanswered &= self.recorded()
 
     def owned(self) -> set[Pair]:
         return {pair for body in self.accesses() if about(body, self.created()) for pair in ledger(body)}
