@@ -40,7 +40,7 @@ def report(size: float) -> Report:
         sets = traffic.counts["ArtifactRegistry.SetIamPolicy"] - others.accesses
         left, withdrawals = _relabel(world)
         world.stop("operator")
-        alone = bare.run(world, crowd.Teams("bare", many.accesses, 1, secrets=False), next(many.requests()))
+        alone = bare.run(world, crowd.Teams("bare", many.accesses, 1, secrets=False), next(others.requests()))
     waits.sort()
     about = (
         f"{many.accesses} accesses of one namespace on one repository, created at once; Artifact Registry answers in "

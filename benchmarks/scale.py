@@ -23,21 +23,22 @@ STATUS = ("patch repositoryaccesses/status", "patch pythonrepositories/status")
 def report(size: float) -> Report:
     """Run it; size 1 is the full number."""
     teams = crowd.Teams("team", max(20, int(ACCESSES * size)), max(1, int(REPOSITORIES * size)), secrets=True)
-    with declare.world(WHEELHOUSE_RESYNC_INTERVAL=str(RESYNC)) as world:
+    resync = RESYNC if size == 1 else RESYNC // 10
+    with declare.world(WHEELHOUSE_RESYNC_INTERVAL=str(resync)) as world:
         declare.prepare(world, teams)
         traffic, begun = Traffic(world), Sample.of(world)
         declare.create(world, teams.requests())
         took = settled(world, traffic, declare.ready(world, "repositoryaccesses", teams.accesses)).since(begun)
         counts, memory = Counter(traffic.counts), resident(world.pid("operator"))
         again, first = _restart(world, teams), _first_effect(world)
-        quiet, share = _idle(world)
+        quiet, share = _idle(world, resync)
         world.stop("operator")
         others = crowd.Teams("bare", teams.accesses, teams.repositories, teams.secrets)
         alone = bare.run(world, others, next(teams.requests()))
     about = (
         f"{teams.accesses} accesses with Secrets on {teams.repositories} repositories in {teams.namespaces} "
         "namespaces, created at once.\nThen the operator is restarted, and is left alone for one resync of "
-        f"{RESYNC} s.\nBare is a client that sends the same requests to the same API server, {bare.WORKERS} accesses "
+        f"{resync} s.\nBare is a client that sends the same requests to the same API server, {bare.WORKERS} accesses "
         "at a time,\nwithout a watch."
     )
     rows = [
@@ -107,14 +108,14 @@ def _is_ready(world: World, access: Json) -> bool:
     return any(row["type"] == "Ready" and row["status"] == "True" for row in rows)
 
 
-def _idle(world: World) -> tuple[Traffic, float]:
+def _idle(world: World, resync: float) -> tuple[Traffic, float]:
     """The requests and the share of a core during one resync, after the operator has come to rest."""
     pid = world.pid("operator")
     assert pid is not None
     restart.until_idle(pid, time.monotonic(), lambda: restart.waiting(world))
     traffic, before, begun = Traffic(world), cpu(pid), time.monotonic()
-    declare.say(f"idle for {RESYNC} s")
-    time.sleep(RESYNC)
+    declare.say(f"idle for {resync} s")
+    time.sleep(resync)
     share = (cpu(pid) - before) / (time.monotonic() - begun)
     traffic.read()
     return traffic, share
