@@ -89,4 +89,5 @@ def test_another_namespace_cannot_name_them(kube: Kube) -> None:
     for number in range(len(others)):
         body = kube.await_reason(ACCESSES, "named-team", f"reader-{number}", "SubjectNotPermitted")
         assert "Move this RepositoryAccess to namespace named-owner" in kube.condition(body, "Ready")["message"]
-    assert kube.members("named") == {READER: [principal("named-team", "mine")]}
+    own = {READER: [principal("named-team", "mine")]}
+    await_that(lambda: kube.members("named") == own, "the own ServiceAccount to be granted, and it alone")
