@@ -84,6 +84,33 @@ async def test_grants_follow_the_labels(change: Any, left: set[str]) -> None:
     assert found["objects.write_status"] <= 2
 
 
+async def test_a_revocation_is_an_event_unless_the_namespace_is_being_deleted() -> None:
+    """Kubernetes refuses Events in a Namespace that is being deleted, so the operator sends none there."""
+    simulation = await loop()
+    fakes = simulation.fakes
+    reader = {
+        "repositoryRef": {"name": "wheels", "namespace": "owners"},
+        "subjects": [{"kind": "ServiceAccount", "name": "runner"}],
+    }
+    fakes.cluster.put(
+        Kind.REPOSITORY, WHEELS, {"location": "us-central1", "accessFrom": {"namespaces": ["web", "ml-a"]}}
+    )
+    for namespace in ("web", "ml-a"):
+        fakes.cluster.put(Kind.ACCESS, ObjectKey(namespace, "reader"), reader)
+    fakes.cluster.delete(Kind.ACCESS, READERS)
+    await simulation.run(60)
+    assert members(simulation) == {"web/runner", "ml-a/runner"}
+    fakes.cluster.events.clear()
+    fakes.cluster.put_namespace("ml-a", team="ml", deleting=True)
+    fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1", "accessFrom": {"namespaces": ["ml-a"]}})
+    await simulation.run(60)
+    assert members(simulation) == set()
+    notes = [event.note for event in fakes.cluster.events if event.reason == "GrantRevoked"]
+    assert len(notes) == 1
+    assert "RefNotPermitted" in notes[0]
+    assert "ns/web/sa/runner" in notes[0]
+
+
 async def test_a_label_that_no_selector_names_costs_nothing() -> None:
     """A namespace that matches as before wakes no access."""
     simulation = await loop()

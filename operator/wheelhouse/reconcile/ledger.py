@@ -211,7 +211,7 @@ class Ledger:
             note = f"{note} On {status.get('repository')}: {status['grantSummary']}."
         log = logger.info if good else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
-        if not self._is_news((stored.uid, stored.generation, good, note)):
+        if not self._is_news(stored, (good, note)):
             return
         await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not good)
 
@@ -228,12 +228,14 @@ class Ledger:
                 continue
             reason, note = advice.reason, advice.message
             logger.warning("Advice changed", kind=kind.kind, object=str(stored.key), reason=reason, note=note)
-            if self._is_news((stored.uid, stored.generation, False, note)):
+            if self._is_news(stored, (False, note)):
                 await self._world.objects.event(kind, stored, reason, note, warning=True)
 
-    def _is_news(self, words: tuple[str, int, bool, str]) -> bool:
+    def _is_news(self, stored: CustomObject, text: tuple[bool, str]) -> bool:
         """Whether no recent Event had this text: a finding that comes and goes must not fill the list."""
-        now = self._world.elapsed()
+        if self._world.cache.namespaces.ending(stored.key.namespace):
+            return False
+        words, now = (stored.uid, stored.generation, *text), self._world.elapsed()
         last = self._events.get(words)
         if last is not None and now - last < EVENT_PAUSE:
             return False

@@ -24,6 +24,11 @@ class Namespaces:
         """A Namespace."""
         return self._all.get(name)
 
+    def ending(self, name: str) -> bool:
+        """Whether a Namespace is being deleted: then Kubernetes creates no object in it, not even an Event."""
+        namespace = self._all.get(name)
+        return namespace is not None and namespace.deleting
+
     def names(self) -> Collection[str]:
         """The names of all namespaces."""
         return list(self._all)

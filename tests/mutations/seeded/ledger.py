@@ -86,8 +86,8 @@ BUGS = (
     Bug(
         "an Event about another generation is not said",
         "reconcile/ledger.py",
-        "self._is_news((stored.uid, stored.generation, good, note))",
-        "self._is_news((stored.uid, 0, good, note))",
+        "words, now = (stored.uid, stored.generation, *text), self._world.elapsed()",
+        "words, now = (stored.uid, 0, *text), self._world.elapsed()",
         LEDGER,
     ),
     Bug(

@@ -76,6 +76,8 @@ class PolicyEvents:
         declared = self._world.cache.access(claimant.access)
         if declared is None or declared.stored.deleting or declared.stored.uid != claimant.uid:
             return
+        if self._world.cache.namespaces.ending(claimant.access.namespace):
+            return
         roles, members = ", ".join(sorted({grant.role for grant in grants})), [grant.member for grant in grants]
         note = f"Revoked {roles} on {name} from {_listed(members)}: {claimant.why}."
         await self._world.objects.event(Kind.ACCESS, declared.stored, "GrantRevoked", note)
