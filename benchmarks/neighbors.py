@@ -2,12 +2,13 @@
 
 import threading
 import time
+from datetime import datetime
 
 import bare
 import crowd
 import declare
 from client import Json
-from meter import Sample, Traffic, settled
+from meter import Traffic, settled
 from report import Report, Row
 
 from wheelhouse_local import control
@@ -28,7 +29,7 @@ def report(size: float) -> Report:
         declare.create(world, *others.ground())
         control.fault(world.state, {"on": "ArtifactRegistry", "delay": DELAY})
         waits: list[float] = []
-        traffic, begun = Traffic(world), Sample.of(world)
+        traffic, begun = Traffic(world), time.time()
         helper = threading.Thread(target=_one_by_one, args=(world, others, waits))
         helper.start()
         declare.create(world, many.requests())
@@ -36,7 +37,8 @@ def report(size: float) -> Report:
         if len(waits) < others.accesses:
             raise SystemExit("an access on another repository did not become Ready")
         done = declare.ready(world, "repositoryaccesses", many.accesses + others.accesses)
-        took = settled(world, traffic, done).since(begun)
+        settled(world, traffic, done)
+        took = _last_ready(world) - begun
         sets = traffic.counts["ArtifactRegistry.SetIamPolicy"] - others.accesses
         left, withdrawals = _relabel(world)
         world.stop("operator")
@@ -52,7 +54,7 @@ def report(size: float) -> Report:
         "A crowd and its neighbors",
         about,
         [
-            Row("created to all Ready, s of wall-clock time", took.wall, "≤ 1.5 × bare", alone.took.wall),
+            Row("created to all Ready, s of wall-clock time", took, "≤ 1.5 × bare", alone.took.wall),
             Row("writes of the crowded policy, at most", sets, "≤ 10"),
             Row("an access on another repository, median s", waits[len(waits) // 2]),
             Row("an access on another repository, 99th percentile s", waits[-1 - len(waits) // 100], "≤ 2"),
@@ -79,6 +81,14 @@ def _ready(world: World, access: Json) -> bool:
     _, body = world.api().call("GET", path)
     rows = body.get("status", {}).get("conditions", [])
     return any(row["type"] == "Ready" and row["status"] == "True" for row in rows)
+
+
+def _last_ready(world: World) -> float:
+    """When the last access of the crowd became Ready, by its status: in whole seconds since 1970."""
+    path = f"/apis/{crowd.API_VERSION}/namespaces/team-0/repositoryaccesses"
+    rows = [row for each in declare.pages(world, path) for row in each["status"]["conditions"]]
+    times = [row["lastTransitionTime"] for row in rows if row["type"] == "Ready"]
+    return datetime.fromisoformat(max(times)).timestamp()
 
 
 def _relabel(world: World) -> tuple[float, int]:
