@@ -1,12 +1,12 @@
 """The subjects of a RepositoryAccess: the identities that are granted its role."""
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from wheelhouse.api.meta import LabelSelector, Model, NamespaceName, demand, rule, rules
 from wheelhouse.domain import names, principals
+from wheelhouse.domain.access import SubjectKind
 from wheelhouse.domain.iam import SUBJECT_LIMIT
 
 _SERVICE_ACCOUNT = "must be the name of a Kubernetes ServiceAccount, such as wheels-reader"
@@ -23,16 +23,6 @@ _EMAIL = "must be an email address in lower case, such as team@example.com"
 _GOOGLE_ACCOUNT = (
     "must be the email address of a Google service account in lower case, such as ci@my-project.iam.gserviceaccount.com"
 )
-
-
-class SubjectKind(StrEnum):
-    """The kinds of subjects."""
-
-    SERVICE_ACCOUNT = "ServiceAccount"
-    GOOGLE_SERVICE_ACCOUNT = "GoogleServiceAccount"
-    GOOGLE_GROUP = "GoogleGroup"
-    GOOGLE_USER = "GoogleUser"
-    PRINCIPAL = "Principal"
 
 
 class Subject(Model):

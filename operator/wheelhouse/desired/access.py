@@ -8,7 +8,7 @@ from wheelhouse.api.access import AdoptionPolicy, RepositoryAccessSpec, Secret
 from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector
-from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject, SubjectKind
+from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
 from wheelhouse.domain.objects import CustomObject
@@ -77,9 +77,7 @@ def referred(reference: object, namespace: str) -> ObjectKey | None:
 
 def _subject(subject: DeclaredSubject) -> Subject:
     selector = subject.namespace_selector
-    return Subject(
-        SubjectKind(subject.kind.value), subject.name, subject.namespace, label_selector(selector) if selector else None
-    )
+    return Subject(subject.kind, subject.name, subject.namespace, label_selector(selector) if selector else None)
 
 
 def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> DesiredSecret:

@@ -19,12 +19,8 @@ def removed(pair: Pair) -> Steps:
     yield pair.namespace_gone()
 
 
-@attack(labels={"team": "red"})
-def made_again_without_the_label(pair: Pair) -> Steps:
-    """The attacker makes the namespace again that the owner's selector selected, and has no label this time."""
-    yield from pair.gains()
-    pair.open(namespaceSelector={"matchLabels": {"team": "red"}})
-    yield from removed(pair)
+def refused_again(pair: Pair) -> Steps:
+    """The attacker's namespace is made again, with the same ServiceAccount and access, and without consent."""
     pair.namespace(pair.attacker)
     pair.put(f"/api/v1/namespaces/{pair.attacker}/serviceaccounts", "v1", "ServiceAccount", "reader")
     pair.hands = pair.arm(pair.attacker)
@@ -32,6 +28,15 @@ def made_again_without_the_label(pair: Pair) -> Steps:
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield JUDGE
     pair.says(ACCESSES, "theirs", "RefNotPermitted")
+
+
+@attack(labels={"team": "red"})
+def made_again_without_the_label(pair: Pair) -> Steps:
+    """The attacker makes the namespace again that the owner's selector selected, and has no label this time."""
+    yield from pair.gains()
+    pair.open(namespaceSelector={"matchLabels": {"team": "red"}})
+    yield from removed(pair)
+    yield from refused_again(pair)
 
 
 @attack()
@@ -40,18 +45,12 @@ def made_again_after_the_withdrawal(pair: Pair) -> Steps:
     yield from pair.gains()
     yield from removed(pair)
     pair.open()
-    pair.namespace(pair.attacker)
-    pair.put(f"/api/v1/namespaces/{pair.attacker}/serviceaccounts", "v1", "ServiceAccount", "reader")
-    pair.hands = pair.arm(pair.attacker)
-    pair.declare(ACCESSES, "theirs", pair.wanted())
-    yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
-    yield JUDGE
-    pair.says(ACCESSES, "theirs", "RefNotPermitted")
+    yield from refused_again(pair)
 
 
 @attack()
 def made_again_and_left_empty(pair: Pair) -> Steps:
-    """The namespace is made again with the name that may read: nobody in it has an access that nobody declared."""
+    """The namespace is made again with the name that may read: no one in it has an access that no user declared."""
     yield from pair.gains()
     yield from removed(pair)
     pair.namespace(pair.attacker)

@@ -20,7 +20,6 @@ from e2e.attacks import (
 )
 from e2e.attacks.scenarios import ATTACKS, Attack, Matrix
 
-from wheelhouse.domain.access import SubjectKind
 from wheelhouse_local.world import World
 
 pytestmark = pytest.mark.e2e
@@ -29,14 +28,6 @@ MODULES = (
     *(consent, withdrawal, races, namespaces, forgery, takeover, upstreams, identities, credentials, values, subjects),
 )
 """Each of them registers its scenarios."""
-HAS_PRINCIPALS = "PRINCIPAL" in SubjectKind.__members__
-LATER = pytest.mark.skipif(not HAS_PRINCIPALS, reason="subjects have no kind Principal and no namespace yet")
-
-
-def parameter(attack: Attack) -> object:
-    """A scenario as a parameter of the test."""
-    later = attack.kind == "subjects"
-    return pytest.param(attack, id=f"{attack.kind}-{attack.key}", marks=[LATER] if later else [])
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +36,7 @@ def matrix(request: pytest.FixtureRequest, world: World) -> Matrix:
     world.start("operator")
     calls = [getattr(item, "callspec", None) for item in request.session.items if item.path == request.path]
     chosen = [call.params["attack"] for call in calls if call is not None]
-    return Matrix(world, [attack for attack in chosen if HAS_PRINCIPALS or attack.kind != "subjects"])
+    return Matrix(world, chosen)
 
 
 def test_every_kind_has_scenarios() -> None:
@@ -54,7 +45,7 @@ def test_every_kind_has_scenarios() -> None:
     assert len({attack.key for attack in ATTACKS}) == len(ATTACKS) >= 60
 
 
-@pytest.mark.parametrize("attack", [parameter(attack) for attack in ATTACKS])
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: f"{attack.kind}-{attack.key}")
 def test_an_attack_fails(matrix: Matrix, attack: Attack) -> None:
     """The attacker has no grant, Secret or token that it must not have, is told why, and the victim keeps its own."""
     matrix.judge(attack)
