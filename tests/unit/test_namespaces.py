@@ -49,6 +49,19 @@ def test_old_selectors_are_forgotten_and_computed_again() -> None:
     assert len(namespaces._selected) <= REMEMBERED
 
 
+def test_a_namespace_that_is_stored_again_costs_no_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resync stores every namespace again: selectors are not evaluated for those that did not change."""
+    namespaces = Namespaces()
+    namespaces.store(Namespace("a", {"team": "ml"}))
+    assert namespaces.selected(ML) == ("a",)
+    evaluated: list[str] = []
+    monkeypatch.setattr(Selector, "matches", lambda _self, _labels: evaluated.append("a"))
+    namespaces.store(Namespace("a", {"team": "ml"}, projects=("acme-packages",)))
+    assert evaluated == []
+    namespaces.store(Namespace("a", {"team": "web"}))
+    assert evaluated != []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "changed"),
     [

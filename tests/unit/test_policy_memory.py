@@ -23,11 +23,12 @@ def test_each_rejection_doubles_the_wait() -> None:
 
 
 def test_a_person_can_ask_for_a_retry() -> None:
-    """After a request all rejected members and a size that was refused are tried again; the count stays."""
-    memory = Memory(oversize={PAIR: 0.0})
-    memory.reject([PAIR], "does not exist", 0.0)
-    memory.retry()
-    assert (memory.rejections(1.0), memory.too_much(1.0)) == ({}, frozenset())
+    """After a request the access's own grants are tried again, and those of others are not; the count stays."""
+    other = ("roles/artifactregistry.reader", "user:bob@example.com")
+    memory = Memory(oversize={PAIR: 0.0, other: 0.0})
+    memory.reject([PAIR, other], "does not exist", 0.0)
+    memory.retry([PAIR])
+    assert (set(memory.rejections(1.0)), memory.too_much(1.0)) == ({other}, frozenset({other}))
     memory.reject([PAIR], "does not exist", 1.0)
     assert memory.rejected[PAIR].times == 2
 

@@ -60,6 +60,8 @@ class Namespaces:
         return old is not None
 
     def _changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        if old is not None and new is not None and (old.labels, old.deleting) == (new.labels, new.deleting):
+            return  # Each resync stores all namespaces again.
         self._living += _lives(new) - _lives(old)
         for selector, names in self._selected.items():
             before, after = _matches(selector, old), _matches(selector, new)

@@ -133,7 +133,7 @@ class AccessUnit:
         )
         if stored.requested != before.heard_request:
             for name in self._names(stored, claim):
-                self._policies.recheck(name)
+                self._policies.recheck(name, claim.wanted)
 
     def _unreadable(self, stored: CustomObject) -> datetime:
         """Since when the spec does not parse: from status, so that a restart does not reset the time."""

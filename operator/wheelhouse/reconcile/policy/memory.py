@@ -73,10 +73,15 @@ class Memory:
             wait = min(LONGEST_REMEMBERED, REMEMBERED * 2.0 ** min(times - 1, 16))
             self.rejected[pair] = Rejection(words, now + wait, times)
 
-    def retry(self) -> None:
-        """A person requests a check: all rejected members are tried again."""
-        self.rejected = {pair: replace(each, retry_at=0.0) for pair, each in self.rejected.items()}
-        self.oversize = {}
+    def retry(self, pairs: Collection[Pair]) -> None:
+        """A person requests a check of these grants: those that were rejected, or did not fit, are tried again.
+
+        Those of other accesses keep their wait: a tenant must not make the operator retry for all.
+        """
+        for pair in pairs:
+            self.oversize.pop(pair, None)
+            if (before := self.rejected.get(pair)) is not None:
+                self.rejected[pair] = replace(before, retry_at=0.0)
 
     def too_much(self, now: float) -> frozenset[Pair]:
         """The grants that recently made the policy too large."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.iam import Grant
 from wheelhouse.domain.keys import PolicyKey, RepositoryKey
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.objects import CustomObject
@@ -70,11 +71,16 @@ class PolicyUnit:
         for memory in self._memories.values():
             memory.doubt(stored.uid)
 
-    def recheck(self, name: RepositoryName) -> None:
-        """A person requests a check: the policy is read again, once in 30 seconds at most."""
+    def recheck(self, name: RepositoryName, wanted: Sequence[Grant]) -> None:
+        """A person requests a check: the policy is read again, once in 30 seconds at most.
+
+        Args:
+            name: the repository.
+            wanted: the grants of the access whose annotation changed: rejected ones are retried.
+        """
         memory = self._memories.get(name)
         if memory is not None:
-            memory.retry()
+            memory.retry([grant.identity for grant in wanted])
             memory.due = min(memory.due, memory.begun + RECHECK_SPACING)
             wait = max(0.0, memory.due - self._world.elapsed())
             self._world.queue.add_soon(PolicyKey(name), max(0.2, wait), max(2.0, wait))
