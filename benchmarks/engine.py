@@ -215,11 +215,11 @@ def planning(engine: Engine) -> Figures:
     standing, empty = engine.fakes.google.policy(name), Policy(b"e", 1, ())
     assert len(claimants) == standing.size == MEMBERS
     bare = [replace(claimant, ledger=(), may_add=True) for claimant in claimants]
-    assert plan_policy(claimants, standing, {}).policy is None
-    assert len(plan_policy(bare, empty, {}).add) == MEMBERS
+    assert plan_policy(claimants, standing).policy is None
+    assert len(plan_policy(bare, empty).add) == MEMBERS
     return {
-        "plan standing": repeated(lambda: plan_policy(claimants, standing, {})),
-        "plan empty": repeated(lambda: plan_policy(bare, empty, {})),
+        "plan standing": repeated(lambda: plan_policy(claimants, standing)),
+        "plan empty": repeated(lambda: plan_policy(bare, empty)),
     }
 
 

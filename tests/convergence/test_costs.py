@@ -69,7 +69,7 @@ async def test_description() -> None:
 
 
 async def test_access_with_secret() -> None:
-    """A new access: finalizer, two status writes, TokenRequest with exchange, Secret, get and set, one page."""
+    """A new access: finalizer, three status writes, TokenRequest with exchange, Secret, get and set, one page."""
     simulation, specification = await world()
     declare_repository(simulation.fakes)
     await simulation.settle(specification.difference)
@@ -77,7 +77,7 @@ async def test_access_with_secret() -> None:
     calls = await cost(simulation, specification)
     assert calls == {
         "objects.set_finalizers": 1,
-        "objects.write_status": 2,
+        "objects.write_status": 3,  # The intent, the result, and the repository's count.
         "objects.event": 1,
         "policies.get": 1,
         "repositories.get": 1,  # Before a grant is made: is it still the same repository?
@@ -100,7 +100,7 @@ async def test_second_access_of_the_same_service_account() -> None:
     assert calls["policies.set"] == 0
     assert calls["policies.get"] == 1
     assert calls["tokens.mint"] == 0
-    assert calls["objects.write_status"] == 2
+    assert calls["objects.write_status"] == 3
     assert calls["secrets.apply"] == 1
 
 
@@ -119,7 +119,7 @@ async def test_writer_to_reader() -> None:
 
 
 async def test_deleted_access() -> None:
-    """A deletion: get and set, dry run and DELETE, the finalizer; no status write."""
+    """A deletion: get and set, dry run and DELETE, the finalizer, the repository's count; no other status write."""
     simulation, specification = await world()
     declare_repository(simulation.fakes)
     simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
@@ -127,6 +127,7 @@ async def test_deleted_access() -> None:
     simulation.fakes.cluster.delete(Kind.ACCESS, TRAINERS)
     calls = await cost(simulation, specification)
     assert calls == {
+        "objects.write_status": 1,
         "policies.get": 1,
         "policies.set": 1,
         "secrets.apply": 1,
@@ -147,7 +148,7 @@ async def test_many_accesses_are_one_set() -> None:
     calls = await cost(simulation, specification)
     assert calls["policies.get"] <= 2
     assert calls["policies.set"] <= 2
-    assert calls["objects.write_status"] == 100
+    assert calls["objects.write_status"] == 101  # One is the count of the repository.
 
 
 async def test_idle() -> None:
@@ -167,13 +168,16 @@ async def test_idle() -> None:
     assert counted(simulation) == {"repositories.get": 1, "policies.get": 1}
 
 
-async def test_restart_with_accesses_that_no_look_has_counted() -> None:
-    """Repositories tell how many accesses they serve with a later look: a start writes nothing, in whatever order."""
+async def test_restart_with_accesses_that_status_does_not_count() -> None:
+    """A count that status lacks is written with a later check: a start writes nothing, in any order."""
     simulation, specification = await world()
     declare_repository(simulation.fakes)
     await simulation.settle(specification.difference)
     simulation.fakes.cluster.put(Kind.ACCESS, TRAINERS, READER)
     await simulation.settle(specification.difference)
+    body = simulation.fakes.cluster.objects[Kind.REPOSITORY, WHEELS]
+    del body["status"]["accessSummary"]
+    simulation.fakes.cluster.touch(body)
     for first in (PolicyKey(TEAM_WHEELS), RepositoryKey(WHEELS)):
         simulation.boot()
         simulation.fakes.calls.clear()

@@ -83,8 +83,8 @@ async def test_an_access_without_finalizer_is_granted_nothing() -> None:
     first, second = access(fakes, "first", "ann"), access(fakes, "second", "bob")
     simulation.watch()
     await simulation.loop.reconcile(AccessKey(first))
-    await simulation.loop.reconcile(PolicyKey(NAME))
-    assert fakes.google.granted(NAME, "user:ann@example.com")
+    while not fakes.google.granted(NAME, "user:ann@example.com"):
+        fakes.clock.advance(await simulation.loop.reconcile(PolicyKey(NAME)) or 0.0)
     assert not fakes.google.granted(NAME, "user:bob@example.com")
     assert FINALIZER not in fakes.cluster.objects[Kind.ACCESS, second]["metadata"].get("finalizers", [])
 

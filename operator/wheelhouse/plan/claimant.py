@@ -23,6 +23,7 @@ class Claimant:
         adopts: whether it takes over identical grants that are in no ledger.
         repository: the PythonRepository that it refers to.
         uid: the uid of the access: the same name may be another access.
+        arriving: whether it may add soon: only its finalizer is missing.
         entries: the whole ledger in memory, as it was when this was computed; `ledger` omits what the access cannot
             have granted.
         why: the reason that the log has when a grant is revoked.
@@ -37,6 +38,7 @@ class Claimant:
     adopts: bool = False
     repository: ObjectKey | None = None
     uid: str = ""
+    arriving: bool = field(default=False, compare=False)
     entries: tuple[GrantRecord, ...] = field(default=(), compare=False, repr=False)
     why: str = field(default="", compare=False)
 
@@ -54,6 +56,12 @@ class Claimant:
     def concerned(self) -> bool:
         """Whether it has anything to add, keep or revoke: others cost no request."""
         return bool(self.ledger or (self.may_add and self.wanted))
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it has a grant of its own to revoke."""
+        wanted = {grant.identity for grant in self.wanted}
+        return any(record.state.owned and record.grant.identity not in wanted for record in self.ledger)
 
     def mark(self, *, settled: bool) -> int:
         """All that a pass depends on, for comparison.

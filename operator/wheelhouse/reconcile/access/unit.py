@@ -12,6 +12,7 @@ from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.errors import WheelhouseError
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
@@ -66,8 +67,7 @@ class AccessUnit:
         self._debts.lives(declared.stored.uid)
         self._world.interests.follow(AccessKey(key), _topics(declared))
         if declared.current is not None and not declared.stored.finalized:
-            held = await add_finalizer(self._world, KIND, declared.stored)
-            declared = self._world.cache.access(key) if held is not None else None
+            declared = await self._hold(declared)
             if declared is None:
                 return None
         claim = self._claims.of(declared)
@@ -75,6 +75,17 @@ class AccessUnit:
         self._wake(declared, claim)
         progress = await self._ledger.report(KIND, key)
         return min((seconds for seconds in (progress, claim.again) if seconds is not None), default=None)
+
+    async def _hold(self, declared: Declared[DesiredAccess]) -> Declared[DesiredAccess] | None:
+        """Add the finalizer; None if the access does not exist."""
+        try:
+            held = await add_finalizer(self._world, KIND, declared.stored)
+        except WheelhouseError:
+            claim = self._claims.of(declared)
+            if claim.arriving and claim.name is not None:
+                self._policies.late(claim.name, declared.stored.uid)
+            raise
+        return self._world.cache.access(declared.stored.key) if held is not None else None
 
     def vanished(self, declared: Declared[Any]) -> None:
         """An object disappeared without a release: its ledger becomes debts, which the units pay."""

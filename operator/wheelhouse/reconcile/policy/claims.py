@@ -43,6 +43,7 @@ class Claim:
         role: the role for which its Secret is made.
         ledger: its recorded grants, without entries that it cannot have made.
         again: seconds until time alone changes the decision; None if only a change does.
+        arriving: whether it may have grants and only its finalizer is missing, which its first pass adds.
     """
 
     access: DesiredAccess | None
@@ -53,6 +54,7 @@ class Claim:
     role: Role
     ledger: tuple[GrantRecord, ...]
     again: float | None = None
+    arriving: bool = False
 
     @property
     def name(self) -> RepositoryName | None:
@@ -122,11 +124,13 @@ class Claims:
             grants, invalid = (), None if withdrawn else _not_writable(access, repository.mode)
         else:
             grants = (*grants, *self._moving.outgoing(declared, ledger, grants))
-        if judged.permission is Permission.GIVE and not stored.finalized:
+        arriving = judged.permission is Permission.GIVE and not stored.finalized
+        if arriving:
             # Without the finalizer nothing would revoke a new grant again.
             judged = Consent(Permission.KEEP, judged.check)
         keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
-        return Claim(access, judged, repository, grants if keeps else (), invalid, role, ledger, again)
+        wanted = grants if keeps else ()
+        return Claim(access, judged, repository, wanted, invalid, role, ledger, again, arriving and bool(wanted))
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
         """One access from the point of view of the policy of `name`."""
@@ -148,6 +152,7 @@ class Claims:
             adopts=claim.access is not None and claim.access.adopts and _own(claim.access),
             repository=claim.access.repository if claim.access is not None else None,
             uid=declared.stored.uid,
+            arriving=claim.arriving and here,
             entries=found.grants,
             why=_why(declared, claim),
         )

@@ -13,6 +13,8 @@ REMEMBERED, LONGEST_REMEMBERED = 600.0, 6 * 3600.0
 member, up to six hours: an access with many bad members must not cost as many sets every ten minutes."""
 REST, LONGEST_REST = 4.0, 10.0
 """How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
+LONGEST_WAIT = 60.0
+"""Maximum seconds that a pass waits for accesses that are about to request grants: a set for each would delay all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Memory:
         begun: when the last pass began.
         due: when the next pass reads the policy even if nothing has changed; in the past after a pass that failed.
         rests_until: until when new grants wait to be combined with others.
+        waits_until: when the next pass stops waiting for arriving accesses; None while it waits for none.
+        stragglers: uids of accesses that a pass has waited for in vain.
     """
 
     unset: set[tuple[str, Pair]] = field(default_factory=set)
@@ -51,6 +55,8 @@ class Memory:
     begun: float = 0.0
     due: float = 0.0
     rests_until: float = 0.0
+    waits_until: float | None = None
+    stragglers: frozenset[str] = frozenset()
 
     def rest(self, begun: float, now: float) -> None:
         """Note that the policy was set: while accesses arrive, the next pass combines what a few more bring.
@@ -60,6 +66,26 @@ class Memory:
             now: when it ended.
         """
         self.rests_until = now + min(LONGEST_REST, REST * (now - begun))
+
+    def waits_for(self, arriving: frozenset[str], now: float) -> bool:
+        """Whether a pass should wait for these accesses, so that one set has the grants of all of them.
+
+        No pass waits twice for an access that does not arrive, such as one whose finalizer a webhook denies.
+
+        Args:
+            arriving: the uids of accesses that may add grants as soon as they have their finalizers.
+            now: the time.
+        """
+        self.stragglers &= arriving
+        if arriving == self.stragglers:
+            self.waits_until = None
+            return False
+        if self.waits_until is None:
+            self.waits_until = now + LONGEST_WAIT
+        if now < self.waits_until:
+            return True
+        self.stragglers, self.waits_until = arriving, None
+        return False
 
     def rejections(self, now: float) -> Mapping[Pair, str]:
         """The grants that IAM rejected recently, with its message."""

@@ -11,7 +11,7 @@ from wheelhouse.domain.keys import AccessKey
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType
-from wheelhouse.errors import Invalid, Refused, Unavailable
+from wheelhouse.errors import Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.reconcile.debts import Debts
 from wheelhouse.reconcile.findings import Findings
@@ -83,8 +83,9 @@ class Notes:
             self._debts.paid(debt)
 
     async def count(self, name: RepositoryName, outcome: Outcome) -> None:
-        """Count the principals, for the repository's next write; an Event warns if the policy gets full."""
+        """Count the principals in the repository's status; an Event warns if the policy gets full."""
         accesses = sum(1 for claimant in outcome.claimants if claimant.wanted)
+        changed = outcome.plan.policy is not None or outcome.recorded.tried  # A start without changes writes nothing.
         summary = AccessSummary(accesses, outcome.plan.size, MEMBER_LIMIT)
         for manager in self._world.cache.repositories_on(name):
             if self._findings.repository(manager.stored).name != name:
@@ -98,6 +99,17 @@ class Notes:
                 )
                 logger.warning("A policy is nearly full", repository=name.full, members=summary.members)
                 await self._world.objects.event(Kind.REPOSITORY, manager.stored, "PolicyNearlyFull", note, warning=True)
+            if changed and summary != before:
+                await self._show(manager.stored)
+
+    async def _show(self, stored: CustomObject) -> None:
+        """Write a new count. If that fails, the next pass of the repository writes it."""
+        if self._findings.repository(stored).generation is None:
+            return  # No pass has checked the repository since the start.
+        try:
+            await self._ledger.report(Kind.REPOSITORY, stored.key)
+        except WheelhouseError as error:
+            logger.debug("Could not write a count", object=str(stored.key), because=error.message)
 
     def _note(self, claimant: Claimant, check: Check, **ledger: Any) -> None:
         declared = self._world.cache.access(claimant.access)

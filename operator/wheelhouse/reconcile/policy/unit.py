@@ -27,6 +27,8 @@ RECHECK_SPACING = 30.0
 """Seconds between two reads of a policy that a person requests."""
 AGAIN = 0.5
 """Seconds until a retry for an access that changed while it was recorded; doubled with each failure."""
+PAUSE = 5.0
+"""Seconds until the next look whether accesses still arrive, in case that none of them wakes the policy."""
 
 
 class PolicyUnit:
@@ -98,6 +100,18 @@ class PolicyUnit:
             rest = self._rest(name)
             self._world.queue.add_soon(PolicyKey(name), max(0.2, rest), max(2.0, rest))
 
+    def late(self, name: RepositoryName, uid: str) -> None:
+        """An access could not get its finalizer: the policy waits for it no longer.
+
+        Args:
+            name: the repository.
+            uid: the uid of the access.
+        """
+        memory = self._memories.setdefault(name, Memory())
+        memory.stragglers |= {uid}
+        if memory.waits_until is not None:
+            self.wake(name, withdraws=False)
+
     def _rest(self, name: RepositoryName) -> float:
         memory = self._memories.get(name)
         return max(0.0, memory.rests_until - self._world.elapsed()) if memory is not None else 0.0
@@ -111,7 +125,8 @@ class PolicyUnit:
         Raises:
             WheelhouseError: Conflict or Unavailable, for the queue to retry.
         """
-        claimants, debts = self._concerned(name), self._debts.grants(name)
+        everyone, debts = self._claims.claimants(name), self._debts.grants(name)
+        claimants = [claimant for claimant in everyone if claimant.concerned]
         if not claimants and not debts:
             self._memories.pop(name, None)
             return None
@@ -120,6 +135,8 @@ class PolicyUnit:
         left = memory.due - self._world.elapsed()
         if left > 0 and not debts and memory.creation == before and memory.equals(claimants):
             return left  # The previous pass already saw all of this.
+        if self._waits(memory, everyone, owed=bool(debts)):
+            return PAUSE
         begun = memory.begun = memory.due = self._world.elapsed()
         try:
             outcome = await self._transactions.run(name, memory)
@@ -137,6 +154,13 @@ class PolicyUnit:
         if outcome.plan.policy is not None and outcome.refusal is None:
             memory.rest(begun, self._world.elapsed())
         return await self._finish(name, memory, outcome)
+
+    def _waits(self, memory: Memory, claimants: Sequence[Claimant], *, owed: bool) -> bool:
+        """Whether to wait for accesses that are about to request grants. Nothing that is to be revoked waits."""
+        arriving = frozenset(claimant.uid for claimant in claimants if claimant.arriving)
+        if owed or any(claimant.leaving for claimant in claimants):
+            return False
+        return memory.waits_for(arriving, self._world.elapsed())
 
     def _concerned(self, name: RepositoryName) -> list[Claimant]:
         return [claimant for claimant in self._claims.claimants(name) if claimant.concerned]

@@ -1,0 +1,95 @@
+"""Many accesses at once: one set has the grants of all that arrive, and none of them delays the others for long."""
+
+from collections.abc import Callable
+
+import pytest
+from convergence.scenes import NAME, access, members, owners
+from convergence.simulation import Simulation
+from fakes.calls import PortCall
+
+from wheelhouse.domain.keys import AccessKey, PolicyKey
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import Kind
+from wheelhouse.errors import Refused
+from wheelhouse.reconcile.policy.memory import LONGEST_WAIT
+
+WAVE = 40
+
+
+def user(simulation: Simulation, name: str) -> ObjectKey:
+    """Declare an access of one Google user."""
+    return access(
+        simulation, "owners", name, subjects=[{"kind": "GoogleUser", "name": f"{name}@example.com"}], role="Reader"
+    )
+
+
+def finalizers(act: Callable[[PortCall], None]) -> Callable[[PortCall], None]:
+    """A hook for the writes of finalizers."""
+
+    def hook(call: PortCall) -> None:
+        if call.name == "objects.set_finalizers":
+            act(call)
+
+    return hook
+
+
+async def test_a_wave_takes_one_set() -> None:
+    """While accesses arrive more slowly than a policy is set, the policy waits for all of them."""
+    simulation = await owners()
+    fakes = simulation.fakes
+    fakes.calls.before = finalizers(lambda _: fakes.clock.advance(0.5))
+    fakes.calls.clear()
+    for number in range(WAVE):
+        user(simulation, f"user-{number}")
+    await simulation.run(WAVE * 0.5 + 5.0)
+    assert len(members(simulation)) == WAVE
+    assert fakes.calls.count()["policies.set"] == 1
+
+
+async def test_a_wave_without_an_end_is_set_each_minute() -> None:
+    """Accesses that keep arriving delay the grants of the first ones by a minute, and not for ever."""
+    simulation = await owners()
+    fakes = simulation.fakes
+    first = user(simulation, "first")
+    user(simulation, "next")
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(first))
+    begun = fakes.clock.elapsed()
+    for number in range(1000):
+        if "user:first@example.com" in members(simulation):
+            break
+        fakes.clock.advance(1.0)
+        user(simulation, f"later-{number}")
+        simulation.watch()
+        await simulation.loop.reconcile(PolicyKey(NAME))
+    assert fakes.clock.elapsed() - begun == pytest.approx(LONGEST_WAIT, abs=2.0)
+
+
+async def test_an_access_that_cannot_arrive_delays_no_other() -> None:
+    """A webhook that denies the finalizer of one access does not make the policy wait for it."""
+    simulation = await owners()
+    fakes = simulation.fakes
+    denied = user(simulation, "denied")
+
+    def deny(call: PortCall) -> None:
+        if call.args[1].key == denied:
+            raise Refused("a webhook denies it")
+
+    fakes.calls.before = finalizers(deny)
+    user(simulation, "good")
+    await simulation.run(3.0)
+    assert members(simulation) == {"user:good@example.com"}
+
+
+async def test_a_revocation_waits_for_no_arrival() -> None:
+    """A grant is revoked while other accesses are still arriving."""
+    simulation = await owners()
+    leaving = user(simulation, "leaving")
+    await simulation.run(10.0)
+    assert members(simulation) == {"user:leaving@example.com"}
+    user(simulation, "arriving")
+    simulation.fakes.cluster.delete(Kind.ACCESS, leaving)
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(leaving))
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    assert members(simulation) == set()
