@@ -3,6 +3,7 @@
 from mutations.bug import Bug
 
 PLAN = ("tests/unit/test_plan_policy.py",)
+WAVES = ("tests/convergence/test_waves.py",)
 
 BUGS = (
     Bug(
@@ -129,5 +130,33 @@ BUGS = (
         "            and (side.claimant.uid, pair) in self.known.unset\n        )",
         "            and False\n        )",
         PLAN,
+    ),
+    Bug(
+        "a policy is set for each access that arrives",
+        "reconcile/policy/unit.py",
+        "        if self._waits(memory, everyone, owed=bool(debts)):\n            return PAUSE\n",
+        "",
+        WAVES,
+    ),
+    Bug(
+        "a policy waits for arriving accesses without an end",
+        "reconcile/policy/memory.py",
+        "            self.waits_until = now + LONGEST_WAIT\n",
+        "            self.waits_until = now + 100 * LONGEST_WAIT\n",
+        WAVES,
+    ),
+    Bug(
+        "an access that cannot get its finalizer delays the others",
+        "reconcile/policy/unit.py",
+        "        memory.stragglers |= {uid}\n",
+        "",
+        WAVES,
+    ),
+    Bug(
+        "revocations wait for arriving accesses",
+        "reconcile/policy/unit.py",
+        "if owed or any(claimant.leaving for claimant in claimants):",
+        "if owed:",
+        WAVES,
     ),
 )
