@@ -46,8 +46,8 @@ async def test_a_wave_takes_one_set() -> None:
     assert fakes.calls.count()["policies.set"] == 1
 
 
-async def test_a_wave_without_an_end_is_set_each_minute() -> None:
-    """Accesses that keep arriving delay the grants of the first ones by a minute, and not for ever."""
+async def test_a_wave_without_an_end_is_set_in_the_end() -> None:
+    """Accesses that keep arriving delay the grants of the first ones by two minutes, and not for ever."""
     simulation = await owners()
     fakes = simulation.fakes
     first = user(simulation, "first")

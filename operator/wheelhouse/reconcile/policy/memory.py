@@ -13,7 +13,7 @@ REMEMBERED, LONGEST_REMEMBERED = 600.0, 6 * 3600.0
 member, up to six hours: an access with many bad members must not cost as many sets every ten minutes."""
 REST, LONGEST_REST = 4.0, 10.0
 """How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 120.0
 """Maximum seconds that a pass waits for accesses that are about to request grants: a set for each would delay all."""
 
 
