@@ -13,6 +13,7 @@ RUN /app/bin/pip install --no-cache-dir --no-deps --no-index /build/dist/*.whl
 FROM python:3.13-slim
 COPY --from=build /app /app
 USER 10001:10001
-ENV PYTHONDONTWRITEBYTECODE=1
+# glibc keeps a memory pool for each thread, and memory that a wave of requests needed, unless it is told otherwise.
+ENV PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 ENTRYPOINT ["/app/bin/wheelhouse"]
 CMD ["run"]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from wheelhouse_local import constants
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -66,3 +68,9 @@ def test_the_image_runs_without_root() -> None:
     assert re.fullmatch(r"[1-9]\d{4,}:[1-9]\d{4,}", last["USER"])
     assert last["ENTRYPOINT"] == '["/app/bin/wheelhouse"]'
     assert last["CMD"] == '["run"]'
+
+
+def test_the_allocator_has_the_settings_that_are_measured() -> None:
+    """The image sets the variables of the local world's operator, whose memory the benchmarks show."""
+    found = dict(pair.split("=") for word, rest in instructions() if word == "ENV" for pair in rest.split())
+    assert found.items() >= constants.ALLOCATOR.items()

@@ -2,7 +2,7 @@
 
 import sys
 
-from wheelhouse_local import environment, health
+from wheelhouse_local import constants, environment, health
 from wheelhouse_local.controlplane import programs
 from wheelhouse_local.controlplane.binaries import Binaries
 from wheelhouse_local.state import State
@@ -66,7 +66,8 @@ def google(state: State, ports: dict[str, int]) -> Component:
 def operator(state: State, ports: dict[str, int]) -> Component:
     """The operator, with its own home directory: no credentials except those of its ServiceAccount."""
     (state.home / "gcloud").mkdir(parents=True, exist_ok=True)
-    env = {**environment.base(), "HOME": str(state.home), **environment.operator_settings(state)}
+    settings = environment.operator_settings(state)
+    env = {**environment.base(), **constants.ALLOCATOR, "HOME": str(state.home), **settings}
 
     def ready() -> bool:
         return health.answers(ports["operator"], "/readyz")

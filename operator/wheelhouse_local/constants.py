@@ -16,3 +16,7 @@ PROVIDER = f"projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/on
 NAMESPACE = "wheelhouse-system"
 SERVICE_ACCOUNT = "wheelhouse-operator"
 OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""The operator's settings of glibc's allocator, as in the Dockerfile (mallopt(3)). By default each thread gets its own
+memory pool, and memory that a wave of requests needed is seldom returned to the system."""
