@@ -26,7 +26,6 @@ OPTIONS = Options(
     index_url_template=None,
     verify_access=True,
     drift_interval=timedelta(minutes=10),
-    token_lifetime=timedelta(hours=1),
     migrate_from=None,
 )
 

@@ -34,8 +34,6 @@ from wheelhouse.runtime.metrics import Metrics
 from wheelhouse.runtime.uptime import uptime
 from wheelhouse.settings import ProjectPolicy, Settings
 
-TOKEN_LIFETIME = timedelta(hours=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Inside:
@@ -84,7 +82,6 @@ async def outside(
         index_url_template=settings.index_url_template,
         verify_access=settings.verify_access,
         drift_interval=timedelta(seconds=settings.drift_interval),
-        token_lifetime=TOKEN_LIFETIME,
         migrate_from=migrate_from(settings, identity),
     )
     return World(

@@ -11,6 +11,7 @@ from wheelhouse.domain.configuration.model import ClientConfiguration, RenderErr
 from wheelhouse.domain.findings import DistributionFindings
 from wheelhouse.domain.iam import GrantState, Identity, Role
 from wheelhouse.domain.keys import TokenKey
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason
@@ -106,7 +107,7 @@ class Contents:
         index_url, upload_url = index_urls(repository, self._world.options.index_url_template)
         return Content(
             name=name,
-            token=TokenKey(identity, max(1, int(self._world.options.token_lifetime.total_seconds()))),
+            token=TokenKey(identity, access.secret.lifetime if access.secret is not None else DEFAULT_LIFETIME),
             index=repository.repository_id,
             index_url=index_url,
             upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,

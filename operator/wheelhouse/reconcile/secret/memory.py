@@ -4,6 +4,7 @@ from typing import Any
 
 from wheelhouse.domain.findings import Check, DistributionFindings
 from wheelhouse.domain.keys import AccessKey, SecretKey
+from wheelhouse.domain.lifetime import LONGEST_LIFETIME
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.plan.leases import Lease, Moment, recorded
@@ -75,7 +76,7 @@ class Memory:
 
     def _inherit(self, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted) -> None:
         """Read what an earlier process wrote into status."""
-        lifetime = max(1, int(self._world.options.token_lifetime.total_seconds()))
+        lifetime = wanted.token.lifetime if isinstance(wanted, Content) else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
         target.doubtful = found.expires is None
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)

@@ -114,6 +114,7 @@ class Distribution:
         unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
         verified: the last finding about the index.
         request: the value of requested-at that the operator acts upon, and the token that it replaces.
+        reported: the Events that were sent about its tokens.
     """
 
     uid: str
@@ -126,6 +127,7 @@ class Distribution:
     refresh: Earliest = field(default_factory=Earliest)
     verified: Check | None = None
     request: tuple[str, HeldToken | None] | None = None
+    reported: set[object] = field(default_factory=set)
 
     def ask_for(self, content: int) -> None:
         """The desired content changed: no Secret has it yet."""

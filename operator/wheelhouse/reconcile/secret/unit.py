@@ -18,6 +18,7 @@ from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Want
 from wheelhouse.reconcile.secret.distributor import Distributor
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
+from wheelhouse.reconcile.secret.notices import Notices
 from wheelhouse.reconcile.secret.removal import Removal
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
@@ -61,6 +62,7 @@ class SecretUnit:
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
         self._verifier = Verifier(world)
+        self._notices = Notices(world)
         self._distributor = Distributor(world, findings, ledger, tokens, holders, writer, self._sweep)
         self._removal = Removal(world, findings, writer, debts)
 
@@ -202,6 +204,8 @@ class SecretUnit:
             wait = await self._distributor.distribute(key, declared, content, target)
         except Conflict as error:
             conflict = error
+        if target.token is not None and target.key == content.token:
+            await self._notices.written(declared.stored, content.token, target.token, all_of.reported)
         now = self._now()
         failure = target.failure or self._tokens.failure(content.token)
         lease = target.true_lease
