@@ -20,6 +20,7 @@ _GCLOUD = {
     "SECRETMANAGER": "secretManager",
     "CLOUDKMS": "kms",
     "IAM": "iam",
+    "IAMCREDENTIALS": "iamCredentials",
 }
 """gcloud's names of the services whose endpoints can be set, and our names of the endpoints."""
 

@@ -238,7 +238,7 @@ async def test_delays_below_a_second(terminal: Terminal) -> None:
         ("ArtifactRegistry.SetIamPolcy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("artifactregistry.setiampolicy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("AccessSecretVersion", "did you mean SecretManager.AccessSecretVersion?"),
-        ("Wheels.*", "its service must be one of ArtifactRegistry, Iam, Index"),
+        ("Wheels.*", "its service must be one of ArtifactRegistry, Iam, IamCredentials, Index"),
     ],
 )
 async def test_a_method_must_exist(terminal: Terminal, pattern: str, said: str) -> None:
