@@ -326,7 +326,7 @@ async def test_the_operators_settings_have_all_endpoints(terminal: Terminal) -> 
     state.save(Record(ports={"operator": 1}))
     told = environment.operator_settings(state)
     assert told["WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT"] == endpoints["artifactRegistryGrpc"]
-    for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS"):
+    for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS", "STS", "IAM_CREDENTIALS"):
         assert told[f"WHEELHOUSE_{name}_ENDPOINT"] == endpoints["artifactRegistry"]
 
 

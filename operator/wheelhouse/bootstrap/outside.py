@@ -12,13 +12,14 @@ from google.auth.credentials import Credentials
 
 from wheelhouse.clients.google.artifact_registry.calls import GoogleRepositories
 from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.google.credentials import IamCredentials
 from wheelhouse.clients.google.http import GoogleHttp
 from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, MetadataFacts, operator_credentials
 from wheelhouse.clients.google.index import PackageIndex
 from wheelhouse.clients.google.policies import GooglePolicies
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.clients.google.rate import Rate
-from wheelhouse.clients.google.tokens import FederatedTokens
+from wheelhouse.clients.google.tokens import FederatedTokens, Federation
 from wheelhouse.clients.google.workload import migrate_from, workload
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
@@ -72,8 +73,6 @@ async def outside(
     http = await stack.enter_async_context(aiohttp.ClientSession())
     registry = ArtifactRegistry(credentials, universe, settings.artifact_registry_endpoint, google)
     stack.push_async_callback(registry.close)
-    accounts = ServiceAccountTokens(inside.transport, federation.audience)
-    sts = settings.sts_endpoint or f"https://sts.{universe}/"
     options = Options(
         cluster=settings.cluster_name or await cluster(),
         any_project=settings.project_policy is ProjectPolicy.ANY,
@@ -88,7 +87,7 @@ async def outside(
         repositories=GoogleRepositories(registry),
         projects=_projects(stack, settings, http, credentials, universe, inside.metrics),
         policies=GooglePolicies(registry),
-        tokens=FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, google),
+        tokens=_tokens(settings, http, federation, universe, inside),
         probe=PackageIndex(http, settings.index_url_template, google).probe,
         secrets=KubernetesSecrets(inside.transport),
         objects=inside.objects,
@@ -102,6 +101,17 @@ async def outside(
         elapsed=uptime,
         jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
     )
+
+
+def _tokens(
+    settings: Settings, http: aiohttp.ClientSession, federation: Federation, universe: str, inside: Inside
+) -> FederatedTokens:
+    google = inside.metrics.google
+    accounts = ServiceAccountTokens(inside.transport, federation.audience)
+    sts = settings.sts_endpoint or f"https://sts.{universe}/"
+    credentials = settings.iam_credentials_endpoint or f"https://iamcredentials.{universe}/"
+    acting = IamCredentials(http, credentials, google)
+    return FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, acting, google)
 
 
 def _projects(

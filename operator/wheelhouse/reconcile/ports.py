@@ -71,8 +71,11 @@ class Policies(Protocol):
 class Tokens(Protocol):
     """Tokens of tenants, through Workload Identity."""
 
-    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
-        """One TokenRequest and one exchange. Raises NotReady if the ServiceAccount does not exist, and Refused."""
+    async def mint(self, identity: Identity, lifetime: timedelta, impersonate: str = "") -> MintedToken:
+        """A token of a ServiceAccount, or of the Google service account with this e-mail, as which it acts.
+
+        Raises NotReady if the ServiceAccount does not exist, and Refused.
+        """
 
 
 class Secrets(Protocol):

@@ -128,7 +128,7 @@ class TokenUnit:
         asked, circumstances = self._now(), self._circumstances(key)
         try:
             self._exists(key)
-            minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime))
+            minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime), key.impersonate)
             if minted.expires <= minted.issued:
                 raise Refused(
                     f"Google returned a token for {key.identity} that had already expired.", Reason.TOKEN_REFUSED
