@@ -77,6 +77,7 @@ class Fakes:
             secrets=self.secrets,
             objects=self.objects,
             cache=self.cache,
+            google_account=self.cluster.google_account,
             queue=self.queue,
             interests=Interests(self.queue),
             absences=Absences(self.clock.elapsed),

@@ -206,6 +206,10 @@ class SecretStatus(Model):
     identity: Annotated[str, Field(max_length=512)] | None = None
     """The ServiceAccount that the token authenticates as: namespace/name."""
 
+    google_service_account: Annotated[str, Field(max_length=512)] | None = None
+    """The Google service account that this ServiceAccount acts as, from its annotation
+    `iam.gke.io/gcp-service-account`."""
+
 
 class RepositoryAccessStatus(Model):
     """The state of the access. Only the operator writes it."""

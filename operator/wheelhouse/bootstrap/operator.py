@@ -99,7 +99,7 @@ class Operator:
             loops: list[Loop] = []
             queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
-            inside = Inside(transport, objects, cache, queue, self._metrics)
+            inside = Inside(transport, objects, cache, accounts, queue, self._metrics)
             facts = await self._until_answered(metadata_facts)
             cluster = partial(self._until_answered, objects.kube_system_uid)
             world = await outside(stack, self._settings, facts, cluster, inside)

@@ -30,6 +30,7 @@ from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
 from wheelhouse.reconcile.ports import Queue
 from wheelhouse.reconcile.world import World
+from wheelhouse.runtime.accounts import ServiceAccounts
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.metrics import Metrics
 from wheelhouse.runtime.uptime import uptime
@@ -38,11 +39,12 @@ from wheelhouse.settings import ProjectPolicy, Settings
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the process itself provides: its transport to Kubernetes, its cache and queue, and its metrics."""
+    """What the process itself provides: its transport to Kubernetes, its caches and queue, and its metrics."""
 
     transport: Transport
     objects: KubernetesObjects
     cache: ObjectCache
+    accounts: ServiceAccounts
     queue: Queue
     metrics: Metrics
 
@@ -92,6 +94,7 @@ async def outside(
         secrets=KubernetesSecrets(inside.transport),
         objects=inside.objects,
         cache=inside.cache,
+        google_account=lambda of: inside.accounts.google_account(of.namespace, of.service_account),
         queue=inside.queue,
         interests=Interests(inside.queue),
         absences=Absences(time.monotonic),  # Stops while the machine sleeps, when no watch reports new objects.

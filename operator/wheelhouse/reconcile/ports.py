@@ -20,6 +20,7 @@ from wheelhouse.domain.secret import SecretManifest, SecretReply
 from wheelhouse.domain.token import MintedToken, Token
 from wheelhouse.reconcile.namespaces import Namespaces
 
+GoogleAccount = Callable[[Identity], str | None]  # the annotation of a ServiceAccount; None if it does not exist
 Probe = Callable[[str, Token], Awaitable[int]]  # GET a package page as a tenant: 200, 401, 403 or 404
 
 

@@ -87,12 +87,17 @@ class Memory:
         if not isinstance(wanted, Content):
             target.lease = lease
             return
-        if target.conflicted or found.name != wanted.name or found.identity != str(wanted.token.identity):
+        if target.conflicted or found.name != wanted.name or _other(found, wanted):
             return
         target.lease, target.key = lease, wanted.token
         finished = distributed is not None and distributed.ok and row.get("observedGeneration") == stored.generation
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
+
+
+def _other(found: DistributionFindings, wanted: Content) -> bool:
+    """Whether the recorded times are of another identity's token."""
+    return (found.identity, found.acting) != (str(wanted.token.identity), wanted.token.impersonate)
 
 
 def _checks(found: DistributionFindings) -> tuple[int | None, Check | None, Check | None, str]:

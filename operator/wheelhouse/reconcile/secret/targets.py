@@ -38,6 +38,7 @@ class Target:
         turn: whether it is its turn in the sweep.
         restored: how often grants had been restored when the index was last checked.
         place: its place, while this access wants it.
+        proof: the token that is requested before its Google service account has a grant; None if there is none.
         good: whether it counts as current in the aggregate.
         counted: the times that it has in the aggregate.
     """
@@ -59,6 +60,7 @@ class Target:
     turn: bool = False
     restored: int = 0
     place: SecretTopic | None = None
+    proof: TokenKey | None = None
     good: bool = False
     counted: tuple[datetime, datetime] | None = None
 
