@@ -36,7 +36,7 @@ def never_granted(pair: Pair, account: str, reason: str, *words: str) -> Steps:
 def allowed_calls(pair: Pair, email: str) -> int:
     """How many tokens of a Google service account were issued."""
     rows = [row for row in trace.google(pair.kube.world.state) if row["method"] == "IamCredentials.GenerateAccessToken"]
-    return sum(email in row["resource"] and row["status"] == "200" for row in rows)
+    return sum(email in row["resource"] and row["status"] == "OK" for row in rows)
 
 
 @attack()
