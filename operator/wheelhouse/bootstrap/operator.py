@@ -104,6 +104,7 @@ class Operator:
             cluster = partial(self._until_answered, objects.kube_system_uid)
             world = await outside(stack, self._settings, facts, cluster, inside)
             loops.append(Loop(world))
+            self._metrics.watch_expiry(loops[0].until_expiry)
             informer = Informer(cache, queue, world.interests, world.absences, loops[0])
             watch = MetadataWatch(
                 transport, "/api/v1/serviceaccounts", "serviceaccounts", ServiceAccount.parse, accounts

@@ -201,6 +201,11 @@ class Targets:
         self._accesses: dict[ObjectKey, Distribution] = {}
         self.total = 0
 
+    def earliest(self) -> datetime | None:
+        """When the first token in any Secret expires, by the wall clock; None without a token."""
+        ends = (each.expires.first() for each in self._accesses.values())
+        return min((end for end in ends if end is not None), default=None)
+
     def get(self, access: ObjectKey) -> Distribution | None:
         """What is known of an access, with any uid."""
         return self._accesses.get(access)

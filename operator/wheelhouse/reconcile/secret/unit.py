@@ -68,6 +68,11 @@ class SecretUnit:
         self._distributor = Distributor(world, findings, ledger, tokens, holders, writer, self._sweep)
         self._removal = Removal(world, findings, writer, debts)
 
+    def until_expiry(self) -> float | None:
+        """Seconds until the first token in any Secret expires, negative if it has; None without a token."""
+        first = self._targets.earliest()
+        return None if first is None else (first - self._world.now()).total_seconds()
+
     def targets(self, declared: Declared[DesiredAccess], claim: Claim) -> Collection[str]:
         """The namespaces where a Secret is wanted, or where one exists or may exist."""
         found = self._findings.distribution(declared.stored)
