@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     sts_endpoint: Annotated[BaseUrl | None, HTTP] = None
     """Base URL of the Security Token Service; for emulators and private endpoints."""
 
+    iam_credentials_endpoint: Annotated[BaseUrl | None, HTTP] = None
+    """Base URL of IAM Credentials; for emulators and private endpoints."""
+
     index_url_template: Annotated[
         Template | None,
         Form(

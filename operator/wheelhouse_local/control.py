@@ -107,6 +107,16 @@ def restrict(state: State, project: str, domains: Sequence[str] | None) -> list[
     return found
 
 
+def extend_lifetimes(state: State, project: str, emails: Sequence[str]) -> list[str]:
+    """Let only these service accounts of a project have access tokens for up to twelve hours, and return them.
+
+    Raises:
+        LocalError: there is no such project, or the emulated Google is not running.
+    """
+    found = _post(state, "org-policy", {"project": project, "extendedLifetimes": list(emails)})
+    return list(found.get("extendedLifetimes", ()))
+
+
 def limits(state: State, wanted: Mapping[str, int | None]) -> dict[str, Any]:
     """Set limits of IAM policies, None for Google's own, and return all of them.
 

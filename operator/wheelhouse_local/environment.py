@@ -20,6 +20,7 @@ _GCLOUD = {
     "SECRETMANAGER": "secretManager",
     "CLOUDKMS": "kms",
     "IAM": "iam",
+    "IAMCREDENTIALS": "iamCredentials",
 }
 """gcloud's names of the services whose endpoints can be set, and our names of the endpoints."""
 
@@ -97,6 +98,7 @@ def operator_settings(state: State) -> dict[str, str]:
         "WHEELHOUSE_SECRET_MANAGER_ENDPOINT": google["secretManager"],
         "WHEELHOUSE_KMS_ENDPOINT": google["kms"],
         "WHEELHOUSE_STS_ENDPOINT": google["sts"],
+        "WHEELHOUSE_IAM_CREDENTIALS_ENDPOINT": google["iamCredentials"],
         "WHEELHOUSE_INDEX_URL_TEMPLATE": google["index"] + "{location}-python.pkg.dev/{project}/{repository}/",
         "WHEELHOUSE_HTTP_HOST": "127.0.0.1",
         "WHEELHOUSE_HTTP_PORT": str(record.ports["operator"]),

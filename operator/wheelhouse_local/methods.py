@@ -20,6 +20,7 @@ _SERVICES = {
         "GetIamPolicy GetServiceAccount ListServiceAccounts PatchServiceAccount SetIamPolicy TestIamPermissions "
         "UndeleteServiceAccount UploadServiceAccountKey"
     ),
+    "IamCredentials": "GenerateAccessToken",
     "Index": "File Root Simple Upload",
     "KeyManagement": (
         "CreateCryptoKey CreateKeyRing GetCryptoKey GetKeyRing GetIamPolicy SetIamPolicy TestIamPermissions"

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from wheelhouse.clients.floors import Floors
 from wheelhouse.clients.google.artifact_registry.calls import GoogleRepositories
+from wheelhouse.clients.google.credentials import IamCredentials
 from wheelhouse.clients.google.http import GoogleHttp
 from wheelhouse.clients.google.index import PackageIndex
 from wheelhouse.clients.google.policies import GooglePolicies
@@ -232,7 +233,9 @@ async def test_exchanges_rest_without_a_token_request(server: Server, time: Time
     identity, hour = Identity("team-a", "wheels"), timedelta(hours=1)
     async with server.serve() as sts, kubernetes.serve() as api, aiohttp.ClientSession() as session:
         accounts = ServiceAccountTokens(Transport(session, api.rstrip("/")), "pool")
-        tokens = FederatedTokens(accounts, session, Rate(1000.0), sts, Federation("pool", "exchange"))
+        tokens = FederatedTokens(
+            accounts, session, Rate(1000.0), sts, Federation("pool", "exchange"), IamCredentials(session, sts)
+        )
         tokens._floors = Floors(time)
         server.answer(status)
         assert await waits(lambda: tokens.mint(identity, hour)) == 20

@@ -29,7 +29,7 @@ class Simulation:
     cache: ObjectCache = field(init=False)
     loop: Loop = field(init=False)
     informer: Informer = field(init=False)
-    _accounts: set[tuple[str, str]] = field(default_factory=set)
+    _accounts: set[tuple[str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.boot()
@@ -58,10 +58,11 @@ class Simulation:
                     self.cache.remove(kind, stored.key, stored.uid)
         for (kind, _), body in list(cluster.objects.items()):
             self.informer.seen(kind, body)
-        if cluster.service_accounts != self._accounts:
-            for namespace, name in cluster.service_accounts ^ self._accounts:
+        accounts = {(*key, cluster.google_accounts.get(key, "")) for key in cluster.service_accounts}
+        if accounts != self._accounts:
+            for namespace, name, _ in accounts ^ self._accounts:
                 self.informer.seen_account(Identity(namespace, name))
-            self._accounts = set(cluster.service_accounts)
+            self._accounts = accounts
 
     async def step(self) -> Key | None:
         """Run the next key that is due now; None if none is."""

@@ -20,7 +20,6 @@ from convergence.secret_scenes import (
     token,
 )
 from convergence.simulation import Simulation
-from fakes.world import OPTIONS, Fakes
 
 from wheelhouse.domain.objects import REQUESTED_ANNOTATION, Kind
 from wheelhouse.domain.reasons import Reason
@@ -213,12 +212,12 @@ async def test_a_request_while_no_operator_runs_is_heard(before: str) -> None:
 
 async def test_requests_are_heard_every_30_seconds_also_for_short_tokens() -> None:
     """Tokens of ten minutes may be minted every five seconds; a person gets one in thirty."""
-    simulation = Simulation(Fakes(options=replace(OPTIONS, token_lifetime=timedelta(minutes=10))))
+    simulation = Simulation()
     cluster = simulation.fakes.cluster
     cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
     cluster.service_accounts.add(("owners", "pull"))
     cluster.put(Kind.REPOSITORY, WHEELS, wheels())
-    key = access(simulation, "owners", "one", subjects=PULL, secret=SECRET)
+    key = access(simulation, "owners", "one", subjects=PULL, secret={**SECRET, "tokenLifetime": "10m"})
     await simulation.run(60)
     spec = cluster.objects[Kind.ACCESS, key]["spec"]
     simulation.fakes.calls.clear()

@@ -238,7 +238,7 @@ async def test_delays_below_a_second(terminal: Terminal) -> None:
         ("ArtifactRegistry.SetIamPolcy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("artifactregistry.setiampolicy", "did you mean ArtifactRegistry.SetIamPolicy"),
         ("AccessSecretVersion", "did you mean SecretManager.AccessSecretVersion?"),
-        ("Wheels.*", "its service must be one of ArtifactRegistry, Iam, Index"),
+        ("Wheels.*", "its service must be one of ArtifactRegistry, Iam, IamCredentials, Index"),
     ],
 )
 async def test_a_method_must_exist(terminal: Terminal, pattern: str, said: str) -> None:
@@ -326,7 +326,7 @@ async def test_the_operators_settings_have_all_endpoints(terminal: Terminal) -> 
     state.save(Record(ports={"operator": 1}))
     told = environment.operator_settings(state)
     assert told["WHEELHOUSE_RESOURCE_MANAGER_ENDPOINT"] == endpoints["artifactRegistryGrpc"]
-    for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS"):
+    for name in ("SERVICE_USAGE", "SECRET_MANAGER", "KMS", "STS", "IAM_CREDENTIALS"):
         assert told[f"WHEELHOUSE_{name}_ENDPOINT"] == endpoints["artifactRegistry"]
 
 

@@ -27,6 +27,7 @@ ENDPOINTS = {"artifactRegistry", "artifactRegistryGrpc", "sts", "metadata", "ind
     "secretManager",
     "kms",
     "iam",
+    "iamCredentials",
     "publicIndex",
     "publicIndexTls",
 }

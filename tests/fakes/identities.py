@@ -24,12 +24,16 @@ class FakeTokens:
         self._clock = clock
         self.calls = calls
         self.minted: dict[str, tuple[Identity, MintedToken]] = {}
+        self.acting: dict[str, str] = {}
+        """The Google service accounts of tokens, by the token."""
+        self.may_act: set[tuple[Identity, str]] = set()
+        """Which ServiceAccounts may act as which Google service accounts."""
         self.lifetime: timedelta | None = None
         """If set, the lifetime that the exchange returns whatever was requested."""
         self._serial = itertools.count(1)
 
     @port_call
-    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
+    async def mint(self, identity: Identity, lifetime: timedelta, impersonate: str = "") -> MintedToken:
         namespace = self._cluster.namespaces.get(identity.namespace)
         if namespace is not None and not namespace.opted_in:
             raise Refused(f"Namespace {identity.namespace} has not opted in.", Reason.NOT_OPTED_IN)
@@ -43,9 +47,13 @@ class FakeTokens:
             not in self._cluster.service_accounts
         ):
             raise NotReady(f"ServiceAccount {identity} does not exist.", Reason.SERVICE_ACCOUNT_NOT_FOUND)
+        if impersonate and (identity, impersonate) not in self.may_act:
+            raise Refused(f"Google does not let {identity} act as {impersonate}.", Reason.TOKEN_REFUSED)
         now, life = self._clock.now(), self.lifetime or lifetime
         token = Token(f"fake-token-{next(self._serial)}")
         self.minted[token.value] = (identity, MintedToken(token, now, now + life))
+        if impersonate:
+            self.acting[token.value] = impersonate
         issued = self._clock.local()  # The client knows no other clock: the reply has the remaining seconds.
         return MintedToken(token, issued, issued + life)
 
@@ -73,7 +81,8 @@ class FakeIndex:
         identity, minted = self._tokens.minted.get(token.value, (None, None))
         if identity is None or minted is None or minted.expires <= self._clock.now():
             return 401
-        member = self._workload.member(identity)
+        acting = self._tokens.acting.get(token.value)
+        member = self._workload.member(identity) if acting is None else f"serviceAccount:{acting}"
         if self.propagating or not any(
             self._google.granted(name, member)
             for name in map(RepositoryName.parse, self._google.repositories)

@@ -31,6 +31,8 @@ class Cluster:
 
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     service_accounts: set[tuple[str, str]] = field(default_factory=set)
+    google_accounts: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The annotation of ServiceAccounts that names a Google service account."""
     objects: dict[tuple[Kind, ObjectKey], dict[str, Any]] = field(default_factory=dict)
     secrets: dict[tuple[str, str], StoredSecret] = field(default_factory=dict)
     events: list[FakeEvent] = field(default_factory=list)
@@ -62,6 +64,11 @@ class Cluster:
     def account(self, identity: Identity) -> bool | None:
         """Whether a ServiceAccount exists."""
         return (identity.namespace, identity.service_account) in self.service_accounts
+
+    def google_account(self, identity: Identity) -> str | None:
+        """The annotation of a ServiceAccount; None if it does not exist."""
+        key = identity.namespace, identity.service_account
+        return self.google_accounts.get(key, "") if key in self.service_accounts else None
 
     def put(self, kind: Kind, key: ObjectKey, spec: Mapping[str, Any], **meta: Any) -> CustomObject:
         """Apply an object as a user: a changed spec increases the generation; `meta` overrides metadata."""

@@ -26,7 +26,6 @@ OPTIONS = Options(
     index_url_template=None,
     verify_access=True,
     drift_interval=timedelta(minutes=10),
-    token_lifetime=timedelta(hours=1),
     migrate_from=None,
 )
 
@@ -78,6 +77,7 @@ class Fakes:
             secrets=self.secrets,
             objects=self.objects,
             cache=self.cache,
+            google_account=self.cluster.google_account,
             queue=self.queue,
             interests=Interests(self.queue),
             absences=Absences(self.clock.elapsed),

@@ -44,6 +44,7 @@ ENDPOINTS = {
     "secretManager",
     "kms",
     "iam",
+    "iamCredentials",
     "sts",
     "metadata",
     "index",

@@ -132,7 +132,17 @@ def test_an_outage_is_reported_before_the_token_expires(life: int, jitter: float
 
 @pytest.mark.parametrize(
     ("lifetime", "life", "seconds"),
-    [(3600, 3600, 30), (3600, 60, 30), (600, 600, 5), (600, 151, 5), (600, 149, 30), (43200, 3600, 360), (12, 12, 0.5)],
+    [
+        (3600, 3600, 30),
+        (3600, 60, 30),
+        (600, 600, 5),
+        (600, 151, 5),
+        (600, 149, 30),
+        (43200, 43200, 360),
+        (43200, 3600, 30),
+        (43200, 300, 30),
+        (12, 12, 0.5),
+    ],
 )
 def test_mints_keep_their_distance(lifetime: int, life: float, seconds: float) -> None:
     """1/120 of the lifetime and half a second, 30 seconds if a token lives less than a quarter of it."""

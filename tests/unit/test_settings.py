@@ -32,6 +32,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "secret_manager_endpoint": HTTP,
     "kms_endpoint": HTTP,
     "sts_endpoint": HTTP,
+    "iam_credentials_endpoint": HTTP,
     "index_url_template": (
         [
             "https://mirror.example/{location}/{project}/{repository}/",

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from wheelhouse.api.lifetime import Lifetime
 from wheelhouse.api.meta import (
     Conditions,
     Flag,
@@ -78,6 +79,11 @@ class Secret(Model):
     """The ServiceAccount of this namespace that the token authenticates as. It is granted the role. Default: the only
     ServiceAccount of this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can
     read the Secret can act as it."""
+
+    token_lifetime: Lifetime = "1h"  # noqa: S105 - a duration, not a credential
+    """How long the token in the Secret lives: `10m` to `12h`, default `1h`. The operator replaces it at half its
+    lifetime. A token of a Kubernetes ServiceAccount lives for an hour at most. If Google issues a shorter one, the
+    operator uses it, and sends the Event `LifetimeCapped`."""
 
 
 class RepositoryAccessSpec(Model):
@@ -199,6 +205,10 @@ class SecretStatus(Model):
 
     identity: Annotated[str, Field(max_length=512)] | None = None
     """The ServiceAccount that the token authenticates as: namespace/name."""
+
+    google_service_account: Annotated[str, Field(max_length=512)] | None = None
+    """The Google service account that this ServiceAccount acts as, from its annotation
+    `iam.gke.io/gcp-service-account`."""
 
 
 class RepositoryAccessStatus(Model):

@@ -6,15 +6,13 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from wheelhouse.api.cleanup import Cleanup
+from wheelhouse.api.consent import AccessFrom
 from wheelhouse.api.labels import Labels
 from wheelhouse.api.meta import (
     Conditions,
     Flag,
     Grammar,
-    LabelSelector,
     Model,
-    NamespaceName,
-    Role,
     Timestamp,
     checked,
     demand,
@@ -76,22 +74,6 @@ class DeletionPolicy(StrEnum):
     ORPHAN = "Orphan"
     DELETE_IF_EMPTY = "DeleteIfEmpty"
     DELETE = "Delete"
-
-
-class AccessFrom(Model):
-    """Which other namespaces can use the repository in a RepositoryAccess or a virtual repository."""
-
-    namespaces: Annotated[list[NamespaceName], Field(max_length=256)] | None = None
-    """The names of namespaces that can use the repository."""
-
-    namespace_selector: LabelSelector | None = None
-    """The labels of namespaces that can use the repository. An empty selector (`{}`) means every namespace."""
-
-    roles: Annotated[list[Role], checked(lambda found: len(set(found)) == len(found), "list each role only once")] = (
-        Field(default=[Role.READER], max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"})
-    )
-    """The roles that every one of those namespaces can request. Default: only `Reader`. If you set it, list `Reader`
-    too, or those namespaces lose their read access. The repository's own namespace can request every role."""
 
 
 def _plain(value: str) -> bool:

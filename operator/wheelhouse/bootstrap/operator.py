@@ -99,11 +99,12 @@ class Operator:
             loops: list[Loop] = []
             queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
-            inside = Inside(transport, objects, cache, queue, self._metrics)
+            inside = Inside(transport, objects, cache, accounts, queue, self._metrics)
             facts = await self._until_answered(metadata_facts)
             cluster = partial(self._until_answered, objects.kube_system_uid)
             world = await outside(stack, self._settings, facts, cluster, inside)
             loops.append(Loop(world))
+            self._metrics.watch_expiry(loops[0].until_expiry)
             informer = Informer(cache, queue, world.interests, world.absences, loops[0])
             watch = MetadataWatch(
                 transport, "/api/v1/serviceaccounts", "serviceaccounts", ServiceAccount.parse, accounts

@@ -12,13 +12,14 @@ from google.auth.credentials import Credentials
 
 from wheelhouse.clients.google.artifact_registry.calls import GoogleRepositories
 from wheelhouse.clients.google.artifact_registry.connection import ArtifactRegistry
+from wheelhouse.clients.google.credentials import IamCredentials
 from wheelhouse.clients.google.http import GoogleHttp
 from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, MetadataFacts, operator_credentials
 from wheelhouse.clients.google.index import PackageIndex
 from wheelhouse.clients.google.policies import GooglePolicies
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.clients.google.rate import Rate
-from wheelhouse.clients.google.tokens import FederatedTokens
+from wheelhouse.clients.google.tokens import FederatedTokens, Federation
 from wheelhouse.clients.google.workload import migrate_from, workload
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
@@ -29,21 +30,21 @@ from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
 from wheelhouse.reconcile.ports import Queue
 from wheelhouse.reconcile.world import World
+from wheelhouse.runtime.accounts import ServiceAccounts
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.metrics import Metrics
 from wheelhouse.runtime.uptime import uptime
 from wheelhouse.settings import ProjectPolicy, Settings
 
-TOKEN_LIFETIME = timedelta(hours=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the process itself provides: its transport to Kubernetes, its cache and queue, and its metrics."""
+    """What the process itself provides: its transport to Kubernetes, its caches and queue, and its metrics."""
 
     transport: Transport
     objects: KubernetesObjects
     cache: ObjectCache
+    accounts: ServiceAccounts
     queue: Queue
     metrics: Metrics
 
@@ -74,8 +75,6 @@ async def outside(
     http = await stack.enter_async_context(aiohttp.ClientSession())
     registry = ArtifactRegistry(credentials, universe, settings.artifact_registry_endpoint, google)
     stack.push_async_callback(registry.close)
-    accounts = ServiceAccountTokens(inside.transport, federation.audience)
-    sts = settings.sts_endpoint or f"https://sts.{universe}/"
     options = Options(
         cluster=settings.cluster_name or await cluster(),
         any_project=settings.project_policy is ProjectPolicy.ANY,
@@ -84,18 +83,18 @@ async def outside(
         index_url_template=settings.index_url_template,
         verify_access=settings.verify_access,
         drift_interval=timedelta(seconds=settings.drift_interval),
-        token_lifetime=TOKEN_LIFETIME,
         migrate_from=migrate_from(settings, identity),
     )
     return World(
         repositories=GoogleRepositories(registry),
         projects=_projects(stack, settings, http, credentials, universe, inside.metrics),
         policies=GooglePolicies(registry),
-        tokens=FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, google),
+        tokens=_tokens(settings, http, federation, universe, inside),
         probe=PackageIndex(http, settings.index_url_template, google).probe,
         secrets=KubernetesSecrets(inside.transport),
         objects=inside.objects,
         cache=inside.cache,
+        google_account=lambda of: inside.accounts.google_account(of.namespace, of.service_account),
         queue=inside.queue,
         interests=Interests(inside.queue),
         absences=Absences(time.monotonic),  # Stops while the machine sleeps, when no watch reports new objects.
@@ -105,6 +104,17 @@ async def outside(
         elapsed=uptime,
         jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
     )
+
+
+def _tokens(
+    settings: Settings, http: aiohttp.ClientSession, federation: Federation, universe: str, inside: Inside
+) -> FederatedTokens:
+    google = inside.metrics.google
+    accounts = ServiceAccountTokens(inside.transport, federation.audience)
+    sts = settings.sts_endpoint or f"https://sts.{universe}/"
+    credentials = settings.iam_credentials_endpoint or f"https://iamcredentials.{universe}/"
+    acting = IamCredentials(http, credentials, google)
+    return FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, acting, google)
 
 
 def _projects(

@@ -10,6 +10,7 @@ from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
 from wheelhouse.domain.iam import Identity, Role
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME, lifetime_seconds
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.errors import Invalid
@@ -58,7 +59,8 @@ def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
     try:
         read = Secret.model_validate(spec.get("secret"), extra="ignore")
         if read.service_account_name is not None:
-            secret = DesiredSecret(read.name, Identity(stored.key.namespace, read.service_account_name))
+            identity = Identity(stored.key.namespace, read.service_account_name)
+            secret = DesiredSecret(read.name, identity, _lifetime(read))
     except ValidationError:
         pass
     role = next((role for role in Role if role == spec.get("role", Role.READER)), Role.READER)
@@ -85,4 +87,8 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
     account = secret.service_account_name or (accounts[0] if len(accounts) == 1 else None)
     if account is None:
         raise Invalid(_WHOSE_IDENTITY)
-    return DesiredSecret(secret.name, Identity(namespace, account))
+    return DesiredSecret(secret.name, Identity(namespace, account), _lifetime(secret))
+
+
+def _lifetime(secret: Secret) -> int:
+    return lifetime_seconds(secret.token_lifetime) or DEFAULT_LIFETIME

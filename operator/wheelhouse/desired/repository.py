@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from wheelhouse.api import cleanup as api
-from wheelhouse.api import modes
-from wheelhouse.api import repository as api_repository
+from wheelhouse.api import consent, modes
 from wheelhouse.api.repository import ManagementPolicy, PythonRepositorySpec
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector
@@ -133,12 +132,12 @@ def access_from_of(declared: Declared[DeclaredRepository]) -> AccessFrom | None:
         return declared.current.access_from
     raw = declared.stored.spec.get("accessFrom")
     try:
-        return _access_from(None if raw is None else api_repository.AccessFrom.model_validate(raw, extra="ignore"))
+        return _access_from(None if raw is None else consent.AccessFrom.model_validate(raw, extra="ignore"))
     except ValidationError:
         return declared.last.access_from if declared.last is not None else None
 
 
-def _access_from(access_from: api_repository.AccessFrom | None) -> AccessFrom:
+def _access_from(access_from: consent.AccessFrom | None) -> AccessFrom:
     if access_from is None:
         return AccessFrom()
     selector = access_from.namespace_selector
@@ -146,6 +145,7 @@ def _access_from(access_from: api_repository.AccessFrom | None) -> AccessFrom:
         frozenset(access_from.namespaces or ()),
         label_selector(selector) if selector is not None else None,
         frozenset(Role(role.value) for role in access_from.roles),
+        tuple(access_from.google_service_accounts or ()),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wheelhouse.domain.iam import Identity, Role
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Selector
 
@@ -49,10 +50,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """The requested Secret: its name, and the identity of its token."""
+    """The requested Secret: its name, the identity of its token, and the token's lifetime in seconds."""
 
     name: str
     identity: Identity
+    lifetime: int = DEFAULT_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)

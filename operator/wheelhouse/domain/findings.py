@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from wheelhouse.domain.actors import Actor
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
@@ -162,6 +163,9 @@ class DistributionFindings:
         expires: the earliest expiry of all targets.
         refresh: the earliest refresh of all targets.
         identity: the identity of the token.
+        acting: the Google service account that the identity acts as; empty if it acts as itself.
+        proven: as whom Google issued a token in this process, before there was a grant.
+        unproven: why it does not issue one; None if it does, or if that is not known yet.
     """
 
     made_for: int | None = None
@@ -174,3 +178,6 @@ class DistributionFindings:
     expires: datetime | None = None
     refresh: datetime | None = None
     identity: str = ""
+    acting: str = ""
+    proven: frozenset[Actor] = frozenset()
+    unproven: Check | None = None

@@ -27,6 +27,10 @@ EMAIL = rf"{_LOCAL_PART}@{_DNS_LABEL}(\.{_DNS_LABEL})+"
 SERVICE_ACCOUNT_EMAIL = (
     rf"{_LOCAL_PART}@([a-z][a-z0-9-]{{4,28}}[a-z0-9](\.{_DNS_LABEL})*\.iam|developer|appspot)\.gserviceaccount\.com"
 )
+SERVICE_ACCOUNT_PATTERN = (
+    rf"{SERVICE_ACCOUNT_EMAIL}|\*@[a-z][a-z0-9-]{{4,28}}[a-z0-9](\.{_DNS_LABEL})*\.iam\.gserviceaccount\.com"
+)
+"""A Google service account, or all those of one project."""
 _ID = "[a-zA-Z0-9_-]{1,63}"
 REPOSITORY = f"projects/{PROJECT}/locations/{LOCATION}/repositories/{REPOSITORY_ID}"
 KMS_KEY = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/{_ID}/cryptoKeys/{_ID}"

@@ -67,12 +67,14 @@ def digest_of(key: ObjectKey) -> str:
 class AccessFrom:
     """Which other namespaces may have an access to a repository: the union of names and selector.
 
-    `roles` are those that they may request.
+    `roles` are those that they may request. `google_service_accounts` are e-mails, or `*@` and the domain of a project:
+    the Google service accounts that ServiceAccounts of other namespaces may act as.
     """
 
     namespaces: frozenset[str] = frozenset()
     selector: Selector | None = None
     roles: frozenset[Role] = frozenset({Role.READER})
+    google_service_accounts: tuple[str, ...] = ()
 
     def admits(self, namespace: Namespace) -> bool:
         """Whether this namespace is listed or selected."""

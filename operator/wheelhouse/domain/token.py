@@ -26,6 +26,16 @@ class Token:
         return "***"
 
 
+LONGEST_TOKEN = 16 * 1024
+"""Maximum characters of a token: the Security Token Service documents 12,288 bytes."""
+
+
+def usable_token(text: object) -> Token | None:
+    """The token in a reply; None if it cannot be one."""
+    usable = isinstance(text, str) and 0 < len(text) <= LONGEST_TOKEN and is_access_token(text)
+    return Token(str(text)) if usable else None
+
+
 @dataclass(frozen=True, slots=True)
 class MintedToken:
     """A token with the times when it was issued and expires (UTC)."""

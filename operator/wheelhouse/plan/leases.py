@@ -149,8 +149,17 @@ def spacing(lifetime: int, life: float) -> float:
         lifetime: the requested lifetime in seconds.
         life: the lifetime of the last token in seconds.
     """
-    least = max(LEAST_SPACING, lifetime / 120)
-    return max(least, SHORT_SPACING) if life < lifetime / 4 else least
+    return SHORT_SPACING if life < lifetime / 4 else max(LEAST_SPACING, lifetime / 120)
+
+
+def capped(lifetime: int, life: float) -> bool:
+    """Whether a token lives noticeably shorter than requested: an exchange itself takes some seconds.
+
+    Args:
+        lifetime: the requested lifetime in seconds.
+        life: the token's lifetime in seconds.
+    """
+    return life < 0.9 * lifetime
 
 
 def retry(life: float, jitter: float, floor: float) -> float:

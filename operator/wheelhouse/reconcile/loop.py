@@ -52,6 +52,10 @@ class Loop:
             case TokenKey():
                 return await self._tokens.reconcile(key)
 
+    def until_expiry(self) -> float | None:
+        """Seconds until the first token in any Secret expires, negative if it has; None without a token."""
+        return self._secrets.until_expiry()
+
     def vanished(self, declared: Declared[DeclaredRepository] | Declared[DesiredAccess]) -> None:
         """An object disappeared, or another one has its name: what it left behind without a release is a debt.
 

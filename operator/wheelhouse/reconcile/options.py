@@ -17,5 +17,4 @@ class Options:
     index_url_template: str | None
     verify_access: bool
     drift_interval: timedelta
-    token_lifetime: timedelta
     migrate_from: Pool | None

@@ -20,6 +20,7 @@ from wheelhouse.domain.secret import SecretManifest, SecretReply
 from wheelhouse.domain.token import MintedToken, Token
 from wheelhouse.reconcile.namespaces import Namespaces
 
+GoogleAccount = Callable[[Identity], str | None]  # the annotation of a ServiceAccount; None if it does not exist
 Probe = Callable[[str, Token], Awaitable[int]]  # GET a package page as a tenant: 200, 401, 403 or 404
 
 
@@ -71,8 +72,11 @@ class Policies(Protocol):
 class Tokens(Protocol):
     """Tokens of tenants, through Workload Identity."""
 
-    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
-        """One TokenRequest and one exchange. Raises NotReady if the ServiceAccount does not exist, and Refused."""
+    async def mint(self, identity: Identity, lifetime: timedelta, impersonate: str = "") -> MintedToken:
+        """A token of a ServiceAccount, or of the Google service account with this e-mail, as which it acts.
+
+        Raises NotReady if the ServiceAccount does not exist, and Refused.
+        """
 
 
 class Secrets(Protocol):

@@ -10,6 +10,7 @@ from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
 from wheelhouse.reconcile.ports import (
     Cache,
+    GoogleAccount,
     Objects,
     Policies,
     Probe,
@@ -26,6 +27,8 @@ class World:
     """Everything outside the loop.
 
     Attributes:
+        google_account: the Google service account in the annotation of a ServiceAccount; empty without one, None if the
+            ServiceAccount is not known to exist.
         interests: which keys to reconcile when something changes.
         absences: since when PythonRepositories are missing.
         now: the clock (UTC); it may jump.
@@ -42,6 +45,7 @@ class World:
     secrets: Secrets
     objects: Objects
     cache: Cache
+    google_account: GoogleAccount
     queue: Queue
     interests: Interests
     absences: Absences

@@ -1,5 +1,6 @@
 """The metrics for Prometheus; no label ever contains a name that a tenant chose, or a part of a credential."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -28,6 +29,13 @@ class Metrics:
         )
         self._depth = Gauge("wheelhouse_queue_depth", "Keys waiting for a worker.", ["unit"], registry=self.registry)
 
+        self._expiry = Gauge(
+            "wheelhouse_token_expiry_seconds",
+            "Seconds until the first token in a Secret expires; negative if it has expired, NaN without a token.",
+            registry=self.registry,
+        )
+        self._expiry.set(math.nan)
+
     def passed(self, unit: str, result: str, seconds: float) -> None:
         """A pass completed."""
         self._passes.labels(unit, result).inc()
@@ -41,10 +49,19 @@ class Metrics:
         """A request to Google completed."""
         self._google.labels(method, code).inc()
 
+    def watch_expiry(self, until: Callable[[], float | None]) -> None:
+        """Read the time until the next expiry at each scrape."""
+        self._expiry.set_function(partial(_seconds, until))
+
     def watch_depths(self, units: list[str], depths: Callable[[], dict[str, int]]) -> None:
         """Read the queue's depth at each scrape."""
         for unit in units:
             self._depth.labels(unit).set_function(partial(_depth, depths, unit))
+
+
+def _seconds(until: Callable[[], float | None]) -> float:
+    seconds = until()
+    return math.nan if seconds is None else seconds
 
 
 def _depth(depths: Callable[[], dict[str, int]], unit: str) -> float:

@@ -144,5 +144,6 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "expirationTime": timestamp(found.expires) if found.expires else None,
         "refreshTime": timestamp(found.refresh) if found.refresh else None,
         "identity": found.identity,
+        "googleServiceAccount": found.acting,
     }
     return {name: value for name, value in fields.items() if value not in (None, [], "")}

@@ -52,6 +52,7 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
         expires=moment(raw.get("expirationTime")),
         refresh=moment(raw.get("refreshTime")),
         identity=_text(raw, "identity"),
+        acting=_text(raw, "googleServiceAccount"),
     )
 
 

@@ -77,13 +77,23 @@ def principal(world: World, member: str, action: str | None, reject: str | None,
     help="Allow grants to users and groups of this domain, such as acme.example, and to no others. Repeatable.",
 )
 @click.option("--allow-all", is_flag=True, help="Remove the restriction.")
+@click.option(
+    "--extend-lifetime",
+    "emails",
+    multiple=True,
+    metavar="EMAIL",
+    help="Let access tokens of this service account, and of no others, live for up to 12 hours. Repeatable.",
+)
 @with_world
-def org_policy(world: World, project: str, domains: tuple[str, ...], *, allow_all: bool) -> None:
+def org_policy(
+    world: World, project: str, domains: tuple[str, ...], emails: tuple[str, ...], *, allow_all: bool
+) -> None:
     r"""Restrict who can get grants in a project, as an organization does with allowed domains.
 
     This is the constraint iam.allowedPolicyMemberDomains. It affects new grants only. Service accounts and workload
     identity pools of the projects here are always allowed. allUsers is not allowed as long as there is a restriction.
-    Without an option, the command shows the current state.
+    Without an option, the command shows the current state. --extend-lifetime is the constraint
+    iam.allowServiceAccountCredentialLifetimeExtension: other accounts have tokens for an hour at most.
 
     \b
     wheelhouse local org-policy acme-packages --allow-domain acme.example
@@ -99,6 +109,9 @@ def org_policy(world: World, project: str, domains: tuple[str, ...], *, allow_al
         allowed = control.restrict(world.state, project, None if allow_all else domains)
     else:
         allowed = control.restriction(world.state, project)
+    if emails:
+        extended = control.extend_lifetimes(world.state, project, emails)
+        click.echo(f"{project}  tokens for up to 12 hours: {', '.join(extended)}")
     words = "all principals" if allowed is None else ", ".join(allowed)
     click.echo(f"{project}  allowed: {words}")
 

@@ -21,6 +21,7 @@ from wheelhouse_local.google.transport.errors import ApiError
 from wheelhouse_local.google.transport.faults import Rule
 
 TOKEN_LIFE = 3600
+_EXTENDED = "extendedLifetimes"
 _ACTIONS = (None, "delete", "undelete", "purge")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -148,18 +149,25 @@ class Control:
         return web.json_response({})
 
     async def _org_policy(self, request: web.Request) -> web.Response:
-        """Set the domains whose principals can get grants in a project; null allows all. Return the current ones."""
+        """Set the domains whose principals can get grants in a project, and the accounts with long-lived tokens.
+
+        Null allows all domains, and no account. Return the current ones.
+        """
         body = await self._body(request)
-        domains, allowed = self._services.policies.domains, body.get("allowedDomains")
-        if not (allowed is None or (isinstance(allowed, list) and all(isinstance(each, str) for each in allowed))):
-            return _bad("expected project, and allowedDomains: a list of domains, or null")
+        domains, allowed, extended = self._services.policies.domains, body.get("allowedDomains"), body.get(_EXTENDED)
+        if not (_texts(allowed) and _texts(extended)):
+            return _bad(f"expected project, and allowedDomains or {_EXTENDED}: a list of texts, or null")
         try:
             project = self._services.projects.known(str(body.get("project", ""))).id
         except ApiError as error:
             return _bad(error.message)
         if "allowedDomains" in body:
             domains.set(project, allowed)
-        return web.json_response({"allowedDomains": domains.get(project)})
+        lifetimes = self._services.credentials.lifetimes
+        if _EXTENDED in body:
+            lifetimes.set(project, extended or ())
+        accounts = lifetimes.get(project)
+        return web.json_response({"allowedDomains": domains.get(project)} | ({_EXTENDED: accounts} if accounts else {}))
 
     async def _limits(self, request: web.Request) -> web.Response:
         """Set the limits of policies: those that are named; null is Google's own. Return all of them."""
@@ -233,6 +241,10 @@ class Control:
         self._calls.faults.rules.clear()
         self._services.policies.propagation.clear()
         return web.json_response({})
+
+
+def _texts(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
 
 def _bad(problem: str) -> web.Response:

@@ -36,7 +36,7 @@ class Server:
         configuration.data.mkdir(parents=True, exist_ok=True)
         self._configuration = configuration
         self._public = ""
-        self.services = Services(configuration.data, lambda: self._public)
+        self.services = Services(configuration.data, lambda: self._public, configuration.token_lifetime)
         self._sites = Sites()
 
     async def start(self) -> dict[str, str]:
@@ -57,7 +57,7 @@ class Server:
             "artifactRegistryGrpc": f"127.0.0.1:{grpc_port}",
             "sts": api,
             # One port serves all of these; the gRPC port also has Resource Manager.
-            **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms", "iam"), api),
+            **dict.fromkeys(("resourceManager", "serviceUsage", "secretManager", "kms", "iam", "iamCredentials"), api),
             "metadata": metadata,
             "index": index,
             "publicIndex": self._public,

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from wheelhouse_local.constants import OWNER
 from wheelhouse_local.google.dependencies import Dependencies
+from wheelhouse_local.google.iam.credentials import IamCredentials
 from wheelhouse_local.google.iam.identities import Identities
 from wheelhouse_local.google.iam.metadata import MetadataServer
 from wheelhouse_local.google.iam.policies import Policies
@@ -49,9 +50,10 @@ class Services:
     Args:
         data: the folder of the store, the packages and the trace.
         public: the URL of the public index, known once it is ready.
+        cap: maximum seconds of a service account's token; None for Google's own limits.
     """
 
-    def __init__(self, data: Path, public: Callable[[], str]) -> None:
+    def __init__(self, data: Path, public: Callable[[], str], cap: int | None = None) -> None:
         self._data = data
         self.store = store = Store(data / "google.sqlite")
         self.directory = Directory(store)
@@ -61,6 +63,7 @@ class Services:
         self.principals = Principals(store, policies, identities, accounts)
         self.projects = projects = Projects(store, policies)
         self.service_accounts = ServiceAccounts(projects, policies, accounts, self.principals)
+        self.credentials = IamCredentials(store, accounts, policies, identities, cap)
         self.secrets = SecretManager(store, projects, policies, identities)
         self.keys = KeyManagement(store, projects, policies, identities)
         self.registry = Registry(store, policies)
@@ -91,7 +94,7 @@ class Services:
     def routes(self) -> list[web.RouteDef]:
         """The REST routes; Artifact Registry's are last, and answer for all unknown paths."""
         usage = ServiceUsage(self.store, self.projects, self.policies)
-        plain = (self._resource_manager, usage, self.secrets, self.keys, self.service_accounts)
+        plain = (self._resource_manager, usage, self.secrets, self.keys, self.service_accounts, self.credentials)
         routes = [route for service in plain for route in service.table()]
         registry = rest.routes(self.calls, "ArtifactRegistry", self.methods, RULES, RestOnly(self.store))
         return [*json_api.routes(self.calls, routes), *registry]

@@ -21,6 +21,7 @@ CONDITIONS = {
     "NotOptedIn": "Distributed",
     "SecretConflict": "Distributed",
     "ServiceAccountNotFound": "Distributed",
+    "TokenRefused": "Granted",
 }
 
 

@@ -6,8 +6,6 @@ from e2e.attacks.scenarios import JUDGE, Steps, attack
 from support.hands import MERGE
 from support.kube import ACCESSES, PROJECT
 
-from wheelhouse_local import trace
-
 ACT_AS = "iam.gke.io/gcp-service-account"
 OUTSIDERS = {
     "GoogleUser": "mallory@example.com",
@@ -141,33 +139,3 @@ def google_account_in_an_annotation(pair: Pair) -> Steps:
     yield pair.shows(ACCESSES, "theirs", "RefNotPermitted")
     yield JUDGE
     pair.says(ACCESSES, "theirs", "RefNotPermitted")
-
-
-def own_token(pair: Pair, account: str) -> Steps:
-    """Annotate the ServiceAccount of a working access: neither the grant nor the token becomes another's."""
-    acting_as(pair, account)
-    yield from pair.gains()
-    pair.members[role("Reader")].add(pair.theirs)
-    pair.secrets = {SECRET}
-    yield JUDGE
-    asked = {row["method"] for row in trace.google(pair.kube.world.state) if "iamcredentials" in str(row).lower()}
-    assert asked == set()
-    assert pair.answer(SECRET) == 404  # It may read, and there is no such package.
-
-
-@attack()
-def google_account_of_the_victim(pair: Pair) -> Steps:
-    """The attacker may read, and its ServiceAccount is annotated with the victim's Google service account."""
-    yield from own_token(pair, f"victim@{PROJECT}.iam.gserviceaccount.com")
-
-
-@attack()
-def google_account_of_another_project(pair: Pair) -> Steps:
-    """The attacker may read, and its ServiceAccount is annotated with a Google account of an outside project."""
-    yield from own_token(pair, OUTSIDERS["GoogleServiceAccount"])
-
-
-@attack()
-def google_account_that_is_none(pair: Pair) -> Steps:
-    """The annotation of the attacker's ServiceAccount has a line break, a path and everybody in it."""
-    yield from own_token(pair, "allUsers\r\nX-Goog-User: owner@acme.example/../../projects/-/serviceAccounts/x")

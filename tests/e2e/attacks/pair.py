@@ -129,7 +129,7 @@ class Pair:
 
     def open(self, **access_from: Any) -> None:
         """Replace `accessFrom` of the victim's repository; without arguments, remove it."""
-        empty = dict.fromkeys(("namespaces", "namespaceSelector", "roles"))
+        empty = dict.fromkeys(("namespaces", "namespaceSelector", "roles", "googleServiceAccounts"))
         self.change({"accessFrom": {**empty, **access_from} if access_from else None})
 
     def change(self, spec: Json) -> None:

@@ -10,6 +10,7 @@ from e2e.attacks import (
     credentials,
     forgery,
     identities,
+    impersonation,
     namespaces,
     races,
     subjects,
@@ -25,7 +26,20 @@ from wheelhouse_local.world import World
 pytestmark = pytest.mark.e2e
 
 MODULES = (
-    *(consent, withdrawal, races, namespaces, forgery, takeover, upstreams, identities, credentials, values, subjects),
+    *(
+        consent,
+        withdrawal,
+        races,
+        namespaces,
+        forgery,
+        takeover,
+        upstreams,
+        identities,
+        impersonation,
+        credentials,
+        values,
+        subjects,
+    ),
 )
 """Each of them registers its scenarios."""
 

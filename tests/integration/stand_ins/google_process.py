@@ -38,6 +38,7 @@ names = (
     "secretManager",
     "kms",
     "iam",
+    "iamCredentials",
     "sts",
     "metadata",
     "index",

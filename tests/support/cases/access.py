@@ -24,11 +24,13 @@ ACCESS: dict[str, Any] = {
         },
         {"kind": "Principal", "name": f"principalSet://{GKE}/namespace/ml"},
     ],
-    "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader"},
+    "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader", "tokenLifetime": "1h"},
     "adoptionPolicy": "Never",
     "suspend": False,
 }
 _BASE = Base("RepositoryAccess", "Access", ACCESS)
+
+LIFETIME = "must be a lifetime from 10m to 12h"
 
 OTHER_MEMBERS = [
     "allUsers",
@@ -61,6 +63,7 @@ _GRAMMARS = [
     ("subjects/6/name", NOT_A_PRINCIPAL),
     ("secret/name", "must be the name of a Secret"),
     ("secret/serviceAccountName", "must be the name of a Kubernetes object"),
+    ("secret/tokenLifetime", LIFETIME),
 ]
 
 _TAKEN: list[tuple[str, Any]] = [
@@ -75,6 +78,8 @@ _TAKEN: list[tuple[str, Any]] = [
     ("secret", MISSING),
     ("secret", {"serviceAccountName": "other"}),
     ("secret", {}),
+    ("secret/tokenLifetime", MISSING),
+    *(("secret/tokenLifetime", value) for value in ("10m", "600s", "12h", "720m", "43200s", "000600s")),
     ("adoptionPolicy", MISSING),
     ("adoptionPolicy", "Never"),
     ("adoptionPolicy", "Always"),
@@ -110,6 +115,12 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 101, ""),
     ("secret", "pip-config", ""),
     ("secret/name", "x" * 64, ""),
+    *(
+        ("secret/tokenLifetime", value, LIFETIME)
+        for value in ("599s", "9m", "43201s", "13h", "0s", "1h1h", "1.5h", "-1h", "1d", "1H", "1", "h", "", "\u0661h")
+    ),
+    ("secret/tokenLifetime", "0000600s", LIFETIME),
+    ("secret/tokenLifetime", 3600, ""),
     ("adoptionPolicy", "IfUnmanaged", "Always"),
     ("adoptionPolicy", "", ""),
     ("suspend", "yes", "of type boolean"),

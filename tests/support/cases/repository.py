@@ -50,6 +50,7 @@ STANDARD: dict[str, Any] = {
             "matchExpressions": [{"key": "env", "operator": "In", "values": ["prod"]}],
         },
         "roles": ["Reader", "Writer"],
+        "googleServiceAccounts": ["ci@acme-packages.iam.gserviceaccount.com"],
     },
     "suspend": False,
 }
@@ -94,6 +95,7 @@ _LABEL, _OURS, _KMS = (
 _KEYS, _PLAIN = "label keys must have at most 63", "without control characters"
 _AGE, _PREFIX, _NAME = "must be an age", "must be the beginning of a name", "must be a name of 1 to 63"
 _URL, _USER, _SECRET = "must be an https URL", "must be a user name of 1 to 128", "must be a secret version"
+_ACCOUNT = "must be the email address of a Google service account"
 _FULL, _OBJECT, _NAMESPACE = (
     "must be the full name of a repository",
     "must be the name of a Kubernetes object",
@@ -124,6 +126,7 @@ _GRAMMARS: list[tuple[Base, str, str, tuple[str, ...]]] = [
     (_S, f"{_CONDITION}/versionNamePrefixes/0", _PREFIX, ()),
     (_S, f"{_NEWEST}/packageNamePrefixes/0", _PREFIX, ()),
     (_S, "accessFrom/namespaces/0", _NAMESPACE, ()),
+    (_S, "accessFrom/googleServiceAccounts/0", _ACCOUNT, ()),
     (_S, "accessFrom/namespaceSelector/matchLabels/team", "must be a label value", ()),
     (_S, f"{_EXPRESSION}/key", "must be a label key", ()),
     (_S, f"{_EXPRESSION}/values/0", "must be a label value", ()),
@@ -220,6 +223,13 @@ _TAKEN_STANDARD: list[tuple[str, Any]] = [
     ("accessFrom/roles", []),
     ("accessFrom/roles", ["RepoAdmin", "Writer", "Reader"]),
     ("accessFrom/namespaces", []),
+    ("accessFrom/googleServiceAccounts", MISSING),
+    ("accessFrom/googleServiceAccounts", []),
+    ("accessFrom/googleServiceAccounts", ["ci@acme-packages.iam.gserviceaccount.com"] * 64),
+    ("accessFrom/googleServiceAccounts/0", "*@acme-packages.iam.gserviceaccount.com"),
+    ("accessFrom/googleServiceAccounts/0", "*@acme-packages.acme.example.iam.gserviceaccount.com"),
+    ("accessFrom/googleServiceAccounts/0", "123-compute@developer.gserviceaccount.com"),
+    ("accessFrom/googleServiceAccounts/0", "acme-packages@appspot.gserviceaccount.com"),
     ("accessFrom/namespaces", ["a" * 63] * 256),
     ("accessFrom/namespaces", ["a", "a"]),
     ("accessFrom/namespaceSelector", {}),
@@ -371,6 +381,26 @@ _REFUSED_STANDARD: list[tuple[str, Any, str]] = [
     ("accessFrom/roles", ["Reader", "Writer", "RepoAdmin", "Reader"], ""),
     ("accessFrom/roles", "Reader", ""),
     ("accessFrom/namespaces", ["a"] * 257, ""),
+    ("accessFrom/googleServiceAccounts", ["ci@acme-packages.iam.gserviceaccount.com"] * 65, ""),
+    ("accessFrom/googleServiceAccounts", "*@acme-packages.iam.gserviceaccount.com", ""),
+    *(
+        ("accessFrom/googleServiceAccounts/0", value, _ACCOUNT)
+        for value in (
+            "*",
+            "*@*.iam.gserviceaccount.com",
+            "*@iam.gserviceaccount.com",
+            "*@gserviceaccount.com",
+            "*@developer.gserviceaccount.com",
+            "*@appspot.gserviceaccount.com",
+            "ci*@acme-packages.iam.gserviceaccount.com",
+            "*@acme-*.iam.gserviceaccount.com",
+            "*@acme-packages.iam.gserviceaccount.com.evil.com",
+            "ann@acme.example",
+            "serviceAccount:ci@acme-packages.iam.gserviceaccount.com",
+            "allUsers",
+            "",
+        )
+    ),
     ("accessFrom/namespaceSelector/matchLabels", {"bad key": "x"}, "must be a label key"),
     ("accessFrom/namespaceSelector/matchLabels", {"/x": "x"}, "must be a label key"),
     (_EXPRESSION, {"key": "a", "operator": "In"}, "set values for In"),

@@ -6,24 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
-import structlog
 
 from wheelhouse.clients.floors import BUSY, Floors
+from wheelhouse.clients.google.credentials import SCOPE, IamCredentials
+from wheelhouse.clients.google.lives import believed
 from wheelhouse.clients.google.rate import Rate
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, read_bounded, reduced, retry_after
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.domain.iam import Identity
+from wheelhouse.domain.lifetime import SHORTEST_LIFETIME
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.token import MintedToken, Token, is_access_token
+from wheelhouse.domain.token import MintedToken, Token, usable_token
 from wheelhouse.errors import Refused, Unavailable
 
-logger = structlog.get_logger(__name__)
-
 TIMEOUT = aiohttp.ClientTimeout(total=10.0)
-DOUBTED_LIFE = timedelta(minutes=5)
-"""The assumed lifetime of a token if the reply has no valid one; it is never unlimited."""
-LONGEST_LIFE_S = 12 * 3600
-LONGEST_TOKEN = 16 * 1024
 PAUSE = 1.0
 """Seconds without an exchange after a 429 without a Retry-After."""
 
@@ -47,7 +43,7 @@ class Federation:
 
 
 class FederatedTokens:
-    """Mints tokens: one TokenRequest and one exchange each.
+    """Mints tokens: one TokenRequest and one exchange each, and one generateAccessToken for a Google service account.
 
     Args:
         service_accounts: requests tokens from the API server.
@@ -55,6 +51,7 @@ class FederatedTokens:
         rate: the rate of exchanges; a 429 slows it.
         endpoint: the Security Token Service's base URL with a trailing slash.
         federation: how Google identifies this cluster.
+        credentials: issues tokens of Google service accounts.
         observe: called after each exchange with the method, HTTP status as text, and seconds.
         now: the clock (UTC).
     """
@@ -66,6 +63,7 @@ class FederatedTokens:
         rate: Rate,
         endpoint: str,
         federation: Federation,
+        credentials: IamCredentials,
         observe: Callable[[str, str, float], None] = lambda _method, _code, _seconds: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -73,13 +71,21 @@ class FederatedTokens:
         self._session = session
         self._url = f"{endpoint}v1/token"
         self._federation = federation
+        self._credentials = credentials
         self._observe = observe
         self._now = now
         self._rate = rate
         self._floors = Floors()
 
-    async def mint(self, identity: Identity, lifetime: timedelta) -> MintedToken:
-        """A federated token of a ServiceAccount; it expires with the token that it was exchanged for.
+    async def mint(self, identity: Identity, lifetime: timedelta, impersonate: str = "") -> MintedToken:
+        """A token of a ServiceAccount, or of the Google service account that it acts as.
+
+        A federated token expires with the token that it was exchanged for. The exchange itself takes no lifetime.
+
+        Args:
+            identity: the ServiceAccount.
+            lifetime: the requested lifetime.
+            impersonate: the e-mail of the Google service account; empty for the ServiceAccount itself.
 
         Raises:
             NotReady: ServiceAccountNotFound.
@@ -87,21 +93,29 @@ class FederatedTokens:
             Unavailable: no token and no refusal. After a Retry-After, nothing is requested until it is over.
         """
         self._floors.check(self._url)
+        if impersonate:
+            self._credentials.check()
         await self._rate.turn()
         self._floors.check(self._url)
-        subject = await self._service_accounts.request(identity, int(lifetime.total_seconds()))
+        seconds = SHORTEST_LIFETIME if impersonate else int(lifetime.total_seconds())
+        subject = await self._service_accounts.request(identity, seconds)
         issued = self._now()
         body = await self._exchange(identity, subject)
-        token = body.get("access_token")
-        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not is_access_token(token):
+        token = usable_token(body.get("access_token"))
+        if token is None:
             raise Unavailable("The Security Token Service answered without a usable token.")
-        return MintedToken(Token(token), issued, issued + _life(body.get("expires_in"), identity))
+        if impersonate:
+            issued = self._now()
+            token, life = await self._credentials.generate(identity, impersonate, token, lifetime)
+        else:
+            life = believed(body.get("expires_in"), lifetime, str(identity))
+        return MintedToken(token, issued, issued + life)
 
     async def _exchange(self, identity: Identity, subject: Token) -> dict[str, Any]:
         form = {
             "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
             "audience": self._federation.exchange,
-            "scope": "https://www.googleapis.com/auth/cloud-platform",
+            "scope": SCOPE,
             "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
             "subject_token": subject.value,
@@ -129,11 +143,3 @@ class FederatedTokens:
             raise outage
         self._rate.quicken()
         return body
-
-
-def _life(expires_in: object, identity: Identity) -> timedelta:
-    """The reply's lifetime, if it is valid. True is an int in Python, but not a number of seconds."""
-    if isinstance(expires_in, int | float) and expires_in is not True and 0 < expires_in <= LONGEST_LIFE_S:
-        return timedelta(seconds=expires_in)
-    logger.warning("The Security Token Service returned no valid expiry: assuming five minutes", identity=str(identity))
-    return DOUBTED_LIFE

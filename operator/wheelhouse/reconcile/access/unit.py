@@ -157,7 +157,7 @@ class AccessUnit:
         access = declared.current
         if access is None or not access.suspend:
             return False
-        wanted, _ = self._claims.desired(access)
+        wanted, _ = self._claims.desired(declared, access)
         held = {record.grant.identity for record in self._claims.ledger(declared)}
         secret = access.secret.name if access.secret is not None else ""
         same = {grant.identity for grant in wanted} == held

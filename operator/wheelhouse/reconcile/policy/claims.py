@@ -16,6 +16,7 @@ from wheelhouse.errors import Invalid
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, consent
 from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.policy.actors import Actors
 from wheelhouse.reconcile.policy.moving import Moving
 from wheelhouse.reconcile.repository.views import view
 from wheelhouse.reconcile.world import World
@@ -80,15 +81,32 @@ class Claims:
         self._world = world
         self._findings = findings
         self._moving = Moving(world, findings)
+        self.actors = Actors(world, findings)
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace, unless it is being deleted."""
         namespace = self._world.cache.namespaces.get(name)
         return None if namespace is None or namespace.deleting else namespace
 
-    def desired(self, access: DesiredAccess) -> tuple[tuple[Grant, ...], Invalid | None]:
+    def desired(
+        self, declared: Declared[DesiredAccess], access: DesiredAccess
+    ) -> tuple[tuple[Grant, ...], Invalid | None]:
         """The grants that an access requests, and the error of its first invalid subject."""
-        return desired_grants(access, self._world.workload, self._selected)
+        repository = view(self._world, self._findings, access.repository)
+        return self._desired(declared, access, repository, self.ledger(declared))
+
+    def _desired(
+        self,
+        declared: Declared[DesiredAccess],
+        access: DesiredAccess,
+        repository: RepositoryView | None,
+        ledger: tuple[GrantRecord, ...],
+    ) -> tuple[tuple[Grant, ...], Invalid | None]:
+        grants, invalid = desired_grants(access, self._world.workload, self._selected)
+        if access.secret is None:
+            return grants, invalid
+        grants, error = self.actors.applied(declared, repository, ledger, grants, access.secret.identity)
+        return grants, invalid or error
 
     def _selected(self, selector: Selector) -> tuple[str, ...] | None:
         namespaces = self._world.cache.namespaces
@@ -113,11 +131,12 @@ class Claims:
         )
         judged = consent(requester, repository, gone)
         again = ABSENCE - gone if repository is None and judged.permission is Permission.KEEP else None
-        grants, invalid = self.desired(access)
+        grants, invalid = self._desired(declared, access, repository, ledger)
         role = access.role
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)
-            grants, invalid = held, declared.invalid
+            grants = tuple(grant for grant in held if not self.actors.forbidden(access, repository, grant.member))
+            invalid = declared.invalid
             role = max(_roles(held), default=access.role, key=list(Role).index)
         elif access.role is Role.WRITER and repository is not None and repository.mode in READ_ONLY:
             withdrawn = judged.permission is Permission.WITHDRAW
@@ -203,7 +222,9 @@ class Claims:
             return True
         access = declared.effective
         if access is None or access.repository.namespace != key.namespace:
-            return False
+            repository = access.repository if access is not None else None
+            seen = view(self._world, self._findings, repository) if repository is not None else None
+            return self.actors.plausible(declared, record.grant.member, seen)
         managers = [
             each.stored.key.namespace
             for each in self._world.cache.repositories_on(found.repository)

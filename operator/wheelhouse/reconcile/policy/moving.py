@@ -6,6 +6,7 @@ from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import Truth
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.plan.pools import outgoing_grants
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.world import World
@@ -49,4 +50,9 @@ class Moving:
         if options.verify_access and declared.effective is not None and declared.effective.secret is not None:
             verified = self._findings.distribution(declared.stored).verified
             return verified is not None and verified.truth is Truth.TRUE
-        return self._world.elapsed() - self._began >= options.token_lifetime.total_seconds()
+        return self._world.elapsed() - self._began >= _longest(declared.effective)
+
+
+def _longest(access: DesiredAccess | None) -> int:
+    """Seconds after which every token of an access has expired."""
+    return access.secret.lifetime if access is not None and access.secret is not None else DEFAULT_LIFETIME

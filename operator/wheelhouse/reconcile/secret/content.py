@@ -6,11 +6,13 @@ from enum import Enum, auto
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.actors import Actor
 from wheelhouse.domain.configuration.files import keys, render
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.findings import DistributionFindings
 from wheelhouse.domain.iam import GrantState, Identity, Role
 from wheelhouse.domain.keys import TokenKey
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason
@@ -98,15 +100,15 @@ class Contents:
         found = self._findings.distribution(stored)
         paused = declared.current is None or access.suspend
         name = found.name if paused or access.secret is None else access.secret.name
-        identity, role = self._granted(declared, claim, _identities(access, found, paused=paused))
+        actor, role = self._granted(declared, claim, self._actors(declared, claim, access, paused=paused))
         repository = self._repository(declared, claim)
-        if not name or identity is None or repository is None:
+        if not name or actor is None or repository is None:
             return Absence.WAITING
         mode = self._mode(repository, claim)
         index_url, upload_url = index_urls(repository, self._world.options.index_url_template)
         return Content(
             name=name,
-            token=TokenKey(identity, max(1, int(self._world.options.token_lifetime.total_seconds()))),
+            token=TokenKey(actor.identity, _lifetime(access), actor.email),
             index=repository.repository_id,
             index_url=index_url,
             upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
@@ -122,18 +124,32 @@ class Contents:
         return wanted if there is not None and there.opted_in else Absence.NOT_OPTED_IN
 
     def _granted(
-        self, declared: Declared[DesiredAccess], claim: Claim, identities: tuple[Identity, ...]
-    ) -> tuple[Identity | None, Role]:
-        """The first of the identities that has a grant, with the requested role, or otherwise the granted one."""
+        self, declared: Declared[DesiredAccess], claim: Claim, actors: tuple[Actor, ...]
+    ) -> tuple[Actor | None, Role]:
+        """The first of the actors that has a grant, with the requested role, or otherwise the granted one."""
         ledger = [record for record in claim.ledger if record.state in _HELD]
         if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
             ledger = []  # Grants on another repository, which are about to be revoked.
-        for identity in identities:
-            member = self._world.workload.member(identity)
+        for actor in actors:
+            member = actor.member(self._world.workload)
             held = {_ROLES[record.grant.role] for record in ledger if record.grant.member == member}
             if held:
-                return identity, claim.role if claim.role in held else max(held, key=list(Role).index)
+                return actor, claim.role if claim.role in held else max(held, key=list(Role).index)
         return None, claim.role
+
+    def _actors(
+        self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, *, paused: bool
+    ) -> tuple[Actor, ...]:
+        """As whom the token may authenticate: the spec's first, or the Secret's while the spec waits."""
+        found = self._findings.distribution(declared.stored)
+        identities = _identities(access, found, paused=paused)
+        recorded = [Actor(each, found.acting) for each in identities if str(each) == found.identity] if paused else []
+        allowed = [each for identity in identities for each in self._candidates(declared, claim, identity)]
+        permitted = [each for each in recorded if each in allowed]
+        return tuple(dict.fromkeys((*permitted, *allowed)))
+
+    def _candidates(self, declared: Declared[DesiredAccess], claim: Claim, identity: Identity) -> tuple[Actor, ...]:
+        return self._claims.actors.candidates(declared, identity, claim.repository)
 
     def _repository(self, declared: Declared[DesiredAccess], claim: Claim) -> RepositoryName | None:
         """The repository that the access refers to; if that is not known, the one of its grants."""
@@ -199,6 +215,10 @@ def paths(access: AccessReference, namespace: str, content: Content) -> frozense
     data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
     annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
     return SecretManifest(namespace, content.name, access, data, annotations).paths
+
+
+def _lifetime(access: DesiredAccess) -> int:
+    return access.secret.lifetime if access.secret is not None else DEFAULT_LIFETIME
 
 
 def _identities(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> tuple[Identity, ...]:

@@ -166,7 +166,7 @@ class Distributor:
         target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
         target.amiss = ""
         self._sweep.plan(target)
-        self._findings.note_distribution(stored, identity=str(content.token.identity))
+        self._findings.note_distribution(stored, identity=str(content.token.identity), acting=content.token.impersonate)
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _released(self, stored: CustomObject) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from wheelhouse.domain.findings import Check, DistributionFindings
 from wheelhouse.domain.keys import AccessKey, SecretKey
+from wheelhouse.domain.lifetime import LONGEST_LIFETIME
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.plan.leases import Lease, Moment, recorded
@@ -75,7 +76,7 @@ class Memory:
 
     def _inherit(self, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted) -> None:
         """Read what an earlier process wrote into status."""
-        lifetime = max(1, int(self._world.options.token_lifetime.total_seconds()))
+        lifetime = wanted.token.lifetime if isinstance(wanted, Content) else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
         target.doubtful = found.expires is None
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
@@ -86,12 +87,17 @@ class Memory:
         if not isinstance(wanted, Content):
             target.lease = lease
             return
-        if target.conflicted or found.name != wanted.name or found.identity != str(wanted.token.identity):
+        if target.conflicted or found.name != wanted.name or _other(found, wanted):
             return
         target.lease, target.key = lease, wanted.token
         finished = distributed is not None and distributed.ok and row.get("observedGeneration") == stored.generation
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
+
+
+def _other(found: DistributionFindings, wanted: Content) -> bool:
+    """Whether the recorded times are of another identity's token."""
+    return (found.identity, found.acting) != (str(wanted.token.identity), wanted.token.impersonate)
 
 
 def _checks(found: DistributionFindings) -> tuple[int | None, Check | None, Check | None, str]:

@@ -38,6 +38,7 @@ class Target:
         turn: whether it is its turn in the sweep.
         restored: how often grants had been restored when the index was last checked.
         place: its place, while this access wants it.
+        proof: the token that is requested before its Google service account has a grant; None if there is none.
         good: whether it counts as current in the aggregate.
         counted: the times that it has in the aggregate.
     """
@@ -59,6 +60,7 @@ class Target:
     turn: bool = False
     restored: int = 0
     place: SecretTopic | None = None
+    proof: TokenKey | None = None
     good: bool = False
     counted: tuple[datetime, datetime] | None = None
 
@@ -114,6 +116,7 @@ class Distribution:
         unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
         verified: the last finding about the index.
         request: the value of requested-at that the operator acts upon, and the token that it replaces.
+        reported: the Events that were sent about its tokens.
     """
 
     uid: str
@@ -126,6 +129,7 @@ class Distribution:
     refresh: Earliest = field(default_factory=Earliest)
     verified: Check | None = None
     request: tuple[str, HeldToken | None] | None = None
+    reported: set[object] = field(default_factory=set)
 
     def ask_for(self, content: int) -> None:
         """The desired content changed: no Secret has it yet."""
@@ -196,6 +200,11 @@ class Targets:
     def __init__(self) -> None:
         self._accesses: dict[ObjectKey, Distribution] = {}
         self.total = 0
+
+    def earliest(self) -> datetime | None:
+        """When the first token in any Secret expires, by the wall clock; None without a token."""
+        ends = (each.expires.first() for each in self._accesses.values())
+        return min((end for end in ends if end is not None), default=None)
 
     def get(self, access: ObjectKey) -> Distribution | None:
         """What is known of an access, with any uid."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from wheelhouse.domain.keys import TokenKey
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.leases import HeldToken, Moment, held, retry, spacing
@@ -127,7 +128,7 @@ class TokenUnit:
         asked, circumstances = self._now(), self._circumstances(key)
         try:
             self._exists(key)
-            minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime))
+            minted = await self._world.tokens.mint(key.identity, timedelta(seconds=key.lifetime), key.impersonate)
             if minted.expires <= minted.issued:
                 raise Refused(
                     f"Google returned a token for {key.identity} that had already expired.", Reason.TOKEN_REFUSED
@@ -150,7 +151,7 @@ class TokenUnit:
             raise NotReady(f"{message} {remedy}", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
 
     def _failed(self, key: TokenKey, known: _Tokens, error: WheelhouseError, circumstances: object) -> None:
-        life = known.held.lease.life if known.held is not None else float(key.lifetime)
+        life = known.held.lease.life if known.held is not None else float(min(key.lifetime, DEFAULT_LIFETIME))
         now, jitter = self._world.elapsed(), self._world.jitter()
         if _words(known.failure) != _words(error):
             logger.info("Could not get a token", identity=str(key.identity), because=error.message)

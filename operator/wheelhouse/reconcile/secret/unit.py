@@ -18,6 +18,8 @@ from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Want
 from wheelhouse.reconcile.secret.distributor import Distributor
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
+from wheelhouse.reconcile.secret.notices import Notices
+from wheelhouse.reconcile.secret.proofs import Proofs
 from wheelhouse.reconcile.secret.removal import Removal
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
@@ -61,8 +63,15 @@ class SecretUnit:
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
         self._verifier = Verifier(world)
+        self._notices = Notices(world)
+        self._proofs = Proofs(world, findings, claims, tokens)
         self._distributor = Distributor(world, findings, ledger, tokens, holders, writer, self._sweep)
         self._removal = Removal(world, findings, writer, debts)
+
+    def until_expiry(self) -> float | None:
+        """Seconds until the first token in any Secret expires, negative if it has; None without a token."""
+        first = self._targets.earliest()
+        return None if first is None else (first - self._world.now()).total_seconds()
 
     def targets(self, declared: Declared[DesiredAccess], claim: Claim) -> Collection[str]:
         """The namespaces where a Secret is wanted, or where one exists or may exist."""
@@ -120,6 +129,7 @@ class SecretUnit:
         distribution, target = self._memory.recall(key, declared.stored, wanted)
         distribution.ask_for(digest(whole))
         target.seen = self._fingerprint(declared, claim, wanted)
+        target.proof = self._proofs.seek(declared, claim, wanted)
         debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target)
         return earliest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
 
@@ -181,9 +191,9 @@ class SecretUnit:
             found = self._findings.note_distribution(stored, name=access.secret.name, namespaces=(key.namespace,))
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
-        all_of.count(
-            key.namespace, target, token_finding(target.true_lease, None, f"{key.namespace}/{found.name}", now)
-        )
+        failure = self._tokens.failure(target.proof) if target.proof is not None else None
+        check = token_finding(target.true_lease, failure, f"{key.namespace}/{found.name}", now)
+        all_of.count(key.namespace, target, check)
         self._memory.note(stored, all_of, pending("Waiting for the grant."))
         return until_next_finding(target.true_lease, None, now)
 
@@ -202,6 +212,8 @@ class SecretUnit:
             wait = await self._distributor.distribute(key, declared, content, target)
         except Conflict as error:
             conflict = error
+        if target.token is not None and target.key == content.token:
+            await self._notices.written(declared.stored, content.token, target.token, all_of.reported)
         now = self._now()
         failure = target.failure or self._tokens.failure(content.token)
         lease = target.true_lease
@@ -242,11 +254,13 @@ class SecretUnit:
     def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, wanted: Wanted) -> int:
         """What a pass decides by, for comparison."""
         restored = self._findings.grants(declared.stored).restored
-        return hash((declared.stored.uid, wanted, claim.may_add, restored))
+        return hash((declared.stored.uid, wanted, claim.may_add, restored, self._proofs.key(claim, wanted)))
 
     def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
         """Follow what the Secret depends on; keys that wait for an abandoned place are woken."""
         wanted = tuple(topics)
+        if target is not None and target.proof is not None:
+            wanted += (target.proof,)
         place = next((topic for topic in wanted if isinstance(topic, SecretTopic)), None)
         self._world.interests.follow(key, wanted)
         if target is None:

@@ -48,6 +48,10 @@ class Identities:
         self._store.put(KIND, _digest(token), {"identity": identity, "expires": self._clock() + lifetime})
         return token
 
+    def now(self) -> float:
+        """POSIX seconds by the clock that decides whether a token has expired."""
+        return self._clock()
+
     def resolve(self, token: str) -> Caller | None:
         """The caller with this token; None if it is unknown, has expired, or belongs to a disabled account."""
         found = self._store.get(KIND, _digest(token))

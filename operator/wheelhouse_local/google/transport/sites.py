@@ -5,6 +5,8 @@ import ssl
 
 from aiohttp import web
 
+LONGEST_FIELD = 32 * 1024
+"""Maximum bytes of a header field: a token may have 12,288, and aiohttp accepts 8,190 by default."""
 STOP_GRACE = 1.0
 """Seconds that calls in flight get when the process stops."""
 
@@ -26,7 +28,7 @@ class Sites:
         Returns:
             Its URL.
         """
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_GRACE)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_GRACE, max_field_size=LONGEST_FIELD)
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, "127.0.0.1", free_port(before), ssl_context=context).start()
