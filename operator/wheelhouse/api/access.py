@@ -19,6 +19,7 @@ from wheelhouse.api.meta import (
 )
 from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
+from wheelhouse.domain.configuration.form import Authentication
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
@@ -78,6 +79,12 @@ class Secret(Model):
     """The ServiceAccount of this namespace that the token authenticates as. It is granted the role. Default: the only
     ServiceAccount of this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can
     read the Secret can act as it."""
+
+    authentication: Authentication | None = None
+    """Where pip and uv find the token. `Netrc`: in the file netrc. Set the variable `NETRC` in your containers to its
+    path. No URL then has the token, so no client prints it or writes it into a lock file. `URL`: in the URLs in
+    pip.conf and uv.toml, for containers that cannot set `NETRC`. Default: `Netrc` for a new Secret. An existing Secret
+    stays as it is."""
 
 
 class RepositoryAccessSpec(Model):
@@ -196,6 +203,9 @@ class SecretStatus(Model):
 
     refresh_time: Timestamp | None = None
     """When the operator replaces the token."""
+
+    authentication: Annotated[str, Field(max_length=32)] | None = None
+    """Where pip and uv find the token, `Netrc` or `URL`. A Secret from before this field has `URL`."""
 
     identity: Annotated[str, Field(max_length=512)] | None = None
     """The ServiceAccount that the token authenticates as: namespace/name."""

@@ -67,7 +67,10 @@ def distributed(facts: AccessFacts) -> Check | None:
         return facts.access.secret
     if _of_another_secret(facts):
         return pending("Waiting for the Secret.")
-    return facts.distribution.distributed
+    found, advice = facts.distribution.distributed, " ".join(text for _, text in facts.access.secret_advice)
+    if found is not None and found.ok and advice:
+        return passed(found.reason, f"{distributed_as(facts.distribution.name)} {advice}")
+    return found
 
 
 def verified(facts: AccessFacts) -> Check | None:
@@ -143,6 +146,7 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "failed": [{"namespace": namespace, "reason": reason} for namespace, reason in found.failed[:10]],
         "expirationTime": timestamp(found.expires) if found.expires else None,
         "refreshTime": timestamp(found.refresh) if found.refresh else None,
+        "authentication": found.authentication,
         "identity": found.identity,
     }
     return {name: value for name, value in fields.items() if value not in (None, [], "")}

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
+from wheelhouse.domain.configuration.form import Authentication
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
@@ -52,6 +53,8 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
         expires=moment(raw.get("expirationTime")),
         refresh=moment(raw.get("refreshTime")),
         identity=_text(raw, "identity"),
+        # Earlier versions recorded none, and wrote the token into the URLs.
+        authentication=Authentication.NETRC if raw.get("authentication") == "Netrc" else Authentication.URL,
     )
 
 

@@ -8,7 +8,7 @@ FILE = "pip.conf"
 
 def render(configuration: ClientConfiguration) -> str:
     """The text."""
-    return f"[global]\nindex-url = {configuration.with_credentials(configuration.index_url)}\n"
+    return f"[global]\nindex-url = {configuration.url(configuration.index_url)}\n"
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
@@ -17,4 +17,4 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    return ini.read(text) == {"global": {"index-url": configuration.with_credentials(configuration.index_url)}}
+    return ini.read(text) == {"global": {"index-url": configuration.url(configuration.index_url)}}

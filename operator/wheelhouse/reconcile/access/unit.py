@@ -12,6 +12,7 @@ from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.plan.secret_advice import secret_advice
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
@@ -126,6 +127,7 @@ class AccessUnit:
             granting=granting,
             distributing=self._secrets.digest(declared, claim),
             secret=self._secret(declared, claim),
+            secret_advice=secret_advice(claim.access, self._findings.distribution(stored)),
             waits=self._waits(declared),
             unreadable_since=unreadable,
             handled_request=before.handled_request if requested else stored.requested,
@@ -148,9 +150,11 @@ class AccessUnit:
             return False
         wanted, _ = self._claims.desired(access)
         held = {record.grant.identity for record in self._claims.ledger(declared)}
-        secret = access.secret.name if access.secret is not None else ""
-        same = {grant.identity for grant in wanted} == held
-        return not same or secret != self._findings.distribution(declared.stored).name
+        secret, found = access.secret, self._findings.distribution(declared.stored)
+        same = {grant.identity for grant in wanted} == held and (
+            secret.name if secret is not None else ""
+        ) == found.name
+        return not same or (secret is not None and secret.form.authentication not in {None, found.authentication})
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
