@@ -112,15 +112,19 @@ async def test_a_secret_that_is_requested_again_is_new() -> None:
 
 
 async def test_suspend_keeps_the_form() -> None:
-    """A refresh while the spec waits writes the form that the Secret has."""
-    simulation, key = await distributed(secret=of("Netrc"))
+    """A refresh while the spec waits, also after a restart, writes the form that the Secret has."""
+    simulation, key = await distributed(secret=of("Netrc") | {"index": "Extra"})
     edit(simulation, key, secret=of("URL"), suspend=True)
-    await simulation.run(HOUR)
+    for _ in range(2):
+        await simulation.run(HOUR)
+        simulation.boot()
     assert form(simulation) == "Netrc"
+    assert "extra-index-url" in secret(simulation).data["pip.conf"]
     assert "is not applied" in str(condition(simulation, key, "Ready"))
     edit(simulation, key, suspend=None)
-    await simulation.run(30)
+    await simulation.run(120)
     assert form(simulation) == "URL"
+    assert "extra-index-url" not in secret(simulation).data["pip.conf"]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from wheelhouse.domain.configuration import netrc as our_netrc
 from wheelhouse.domain.configuration import pip, pypirc, uv
 from wheelhouse.domain.configuration.files import render
-from wheelhouse.domain.configuration.form import Authentication, Form
+from wheelhouse.domain.configuration.form import Authentication, Form, Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.token import USERNAME, MintedToken, Token, is_access_token
 
@@ -27,6 +27,8 @@ HOST = "us-central1-python.pkg.dev"
 BASE = f"https://{HOST}/acme-packages/wheels/"
 LOCAL = "http://127.0.0.1:8080/{location}-python.pkg.dev/{project}/{repository}/"
 NETRC, IN_URLS = Form(Authentication.NETRC), Form(Authentication.URL)
+EXTRA = Form(Authentication.NETRC, Index.EXTRA)
+FORMS = [NETRC, IN_URLS, EXTRA, Form(Authentication.URL, Index.EXTRA)]
 READER = ClientConfiguration("wheels", f"{BASE}simple/", None, Token("ya29.secret_TOKEN-1"), IN_URLS)
 WRITER = replace(READER, upload_url=BASE)
 FIELDS = ["repository_id", "index_url", "upload_url", "token"]
@@ -87,13 +89,16 @@ def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguratio
     login = (USERNAME, token) if configuration.form.in_urls else (None, "")
     index, upload = ((url, *login) for url in (configuration.index_url, str(configuration.upload_url)))
     found = read_as_pip(texts["pip.conf"])
-    assert {section: set(keys) for section, keys in found.items()} == {"global": {"index-url"}}
-    assert credentials(found["global"]["index-url"]) == index
+    primary = configuration.form.index is Index.PRIMARY
+    key = "index-url" if primary else "extra-index-url"
+    assert {section: set(keys) for section, keys in found.items()} == {"global": {key}}
+    assert credentials(found["global"][key]) == index
     toml = tomllib.loads(texts["uv.toml"])
     assert set(toml) == {"index", "publish-url"}
     (entry,) = toml["index"]
-    assert set(entry) == {"name", "url", "default", "authenticate", "publish-url"}
-    assert (entry["name"], entry["default"], entry["authenticate"]) == (configuration.name, True, "always")
+    assert set(entry) == {"name", "url", "authenticate", "publish-url"} | ({"default"} if primary else set())
+    assert (entry["name"], entry["authenticate"]) == (configuration.name, "always")
+    assert entry.get("default", False) is primary
     assert toml["publish-url"] == entry["publish-url"]
     assert (credentials(entry["url"]), credentials(entry["publish-url"])) == (index, upload)
     hosts = {urlsplit(url).hostname for url in (configuration.index_url, str(configuration.upload_url))}
@@ -140,6 +145,14 @@ def test_with_netrc_no_url_has_the_token() -> None:
         key: render(WRITER, None)[key] for key in ("netrc", ".pypirc")
     }
     assert_clients_read(texts, replace(WRITER, form=NETRC))
+
+
+def test_extra_adds_the_index_to_the_public_one() -> None:
+    """Pip has `extra-index-url`, and uv an index that is not the default one."""
+    texts = render(replace(READER, form=EXTRA), None)
+    url = f"https://{HOST}/acme-packages/wheels/simple/"
+    assert texts["pip.conf"] == f"[global]\nextra-index-url = {url}\n"
+    assert texts["uv.toml"] == f'[[index]]\nname = "wheels"\nurl = "{url}"\nauthenticate = "always"\n'
 
 
 def test_netrc_has_a_line_for_each_host() -> None:
@@ -202,7 +215,7 @@ def test_the_templates_server_is_allowed_by_the_template_alone() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     token=st.text(ALPHABET, min_size=1, max_size=40) | st.text(max_size=20) | st.text(ALPHABET + "=%\"'#:; \n"),
-    form=st.sampled_from([NETRC, IN_URLS]),
+    form=st.sampled_from(FORMS),
 )
 def test_every_client_reads_what_was_meant(token: str, form: Form) -> None:
     """For any token there are no files, or pip, uv, twine, hatch and netrc readers all get one index and this token."""
@@ -227,7 +240,7 @@ def test_the_longest_token_is_as_long_as_google_says() -> None:
     assert set(ALPHABET) | {"="} == set(LONGEST)
 
 
-@pytest.mark.parametrize("form", [NETRC, IN_URLS], ids=["netrc", "url"])
+@pytest.mark.parametrize("form", FORMS, ids=["netrc", "url", "extra", "extra-url"])
 @pytest.mark.parametrize("where", ["before", "within", "after"])
 @pytest.mark.parametrize("text", INJECTIONS, ids=lambda text: ascii(text)[:40])
 @pytest.mark.parametrize("field", FIELDS)

@@ -90,4 +90,4 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
 
 
 def _form(secret: Secret) -> Form:
-    return Form(secret.authentication)
+    return Form(secret.authentication, secret.index)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from wheelhouse.domain.configuration.form import Authentication
+from wheelhouse.domain.configuration.form import UNSET, Form
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
@@ -107,6 +107,7 @@ class AccessFindings:
         granting: the digest of the access's current claim on the policy (`Claimant.digest`).
         distributing: the digest of the Secrets that it requests now; 0 if it requests none.
         secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
+        index_safe: advice about public indexes; None if there is none.
         secret_advice: what a user should know about the Secret, as reasons of Events and sentences.
         waits: whether suspend keeps a change of the spec from being applied.
         unreadable_since: since when the spec does not parse; None if it does.
@@ -121,6 +122,7 @@ class AccessFindings:
     granting: int = 0
     distributing: int = 0
     secret: Check | None = None
+    index_safe: Check | None = None
     secret_advice: tuple[tuple[str, str], ...] = ()
     waits: bool = False
     unreadable_since: datetime | None = None
@@ -165,8 +167,8 @@ class DistributionFindings:
         expires: the earliest expiry of all targets.
         refresh: the earliest refresh of all targets.
         identity: the identity of the token.
-        authentication: where the Secrets have the token, or where new ones will have it; None if status, which may be
-            lost, does not say whether there is a Secret.
+        form: the form of the Secrets, or the authentication of new ones; without an authentication if status, which may
+            be lost, does not say whether there is a Secret.
     """
 
     made_for: int | None = None
@@ -179,4 +181,4 @@ class DistributionFindings:
     expires: datetime | None = None
     refresh: datetime | None = None
     identity: str = ""
-    authentication: Authentication | None = None
+    form: Form = UNSET

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wheelhouse.domain.configuration.form import Authentication
+from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.findings import (
     AccessFindings,
     AccessSummary,
@@ -189,7 +189,7 @@ class Findings:
         grants, distribution = read_grants(status), read_distribution(status)
         if not distribution.name and not stored.finalized:
             # An access that is new. If it has our finalizer, its status may be lost, and a Secret may exist.
-            distribution = replace(distribution, authentication=Authentication.NETRC)
+            distribution = replace(distribution, form=Form(Authentication.NETRC))
         new = _Access(stored.uid, version, stored.status_json, found, grants, distribution)
         if entry is None:
             self._accesses[stored.key] = new
@@ -227,7 +227,7 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
         entry.distribution,
         name=distribution.name or (entry.distribution.name if lost else ""),
         namespaces=names,
-        authentication=entry.distribution.authentication if entry.distribution.name else distribution.authentication,
+        form=entry.distribution.form if entry.distribution.name else distribution.form,
     )
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
 

@@ -36,8 +36,10 @@ def repository_advice(found: RepositoryFindings) -> list[Advice]:
 
 
 def access_advice(found: AccessFindings) -> list[Advice]:
-    """The advice about an access: ServiceAccounts that have a grant and do not exist, and the form of its Secret."""
+    """The advice about an access: ServiceAccounts that do not exist, and its Secret."""
     advice = [Advice(ConditionType.DISTRIBUTED, reason, message) for reason, message in found.secret_advice]
+    if found.index_safe is not None and found.index_safe.truth is Truth.FALSE:
+        advice.append(Advice(ConditionType.INDEX_SAFE, found.index_safe.reason, found.index_safe.message))
     if found.advice:
         advice.append(Advice(ConditionType.GRANTED, Reason.SERVICE_ACCOUNT_NOT_FOUND, found.advice))
     return advice

@@ -3,6 +3,7 @@
 import tomllib
 from typing import Any
 
+from wheelhouse.domain.configuration.form import Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 
 FILE = "uv.toml"
@@ -20,9 +21,9 @@ def render(configuration: ClientConfiguration) -> str:
         "[[index]]",
         f'name = "{configuration.name}"',
         f'url = "{configuration.url(configuration.index_url)}"',
-        "default = true",
-        'authenticate = "always"',
     ]
+    lines += ["default = true"] if configuration.form.index is Index.PRIMARY else []
+    lines.append('authenticate = "always"')
     if publish is not None:
         lines.append(f'publish-url = "{publish}"')
     return "\n".join(lines) + "\n"
@@ -41,9 +42,10 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     index: dict[str, Any] = {
         "name": configuration.name,
         "url": configuration.url(configuration.index_url),
-        "default": True,
         "authenticate": "always",
     }
+    if configuration.form.index is Index.PRIMARY:
+        index["default"] = True
     publish = _publish_url(configuration)
     uploads = {"publish-url": publish} if publish is not None else {}
     return found == {**uploads, "index": [index | uploads]}

@@ -1,7 +1,7 @@
 """The desired content of the Secrets of an access, except for the token."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from wheelhouse.desired.declared import Declared
@@ -222,11 +222,10 @@ def _identities(access: DesiredAccess, found: DistributionFindings, *, paused: b
 
 
 def _form(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> Form:
-    """The form of the Secret: the spec's, or the existing Secret's while the spec waits or does not say."""
-    asked = access.secret.form if access.secret is not None else UNSET
-    wished, standing = asked.authentication, found.authentication
-    chosen = (standing or wished) if paused else (wished or standing)
-    return replace(asked, authentication=chosen or Authentication.NETRC)
+    """The form of the Secret: the spec's, or the existing Secret's while the spec waits."""
+    asked = access.secret.form if access.secret is not None else found.form
+    chosen = found.form if paused and found.name else asked
+    return chosen.completed(found.form).completed(Form(Authentication.NETRC))
 
 
 def _authentication(content: Content) -> dict[str, str]:

@@ -4,7 +4,7 @@ import structlog
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.configuration.form import Authentication
+from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
@@ -115,7 +115,7 @@ class Distributor:
         """
         stored, secret = declared.stored, declared.current.secret if declared.current is not None else None
         found = self._findings.distribution(stored)
-        if secret is None or found.name or found.authentication is not None:
+        if secret is None or found.name or found.form.authentication is not None:
             return
         authentication = Authentication.NETRC
         manifest = SecretManifest(key.namespace, secret.name, AccessReference(stored.key, stored.uid))
@@ -126,7 +126,7 @@ class Distributor:
                     authentication = Authentication.URL
             except NotReady:  # It is another access's.
                 pass
-        self._findings.note_distribution(stored, authentication=authentication)
+        self._findings.note_distribution(stored, form=Form(authentication))
 
     async def _check(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
         """Check whether another access's Secret is gone, or whether ours still exists.
@@ -188,9 +188,7 @@ class Distributor:
         target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
         target.amiss = ""
         self._sweep.plan(target)
-        self._findings.note_distribution(
-            stored, identity=str(content.token.identity), authentication=content.form.authentication
-        )
+        self._findings.note_distribution(stored, identity=str(content.token.identity), form=content.form)
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _released(self, stored: CustomObject) -> bool:
@@ -234,8 +232,8 @@ class Distributor:
         record = False
         if not target.uid:
             namespaces = tuple(dict.fromkeys((*found.namespaces, key.namespace))) if found.name else (key.namespace,)
-            form = {"authentication": content.form.authentication} if not found.name else {}
-            self._findings.note_distribution(stored, name=content.name, namespaces=namespaces, **form)
+            form = found.form if found.name else content.form
+            self._findings.note_distribution(stored, name=content.name, namespaces=namespaces, form=form)
             written = recorded_distribution(stored)
             # A write that is under way may remove the name: only its end shows what status has.
             record = self._ledger.writing(Kind.ACCESS, stored.key)

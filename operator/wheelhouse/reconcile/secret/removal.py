@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from wheelhouse.domain.configuration.form import Authentication
+from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.findings import failed
 from wheelhouse.domain.keys import AccessKey, SecretKey
 from wheelhouse.domain.objects import CustomObject
@@ -30,7 +30,7 @@ _NOTHING: dict[str, Any] = {
     "expires": None,
     "refresh": None,
     "identity": "",
-    "authentication": Authentication.NETRC,
+    "form": Form(Authentication.NETRC),
 }
 """The ledger of an access that has no Secret."""
 

@@ -179,9 +179,9 @@ class SecretUnit:
         found = self._findings.distribution(stored)
         if access is not None and access.secret is not None and claim.may_add and not found.name:
             # The grant is recorded before it is made: that write includes the Secret's name.
-            form = access.secret.form.authentication or found.authentication
+            form = access.secret.form.completed(found.form)
             found = self._findings.note_distribution(
-                stored, name=access.secret.name, namespaces=(key.namespace,), authentication=form
+                stored, name=access.secret.name, namespaces=(key.namespace,), form=form
             )
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
