@@ -203,7 +203,7 @@ async def test_no_pod_ever_uses_an_expired_token(capsys: pytest.CaptureFixture[s
 
 
 def _enough(event: str, failed: Counter[str]) -> None:
-    """Check that an outage disturbed what it should: half of the tokens were due in it, and every Secret was checked."""
+    """Check that an outage disturbed what it should: half of the tokens were due, and each Secret was checked."""
     if event in {"sts", "apiserver", "google"}:
         assert failed["tokens.mint"] >= NAMESPACES * 4 / 2
     if event in {"writes", "apiserver"}:

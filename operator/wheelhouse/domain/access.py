@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wheelhouse.domain.configuration.form import UNSET, Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.names import ObjectKey
@@ -50,11 +51,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """The requested Secret: its name, the identity of its token, and the token's lifetime in seconds."""
+    """The requested Secret: its name, the identity of its token, the token's lifetime in seconds, and its form."""
 
     name: str
     identity: Identity
     lifetime: int = DEFAULT_LIFETIME
+    form: Form = UNSET
 
 
 @dataclass(frozen=True, slots=True)

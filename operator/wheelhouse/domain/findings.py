@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from wheelhouse.domain.actors import Actor
+from wheelhouse.domain.configuration.form import UNSET, Form
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
@@ -107,6 +108,8 @@ class AccessFindings:
         granting: the digest of the access's current claim on the policy (`Claimant.digest`).
         distributing: the digest of the Secrets that it requests now; 0 if it requests none.
         secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
+        index_safe: advice about public indexes; None if there is none.
+        secret_advice: what a user should know about the Secret, as reasons of Events and sentences.
         waits: whether suspend keeps a change of the spec from being applied.
         unreadable_since: since when the spec does not parse; None if it does.
         handled_request: the value of requested-at whose check and token are done; status shows it.
@@ -120,6 +123,8 @@ class AccessFindings:
     granting: int = 0
     distributing: int = 0
     secret: Check | None = None
+    index_safe: Check | None = None
+    secret_advice: tuple[tuple[str, str], ...] = ()
     waits: bool = False
     unreadable_since: datetime | None = None
     handled_request: str = ""
@@ -166,6 +171,8 @@ class DistributionFindings:
         acting: the Google service account that the identity acts as; empty if it acts as itself.
         proven: as whom Google issued a token in this process, before there was a grant.
         unproven: why it does not issue one; None if it does, or if that is not known yet.
+        form: the form of the Secrets, or the authentication of new ones; without an authentication if status, which may
+            be lost, does not say whether there is a Secret.
     """
 
     made_for: int | None = None
@@ -181,3 +188,4 @@ class DistributionFindings:
     acting: str = ""
     proven: frozenset[Actor] = frozenset()
     unproven: Check | None = None
+    form: Form = UNSET
