@@ -32,7 +32,7 @@ PACKAGES = {"merge-ours": ("1", ""), "merge-theirs": ("", "1"), "merge-newer": (
 
 @dataclass(frozen=True)
 class Setting:
-    """Variables, files and arguments; {theirs} is the other index, {root} the container's `/`, {package} the package.
+    """Variables, files and arguments; {theirs} is the other index, {home} the user's folder, {package} the package.
 
     Attributes:
         inherits: whether the process has the pod's variables.
@@ -46,13 +46,13 @@ class Setting:
 
 def requirements(line: str) -> Setting:
     """A requirements.txt with an option."""
-    return Setting(files={"home/r.txt": line + "\n{package}\n"}, arguments=("-r", "{root}/home/r.txt"))
+    return Setting(files={"home/r.txt": line + "\n{package}\n"}, arguments=("-r", "{home}/r.txt"))
 
 
 def project(index: str) -> Setting:
     """A pyproject.toml with an index."""
     text = f'[project]\nname = "p"\nversion = "1"\n[[tool.uv.index]]\n{index}\n'
-    return Setting(files={"home/pyproject.toml": text}, arguments=("--directory", "{root}/home", "{package}"))
+    return Setting(files={"home/pyproject.toml": text}, arguments=("--directory", "{home}", "{package}"))
 
 
 PIP_INDEX, PIP_EXTRA = "[global]\nindex-url = {theirs}\n", "[global]\nextra-index-url = {theirs}\n"
@@ -97,8 +97,8 @@ ROWS: dict[str, tuple[Setting | None, Setting | None]] = {
     "the same with `default = true`": (None, project('name = "theirs"\nurl = "{theirs}"\ndefault = true')),
     "the same with the name of our index": (None, project(f'name = "{REPOSITORY}"\nurl = "{{theirs}}"')),
     "`PIP_CONFIG_FILE`, `UV_CONFIG_FILE` with a default index": (
-        Setting({"PIP_CONFIG_FILE": "{root}/home/mine"}, {"home/mine": PIP_INDEX}),
-        Setting({"UV_CONFIG_FILE": "{root}/home/mine"}, {"home/mine": UV_DEFAULT}),
+        Setting({"PIP_CONFIG_FILE": "{home}/mine"}, {"home/mine": PIP_INDEX}),
+        Setting({"UV_CONFIG_FILE": "{home}/mine"}, {"home/mine": UV_DEFAULT}),
     ),
     "`PIP_CONFIG_FILE=/dev/null`, `UV_NO_CONFIG=1`": (
         Setting({"PIP_CONFIG_FILE": "/dev/null"}),
@@ -169,7 +169,7 @@ class Trial:
         return found.name.removesuffix(".dist-info").rpartition("-")[2]
 
     def _filled(self, text: str, package: str) -> str:
-        values = {"{theirs}": self.theirs, "{root}": str(self.container.root), "{package}": package}
+        values = {"{theirs}": self.theirs, "{home}": str(self.container.root / "home"), "{package}": package}
         for name, value in values.items():
             text = text.replace(name, value)
         return text
