@@ -6,6 +6,7 @@ public index of the local world. PyPI does not answer here: a client that asks i
 
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +207,9 @@ def block(language: str, place: int = 0) -> str:
 
 
 def test_the_page_has_these_rows() -> None:
-    """The table and this file have the same rows, in the same order."""
+    """The table and this file have the same rows, in the same order, and the page names the versions that ran."""
     assert list(table()) == list(ROWS)
+    assert f"pip {version('pip')} and uv {version('uv')}" in PAGE.read_text()
 
 
 @pytest.mark.parametrize("what", ROWS)
