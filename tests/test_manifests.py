@@ -143,3 +143,31 @@ def test_policies_mean_the_operator_that_is_shipped() -> None:
     conditions = [spec["matchConditions"][0]["expression"] for spec in policies]
     assert conditions.count(f"request.userInfo.username == {user}") == 3
     assert conditions.count(f"request.userInfo.username != {user}") == 2
+
+
+POD_INJECTION = "manifests/components/pod-injection"
+
+
+def test_pod_injection_is_only_a_policy_and_its_binding() -> None:
+    """The component adds no permission, no webhook and no process, and applies to no object without its label."""
+    objects = rendered(POD_INJECTION)
+    assert [(each["kind"], each["metadata"]["name"]) for each in objects] == [
+        ("MutatingAdmissionPolicy", "wheelhouse-pods"),
+        ("MutatingAdmissionPolicyBinding", "wheelhouse-pods"),
+    ]
+    policy, binding = (each["spec"] for each in objects)
+    assert binding == {"policyName": "wheelhouse-pods"}
+    assert "paramKind" not in policy
+    selector = policy["matchConstraints"]["objectSelector"]["matchExpressions"]
+    assert {each["key"] for each in selector} == {"wheelhouse.dev/pip-config"}
+    assert policy["failurePolicy"] == "Fail"
+
+
+def test_pod_injection_mounts_every_key_of_a_secret() -> None:
+    """Each key that the operator may write is in the policy for pods."""
+    secrets = one(rendered("manifests/base"), "ValidatingAdmissionPolicy", "wheelhouse-secrets")["spec"]["variables"]
+    (known,) = (each["expression"] for each in secrets if each["name"] == "known")
+    policy = one(rendered(POD_INJECTION), "MutatingAdmissionPolicy", "wheelhouse-pods")["spec"]
+    (patch,) = (each["jsonPatch"]["expression"] for each in policy["mutations"] if "jsonPatch" in each)
+    assert len(re.findall(r"'[^']+'", known)) >= 5
+    assert [key for key in re.findall(r"'[^']+'", known) if key not in patch] == []

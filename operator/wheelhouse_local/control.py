@@ -18,7 +18,16 @@ def token(state: State, identity: str) -> str:
     Raises:
         LocalError: the emulated Google denies the request, or is not running.
     """
-    return str(_post(state, "token", {"as": identity})["accessToken"])
+    return str(mint(state, identity)["accessToken"])
+
+
+def mint(state: State, identity: str) -> dict[str, Any]:
+    """The same token as `accessToken`, and its lifetime in seconds as `expiresIn`.
+
+    Raises:
+        LocalError: the emulated Google denies the request, or is not running.
+    """
+    return _post(state, "token", {"as": identity})
 
 
 def plant(state: State, repository: str, policy: Mapping[str, object]) -> None:

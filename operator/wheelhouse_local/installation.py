@@ -65,7 +65,7 @@ def apply(state: State, say: Callable[[str], None]) -> None:
 
 
 def await_enforced(state: State) -> None:
-    """Wait until the admission policies are enforced: the operator's forbidden requests must be denied.
+    """Wait until the admission policies are enforced: the operator's forbidden requests are denied, and pods changed.
 
     An administrator impersonates the operator, so that the audit log has only the operator's own requests.
 
@@ -73,20 +73,34 @@ def await_enforced(state: State) -> None:
         LocalError: they are not enforced within a minute; with the last answer.
     """
     server = programs.server(state.load().ports)
-    admin = (state.control_plane / "admin-token").read_text()
+    ca, admin = state.control_plane / "ca.pem", (state.control_plane / "admin-token").read_text()
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{constants.NAMESPACE}", "system:authenticated")
-    operator = Api(server, state.control_plane / "ca.pem", admin, constants.OPERATOR_USER, groups)
+    operator = Api(server, ca, admin, constants.OPERATOR_USER, groups)
     deadline = time.monotonic() + _PATIENCE_S
     for path, body in _forbidden():
-        while True:
-            status, answer = operator.call("POST", f"{path}?dryRun=All", body)
-            # RBAC answers 403 too: only a policy's own message shows that the policy is enforced.
-            if status == 403 and "ValidatingAdmissionPolicy" in answer.get("message", ""):
-                break
-            if time.monotonic() > deadline:
-                said = answer.get("message", json.dumps(answer)) if status >= 400 else "allowed"
-                raise LocalError(f"The admission policies are not enforced: POST {path} as the operator is {said}")
-            time.sleep(_POLL_S)
+        _await_answer(operator, path, body, _denied, deadline)
+    _await_answer(Api(server, ca, admin), "/api/v1/namespaces/default/pods", _pod(), _changed, deadline)
+
+
+def _await_answer(api: Api, path: str, body: Json, enforced: Callable[[int, Json], bool], deadline: float) -> None:
+    """Send the dry run of a request until the answer shows that the policy for it is enforced."""
+    while True:
+        status, answer = api.call("POST", f"{path}?dryRun=All", body)
+        if enforced(status, answer):
+            return
+        if time.monotonic() > deadline:
+            said = answer.get("message", json.dumps(answer)) if status >= 400 else "allowed"
+            raise LocalError(f"The admission policies are not enforced: the answer to POST {path} is: {said}")
+        time.sleep(_POLL_S)
+
+
+def _denied(status: int, answer: Json) -> bool:
+    # RBAC answers 403 too: only a policy's own message shows that the policy is enforced.
+    return status == 403 and "ValidatingAdmissionPolicy" in answer.get("message", "")
+
+
+def _changed(status: int, answer: Json) -> bool:
+    return status == 201 and any(each["name"] == "wheelhouse-pip" for each in answer["spec"]["volumes"])
 
 
 def token_request(seconds: int) -> Json:
@@ -103,3 +117,10 @@ def _forbidden() -> list[tuple[str, Json]]:
         (f"{namespace}/secrets", secret),
         (f"{namespace}/serviceaccounts/{constants.SERVICE_ACCOUNT}/token", token_request(600)),
     ]
+
+
+def _pod() -> Json:
+    """A pod that asks for its configuration."""
+    metadata = {"name": "wheelhouse-probe", "labels": {"wheelhouse.dev/pip-config": "pip-config"}}
+    spec = {"containers": [{"name": "main", "image": "none"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

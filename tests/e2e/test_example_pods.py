@@ -25,10 +25,17 @@ def documents(file: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((EXAMPLES / file).read_text()))
 
 
-def pod_of(file: str) -> dict[str, Any]:
-    """The Pod's spec in an example, also if it is a Job's."""
+def pod_of(kube: Kube, file: str) -> dict[str, Any]:
+    """The spec of an example's Pod as the API server creates it, also if it is a Job's."""
     found: dict[str, Any] = next(each for each in documents(file) if each["kind"] in {"Pod", "Job"})
-    return found["spec"] if found["kind"] == "Pod" else found["spec"]["template"]["spec"]
+    made = found if found["kind"] == "Pod" else found["spec"]["template"]
+    labels = made.get("metadata", {}).get("labels", {})
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "made", "labels": labels}, "spec": made["spec"]}
+    path = f"/api/v1/namespaces/{found['metadata']['namespace']}/pods?dryRun=All"
+    status, body = kube.world.api().call("POST", path, manifest)
+    assert status == 201, body
+    spec: dict[str, Any] = body["spec"]
+    return spec
 
 
 def build(kube: Kube, repository: str, folder: Path) -> None:
@@ -42,7 +49,7 @@ def build(kube: Kube, repository: str, folder: Path) -> None:
 
 def start(kube: Kube, file: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command of an example's container with its variables, and the files that kubelet would mount."""
-    spec = pod_of(file)
+    spec = pod_of(kube, file)
     (container,) = spec["containers"]
     namespace = documents(file)[-1]["metadata"]["namespace"]
 
@@ -72,7 +79,7 @@ def test_the_examples_install_and_run_a_private_package(kube: Kube, tmp_path: Pa
     kube.await_ready(REPOSITORIES, "data-platform", "team-wheels")
     kube.await_ready(ACCESSES, "ml-training", "trainers")
     build(kube, "team-wheels", tmp_path / "dist")
-    for file in ("pod.yaml", "job.yaml"):
+    for file in ("pod.yaml", "job.yaml", "pod-with-label.yaml"):
         applied = kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / file))
         assert "Warning" not in applied.stderr
         done = start(kube, file, tmp_path / file)
@@ -119,7 +126,7 @@ def test_members_outside_the_cluster_are_granted(kube: Kube) -> None:
 def test_every_example_is_applied_here_or_a_story() -> None:
     """A new file in manifests/examples needs a test."""
     # repositories/: the stories' own test
-    here = {"quickstart", "pod", "job", "ci-job", "ci-job-uv", "google-members", "other-namespaces"}
+    here = {"quickstart", "pod", "pod-with-label", "job", "ci-job", "ci-job-uv", "google-members", "other-namespaces"}
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == here
 
 

@@ -75,6 +75,8 @@ def refused(answer: tuple[int, Json], words: str = "") -> None:
         ("GET", f"{ADMISSION}/validatingadmissionpolicies"),
         ("GET", f"{ADMISSION}/validatingadmissionpolicies/somebody-elses"),
         ("GET", f"{ADMISSION}/validatingadmissionpolicybindings"),
+        ("GET", f"{ADMISSION}/mutatingadmissionpolicies/wheelhouse-pods"),
+        ("PATCH", f"{ADMISSION}/mutatingadmissionpolicies/wheelhouse-pods"),
         ("PATCH", f"{ADMISSION}/validatingadmissionpolicies/wheelhouse-status"),
         ("DELETE", f"{ADMISSION}/validatingadmissionpolicies/wheelhouse-secrets"),
         ("DELETE", f"{ADMISSION}/validatingadmissionpolicybindings/wheelhouse-finalizer"),

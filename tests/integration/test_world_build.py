@@ -170,17 +170,17 @@ def test_progress_is_shown(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_assets_come_first(machine: Machine) -> None:
     """KUBEBUILDER_ASSETS has priority over PATH, and the result has the place."""
-    machine.kubernetes(machine.bin, "v1.36.0")
-    machine.assets(machine.kubernetes(machine.folder / "my assets", "v1.32.1"))
+    machine.kubernetes(machine.bin, "v1.37.0")
+    machine.assets(machine.kubernetes(machine.folder / "my assets", "v1.36.1"))
     found = binaries.find(_ignore)
-    assert found.version == "v1.32.1"
+    assert found.version == "v1.36.1"
     assert found.origin == f"KUBEBUILDER_ASSETS: {machine.folder / 'my assets'}"
 
 
 def test_too_old_assets_are_refused(machine: Machine) -> None:
-    """A Kubernetes before 1.32 that was set explicitly is an error, not a silent build."""
-    machine.assets(machine.kubernetes(machine.folder / "assets", "v1.31.9"))
-    with pytest.raises(LocalError, match=r"has Kubernetes v1\.31\.9; it must be at least 1\.32"):
+    """A Kubernetes before 1.36 that was set explicitly is an error, not a silent build."""
+    machine.assets(machine.kubernetes(machine.folder / "assets", "v1.35.9"))
+    with pytest.raises(LocalError, match=r"has Kubernetes v1\.35\.9; it must be at least 1\.36"):
         binaries.find(_ignore)
 
 
@@ -192,4 +192,4 @@ def test_incomplete_assets_and_old_programs_are_passed_over(machine: Machine) ->
     said: list[str] = []
     assert binaries.find(said.append).origin.startswith("built for the local world")
     assert "has no kube-controller-manager: looking elsewhere" in said[0]
-    assert "has Kubernetes v1.30.2, older than 1.32: looking elsewhere" in said[1]
+    assert "has Kubernetes v1.30.2, older than 1.36: looking elsewhere" in said[1]

@@ -23,6 +23,8 @@ from wheelhouse_local import processes
 from wheelhouse_local.state import COMPONENTS, State
 from wheelhouse_local.world import World
 
+ROOT = Path(__file__).parents[2]
+COMPONENT = "manifests/components/pod-injection"
 STAND_INS = Path(__file__).with_name("stand_ins")
 ENV_KEYS = {
     "kubeconfig",
@@ -70,6 +72,9 @@ class Checkout:
         for name, folder in (("crds", root / "crds"), ("manifests", root / "manifests" / "overlays" / "local")):
             self._place(f"{name}.yaml", folder / "all.yaml")
             (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+        shutil.copytree(ROOT / COMPONENT, root / COMPONENT)
+        with (folder / "kustomization.yaml").open("a") as overlay:
+            overlay.write(f"components: [../../../{COMPONENT}]\n")
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command of `wheelhouse local`."""

@@ -20,6 +20,8 @@ RUN = (
     "docs/how-to/use-netrc.md",
     "docs/how-to/use-index-url.md",
     "docs/how-to/dependency-confusion.md",
+    "docs/how-to/pods.md",
+    "docs/how-to/use-keyring.md",
 )
 """The pages whose `sh` blocks tests/e2e/test_pages.py runs."""
 SETUP = ("make venv\n", ". .venv/bin/activate\n")

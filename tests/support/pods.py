@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.kube import Kube
 
 UNSHARE = ("unshare", "--map-root-user", "--mount")
 
@@ -49,11 +51,16 @@ def _files(volume: dict[str, Any], read: Read) -> dict[str, str]:
         return {}
     if "configMap" in volume:
         return read("ConfigMap", volume["configMap"]["name"])
-    found: dict[str, str] = {}
     sources = [volume] if "secret" in volume else volume["projected"]["sources"]
-    for source in (each["secret"] for each in sources):
+    found: dict[str, str] = {}
+    # The other sources of a projected volume are of the ServiceAccount's token, which no client here reads.
+    for source in (each["secret"] for each in sources if "secret" in each):
         data = read("Secret", source.get("secretName") or source["name"])
-        found |= {item["path"]: data[item["key"]] for item in source["items"]}
+        found |= {
+            item["path"]: data[item["key"]]
+            for item in source["items"]
+            if item["key"] in data or not source.get("optional")
+        }
     return found
 
 
@@ -65,3 +72,27 @@ def run(
     words = [f"{key}={value}" for key, value in {"PATH": path, **variables}.items()]
     argv = [*UNSHARE, "sh", "-c", script, str(etc), "env", "-i", *words, *command]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A container: the folder that stands for `/`, and its variables."""
+
+    root: Path
+    variables: dict[str, str]
+
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in it; `more` are variables of the image, which the Pod's replace."""
+        variables = {"HOME": str(self.root / "home")} | more | self.variables
+        return run(self.root / "etc", *command, variables=variables)
+
+
+def start(kube: Kube, namespace: str, manifest: dict[str, Any], root: Path, name: str = "main") -> Started:
+    """Create a Pod (as a dry run), and lay out the files of one of its containers as kubelet would."""
+    status, body = kube.world.api().call("POST", f"/api/v1/namespaces/{namespace}/pods?dryRun=All", manifest)
+    assert status == 201, body
+    spec = body["spec"]
+    containers = (*spec["containers"], *spec.get("initContainers", ()))
+    container = next(each for each in containers if each["name"] == name)
+    lay_out(root, spec["volumes"], container["volumeMounts"], lambda _kind, name: kube.secret(namespace, name) or {})
+    return Started(root, {each["name"]: each["value"] for each in container.get("env", ())})

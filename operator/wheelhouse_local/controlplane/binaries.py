@@ -10,8 +10,8 @@ from pathlib import Path
 from wheelhouse_local.controlplane import build
 from wheelhouse_local.errors import LocalError
 
-OLDEST = (1, 32)
-"""ValidatingAdmissionPolicies that can read the namespace, and the CEL functions in the CRDs."""
+OLDEST = (1, 36)
+"""The first version with MutatingAdmissionPolicy v1, which configures pods. The operator itself needs only 1.32."""
 
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 

@@ -25,7 +25,7 @@ _PACKAGES = (
 _VERSION_FLAGS = {"gitVersion": VERSION, "gitMajor": VERSION[1:].split(".")[0], "gitMinor": VERSION.split(".")[1]}
 _REMEDY = (
     "Install Go (https://go.dev/dl/), or set KUBEBUILDER_ASSETS to a folder with kube-apiserver,\n"
-    "kube-controller-manager and etcd of Kubernetes 1.32 or later."
+    "kube-controller-manager and etcd of Kubernetes 1.36 or later."
 )
 _SAY_EVERY_S = 10.0
 _MINUTES_ON_TWO = (6, 11)
@@ -73,7 +73,7 @@ def _build(folder: Path, say: Callable[[str], None]) -> None:
         go = _go(work)
         say(f"Building Kubernetes {VERSION} with {go}, once: {expected(_cores())}, 250 MB in {folder}")
         say("  To skip the build, stop it and set KUBEBUILDER_ASSETS to a folder with kube-apiserver,")
-        say("  kube-controller-manager and etcd of Kubernetes 1.32 or later.")
+        say("  kube-controller-manager and etcd of Kubernetes 1.36 or later.")
         output = work / "bin"
         output.mkdir()
         _run(go, work, output, say)

@@ -22,23 +22,24 @@ def server_credentials(data: Path) -> grpc.ServerCredentials:
     return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
 
 
-def https_context(data: Path) -> ssl.SSLContext:
-    """The same certificate for an HTTPS port."""
+def https_context(data: Path, *hosts: str) -> ssl.SSLContext:
+    """The same certificate for an HTTPS port; a new one is for these hosts too."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*_pair(data))
+    context.load_cert_chain(*_pair(data, *hosts))
     return context
 
 
-def _pair(data: Path) -> tuple[Path, Path]:
+def _pair(data: Path, *hosts: str) -> tuple[Path, Path]:
     if not (data / "server.pem").exists():
-        _create(data)
+        _create(data, *hosts)
     return data / "server.pem", data / "server-key.pem"
 
 
-def _create(data: Path) -> None:
+def _create(data: Path, *hosts: str) -> None:
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Wheelhouse local world")])
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
+    hostnames = [x509.DNSName(host) for host in ("localhost", *hosts)]
+    names = x509.SubjectAlternativeName([*hostnames, x509.IPAddress(IPv4Address("127.0.0.1"))])
     ca = (
         _builder(issuer, issuer, ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
