@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,21 @@ from support.environments import NEWEST, OLDEST
 
 PAGE = Path(__file__).parents[2] / "docs/reference/clients.md"
 
-MODES: Mapping[str, Mapping[str, Any]] = {"URL": {}}
-"""Where the token is → what the ClientConfiguration has besides the URLs and the token."""
+
+@dataclass(frozen=True)
+class Mode:
+    """Where the Secret has the token.
+
+    Attributes:
+        configuration: what the ClientConfiguration has besides the URLs and the token.
+        two_files: why pip.conf or uv.toml alone is not enough; empty if it is.
+    """
+
+    configuration: Mapping[str, Any]
+    two_files: str = ""
+
+
+MODES: Mapping[str, Mode] = {"URL": Mode({})}
 INJECTED, MANUAL, SINGLE = "injected pod", "manual mount", "single file"
 LAYOUTS = (INJECTED, MANUAL, SINGLE)
 
@@ -89,9 +103,9 @@ class Cell:
     @property
     def reason(self) -> str:
         """Why the cell is not supported; empty if it is."""
-        if self.layout != SINGLE:
+        if self.layout != SINGLE or self.client.alone == PYPIRC:
             return ""
-        return "" if self.client.alone in (PIP_CONF, UV_TOML, PYPIRC) else self.client.alone
+        return MODES[self.mode].two_files if self.client.alone in (PIP_CONF, UV_TOML) else self.client.alone
 
 
 def cells() -> Iterator[Cell]:
@@ -108,10 +122,12 @@ def supported() -> list[Cell]:
 
 def diagonal() -> list[Cell]:
     """One cell for each client; together they have every mode and every layout."""
-    chosen = []
-    for number, client in enumerate(CLIENTS):
-        own = [each for each in supported() if each.client is client]
-        chosen.append(own[number % len(own)])
+    chosen: list[Cell] = []
+    used: Counter[tuple[str, str]] = Counter()
+    for client in CLIENTS:
+        own = (each for each in supported() if each.client is client)
+        chosen.append(min(own, key=lambda each: used[each.mode, each.layout]))
+        used[chosen[-1].mode, chosen[-1].layout] += 1
     return chosen
 
 

@@ -36,7 +36,9 @@ def secret(google: Emulated, client: Client, mode: str, token: str) -> Mapping[s
     """The keys and texts of the Secret, as the operator renders them."""
     template = google.endpoints["index"] + "{location}-python.pkg.dev/{project}/{repository}/"
     upload_url = google.index if client.uploads else None
-    wanted = ClientConfiguration("team-wheels", f"{google.index}simple/", upload_url, Token(token), **MODES[mode])
+    wanted = ClientConfiguration(
+        "team-wheels", f"{google.index}simple/", upload_url, Token(token), **MODES[mode].configuration
+    )
     return render(wanted, template)
 
 
@@ -71,7 +73,7 @@ async def test_a_client_works_with_the_files_of_the_secret(cell: Cell, tmp_path:
         assert done.returncode == 0, done.stdout + done.stderr
         assert strays(outside) == []
         assert token not in done.stdout + done.stderr
-        written = {f"work/{name}" for name in cell.client.writes} if cell.mode == "URL" else set()
+        written = {f"work/{name}" for name in cell.client.writes} if not MODES[cell.mode].two_files else set()
         assert containing(tmp_path / "pod", token) == written
         if cell.client.uploads:
             assert "greeting" in (await google.get("simple/greeting/", token)).text
