@@ -101,3 +101,7 @@ lock: $(STAMP) ## Create the hashed requirements files again
 	  --custom-compile-command 'make lock' --extra local --group dev pyproject.toml -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --group build -o requirements-build.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group clients -o tests/clients/newest.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group clients-oldest -o tests/clients/oldest.txt

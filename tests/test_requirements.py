@@ -10,7 +10,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-FILES = ["requirements.txt", "requirements-dev.txt", "requirements-build.txt"]
+CLIENTS = {"tests/clients/newest.txt": "clients", "tests/clients/oldest.txt": "clients-oldest"}
+FILES = ["requirements.txt", "requirements-dev.txt", "requirements-build.txt", *CLIENTS]
 
 
 def locked(name: str) -> dict[str, tuple[str, int]]:
@@ -36,6 +37,7 @@ def test_the_locks_satisfy_pyproject() -> None:
     local = PROJECT["project"]["optional-dependencies"]["local"]
     groups = PROJECT["dependency-groups"]
     wanted = {FILES[0]: runtime, FILES[1]: [*runtime, *local, *groups["dev"]], FILES[2]: groups["build"]}
+    wanted |= {name: groups[group] for name, group in CLIENTS.items()}
     for name, requirements in wanted.items():
         found = locked(name)
         for requirement in map(Requirement, requirements):

@@ -1,7 +1,8 @@
 """Where programs that read .pypirc send an upload, and with which password: each by the rules in its source.
 
-twine itself is used. The others would need a hundred packages, so their rules are implemented here; they were compared
-with the results of flit 4.2, hatch 1.18, devpi-client 7.3 and distutils of Python 3.11 for every name of the test.
+twine itself is used. The others would need a hundred packages, so their rules are implemented here.
+tests/clients/test_names.py compares the rules of flit and hatch with their code. Those of devpi-client 7.3 and of
+distutils of Python 3.11 were compared with their results for every name of the test.
 """
 
 import configparser

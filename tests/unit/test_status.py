@@ -90,6 +90,22 @@ def repository(
     return repository_status(facts, NOW)
 
 
+@pytest.mark.parametrize(
+    ("repository_id", "words"),
+    [
+        ("wheels", ""),
+        ("pypi", " In .pypirc and uv.toml its name is pypi-repository, because pypi has a meaning to clients."),
+    ],
+)
+def test_the_status_tells_a_name_that_clients_do_not_know_by_its_id(repository_id: str, words: str) -> None:
+    """A repository whose id is reserved says in Synced how clients' files call it."""
+    found = RepositoryFindings(
+        generation=1, resolved=GOOD, synced=passed(Reason.SYNCED), name=replace(NAME, repository_id=repository_id)
+    )
+    (row,) = (each for each in repository(found)["conditions"] if each["type"] == "Synced")
+    assert (row["status"], row["message"]) == ("True", f"Artifact Registry matches the spec.{words}")
+
+
 def access(
     status: Any = None,
     *,

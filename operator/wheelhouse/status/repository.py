@@ -11,7 +11,7 @@ from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.domain.urls import index_urls
 from wheelhouse.status.conditions import Situation, build, by_type, check_of, known, timestamp
-from wheelhouse.status.words import REPOSITORY_REFS, worded
+from wheelhouse.status.words import REPOSITORY_REFS, matches_as, worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ def repository_status(facts: RepositoryFacts, now: datetime) -> dict[str, Any]:
     status = stored.status
     situation = Situation(stored.generation, found.generation, stored.deleting, facts.suspended, found.advice)
     words = {ConditionType.RESOLVED_REFS: REPOSITORY_REFS}
+    if found.name is not None:
+        words[ConditionType.SYNCED] = matches_as(found.name.repository_id)
     checks = known(((kind, check(facts)) for kind, check in CHECKS), status, situation, words)
     operation, summary = found.operation, facts.summary
     index_url = upload_url = None

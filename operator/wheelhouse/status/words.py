@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from wheelhouse.domain.configuration.reserved import index_name
 from wheelhouse.domain.findings import Check
 from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.reasons import ConditionType, Reason
@@ -37,6 +38,14 @@ def worded(kind: ConditionType, check: Check, words: str = "") -> Check:
     if check.message or not check.ok:
         return check
     return replace(check, message=_BY_REASON.get(check.reason) or words or _BY_TYPE.get(kind, ""))
+
+
+def matches_as(repository_id: str) -> str:
+    """That the repository matches, and its name in clients' files if that is not its id."""
+    name = index_name(repository_id)
+    if name == repository_id:
+        return MATCHES
+    return f"{MATCHES} In .pypirc and uv.toml its name is {name}, because {repository_id} has a meaning to clients."
 
 
 def granted_to(grants: Iterable[GrantRecord]) -> str:

@@ -11,7 +11,8 @@ RESERVED: Mapping[str, str] = {
     "pypi": (
         "Where uploads go unless another name is given: twine.utils.get_config, flit.upload.get_repository,"
         " pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry; PyPI, even with another URL:"
-        " distutils.config of Python 3.11, poetry.factory.Factory.create_package_source refuses another."
+        " distutils.config of Python 3.11, poetry.publishing.publisher.Publisher without a repository;"
+        " poetry.factory.Factory.create_package_source refuses another."
     ),
     "testpypi": (
         "TestPyPI: twine.utils.get_config, pdm.project.config.DEFAULT_REPOSITORIES, maturin's complete_registry."
@@ -20,6 +21,8 @@ RESERVED: Mapping[str, str] = {
     "test": "TestPyPI, even with another URL: hatch.publish.index.IndexPublisher.get_repos.",
 }
 """The names, from the sources of twine 7.0, flit 4.2, hatch 1.18, pdm 2.29, poetry 2.5, maturin 1.
+
+tests/clients/test_names.py asks the code of the first five.
 
 pip.conf names no index, and uv has no built-in name (uv-distribution-types/src/index_name.rs). But uv uses a user's
 variable UV_INDEX_PYPI_PASSWORD for an index named `pypi`, so its file avoids the same names.

@@ -1,0 +1,154 @@
+"""The matrix of clients: which client works with which Secret, in which layout; and the page that shows it.
+
+`PYTHONPATH=operator:tests .venv/bin/python -m clients.matrix` writes the table into docs/reference/clients.md again.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients import scripts
+from support.environments import NEWEST, OLDEST
+
+PAGE = Path(__file__).parents[2] / "docs/reference/clients.md"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Where the Secret has the token.
+
+    Attributes:
+        configuration: what the ClientConfiguration has besides the URLs and the token.
+        two_files: why pip.conf or uv.toml alone is not enough; empty if it is.
+    """
+
+    configuration: Mapping[str, Any]
+    two_files: str = ""
+
+
+MODES: Mapping[str, Mode] = {"URL": Mode({})}
+INJECTED, MANUAL, SINGLE = "injected pod", "manual mount", "single file"
+LAYOUTS = (INJECTED, MANUAL, SINGLE)
+
+PIP_CONF, UV_TOML, PYPIRC = "pip.conf", "uv.toml", ".pypirc"
+NEEDS_NETRC = "The client does not read pip.conf or uv.toml. It needs the keys `netrc` and `index-url`."
+NEEDS_BOTH = "pipx calls uv if it is on PATH, and pip otherwise. Mount both files."
+NEEDS_TOKEN = (
+    "The client takes the upload URL and the token only from its own options. They come from `netrc` and `index-url`."
+)
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client, and what a user types.
+
+    Attributes:
+        name: the client with its version, as the page shows it.
+        script: what a user types, of scripts.py.
+        alone: the key that is enough for the client; otherwise why none is.
+        environment: where its program is.
+        uploads: whether it uploads; otherwise it installs.
+        writes: the files in the working directory into which it writes the URL of the index.
+    """
+
+    name: str
+    script: str
+    alone: str = PIP_CONF
+    environment: str = NEWEST
+    uploads: bool = False
+    writes: frozenset[str] = frozenset()
+
+
+CLIENTS = (
+    Client("pip 23.2", scripts.PIP, environment=OLDEST),
+    Client("pip", scripts.PIP),
+    Client("uv 0.7.9: uv pip", scripts.UV, UV_TOML, OLDEST),
+    Client("uv pip", scripts.UV, UV_TOML),
+    Client("uv 0.7.9: uv sync", scripts.UV_PROJECT, UV_TOML, OLDEST),
+    Client("uv sync", scripts.UV_PROJECT, UV_TOML),
+    Client("pip-tools", scripts.PIP_TOOLS, writes=frozenset({"requirements.txt"})),
+    Client("pipenv", scripts.PIPENV, writes=frozenset({"Pipfile", "Pipfile.lock"})),
+    Client("pipx", scripts.PIPX, NEEDS_BOTH),
+    Client("tox", scripts.TOX),
+    Client("tox with tox-uv", scripts.TOX_UV, UV_TOML),
+    Client("nox", scripts.NOX),
+    Client("hatch", scripts.HATCH),
+    Client("build", scripts.BUILD),
+    Client("poetry", scripts.POETRY, NEEDS_NETRC),
+    Client("pdm", scripts.PDM, NEEDS_NETRC),
+    Client("twine", scripts.TWINE, PYPIRC, uploads=True),
+    Client("flit publish", scripts.FLIT_PUBLISH, PYPIRC, uploads=True),
+    Client("uv 0.7.9: uv publish", scripts.UV_PUBLISH, UV_TOML, OLDEST, uploads=True),
+    Client("uv publish", scripts.UV_PUBLISH, UV_TOML, uploads=True),
+    Client("poetry publish", scripts.POETRY_PUBLISH, NEEDS_TOKEN, uploads=True),
+    Client("pdm publish", scripts.PDM_PUBLISH, NEEDS_TOKEN, uploads=True),
+    Client("hatch publish", scripts.HATCH_PUBLISH, NEEDS_TOKEN, uploads=True),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One client with one Secret in one layout."""
+
+    client: Client
+    mode: str
+    layout: str
+
+    def __str__(self) -> str:
+        return f"{self.client.name}, {self.mode}, {self.layout}"
+
+    @property
+    def reason(self) -> str:
+        """Why the cell is not supported; empty if it is."""
+        if self.layout != SINGLE or self.client.alone == PYPIRC:
+            return ""
+        return MODES[self.mode].two_files if self.client.alone in (PIP_CONF, UV_TOML) else self.client.alone
+
+
+def cells() -> Iterator[Cell]:
+    """All cells, those that are not supported too."""
+    for client in CLIENTS:
+        for mode in MODES:
+            yield from (Cell(client, mode, layout) for layout in LAYOUTS)
+
+
+def supported() -> list[Cell]:
+    """The cells that work."""
+    return [each for each in cells() if not each.reason]
+
+
+def diagonal() -> list[Cell]:
+    """One cell for each client; together they have every mode and every layout."""
+    chosen: list[Cell] = []
+    used: Counter[tuple[str, str]] = Counter()
+    for client in CLIENTS:
+        own = (each for each in supported() if each.client is client)
+        chosen.append(min(own, key=lambda each: used[each.mode, each.layout]))
+        used[chosen[-1].mode, chosen[-1].layout] += 1
+    return chosen
+
+
+def table() -> str:
+    """The table of the page, with the reasons as notes below it."""
+    columns = [(mode, layout) for mode in MODES for layout in LAYOUTS]
+    reasons = list(dict.fromkeys(each.reason for each in cells() if each.reason))
+    lines = ["| client | " + " | ".join(f"{mode}: {layout}" for mode, layout in columns) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for client in CLIENTS:
+        found = [Cell(client, mode, layout).reason for mode, layout in columns]
+        marks = [f"no ({reasons.index(each) + 1})" if each else "yes" for each in found]
+        lines.append(f"| {client.name} | " + " | ".join(marks) + " |")
+    notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def written(page: str, text: str) -> str:
+    """The page with another table between its two comments."""
+    return re.sub(r"(<!-- table -->\n\n).*?(\n<!-- end of the table -->)", rf"\1{text}\2", page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(), table()))

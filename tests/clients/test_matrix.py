@@ -1,0 +1,101 @@
+"""The matrix of clients on the real programs: one cell for each client, and in `make test-long` all of them."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from clients.matrix import CLIENTS, INJECTED, LAYOUTS, MANUAL, MODES, PAGE, Cell, Client, diagonal, supported, table
+from clients.packages import GREETING, GREETING_PROJECT, PACKAGES
+from clients.pod import Pod, injected, manual, single, strays
+from fakes.clients import clients
+from fakes.emulated import READ, READER, WRITE, WRITER, Emulated, upload_form
+from fakes.registry_clients import alone
+from support.environments import programs
+from support.pods import require_mounts
+
+from wheelhouse.domain.configuration.files import render
+from wheelhouse.domain.configuration.model import ClientConfiguration
+from wheelhouse.domain.token import Token
+
+LONG = os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long"
+
+
+async def repository(google: Emulated) -> None:
+    """A repository with a reader, a writer, and the packages that the scripts install."""
+    google.create()
+    google.grant((READ, READER), (WRITE, WRITER))
+    for name, (filename, content) in PACKAGES.items():
+        form = upload_form(name, "1.0", filename, content)
+        reply = await google.send("POST", google.index, google.token(WRITER), data=form)
+        assert reply.status == 200, reply.text
+
+
+def secret(google: Emulated, client: Client, mode: str, token: str) -> Mapping[str, str]:
+    """The keys and texts of the Secret, as the operator renders them."""
+    template = google.endpoints["index"] + "{location}-python.pkg.dev/{project}/{repository}/"
+    upload_url = google.index if client.uploads else None
+    wanted = ClientConfiguration(
+        "team-wheels", f"{google.index}simple/", upload_url, Token(token), **MODES[mode].configuration
+    )
+    return render(wanted, template)
+
+
+def pod(cell: Cell, folder: Path, files: Mapping[str, str]) -> Pod:
+    """The Secret in the layout of the cell, and something to upload."""
+    work = folder / "work"
+    (work / "dist").mkdir(parents=True)
+    if cell.client.uploads:
+        (work / "dist" / GREETING[0]).write_bytes(GREETING[1])
+        (work / "greeting.py").write_text('"""A greeting."""\n')
+        (work / "pyproject.toml").write_text(GREETING_PROJECT)
+    if cell.layout == INJECTED:
+        return injected(folder, files)
+    return manual(folder, files) if cell.layout == MANUAL else single(folder, files, cell.client.alone)
+
+
+def containing(folder: Path, token: str) -> set[str]:
+    """The files in the working directory and the home that have the token, which some clients write."""
+    found = [path for name in ("work", "home") for path in (folder / name).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix() for path in found if token.encode() in path.read_bytes()}
+
+
+@pytest.mark.parametrize("cell", supported() if LONG else diagonal(), ids=str)
+async def test_a_client_works_with_the_files_of_the_secret(cell: Cell, tmp_path: Path) -> None:
+    """The script of the client succeeds, asks no other server, prints no token, and leaves it in no unexpected file."""
+    require_mounts()
+    async with alone(tmp_path / "google") as google, clients(tmp_path) as outside:
+        await repository(google)
+        token = google.token(WRITER if cell.client.uploads else READER)
+        container = pod(cell, tmp_path / "pod", secret(google, cell.client, cell.mode, token))
+        done = await container.sh(cell.client.script, programs(cell.client.environment), outside)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert strays(outside) == []
+        assert token not in done.stdout + done.stderr
+        written = {f"work/{name}" for name in cell.client.writes} if not MODES[cell.mode].two_files else set()
+        assert containing(tmp_path / "pod", token) == written
+        if cell.client.uploads:
+            assert "greeting" in (await google.get("simple/greeting/", token)).text
+
+
+def test_the_diagonal_has_every_client_mode_and_layout() -> None:
+    """`make test` runs each client once, and each mode and layout at least once."""
+    chosen = diagonal()
+    assert [each.client for each in chosen] == list(CLIENTS)
+    assert {(each.mode, each.layout) for each in chosen} == {(mode, layout) for mode in MODES for layout in LAYOUTS}
+
+
+def test_the_page_shows_the_table() -> None:
+    """docs/reference/clients.md has the table of this test."""
+    found = re.search(r"<!-- table -->\n\n(.*?)\n<!-- end of the table -->", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    assert found[1] == table()
+
+
+def test_the_page_says_which_files_get_the_token() -> None:
+    """Each client that writes the index's URL into a file is on the page, with the files."""
+    text = PAGE.read_text()
+    assert [each.name for each in CLIENTS if each.writes] == ["pip-tools", "pipenv"]
+    for client in CLIENTS:
+        assert all(f"`{name}`" in text for name in client.writes), client.name
