@@ -225,7 +225,8 @@ async def test_no_token_follows_a_forged_url() -> None:
     simulation = await consuming()
     fakes = simulation.fakes
     before = dict(fakes.cluster.secrets["strangers", "pip-config"].data)
-    assert "@us-central1-python.pkg.dev/acme-packages/wheels/simple/" in before["pip.conf"]
+    assert "https://us-central1-python.pkg.dev/acme-packages/wheels/simple/" in before["pip.conf"]
+    assert before["netrc"].startswith("machine us-central1-python.pkg.dev ")
     body = fakes.cluster.objects[Kind.REPOSITORY, REPOSITORY]
     forged = {"indexURL": "https://evil.example/simple/", "uploadURL": "https://evil.example/"}
     body["status"] = {**body["status"], **forged}
@@ -236,7 +237,7 @@ async def test_no_token_follows_a_forged_url() -> None:
     await simulation.run(7200.0)
     after = dict(fakes.cluster.secrets["strangers", "pip-config"].data)
     assert before.keys() == after.keys()
-    assert before["pip.conf"] != after["pip.conf"]  # It was refreshed meanwhile.
+    assert before["netrc"] != after["netrc"]  # It was refreshed meanwhile.
     assert not [key for key, text in after.items() if "evil" in text]
     assert not any("evil" in change for change in fakes.calls.changes)
 
