@@ -381,7 +381,8 @@ def test_defaults_of_secret_name_and_status(admin: Hands) -> None:
     """Defaults: the Secret's name, the role, the deletion policy, and a status that shows that no pass has run."""
     spec = {"repositoryRef": {"name": "a"}, "subjects": [{"kind": "ServiceAccount", "name": "x"}], "secret": {}}
     _, body = admin.ask("POST", PATHS["RepositoryAccess"], manifest("RepositoryAccess", spec), dryRun="All")
-    assert (body["spec"]["secret"], body["spec"]["role"]) == ({"name": "pip-config"}, "Reader")
+    secret = {"name": "pip-config", "identityFrom": "TargetNamespace"}
+    assert (body["spec"]["secret"], body["spec"]["role"]) == (secret, "Reader")
     assert body["status"] == {"observedGeneration": -1}
     _, body = admin.ask(
         "POST", PATHS["PythonRepository"], manifest("PythonRepository", {"location": "us"}), dryRun="All"

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from wheelhouse.api.access import AdoptionPolicy, RepositoryAccessSpec, Secret
+from wheelhouse.api.access import AdoptionPolicy, IdentityFrom, RepositoryAccessSpec, Secret
 from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
-from wheelhouse.desired.selectors import label_selector
-from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
+from wheelhouse.desired.selectors import label_selector, with_opt_in
+from wheelhouse.domain.access import DesiredAccess, DesiredSecret, FanOut, Subject
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
 from wheelhouse.domain.objects import CustomObject
@@ -58,7 +58,7 @@ def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
     try:
         read = Secret.model_validate(spec.get("secret"), extra="ignore")
         if read.service_account_name is not None:
-            secret = DesiredSecret(read.name, Identity(stored.key.namespace, read.service_account_name))
+            secret = _secret(read, stored.key.namespace, ())
     except ValidationError:
         pass
     role = next((role for role in Role if role == spec.get("role", Role.READER)), Role.READER)
@@ -85,4 +85,18 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
     account = secret.service_account_name or (accounts[0] if len(accounts) == 1 else None)
     if account is None:
         raise Invalid(_WHOSE_IDENTITY)
-    return DesiredSecret(secret.name, Identity(namespace, account))
+    return DesiredSecret(
+        secret.name,
+        Identity(namespace, account),
+        _fan_out(secret),
+        secret.identity_from is IdentityFrom.ACCESS_NAMESPACE,
+    )
+
+
+def _fan_out(secret: Secret) -> FanOut | None:
+    """Where the Secrets are, if the spec says so. An empty list of names is as good as none."""
+    selector = secret.namespace_selector
+    if not secret.namespaces and selector is None:
+        return None
+    names = tuple(dict.fromkeys(secret.namespaces or ()))
+    return FanOut(names, with_opt_in(label_selector(selector)) if selector is not None else None)

@@ -48,11 +48,36 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class FanOut:
+    """The namespaces that get a Secret, if the spec names or selects any: a union.
+
+    Attributes:
+        selector: selects namespaces, but only those that have opted in; None without a selector.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    selector: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """The requested Secret: its name, and the identity of its token."""
+    """The requested Secret: its name, and the identity of its token.
+
+    Attributes:
+        identity: the ServiceAccount in the access's own namespace.
+        fan_out: where the Secrets are; None for the access's own namespace alone.
+        shared: whether all Secrets have a token of `identity`, and not of the ServiceAccount of that name there.
+    """
 
     name: str
     identity: Identity
+    fan_out: FanOut | None = None
+    shared: bool = False
+
+    @property
+    def local_identities(self) -> bool:
+        """Whether each Secret has the token of a ServiceAccount of its own namespace."""
+        return self.fan_out is not None and not self.shared
 
 
 @dataclass(frozen=True, slots=True)

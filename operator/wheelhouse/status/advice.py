@@ -9,6 +9,7 @@ from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.status.conditions import by_type
 
 CLEANUP_DELETES_NOTHING = "CleanupDeletesNothing"
+SHARED_IDENTITY = "SharedIdentity"
 
 _PARTS = ("status", "reason", "message")
 
@@ -38,7 +39,10 @@ def repository_advice(found: RepositoryFindings) -> list[Advice]:
 
 
 def access_advice(found: AccessFindings) -> list[Advice]:
-    """The advice about an access: ServiceAccounts that have a grant and do not exist."""
-    if not found.advice:
-        return []
-    return [Advice(ConditionType.GRANTED, Reason.SERVICE_ACCOUNT_NOT_FOUND, found.advice)]
+    """The advice about an access: ServiceAccounts that have a grant and do not exist, and an identity for others."""
+    advice = []
+    if found.advice:
+        advice.append(Advice(ConditionType.GRANTED, Reason.SERVICE_ACCOUNT_NOT_FOUND, found.advice))
+    if found.sharing:
+        advice.append(Advice(ConditionType.DISTRIBUTED, SHARED_IDENTITY, found.sharing))
+    return advice

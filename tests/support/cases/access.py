@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from support.cases import subjects
+from support.cases import fan_out, subjects
 from support.cases.case import MISSING, Base, case, hostile
+from support.cases.fan_out import FAN_OUT
 from support.cases.subjects import GKE, NOT_A_PRINCIPAL
 
 ACCESS: dict[str, Any] = {
@@ -24,7 +25,7 @@ ACCESS: dict[str, Any] = {
         },
         {"kind": "Principal", "name": f"principalSet://{GKE}/namespace/ml"},
     ],
-    "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader"},
+    "secret": {"name": "pip-config", "serviceAccountName": "wheels-reader", **FAN_OUT},
     "adoptionPolicy": "Never",
     "suspend": False,
 }
@@ -61,6 +62,7 @@ _GRAMMARS = [
     ("subjects/6/name", NOT_A_PRINCIPAL),
     ("secret/name", "must be the name of a Secret"),
     ("secret/serviceAccountName", "must be the name of a Kubernetes object"),
+    *fan_out.GRAMMARS,
 ]
 
 _TAKEN: list[tuple[str, Any]] = [
@@ -82,6 +84,7 @@ _TAKEN: list[tuple[str, Any]] = [
     ("suspend", True),
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 100),
     *subjects.TAKEN,
+    *fan_out.TAKEN,
 ]
 
 _REFUSED: list[tuple[str, Any, str]] = [
@@ -117,6 +120,7 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("secret/name", "", "must be the name of a Secret"),
     *((f"subjects/{index}/name", name, "") for index in (1, 2, 3) for name in OTHER_MEMBERS),
     *subjects.REFUSED,
+    *fan_out.REFUSED,
 ]
 
 ACCESS_CASES = [

@@ -15,7 +15,9 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, consent
+from wheelhouse.plan.places import NO_PLACES, Places, places
 from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.memo import Memo
 from wheelhouse.reconcile.policy.moving import Moving
 from wheelhouse.reconcile.repository.views import view
 from wheelhouse.reconcile.world import World
@@ -43,6 +45,7 @@ class Claim:
         role: the role for which its Secret is made.
         ledger: its recorded grants, without entries that it cannot have made.
         again: seconds until time alone changes the decision; None if only a change does.
+        places: where it should have a Secret.
     """
 
     access: DesiredAccess | None
@@ -53,6 +56,7 @@ class Claim:
     role: Role
     ledger: tuple[GrantRecord, ...]
     again: float | None = None
+    places: Places = NO_PLACES
 
     @property
     def name(self) -> RepositoryName | None:
@@ -78,15 +82,17 @@ class Claims:
         self._world = world
         self._findings = findings
         self._moving = Moving(world, findings)
+        self._places: Memo[ObjectKey, Places] = Memo()
+        self._spread: Memo[ObjectKey, Claim] = Memo()
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace, unless it is being deleted."""
         namespace = self._world.cache.namespaces.get(name)
         return None if namespace is None or namespace.deleting else namespace
 
-    def desired(self, access: DesiredAccess) -> tuple[tuple[Grant, ...], Invalid | None]:
-        """The grants that an access requests, and the error of its first invalid subject."""
-        return desired_grants(access, self._world.workload, self._selected)
+    def desired(self, access: DesiredAccess, where: tuple[str, ...]) -> tuple[tuple[Grant, ...], Invalid | None]:
+        """The grants that an access with Secrets in these places requests, and the error of its first bad subject."""
+        return desired_grants(access, self._world.workload, self._selected, where)
 
     def _selected(self, selector: Selector) -> tuple[str, ...] | None:
         namespaces = self._world.cache.namespaces
@@ -95,7 +101,40 @@ class Claims:
     def of(self, declared: Declared[DesiredAccess]) -> Claim:
         """Decide about one access."""
         access = declared.effective
-        return self._judge(declared, view(self._world, self._findings, access.repository) if access else None)
+        repository = view(self._world, self._findings, access.repository) if access else None
+        if access is None or not self._lasts(declared, access, repository):
+            return self._judge(declared, repository)
+        found = self._findings.grants(declared.stored)
+        facts = (
+            *(declared, repository, found.grants, found.repository, self._places_of(declared)),
+            *(self._world.cache.namespaces.version, self._has_secret(declared), self._managers(found)),
+        )
+        return self._spread.get(declared.stored.key, facts, lambda: self._judge(declared, repository))
+
+    def _lasts(
+        self, declared: Declared[DesiredAccess], access: DesiredAccess, repository: RepositoryView | None
+    ) -> bool:
+        """Whether the decision about a fan-out stays until one of its facts changes, and not only for a time."""
+        spread = access.secret is not None and access.secret.fan_out is not None
+        timed = repository is None or declared.invalid is not None or self._world.options.migrate_from is not None
+        return spread and not timed
+
+    def fan_out(self, declared: Declared[DesiredAccess], access: DesiredAccess) -> Places:
+        """Where a spec requests the Secrets, whether it is applied or not."""
+        ledger, namespaces = self._findings.distribution(declared.stored).namespaces, self._world.cache.namespaces
+        return places(access, ledger, namespaces.selected, namespaces.get, paused=False)
+
+    def _places_of(self, declared: Declared[DesiredAccess]) -> Places:
+        """Where an access wants its Secrets."""
+        access, namespaces = declared.effective, self._world.cache.namespaces
+        paused = declared.current is None or (access is not None and access.suspend)
+        ledger = self._findings.distribution(declared.stored).namespaces
+        facts = (access, namespaces.version, ledger if paused else None)
+        return self._places.get(
+            declared.stored.key,
+            facts,
+            lambda: places(access, ledger, namespaces.selected, namespaces.get, paused=paused),
+        )
 
     def _judge(self, declared: Declared[DesiredAccess], repository: RepositoryView | None) -> Claim:
         stored, access = declared.stored, declared.effective
@@ -111,7 +150,8 @@ class Claims:
         )
         judged = consent(requester, repository, gone)
         again = ABSENCE - gone if repository is None and judged.permission is Permission.KEEP else None
-        grants, invalid = self.desired(access)
+        where = self._places_of(declared)
+        grants, invalid = self.desired(access, where.names)
         role = access.role
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)
@@ -126,7 +166,7 @@ class Claims:
             # Without the finalizer nothing would revoke a new grant again.
             judged = Consent(Permission.KEEP, judged.check)
         keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
-        return Claim(access, judged, repository, grants if keeps else (), invalid, role, ledger, again)
+        return Claim(access, judged, repository, grants if keeps else (), invalid, role, ledger, again, where)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
         """One access from the point of view of the policy of `name`."""
@@ -188,23 +228,23 @@ class Claims:
     def ledger(self, declared: Declared[DesiredAccess]) -> tuple[GrantRecord, ...]:
         """The ledger, without entries that this access cannot have granted: others may have written them."""
         found = self._findings.grants(declared.stored)
-        return tuple(record for record in found.grants if self._plausible(declared, found, record))
+        if found.repository is None:
+            return ()
+        records = tuple(record for record in found.grants if record.grant.role in _ROLES)
+        namespace, access = declared.stored.key.namespace, declared.effective
+        own = tuple(record for record in records if self._own_member(namespace, record.grant.member))
+        if len(own) == len(records) or access is None or not _own(access):
+            return own
+        return records if all(manager == namespace for manager in self._managers(found)) else own
 
-    def _plausible(self, declared: Declared[DesiredAccess], found: GrantFindings, record: GrantRecord) -> bool:
-        if record.grant.role not in _ROLES or found.repository is None:
-            return False
-        key = declared.stored.key
-        if self._own_member(key.namespace, record.grant.member):
-            return True
-        access = declared.effective
-        if access is None or access.repository.namespace != key.namespace:
-            return False
-        managers = [
-            each.stored.key.namespace
-            for each in self._world.cache.repositories_on(found.repository)
-            if self._findings.repository(each.stored).name == found.repository
-        ]
-        return all(namespace == key.namespace for namespace in managers)
+    def _managers(self, found: GrantFindings) -> tuple[str, ...]:
+        """The namespaces whose PythonRepositories manage the repository of a ledger."""
+        if found.repository is None:
+            return ()
+        on = self._world.cache.repositories_on(found.repository)
+        return tuple(
+            each.stored.key.namespace for each in on if self._findings.repository(each.stored).name == found.repository
+        )
 
     def _own_member(self, namespace: str, member: str) -> bool:
         """Whether a member is a ServiceAccount of this namespace, in this cluster's pool or the previous one."""
