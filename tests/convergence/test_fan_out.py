@@ -368,3 +368,14 @@ async def test_a_selector_alone_selects_all_that_opted_in() -> None:
     simulation.fakes.cluster.put_namespace("closed", tier="app")
     await simulation.run(30)
     assert places(simulation) == {"a", "owners", "team"}
+
+
+async def test_a_single_name_that_has_not_opted_in_is_reported() -> None:
+    """No namespace gets a Secret, so the reason is that of the one namespace."""
+    simulation = await owners()
+    simulation.fakes.cluster.put_namespace("closed")
+    wanted = {"name": "pip", "namespaces": ["closed"], "identityFrom": "AccessNamespace"}
+    key = access(simulation, "owners", "one", subjects=PULL, secret=wanted)
+    await simulation.run(60)
+    assert reason(simulation, key) == "NotOptedIn"
+    assert reason(simulation, key, "Stalled") == "NotOptedIn"

@@ -8,6 +8,7 @@ import pytest
 from e2e.attacks import (
     consent,
     credentials,
+    fan_out,
     forgery,
     identities,
     namespaces,
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.e2e
 
 MODULES = (
     *(consent, withdrawal, races, namespaces, forgery, takeover, upstreams, identities, credentials, values, subjects),
+    fan_out,
 )
 """Each of them registers its scenarios."""
 

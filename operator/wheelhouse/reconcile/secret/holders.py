@@ -45,12 +45,12 @@ class Holders:
             if other.access == key.access or outranks(key.access, other.access, place.namespace):
                 continue
             rival = self._world.cache.access(other.access)
-            target = self._targets.peek(other, rival.stored.uid) if rival is not None else None
-            if rival is None or target is None:
+            if rival is None:
                 continue
-            if target.lease is not None and not outranks(other.access, key.access, place.namespace):
+            target = self._targets.peek(other, rival.stored.uid)
+            if target is not None and target.lease is not None:
                 return other.access
-            if (target.lease is not None or _rank(other.access, rival, place) < own) and self._wants(rival, place):
+            if _rank(other.access, rival, place) < own and self._wants(rival, place):
                 return other.access
         return None
 

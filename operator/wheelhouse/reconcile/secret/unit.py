@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import Check, pending
-from wheelhouse.domain.keys import SecretKey, TokenKey
+from wheelhouse.domain.keys import SecretKey
 from wheelhouse.errors import Conflict
 from wheelhouse.plan.leases import Moment
 from wheelhouse.plan.places import not_opted_in
@@ -20,6 +20,7 @@ from wheelhouse.reconcile.secret.distributor import Distributor
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
 from wheelhouse.reconcile.secret.removal import Removal
+from wheelhouse.reconcile.secret.requests import Requests
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.secret.tokens import TokenUnit
@@ -60,6 +61,7 @@ class SecretUnit:
         self._targets = Targets()
         self._memory = Memory(world, findings, self._targets)
         self._contents = Contents(world, findings, claims)
+        self._requests = Requests(findings, tokens, self._contents, self._targets)
         holders = Holders(world, findings, claims, self._contents, self._targets)
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
@@ -90,43 +92,20 @@ class SecretUnit:
         for namespace in namespaces:
             target = known.targets.get(namespace) if known is not None and known.uid == stored.uid else None
             wanted = self._contents.at(declared, whole, claim, namespace)
-            if target is not None and target.seen == self._fingerprint(declared, claim, wanted):
+            if target is not None and target.seen == self._fingerprint(declared, claim, whole, wanted):
                 continue
             key = SecretKey(stored.key, namespace)
             if len(namespaces) == 1 or not isinstance(wanted, Content):
                 self._world.queue.add(key)
             elif namespace in recorded:
                 self._world.queue.add_resync(key)
-            else:
+            else:  # Its claim to the name counts from now on: another access may be about to write.
+                self._world.interests.follow(key, (SecretTopic(namespace, wanted.name), wanted.token))
                 self._world.queue.add_soon(key, COMPANY, COMPANY)
 
     def request(self, declared: Declared[DesiredAccess], claim: Claim) -> bool:
-        """A person requests a new token: it is minted and written, once in 30 seconds for each identity.
-
-        Returns:
-            Whether the token is still to be minted. Until then status does not name the request, so that a restart
-            does not lose it.
-        """
-        stored, tokens = declared.stored, self._wanted_tokens(declared, claim)
-        if not tokens:
-            return False
-        found = self._findings.distribution(stored)
-        distribution = self._targets.open(stored.key, stored.uid, found.namespaces)
-        if distribution.request is None or distribution.request[0] != stored.requested:
-            distribution.request = (stored.requested, {token: self._tokens.held(token) for token in tokens})
-        before = distribution.request[1]
-        late = [token for token in tokens if token in before and self._tokens.held(token) is before[token]]
-        for token in late:
-            self._tokens.ask(token, before[token], request=True)
-        return bool(late)
-
-    def _wanted_tokens(self, declared: Declared[DesiredAccess], claim: Claim) -> tuple[TokenKey, ...]:
-        """The tokens of all Secrets of an access: one, or one for each namespace."""
-        whole = self._contents.of(declared, claim)
-        if not isinstance(whole, Content):
-            return ()
-        there = (self._contents.at(declared, whole, claim, namespace) for namespace in claim.places.names)
-        return tuple(dict.fromkeys(content.token for content in there if isinstance(content, Content)))
+        """A person requests new tokens; whether any is still to be minted."""
+        return self._requests.heard(declared, claim)
 
     async def reconcile(self, key: SecretKey) -> float | None:
         """Bring one Secret to the desired state of its access.
@@ -147,7 +126,7 @@ class SecretUnit:
         wanted = self._contents.at(declared, whole, claim, key.namespace)
         distribution, target = self._memory.recall(key, declared.stored, wanted)
         distribution.ask_for(digest(whole), claim.places)
-        target.seen = self._fingerprint(declared, claim, wanted)
+        target.seen = self._fingerprint(declared, claim, whole, wanted)
         debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target)
         return earliest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
 
@@ -270,10 +249,10 @@ class SecretUnit:
             self._tokens.ask(content.token, held)
         return verdict.check, verdict.wait
 
-    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, wanted: Wanted) -> int:
+    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, whole: Wanted, wanted: Wanted) -> int:
         """What a pass decides by, for comparison."""
         restored = self._findings.grants(declared.stored).restored
-        return hash((declared.stored.uid, wanted, claim.may_add, restored))
+        return hash((declared.stored.uid, digest(whole), wanted, claim.may_add, restored))
 
     def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
         """Follow what the Secret depends on; keys that wait for an abandoned place are woken."""
