@@ -379,3 +379,17 @@ async def test_a_single_name_that_has_not_opted_in_is_reported() -> None:
     await simulation.run(60)
     assert reason(simulation, key) == "NotOptedIn"
     assert reason(simulation, key, "Stalled") == "NotOptedIn"
+
+
+async def test_a_failure_ends_with_the_wish_for_the_secret() -> None:
+    """A namespace that never had its Secret is no longer selected: nothing is reported about it."""
+    simulation = await owners()
+    join(simulation, "a")
+    join(simulation, "b", account=False)
+    key = access(simulation, "owners", "one", subjects=PULL, secret={"name": "pip", "namespaces": ["a", "b"]})
+    await simulation.run(60)
+    assert reason(simulation, key) == "PartlyDistributed"
+    edit(simulation, key, secret={"name": "pip", "namespaces": ["a"]})
+    await simulation.run(60)
+    assert reason(simulation, key) == "Ready"
+    assert "failed" not in summary(simulation, key)

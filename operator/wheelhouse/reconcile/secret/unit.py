@@ -88,9 +88,12 @@ class SecretUnit:
         stored = declared.stored
         whole, known = self._contents.of(declared, claim), self._targets.get(stored.key)
         found = self._findings.distribution(stored)
-        namespaces, recorded = self.targets(declared, claim), frozenset(found.namespaces if found.name else ())
+        recorded = frozenset(found.namespaces if found.name else ())
+        targets = known.targets if known is not None and known.uid == stored.uid else {}
+        # A place where no Secret could be written is in no ledger: its failure ends with the wish for the Secret.
+        namespaces = dict.fromkeys((*self.targets(declared, claim), *targets))
         for namespace in namespaces:
-            target = known.targets.get(namespace) if known is not None and known.uid == stored.uid else None
+            target = targets.get(namespace)
             wanted = self._contents.at(declared, whole, claim, namespace)
             if target is not None and target.seen == self._fingerprint(declared, claim, whole, wanted):
                 continue
