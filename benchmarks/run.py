@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import accesses
+import fanout
 import first_install
 import inside
 import neighbors
@@ -44,6 +45,8 @@ SCENARIOS = {
     ),
     "scale": Scenario("10,000 accesses with Secrets", "20", lambda options: scale.report(options.size)),
     "restart": Scenario("a start with 5,000 accesses", "8", lambda options: restart.report(options.size)),
+    "fanout": Scenario("one Secret in 1,000 namespaces", "6", lambda options: fanout.report(options.size)),
+    "fanout-many": Scenario("one Secret in 5,000 namespaces", "4", lambda options: fanout.many(options.size)),
     "memory": Scenario("memory of 10,000 accesses", "1", lambda options: inside.memory(options.size)),
     "steps": Scenario("CPU of single steps", "1", lambda options: inside.steps(options.size)),
 }

@@ -9,7 +9,6 @@ from convergence.secret_scenes import HOUR, REFUSED, SECRET, distributed, edit, 
 from convergence.simulation import Simulation
 from fakes.calls import PortCall
 
-from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
@@ -290,15 +289,10 @@ async def test_another_name_moves_the_secret() -> None:
 # Fan-out
 
 
-async def test_two_secrets_of_one_access_are_independent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_secrets_of_one_access_are_independent() -> None:
     """Each namespace has its own state, and one aggregate counts them: a failure in one does not affect the other."""
-
-    def both(wish: DesiredAccess | None) -> tuple[str, ...]:
-        return ("owners", "team") if wish is not None and wish.secret is not None else ()
-
-    for module in ("content", "unit"):  # The spec has no field for it yet.
-        monkeypatch.setattr(f"wheelhouse.reconcile.secret.{module}.wanted_namespaces", both)
-    simulation, key = await distributed()
+    both = {"name": "pip", "namespaces": ["owners", "team"], "identityFrom": "AccessNamespace"}
+    simulation, key = await distributed(secret=both)
     status = simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["secret"]
     assert status["namespaces"] == ["owners", "team"]
     assert status["summary"] == "2/2"

@@ -103,7 +103,7 @@ def edit(state: dict[str, Any], key: ObjectKey, part: str, **fields: Any) -> Non
     "spec",
     [
         {"expiresAt": "2027-01-01T00:00:00Z"},
-        {"secret": {"name": "pip", "formats": ["poetry"], "namespaceSelector": {"matchLabels": {"a": "b"}}}},
+        {"secret": {"name": "pip", "formats": ["poetry"], "mirrors": {"matchLabels": {"a": "b"}}}},
         {"subjects": [{"kind": "ServiceAccount", "name": "pull"}, {"kind": "Robot", "name": "r2"}]},
         {"role": "Auditor"},
         {"repositoryRef": {"name": "wheels", "namespace": "owners", "cluster": "elsewhere"}},

@@ -123,10 +123,19 @@ def test_members_outside_the_cluster_are_granted(kube: Kube) -> None:
     kube.await_ready(ACCESSES, "data-platform", "analysts", "ci", "other-namespaces")
 
 
+def test_a_secret_in_many_namespaces(kube: Kube) -> None:
+    """many-namespaces.yaml is Ready beside quickstart.yaml, and the selected namespace has the Secret."""
+    kube.world.kubectl("apply", "-f", str(EXAMPLES / "quickstart.yaml"))
+    kube.world.kubectl("apply", "--validate=strict", "-f", str(EXAMPLES / "many-namespaces.yaml"))
+    kube.await_ready(ACCESSES, "data-platform", "many-namespaces")
+    assert kube.secret("checkout", "pip-config") is not None
+
+
 def test_every_example_is_applied_here_or_a_story() -> None:
     """A new file in manifests/examples needs a test."""
     # repositories/: the stories' own test
-    here = {"quickstart", "pod", "pod-with-label", "job", "ci-job", "ci-job-uv", "google-members", "other-namespaces"}
+    here = {"quickstart", "pod", "pod-with-label", "job", "ci-job", "ci-job-uv"}
+    here |= {"google-members", "other-namespaces", "many-namespaces"}
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == here
 
 

@@ -8,6 +8,7 @@ from mutations.bug import Bug
 from mutations.seeded import (
     consent,
     domain,
+    fan_out,
     ledger,
     memory,
     policies,
@@ -24,6 +25,7 @@ BUGS: tuple[Bug, ...] = (
     *upstreams.BUGS,
     *repositories.BUGS,
     *secrets.BUGS,
+    *fan_out.BUGS,
     *domain.BUGS,
     *queue.BUGS,
     *memory.BUGS,

@@ -8,7 +8,7 @@ from fakes.world import WORKLOAD, Fakes
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.objects import FINALIZER, REQUESTED_ANNOTATION, Kind, Namespace
+from wheelhouse.domain.objects import FINALIZER, OPT_IN_LABEL, OPT_IN_VALUE, REQUESTED_ANNOTATION, Kind, Namespace
 from wheelhouse.reconcile.access.unit import AccessUnit
 from wheelhouse.reconcile.debts import Debts
 from wheelhouse.reconcile.findings import Findings
@@ -43,7 +43,7 @@ class Process:
         ledger, claims = Ledger(world, findings), Claims(world, findings)
         self._tokens = TokenUnit(world)
         secrets = SecretUnit(world, findings, ledger, claims, self._tokens, debts)
-        self.fakes.cache.store_namespace(Namespace("owners", projects=("acme-packages",)))
+        self.fakes.cache.store_namespace(Namespace("owners", {OPT_IN_LABEL: OPT_IN_VALUE}, projects=("acme-packages",)))
         self.fakes.cache.store(
             Kind.REPOSITORY, self.fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1"})
         )

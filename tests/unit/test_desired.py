@@ -310,3 +310,21 @@ def test_a_subject_of_more_than_127_bytes_is_refused_before_the_call(gke: bool, 
     others, complaint = grants(workload, subjects=[account("a" * 60 + "." + "a" * (longest - 60)), account("pull")])
     assert [grant.member[-4:] for grant in others] == ["pull"]
     assert complaint is Reason.SUBJECT_TOO_LONG
+
+
+def test_where_secrets_are() -> None:
+    """Names and a selector that demands the opt-in with exactly its value; an empty list is as good as none."""
+    spec = {"name": "pip", "serviceAccountName": "ci", "namespaces": ["b", "a", "b"], "namespaceSelector": {}}
+    found = desired_access(access(secret=spec)).secret
+    assert found is not None
+    assert found.fan_out is not None
+    assert found.fan_out.namespaces == ("b", "a")
+    selector = found.fan_out.selector
+    assert selector is not None
+    assert selector.matches({"wheelhouse.dev/credentials": "enabled"})
+    assert not selector.matches({"wheelhouse.dev/credentials": "disabled"})
+    assert found.local_identities
+    for alone in ({}, {"namespaces": []}):
+        spec = {"name": "pip", "serviceAccountName": "ci", **alone}
+        found = desired_access(access(secret=spec)).secret
+        assert found == DesiredSecret("pip", Identity("team-a", "ci"))

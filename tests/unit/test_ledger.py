@@ -1,5 +1,6 @@
 """How findings get into status, and which Events tell of it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -152,13 +153,18 @@ async def test_a_limited_number_of_events_is_remembered(monkeypatch: pytest.Monk
     assert await office.tell("reason 0")
 
 
-async def test_a_write_under_way_is_known() -> None:
-    """While status is being written, what the cache shows of it may already be replaced."""
+async def test_a_write_under_way_is_awaited() -> None:
+    """While status is being written, what the cache shows of it may already be replaced: only its end tells."""
     office = Office()
-    seen: list[bool] = []
-    office.fakes.calls.before = lambda _call: seen.append(office.ledger.writing(KIND, KEY))
+    waiting: list[asyncio.Task[None]] = []
+
+    def during_the_write(_call: object) -> None:
+        waiting.append(asyncio.create_task(office.ledger.quiet(KIND, KEY)))
+        assert not waiting[0].done()
+
+    office.fakes.calls.before = during_the_write
     office.find("one")
-    assert not office.ledger.writing(KIND, KEY)
+    await office.ledger.quiet(KIND, KEY)
     await office.ledger.record(KIND, KEY)
-    assert seen[0] is True
-    assert not office.ledger.writing(KIND, KEY)
+    assert not waiting[0].done()
+    await waiting[0]

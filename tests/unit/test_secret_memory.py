@@ -18,7 +18,7 @@ from wheelhouse.reconcile.secret.targets import Targets
 
 KEY = ObjectKey("owners", "one")
 URL = "https://us-central1-python.pkg.dev/acme/wheels/simple/"
-CONTENT = Content("pip", TokenKey(Identity("owners", "pull"), 3600), "wheels", URL, None, f"{URL}pip/")
+CONTENT = Content("pip", TokenKey(Identity("owners", "pull"), 3600), "wheels", URL, None, f"{URL}pip/", "owners/pull")
 WAITS = pending("Waiting.")
 
 

@@ -10,7 +10,9 @@ from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.plan.leases import Lease, Moment
-from wheelhouse.reconcile.secret.targets import Distribution, Earliest, Targets
+from wheelhouse.plan.places import Places
+from wheelhouse.reconcile.secret.earliest import Earliest
+from wheelhouse.reconcile.secret.targets import Distribution, Targets
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD, WAITS = passed(Reason.DISTRIBUTED), pending("Waiting.")
@@ -54,7 +56,7 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
         distribution = targets.open(KEY, "uid", ())
         if step is None:
             content += 1
-            distribution.ask_for(content)
+            distribution.ask_for(content, Places())
             truth = {name: (None if check == GOOD else check, life) for name, (check, life) in truth.items()}
         elif isinstance(step, str):
             targets.drop(KEY, step)
@@ -77,18 +79,22 @@ def test_status_counts_until_all_were_checked() -> None:
     """After a start the aggregate ignores Secrets that no pass has checked, but reports a failure at once."""
     targets = Targets()
     distribution = targets.open(KEY, "uid", ("a", "b"))
+    distribution.ask_for(1, Places(("a", "b")))
     distribution.count("a", targets.target(distribution, "a"), GOOD)
-    assert distribution.check(2, WAITS) is None
+    assert distribution.check(WAITS) is None
     distribution.count("b", targets.target(distribution, "b"), GOOD)
-    assert distribution.check(2, WAITS) == GOOD
+    assert distribution.check(WAITS) == GOOD
     distribution.count("b", targets.target(distribution, "b"), failed(Reason.EXPIRED, "dead"))
-    assert distribution.check(2, WAITS) == failed(Reason.EXPIRED, "b: dead")
+    found = distribution.check(WAITS)
+    assert found is not None
+    assert found.reason is Reason.PARTLY_DISTRIBUTED
+    assert "b: dead" in found.message
     assert distribution.shown() == (("b", "Expired"),)
 
 
 def test_nothing_wanted_is_not_distributed() -> None:
     """An access without any Secret does not count as having all of them."""
-    assert Distribution("uid").check(0, WAITS) == WAITS
+    assert Distribution("uid").check(WAITS) == WAITS
 
 
 def test_ten_failures_are_shown() -> None:

@@ -10,6 +10,7 @@ from wheelhouse.api.meta import (
     Conditions,
     Flag,
     Grammar,
+    LabelSelector,
     Model,
     NamespaceName,
     ObjectName,
@@ -36,6 +37,13 @@ class AdoptionPolicy(StrEnum):
 
     NEVER = "Never"
     ALWAYS = "Always"
+
+
+class IdentityFrom(StrEnum):
+    """Whose token the Secrets of several namespaces have."""
+
+    TARGET_NAMESPACE = "TargetNamespace"
+    ACCESS_NAMESPACE = "AccessNamespace"
 
 
 class RepositoryReference(Model):
@@ -74,12 +82,32 @@ class Secret(Model):
             "must be the name of a Secret: at most 63 lower-case letters, digits, '-' and '.', such as pip-config",
         ),
     ] = "pip-config"
-    """The name of the Secret in this namespace. Immutable: to change it, remove `secret` and add it again."""
+    """The name of the Secret in each of its namespaces. Immutable: to change it, remove `secret` and add it again."""
+
+    namespaces: Annotated[list[NamespaceName], Field(max_length=256)] | None = None
+    """The names of the namespaces that get the Secret, in addition to those that `namespaceSelector` selects. Default:
+    this namespace, if there is no selector either. If you set one of the two, this namespace gets the Secret only if it
+    is named or selected. Only an access in the namespace of the repository can use other namespaces. Each namespace
+    must have the label `wheelhouse.dev/credentials=enabled`."""
+
+    namespace_selector: LabelSelector | None = None
+    """The labels of the namespaces that get the Secret. Namespaces without the label
+    `wheelhouse.dev/credentials=enabled` are left out. An empty selector (`{}`) selects every namespace that has it. At
+    most 5,000 namespaces can get the Secret. If a namespace has an access of its own with the same Secret name, that
+    access has priority there."""
 
     service_account_name: ObjectName | None = None
-    """The ServiceAccount of this namespace that the token authenticates as. It is granted the role. Default: the only
-    ServiceAccount of this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can
-    read the Secret can act as it."""
+    """The ServiceAccount that the token authenticates as. It is granted the role. Default: the only ServiceAccount of
+    this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can read the Secret can
+    act as it."""
+
+    identity_from: IdentityFrom = IdentityFrom.TARGET_NAMESPACE
+    """Whose token the Secrets have, if `namespaces` or `namespaceSelector` is set. `TargetNamespace` (default): in each
+    namespace, the ServiceAccount of that name in the same namespace. Each is granted the role, and takes the place of
+    one of the 1,500 principals of an IAM policy. Each authenticates as itself: the operator ignores the annotation
+    `iam.gke.io/gcp-service-account` of these ServiceAccounts. `AccessNamespace`: everywhere the ServiceAccount in this
+    namespace, and its annotation is followed. Anyone who can read one of the Secrets can then act as it. This namespace
+    must have the label `wheelhouse.dev/credentials=enabled` too."""
 
     token_lifetime: Lifetime = "1h"  # noqa: S105 - a duration, not a credential
     """How long the token in the Secret lives: `10m` to `12h`, default `1h`. The operator replaces it at half its
@@ -125,8 +153,8 @@ class RepositoryAccessSpec(Model):
     """The identities that are granted the role."""
 
     secret: Secret | None = None
-    """A Secret with client configuration that pods can mount. The namespace must have the label
-    `wheelhouse.dev/credentials=enabled`. If not set, the operator only makes the grants."""
+    """A Secret with client configuration that pods can mount, in this namespace or in others. Each namespace must have
+    the label `wheelhouse.dev/credentials=enabled`. If not set, the operator only makes the grants."""
 
     adoption_policy: AdoptionPolicy = AdoptionPolicy.NEVER
     """What happens if the IAM policy already has a grant that this object requests. `Never` (default): the grant is
@@ -180,7 +208,7 @@ class FailedNamespace(Model):
 
 
 class SecretStatus(Model):
-    """The state of the Secret. Nothing in it is derived from a token."""
+    """The state of the Secrets. Nothing in it is derived from a token."""
 
     name: Annotated[str, Field(max_length=253)]
     """The name of the Secret."""
@@ -195,7 +223,8 @@ class SecretStatus(Model):
     """The namespaces that have the Secret, or are about to get it."""
 
     summary: Annotated[str, Field(max_length=32)] | None = None
-    """How many Secrets have a valid token, and how many are requested, like `1/1`."""
+    """How many Secrets have a valid token, and how many are requested, like `417/1000`. While many Secrets are written,
+    the operator updates it every five seconds."""
 
     desired: int | None = None
     """How many Secrets are requested."""
@@ -222,7 +251,8 @@ class SecretStatus(Model):
     """`Extra` if the Secret adds the repository to the public index."""
 
     identity: Annotated[str, Field(max_length=512)] | None = None
-    """The ServiceAccount that the token authenticates as: namespace/name."""
+    """The ServiceAccount that the token authenticates as: namespace/name. The namespace is `*` if each Secret has the
+    token of a ServiceAccount of its own namespace."""
 
     google_service_account: Annotated[str, Field(max_length=512)] | None = None
     """The Google service account that this ServiceAccount acts as, from its annotation

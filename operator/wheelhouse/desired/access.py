@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from wheelhouse.api.access import AdoptionPolicy, RepositoryAccessSpec, Secret
+from wheelhouse.api.access import AdoptionPolicy, IdentityFrom, RepositoryAccessSpec, Secret
 from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
-from wheelhouse.desired.selectors import label_selector
-from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
+from wheelhouse.desired.selectors import label_selector, with_opt_in
+from wheelhouse.domain.access import DesiredAccess, DesiredSecret, FanOut, Subject
 from wheelhouse.domain.configuration.form import Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME, lifetime_seconds
@@ -60,8 +60,7 @@ def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
     try:
         read = Secret.model_validate(spec.get("secret"), extra="ignore")
         if read.service_account_name is not None:
-            identity = Identity(stored.key.namespace, read.service_account_name)
-            secret = DesiredSecret(read.name, identity, _lifetime(read), _form(read))
+            secret = _secret(read, stored.key.namespace, ())
     except ValidationError:
         pass
     role = next((role for role in Role if role == spec.get("role", Role.READER)), Role.READER)
@@ -88,12 +87,20 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
     account = secret.service_account_name or (accounts[0] if len(accounts) == 1 else None)
     if account is None:
         raise Invalid(_WHOSE_IDENTITY)
-    return DesiredSecret(secret.name, Identity(namespace, account), _lifetime(secret), _form(secret))
+    return DesiredSecret(
+        secret.name,
+        Identity(namespace, account),
+        lifetime_seconds(secret.token_lifetime) or DEFAULT_LIFETIME,
+        Form(secret.authentication, secret.index),
+        _fan_out(secret),
+        secret.identity_from is IdentityFrom.ACCESS_NAMESPACE,
+    )
 
 
-def _lifetime(secret: Secret) -> int:
-    return lifetime_seconds(secret.token_lifetime) or DEFAULT_LIFETIME
-
-
-def _form(secret: Secret) -> Form:
-    return Form(secret.authentication, secret.index)
+def _fan_out(secret: Secret) -> FanOut | None:
+    """Where the Secrets are, if the spec says so. An empty list of names is as good as none."""
+    selector = secret.namespace_selector
+    if not secret.namespaces and selector is None:
+        return None
+    names = tuple(dict.fromkeys(secret.namespaces or ()))
+    return FanOut(names, with_opt_in(label_selector(selector)) if selector is not None else None)

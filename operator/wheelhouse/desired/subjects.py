@@ -17,7 +17,7 @@ _ELSEWHERE = "can grant a role to ServiceAccounts of other namespaces"
 
 
 def desired_grants(
-    access: DesiredAccess, workload: WorkloadIdentity, selected: Selected
+    access: DesiredAccess, workload: WorkloadIdentity, selected: Selected, places: tuple[str, ...] = ()
 ) -> tuple[tuple[Grant, ...], Invalid | None]:
     """The grants that an access requests.
 
@@ -25,6 +25,7 @@ def desired_grants(
         access: the desired state.
         workload: the pool of the cluster's ServiceAccounts.
         selected: evaluates the selectors of subjects.
+        places: the namespaces of its Secrets, if it names or selects them.
 
     Returns:
         The grants, and the error of the first invalid subject: the others are still granted.
@@ -40,7 +41,8 @@ def desired_grants(
         invalid = invalid or error
         members |= {member: subject.kind is SubjectKind.PRINCIPAL for member in found if member not in members}
     if access.secret is not None:
-        found, error = _accounts(workload, access.secret.identity.service_account, (access.key.namespace,))
+        namespaces = places if access.secret.local_identities else (access.key.namespace,)
+        found, error = _accounts(workload, access.secret.identity.service_account, namespaces)
         invalid = invalid or error
         members |= dict.fromkeys(found, False)
     if access.adopts and access.repository.namespace != access.key.namespace:

@@ -50,13 +50,41 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class FanOut:
+    """The namespaces that get a Secret, if the spec names or selects any: a union.
+
+    Attributes:
+        selector: selects namespaces, but only those that have opted in; None without a selector.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    selector: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """The requested Secret: its name, the identity of its token, the token's lifetime in seconds, and its form."""
+    """The requested Secret.
+
+    Attributes:
+        name: its name, in each of its namespaces.
+        identity: the ServiceAccount in the access's own namespace.
+        lifetime: of the token, in seconds.
+        form: which files it has, and where they have the token.
+        fan_out: where the Secrets are; None for the access's own namespace alone.
+        shared: whether all Secrets have a token of `identity`, and not of the ServiceAccount of that name there.
+    """
 
     name: str
     identity: Identity
     lifetime: int = DEFAULT_LIFETIME
     form: Form = UNSET
+    fan_out: FanOut | None = None
+    shared: bool = False
+
+    @property
+    def local_identities(self) -> bool:
+        """Whether each Secret has the token of a ServiceAccount of its own namespace, which acts as itself."""
+        return self.fan_out is not None and not self.shared
 
 
 @dataclass(frozen=True, slots=True)

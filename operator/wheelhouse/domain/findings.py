@@ -106,6 +106,7 @@ class AccessFindings:
         granted: what prevents the request for a grant (an invalid subject); None if nothing does.
         advice: what a user should know about existing grants, such as a ServiceAccount that does not exist yet.
         granting: the digest of the access's current claim on the policy (`Claimant.digest`).
+        sharing: what a user should know about an identity that other namespaces get; empty if there is nothing.
         distributing: the digest of the Secrets that it requests now; 0 if it requests none.
         secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
         index_safe: advice about public indexes; None if there is none.
@@ -120,6 +121,7 @@ class AccessFindings:
     resolved: Check | None = None
     granted: Check | None = None
     advice: str = ""
+    sharing: str = ""
     granting: int = 0
     distributing: int = 0
     secret: Check | None = None
@@ -163,6 +165,7 @@ class DistributionFindings:
         made_for: the digest of the Secrets that the checks are about; None before the first pass of this process.
         name: the Secret's name; empty if no Secret of this access can exist.
         namespaces: where a Secret is, or may be.
+        desired: how many are requested; None if that is not known.
         current: how many have a valid token and the desired content.
         failed: the first namespaces where it failed, with the reason.
         expires: the earliest expiry of all targets.
@@ -180,6 +183,7 @@ class DistributionFindings:
     verified: Check | None = None
     name: str = ""
     namespaces: tuple[str, ...] = ()
+    desired: int | None = None
     current: int = 0
     failed: tuple[tuple[str, str], ...] = ()
     expires: datetime | None = None

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     PROJECT_NOT_ALLOWED = "ProjectNotAllowed"
     IDENTITY_CHANGED = "IdentityChanged"
     SECRET_NOT_ALLOWED = "SecretNotAllowed"  # noqa: S105 - a reason, not a credential
+    FAN_OUT_NOT_ALLOWED = "FanOutNotAllowed"
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     REF_NOT_PERMITTED = "RefNotPermitted"
     REPOSITORY_NOT_READY = "RepositoryNotReady"
@@ -61,6 +62,8 @@ class Reason(StrEnum):
     NOT_OPTED_IN = "NotOptedIn"
     TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a reason, not a credential
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105 - a reason, not a credential
+    TOO_MANY_NAMESPACES = "TooManyNamespaces"
+    PARTLY_DISTRIBUTED = "PartlyDistributed"
     EXPIRED = "Expired"
     VERIFIED = "Verified"
     PROPAGATING = "Propagating"
@@ -77,6 +80,7 @@ STALLED_AT_ONCE = frozenset(
         Reason.PROJECT_NOT_ALLOWED,
         Reason.IDENTITY_CHANGED,
         Reason.SECRET_NOT_ALLOWED,
+        Reason.FAN_OUT_NOT_ALLOWED,
         Reason.ALREADY_EXISTS,
         Reason.OWNED_ELSEWHERE,
         Reason.IMMUTABLE_FIELD_DIFFERS,
@@ -89,6 +93,7 @@ STALLED_AT_ONCE = frozenset(
         Reason.MEMBER_REJECTED,
         Reason.POLICY_FULL,
         Reason.SECRET_CONFLICT,
+        Reason.TOO_MANY_NAMESPACES,
         Reason.NOT_OPTED_IN,
         Reason.SUSPENDED,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from wheelhouse.domain.findings import Check, failed, passed
+from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import MANAGER_PREFIX, Applied, Clash, SecretReply
 from wheelhouse.errors import Invalid, NotReady, Refused, WheelhouseError
@@ -36,16 +37,21 @@ def accesses(reply: SecretReply, own: str) -> tuple[str, ...]:
     return tuple(name for name in managers if name.startswith(MANAGER_PREFIX) and name != own)
 
 
+def outranks(access: ObjectKey, holder: ObjectKey, namespace: str) -> bool:
+    """Whether an access takes the Secret of another existing access: a namespace's own access that of a fan-out."""
+    return access.namespace == namespace != holder.namespace
+
+
 def judge(reply: SecretReply, own: str, living: Collection[str]) -> Verdict:
     """Interpret the reply to an apply as manager `own`.
 
-    Neither a Secret of another kind nor that of an existing access is ever forced. The Secret of a deleted access is
-    taken over, and a person's edit is reverted.
+    Neither a Secret of another kind nor that of an access that keeps it is ever forced. The Secret of a deleted access,
+    or of one that this access outranks, is taken over, and a person's edit is reverted.
 
     Args:
         reply: the reply.
         own: the manager that applied.
-        living: the managers of the existing accesses that may own this Secret.
+        living: the managers of the existing accesses that may own this Secret and keep it.
     """
     if isinstance(reply, Applied):
         return Verdict(Step.DONE)

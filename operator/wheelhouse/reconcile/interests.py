@@ -68,11 +68,19 @@ class Interests:
         """Delete all topics of the key."""
         self.follow(key, ())
 
-    def publish(self, topic: Topic, besides: Key | None = None) -> None:
-        """Reconcile all followers of a topic, except the one that changed it."""
-        for key in self.followers(topic):
+    def publish(self, topic: Topic, besides: Key | None = None, *, crowd: int | None = None) -> None:
+        """Reconcile all followers of a topic.
+
+        Args:
+            topic: what changed.
+            besides: the key that changed it, which is left out.
+            crowd: more followers than this wait for all other changes.
+        """
+        followers = self.followers(topic)
+        add = self._queue.add_resync if crowd is not None and len(followers) > crowd else self._queue.add
+        for key in followers:
             if key != besides:
-                self._queue.add(key)
+                add(key)
 
     def followers(self, topic: Topic) -> tuple[Key, ...]:
         """The keys that follow a topic."""

@@ -81,10 +81,12 @@ class Ledger:
         for outage in [outage for outage in self._outages if outage[:2] == (kind, key)]:
             del self._outages[outage]
 
-    def writing(self, kind: Kind, key: ObjectKey) -> bool:
-        """Whether a write of the object's status is under way."""
+    async def quiet(self, kind: Kind, key: ObjectKey) -> None:
+        """Wait for the end of a write of the object's status that is under way."""
         lock = self._locks.get((kind, key))
-        return lock is not None and lock.locked()
+        if lock is not None:
+            async with lock:
+                pass
 
     async def record(self, kind: Kind, key: ObjectKey) -> bool:
         """Write the findings now: the intent is recorded before the effect. False if the object does not exist.
@@ -114,7 +116,7 @@ class Ledger:
         if same(status, standing) or (not counts and same(_uncounted(status), _uncounted(standing))):
             self._progress.pop((kind, key), None)
             return None
-        if in_progress(status):
+        if in_progress(status) or _counts_only(status, standing):
             begun = self._progress.setdefault((kind, key), self._world.elapsed())
             left = PROGRESS_PACE - (self._world.elapsed() - begun)
             if left > _GRAIN:
@@ -248,6 +250,14 @@ class Ledger:
 
 def _uncounted(status: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in status.items() if name != "accessSummary"}
+
+
+def _counts_only(status: Mapping[str, Any], standing: Mapping[str, Any]) -> bool:
+    """Whether only the number and the times of several Secrets changed, which many writes change one after another."""
+    secret, before = status.get("secret"), standing.get("secret")
+    if not isinstance(secret, Mapping) or not isinstance(before, Mapping) or secret.get("desired", 0) <= 1:
+        return False
+    return secret.get("name") == before.get("name") and same({**status, "secret": None}, {**standing, "secret": None})
 
 
 _PROGRESS = frozenset({Reason.PENDING, Reason.CREATING, Reason.UPDATING, Reason.DELETING, Reason.REPOSITORY_NOT_READY})

@@ -19,6 +19,12 @@ class Namespaces:
         self._all: dict[str, Namespace] = {}
         self._selected: dict[Selector, tuple[str, ...]] = {}
         self._living = 0
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change of a namespace."""
+        return self._version
 
     def get(self, name: str) -> Namespace | None:
         """A Namespace."""
@@ -51,11 +57,13 @@ class Namespaces:
         """Add or replace a Namespace."""
         old = self._all.get(namespace.name)
         self._all[namespace.name] = namespace
+        self._version += old != namespace
         self._changed(old, namespace)
 
     def remove(self, name: str) -> bool:
         """Remove a Namespace; return whether it was known."""
         old = self._all.pop(name, None)
+        self._version += old is not None
         self._changed(old, None)
         return old is not None
 

@@ -68,9 +68,10 @@ def distributed(facts: AccessFacts) -> Check | None:
         return facts.access.secret
     if _of_another_secret(facts):
         return pending("Waiting for the Secret.")
-    found, advice = facts.distribution.distributed, " ".join(text for _, text in facts.access.secret_advice)
-    if found is not None and found.ok and advice:
-        return passed(found.reason, f"{distributed_as(facts.distribution.name)} {advice}")
+    found, advice = facts.distribution.distributed, [text for _, text in facts.access.secret_advice]
+    if found is not None and found.ok and (facts.access.sharing or advice):
+        what = facts.access.sharing or distributed_as(facts.distribution.name, facts.distribution.desired or 1)
+        return passed(found.reason, " ".join((what, *advice)))
     return found
 
 
@@ -78,6 +79,9 @@ def verified(facts: AccessFacts) -> Check | None:
     """What the index answered for the token in the Secret."""
     if not facts.wants_secret:
         return Check(Truth.UNKNOWN, Reason.NOT_APPLICABLE)
+    if facts.access.secret is not None and facts.access.secret.ok:
+        message = "There is no token to verify, because no namespace is selected."
+        return Check(Truth.UNKNOWN, Reason.NOT_APPLICABLE, message)
     if facts.access.secret is not None or _of_another_secret(facts):
         return pending("Waiting for the Secret.")
     return facts.distribution.verified
@@ -106,7 +110,7 @@ def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
     words = {
         ConditionType.RESOLVED_REFS: ACCESS_REFS,
         ConditionType.GRANTED: granted_to(grants.grants),
-        ConditionType.DISTRIBUTED: distributed_as(facts.distribution.name),
+        ConditionType.DISTRIBUTED: distributed_as(facts.distribution.name, facts.distribution.desired or 1),
     }
     found = known(((kind, check(facts)) for kind, check in CHECKS), status, situation, words)
     fields = {
@@ -145,7 +149,7 @@ def _grant(record: GrantRecord) -> dict[str, str]:
 def _secret(found: DistributionFindings) -> Mapping[str, Any]:
     if not found.name:
         return {}
-    desired = len(found.namespaces)
+    desired = len(found.namespaces) if found.desired is None else found.desired
     fields = {
         "name": found.name,
         "namespaces": list(found.namespaces),

@@ -9,6 +9,7 @@ from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.status.conditions import by_type
 
 CLEANUP_DELETES_NOTHING = "CleanupDeletesNothing"
+SHARED_IDENTITY = "SharedIdentity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,10 @@ def repository_advice(found: RepositoryFindings) -> list[Advice]:
 
 
 def access_advice(found: AccessFindings) -> list[Advice]:
-    """The advice about an access: ServiceAccounts that do not exist, and its Secret."""
+    """The advice about an access: ServiceAccounts that do not exist, its Secret, and an identity for others."""
     advice = [Advice(ConditionType.DISTRIBUTED, reason, message) for reason, message in found.secret_advice]
+    if found.sharing:
+        advice.append(Advice(ConditionType.DISTRIBUTED, SHARED_IDENTITY, found.sharing))
     if found.index_safe is not None and found.index_safe.truth is Truth.FALSE:
         advice.append(Advice(ConditionType.INDEX_SAFE, found.index_safe.reason, found.index_safe.message))
     if found.advice:

@@ -9,10 +9,10 @@ from wheelhouse.domain.configuration.form import Authentication, Form, Index
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
-from wheelhouse.domain.names import RepositoryName, dns_labels, is_dns_subdomain, shared
+from wheelhouse.domain.names import RepositoryName, dns_labels, is_dns_label, is_dns_subdomain, shared
 from wheelhouse.domain.objects import CustomObject, loaded
 from wheelhouse.domain.repository import Operation, OperationKind
-from wheelhouse.status.conditions import moment
+from wheelhouse.status.conditions import by_type, moment
 
 
 def read_repository(status: Mapping[str, Any]) -> tuple[RepositoryFindings, AccessSummary | None]:
@@ -45,11 +45,13 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
     if not isinstance(raw, Mapping) or not isinstance(name, str) or not is_dns_subdomain(name):
         return DistributionFindings()
     namespaces = tuple(shared(name) for name in dns_labels(_texts(raw.get("namespaces"))))
-    current = raw.get("current")
+    current, desired = raw.get("current"), raw.get("desired")
     return DistributionFindings(
         name=name,
         namespaces=namespaces,
+        desired=desired if isinstance(desired, int) else None,
         current=current if isinstance(current, int) else 0,
+        failed=tuple(_failed(raw.get("failed"))),
         expires=moment(raw.get("expirationTime")),
         refresh=moment(raw.get("refreshTime")),
         identity=_text(raw, "identity"),
@@ -63,17 +65,33 @@ def recorded_grants(stored: CustomObject) -> GrantFindings:
     return read_grants(stored.status)
 
 
-def recorded_distribution(stored: CustomObject) -> DistributionFindings:
-    """The ledger of Secrets in the object itself, not the one in memory.
-
-    Secrets of one access ask in turn: its status is parsed once for all.
-    """
-    return _distribution(stored.status_json)
-
-
 @lru_cache(maxsize=8)
 def _distribution(status_json: str) -> DistributionFindings:
     return read_distribution(loaded(status_json))
+
+
+def is_recorded(stored: CustomObject, name: str, namespace: str) -> bool:
+    """Whether the object itself, and not only memory, names a Secret.
+
+    Secrets of one access ask in turn: its status is parsed once for all.
+    """
+    return (name, namespace) in _recorded(stored.status_json)
+
+
+@lru_cache(maxsize=8)
+def _recorded(status_json: str) -> frozenset[tuple[str, str]]:
+    found = _distribution(status_json)
+    return frozenset((found.name, namespace) for namespace in found.namespaces)
+
+
+def recorded_conditions(stored: CustomObject) -> Mapping[str, Mapping[str, Any]]:
+    """The conditions in the object itself, by their type."""
+    return _conditions(stored.status_json)
+
+
+@lru_cache(maxsize=8)
+def _conditions(status_json: str) -> Mapping[str, Mapping[str, Any]]:
+    return by_type(loaded(status_json))
 
 
 def _form(raw: Mapping[str, Any]) -> Form:
@@ -103,6 +121,12 @@ def _grants(raw: object) -> Iterable[GrantRecord]:
         if state is not None and isinstance(role, str) and isinstance(member, str):
             verbatim = row.get("kind") == SubjectKind.PRINCIPAL
             yield GrantRecord(Grant(shared(role), member, verbatim), state, _text(row, "message"))
+
+
+def _failed(raw: object) -> Iterable[tuple[str, str]]:
+    for row in raw if isinstance(raw, list) else ():
+        if isinstance(row, Mapping) and is_dns_label(_text(row, "namespace")):
+            yield shared(_text(row, "namespace")), _text(row, "reason")
 
 
 def _operation(raw: object) -> Operation | None:

@@ -58,6 +58,8 @@ def granted_to(grants: Iterable[GrantRecord]) -> str:
     return f"{members} member{' has' if members == 1 else 's have'} {roles} on the repository."
 
 
-def distributed_as(name: str) -> str:
+def distributed_as(name: str, desired: int) -> str:
     """Which Secret has a token; its times are in status only, because a message must not change at a refresh."""
+    if desired > 1:
+        return f"The Secret {name} has a valid token in each namespace. See status.secret for their number and times."
     return f"The Secret {name} has a valid token. See status.secret for the token's times."

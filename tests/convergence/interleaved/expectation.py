@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from convergence.interleaved import places
 from fakes.world import Fakes
 
 from wheelhouse.domain.iam import Identity
@@ -20,6 +21,8 @@ from wheelhouse.domain.secret import SECRET_TYPE
 Spec = Mapping[str, Any]
 Place = tuple[str, str]
 """Namespace and name of a Secret."""
+Account = tuple[str, str]
+"""Namespace and name of a ServiceAccount."""
 Granted = tuple[str, str, str]
 """Full name of a repository, role, member."""
 
@@ -85,7 +88,7 @@ class SecretWish:
     """The desired content of one place; `claims` are the accesses that want it."""
 
     level: Level
-    claims: list[tuple[ObjectKey, str, bool, str]] = field(default_factory=list)
+    claims: list[tuple[ObjectKey, str, bool, Account]] = field(default_factory=list)
     """Access, index URL, whether it uploads, ServiceAccount."""
 
 
@@ -339,20 +342,26 @@ class Judge:
         for grant in self._asked(key, spec, repository):
             expected.grant(grant, level, key)
         secret, account = spec.get("secret"), service_account(spec)
-        namespace = cluster.namespaces.get(key.namespace)
-        if secret is None or account is None or namespace is None or not namespace.opted_in:
+        if secret is None or account is None:
             return
-        place = (key.namespace, secret.get("name", "pip-config"))
-        there = (key.namespace, account) in cluster.service_accounts and not namespace.deleting
-        wish = expected.secrets.setdefault(place, SecretWish(Level.NO))
-        wish.level = max(wish.level, level if there else Level.MAY)
-        wish.claims.append((key, index_url(full), spec.get("role", "Reader") != "Reader", account))
+        own, ever = repository.key.namespace == key.namespace, self.memory.namespaces if level is Level.MAY else ()
+        for target in places.targets(secret, key.namespace, cluster.namespaces, may=own, ever=ever):
+            source = key.namespace if places.shared(secret) else target
+            found = [cluster.namespaces.get(name) for name in (target, source)]
+            if any(each is None or not each.opted_in for each in found):
+                continue
+            there = (source, account) in cluster.service_accounts and not any(each and each.deleting for each in found)
+            wish = expected.secrets.setdefault((target, secret.get("name", "pip-config")), SecretWish(Level.NO))
+            wish.level = max(wish.level, level if there else Level.MAY)
+            uploads = spec.get("role", "Reader") != "Reader"
+            wish.claims.append((key, index_url(full), uploads, (source, account)))
 
     def _members(self, key: ObjectKey, spec: Spec, *, own: bool, everywhere: bool = False) -> set[str]:
         members = set()
         account = service_account(spec) if "secret" in spec else None
         if account is not None:
-            members.add(self._fakes.workload.member(Identity(key.namespace, account)))
+            for namespace in self._sources(key, spec["secret"], own=own, everywhere=everywhere):
+                members.add(self._fakes.workload.member(Identity(namespace, account)))
         for subject in spec.get("subjects", ()):
             if subject["kind"] == "ServiceAccount":
                 for namespace in self._places(key, subject, own=own, everywhere=everywhere):
@@ -360,6 +369,14 @@ class Judge:
             elif own:
                 members.add(PREFIXES[subject["kind"]] + subject["name"])
         return members
+
+    def _sources(self, key: ObjectKey, secret: Spec, *, own: bool, everywhere: bool) -> set[str]:
+        """The namespaces of the ServiceAccounts whose tokens the Secrets have."""
+        if places.shared(secret):
+            return {key.namespace}
+        if everywhere and own:
+            return set(self.memory.namespaces)
+        return places.targets(secret, key.namespace, self._fakes.cluster.namespaces, may=own)
 
     def _places(self, key: ObjectKey, subject: Spec, *, own: bool, everywhere: bool) -> set[str]:
         """The namespaces of a subject's ServiceAccounts."""
@@ -396,7 +413,9 @@ class Judge:
         consent = self._consent(key, spec, repository)
         namespace = self._fakes.cluster.namespaces.get(key.namespace)
         secret, account = spec.get("secret"), service_account(spec)
-        if namespace is None or (secret is not None and not namespace.opted_in):
+        own = repository.key.namespace == key.namespace
+        consent = min(consent, self._room(key, secret, own=own, frozen=frozen))
+        if namespace is None or consent is Level.NO:
             return Level.NO
         subjects = spec.get("subjects", ())
         outside = any(s["kind"] != "ServiceAccount" or not _at_home(s) for s in subjects)
@@ -406,19 +425,36 @@ class Judge:
                 return Level.NO
         if any("namespaceSelector" in s and self._selected(s["namespaceSelector"]) is None for s in subjects):
             return Level.NO
-        if secret is not None:
-            stored = self._fakes.cluster.secrets.get((key.namespace, secret.get("name", "pip-config")))
-            if stored is not None and stored.type != SECRET_TYPE:
-                return Level.NO
         accounts = {s["name"] for s in subjects if s["kind"] == "ServiceAccount" and _at_home(s)}
-        accounts |= {account} if account else set()
-        missing = any((key.namespace, name) not in self._fakes.cluster.service_accounts for name in accounts)
+        needed = {(key.namespace, name) for name in accounts}
+        if account and secret is not None:
+            needed |= {(each, account) for each in self._sources(key, secret, own=own, everywhere=False)}
+        missing = not needed <= self._fakes.cluster.service_accounts
         if frozen or missing or namespace.deleting:
             return min(consent, Level.MAY)
         return consent
 
+    def _room(self, key: ObjectKey, secret: Spec | None, *, own: bool, frozen: bool) -> Level:
+        """Whether Secrets may be where a spec wants them."""
+        known = self._fakes.cluster.namespaces
+        namespace = known.get(key.namespace)
+        if secret is None or namespace is None:
+            return Level.MUST
+        there = places.targets(secret, key.namespace, known, may=own)
+        stored = [self._fakes.cluster.secrets.get((place, secret.get("name", "pip-config"))) for place in there]
+        if any(each is not None and each.type != SECRET_TYPE for each in stored):
+            return Level.NO
+        if not places.asks(secret):
+            return Level.MUST if namespace.opted_in else Level.NO
+        refused = not own and places.elsewhere(secret, key.namespace)
+        closed = bool(there) and places.shared(secret) and not namespace.opted_in
+        if refused or closed or places.missing(secret, known):
+            return Level.MAY if frozen else Level.NO
+        return Level.MUST if there else Level.MAY
+
     def _contested(self, expected: Expected) -> None:
         """Of several accesses that want one Secret one has it; which one depends on their order."""
+        shared: dict[ObjectKey, int] = {}
         for place, wish in expected.secrets.items():
             keys = frozenset(claim[0] for claim in wish.claims)
             if len(keys) > 1:
@@ -426,7 +462,12 @@ class Judge:
                 if levels == {Level.MUST}:
                     expected.contests[place] = keys
                 for key in keys:
-                    expected.ready[Kind.ACCESS, key] = min(expected.ready[Kind.ACCESS, key], Level.MAY)
+                    shared[key] = shared.get(key, 0) + 1
+        for key in shared:
+            expected.ready[Kind.ACCESS, key] = min(expected.ready[Kind.ACCESS, key], Level.MAY)
+        # If two share several places, each may have one of them, and neither has all.
+        several = {key for key, number in shared.items() if number > 1}
+        expected.contests = {place: keys for place, keys in expected.contests.items() if not keys & several}
 
 
 def service_account(spec: Spec) -> str | None:

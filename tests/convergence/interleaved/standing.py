@@ -6,7 +6,17 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from convergence.interleaved.effects import token_of
-from convergence.interleaved.expectation import CLUSTER, Granted, Level, Place, Repository, SecretWish, index_url
+from convergence.interleaved.expectation import (
+    CLUSTER,
+    Account,
+    Granted,
+    Level,
+    Place,
+    Repository,
+    SecretWish,
+    index_url,
+)
+from convergence.interleaved.places import asks
 from convergence.interleaved.tuples import ledger, parsed
 
 from wheelhouse.domain.iam import Identity
@@ -123,6 +133,8 @@ class Standing:
         if kind is Kind.ACCESS and body is not None:
             reference = body["spec"].get("repositoryRef", {})
             target = ObjectKey(reference.get("namespace", key.namespace), reference["name"])
+            if asks(body["spec"].get("secret") or {}):
+                words |= set(self._site.cluster.namespaces)
         repository = self._site.expected.repositories.get(target)
         if repository is not None:
             words |= {str(target), str(repository.full)}
@@ -215,14 +227,14 @@ class Standing:
         # Another access that owns it must release it first.
         words |= {f"{place[0]}/{stored.fields.get('.metadata.labels.wheelhouse.dev/access')}"}
         known = site.fakes.tokens.minted.get(token_of(stored.data) or "")
-        accounts = {(place[0], account) for *_, account in wish.claims}
+        accounts = {account for *_, account in wish.claims}
         if known is None:
             yield Wrong("secret", place, words, MISSING, "it holds no token that was minted", claims)
         elif known[1].expires <= site.wall.now() and self._refreshed(known[0], accounts):
             ago = (site.wall.now() - known[1].expires).total_seconds()
             yield Wrong("expired", place, words, EXPIRED, f"the token expired {ago:.0f} s ago")
         if wish.level is Level.MUST and len(wish.claims) == 1:
-            for text in self._content(place, wish.claims[0], stored.data):
+            for text in self._content(wish.claims[0], stored.data):
                 yield Wrong("secret", place, words, MISSING, text, claims)
 
     def _refreshed(self, identity: Identity, accounts: set[tuple[str, str]]) -> bool:
@@ -231,14 +243,14 @@ class Standing:
         stands = any(google.granted(parsed(full), member) for full in google.repositories)
         return stands and bool(accounts & self._site.cluster.service_accounts)
 
-    def _content(self, place: Place, claim: tuple[ObjectKey, str, bool, str], data: dict[str, str]) -> Iterator[str]:
+    def _content(self, claim: tuple[ObjectKey, str, bool, Account], data: dict[str, str]) -> Iterator[str]:
         access, url, uploads, account = claim
         identity = self._site.fakes.tokens.minted.get(token_of(data) or "", (None,))[0]
         if data.get("index-url") != url:
             yield f"index-url is {data.get('index-url')}"
         if (".pypirc" in data) is not (uploads and self._writable(access)):
             yield f"it has {sorted(data)}"
-        if identity is not None and (identity.namespace, identity.service_account) != (place[0], account):
+        if identity is not None and (identity.namespace, identity.service_account) != account:
             yield f"its token is that of {identity}"
 
     def _writable(self, key: ObjectKey) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from convergence.interleaved import acts, machines, strangers
+from convergence.interleaved import acts, fan_out, machines, strangers
 from convergence.interleaved.acts import OFTEN, SELDOM, Act, Users
 from convergence.interleaved.effects import token_of
 from convergence.interleaved.process import RESYNC
@@ -98,27 +98,35 @@ PLOTS: Mapping[str, Plot] = {
     ),
 }
 """The kinds of runs; a seed's kind is its remainder."""
+LATEST: Mapping[str, Plot] = {
+    "fanout": Plot(
+        (fan_out.spread, fan_out.spread, acts.relabel, acts.opt, acts.delete_namespace, acts.suspend), about=WHEELS
+    ),
+}
 LATER: Mapping[str, Plot] = {
     "places": Plot((acts.change_places, acts.change_places, acts.relabel, acts.delete_namespace), about=WHEELS),
 }
 """Kinds that were added later: they have seeds of their own, so that every earlier seed still is the same run."""
-FIRST_LATER = 1_000_000
+TIERS = (PLOTS, LATER, LATEST)
+TIER = 1_000_000
+"""Seeds of a tier."""
 
 
 def plot_of(seed: int) -> Plot:
     """The plot of a seed."""
-    return {**PLOTS, **LATER}[kind_of(seed)]
+    return TIERS[seed // TIER][kind_of(seed)]
 
 
 def kind_of(seed: int) -> str:
     """The kind of a seed."""
-    kinds = list(PLOTS if seed < FIRST_LATER else LATER)
+    kinds = list(TIERS[seed // TIER])
     return kinds[seed % len(kinds)]
 
 
 def seeds_of(kind: str, count: int, first: int = 0) -> list[int]:
     """The first seeds of a kind."""
-    kinds, start = (list(PLOTS), 0) if kind in PLOTS else (list(LATER), FIRST_LATER)
+    tier = next(number for number, plots in enumerate(TIERS) if kind in plots)
+    kinds, start = list(TIERS[tier]), tier * TIER
     place = next(seed for seed in range(start, start + len(kinds)) if kind_of(seed) == kind)
     return [place + len(kinds) * number for number in range(first, first + count)]
 
@@ -247,7 +255,7 @@ async def _idle(site: Site, users: Users, rnd: random.Random) -> None:
     fresh = {f"{verb} secret {'/'.join(place)}" for place in refreshed for verb in ("delete", "create", "update")}
     for (kind, key), body in site.cluster.objects.items():
         secret = body["spec"].get("secret") if kind is Kind.ACCESS else None
-        if isinstance(secret, dict) and (key.namespace, secret.get("name", "pip-config")) in refreshed:
+        if isinstance(secret, dict) and secret.get("name", "pip-config") in {name for _, name in refreshed}:
             fresh.add(f"status {key}")
     writes = [change for change in site.fakes.calls.changes[first:] if change not in fresh]
     if writes:

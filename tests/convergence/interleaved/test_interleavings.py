@@ -18,13 +18,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from convergence.interleaved.story import LATER, PLOTS
+from convergence.interleaved.story import TIERS
 
 ROOT = Path(__file__).parents[3]
 SEEDS = 400 if os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long" else 21
 
 
-@pytest.mark.parametrize("kind", [*PLOTS, *LATER])
+@pytest.mark.parametrize("kind", [kind for plots in TIERS for kind in plots])
 def test_interleavings(kind: str) -> None:
     """For any events in any order: nothing of others is changed, nothing leaks, and all becomes as desired."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("operator", "tests"))

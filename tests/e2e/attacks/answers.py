@@ -10,6 +10,7 @@ Json = dict[str, Any]
 CONDITIONS = {
     "ProjectNotAllowed": "ResolvedRefs",
     "SecretNotAllowed": "ResolvedRefs",
+    "FanOutNotAllowed": "ResolvedRefs",
     "RefNotPermitted": "ResolvedRefs",
     "RepositoryNotReady": "ResolvedRefs",
     "RepositoryNotFound": "ResolvedRefs",

@@ -8,6 +8,7 @@ import pytest
 from e2e.attacks import (
     consent,
     credentials,
+    fan_out,
     forgery,
     identities,
     impersonation,
@@ -39,6 +40,7 @@ MODULES = (
         credentials,
         values,
         subjects,
+        fan_out,
     ),
 )
 """Each of them registers its scenarios."""

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from support.cases import subjects
+from support.cases import fan_out, subjects
 from support.cases.case import MISSING, Base, case, hostile
+from support.cases.fan_out import FAN_OUT
 from support.cases.subjects import GKE, NOT_A_PRINCIPAL
 
 ACCESS: dict[str, Any] = {
@@ -30,6 +31,7 @@ ACCESS: dict[str, Any] = {
         "tokenLifetime": "1h",
         "authentication": "Netrc",
         "index": "Extra",
+        **FAN_OUT,
     },
     "adoptionPolicy": "Never",
     "suspend": False,
@@ -70,6 +72,7 @@ _GRAMMARS = [
     ("secret/name", "must be the name of a Secret"),
     ("secret/serviceAccountName", "must be the name of a Kubernetes object"),
     ("secret/tokenLifetime", LIFETIME),
+    *fan_out.GRAMMARS,
 ]
 
 _TAKEN: list[tuple[str, Any]] = [
@@ -97,6 +100,7 @@ _TAKEN: list[tuple[str, Any]] = [
     ("suspend", True),
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 100),
     *subjects.TAKEN,
+    *fan_out.TAKEN,
 ]
 
 _REFUSED: list[tuple[str, Any, str]] = [
@@ -142,6 +146,7 @@ _REFUSED: list[tuple[str, Any, str]] = [
     ("secret/name", "", "must be the name of a Secret"),
     *((f"subjects/{index}/name", name, "") for index in (1, 2, 3) for name in OTHER_MEMBERS),
     *subjects.REFUSED,
+    *fan_out.REFUSED,
 ]
 
 ACCESS_CASES = [

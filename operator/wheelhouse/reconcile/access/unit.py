@@ -6,7 +6,7 @@ from typing import Any
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.findings import Check, DistributionFindings, failed
+from wheelhouse.domain.findings import Check, DistributionFindings, failed, pending
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
 from wheelhouse.domain.modes import Mode
@@ -134,9 +134,10 @@ class AccessUnit:
         self._findings.note_access(
             stored,
             generation=stored.generation,
-            resolved=claim.consent.check or before.resolved,
+            resolved=_resolved(claim) or before.resolved,
             granted=_refusal(declared, claim),
             advice=self._advice(declared),
+            sharing=_sharing(claim),
             granting=granting,
             distributing=self._secrets.digest(declared, claim),
             secret=self._secret(declared, claim),
@@ -162,13 +163,14 @@ class AccessUnit:
         access = declared.current
         if access is None or not access.suspend:
             return False
-        wanted, _ = self._claims.desired(declared, access)
+        where = self._claims.fan_out(declared, access)
+        wanted, _ = self._claims.desired(declared, access, where)
         held = {record.grant.identity for record in self._claims.ledger(declared)}
         secret, found = access.secret, self._findings.distribution(declared.stored)
-        same = {grant.identity for grant in wanted} == held and (
-            secret.name if secret is not None else ""
-        ) == found.name
-        return not same or (secret is not None and secret.form.completed(found.form) != found.form)
+        same = {grant.identity for grant in wanted} == held and where.members == frozenset(found.namespaces)
+        if not same or (secret.name if secret is not None else "") != found.name:
+            return True
+        return secret is not None and secret.form.completed(found.form) != found.form
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
@@ -184,6 +186,15 @@ class AccessUnit:
         access = claim.access
         if access is None or access.secret is None:
             return None
+        refused = claim.places.refused
+        if refused is not None and refused.reason is Reason.TOO_MANY_NAMESPACES:
+            return refused
+        if refused is not None and not claim.places.wanted:
+            return pending("The operator writes no Secret. See the condition ResolvedRefs.")
+        if claim.places.empty is not None:
+            return claim.places.empty
+        if access.secret.fan_out is not None and not access.secret.shared:
+            return None  # Each namespace is checked by itself.
         namespace = self._claims.namespace(access.key.namespace)
         if namespace is None or not namespace.opted_in:
             label = namespace.labels.get(OPT_IN_LABEL) if namespace is not None else None
@@ -198,9 +209,7 @@ class AccessUnit:
         for name in self._names(declared.stored, claim):
             if self._policies.stale(declared, name, claim):
                 self._policies.wake(name, withdraws=not claim.wanted)
-        for namespace in self._secrets.targets(declared, claim):
-            if self._secrets.stale(declared, claim, namespace):
-                self._world.queue.add(SecretKey(declared.stored.key, namespace))
+        self._secrets.wake(declared, claim)
 
     def _names(self, stored: CustomObject, claim: Claim | None) -> set[RepositoryName]:
         """The policies that this access concerns: of its current repository, and of those in its ledger."""
@@ -223,6 +232,26 @@ class AccessUnit:
         self._debts.released(stored.uid)
         await remove_finalizer(self._world, KIND, stored)
         return None
+
+
+def _resolved(claim: Claim) -> Check | None:
+    """The decision about the repository, and about the namespaces of the Secrets."""
+    found, refused = claim.consent.check, claim.places.refused
+    fan_out = refused is not None and refused.reason is Reason.FAN_OUT_NOT_ALLOWED
+    return refused if fan_out and (found is None or found.ok) else found
+
+
+def _sharing(claim: Claim) -> str:
+    """That Secrets of other namespaces have the token of this namespace's ServiceAccount."""
+    access = claim.access
+    if access is None or access.secret is None or not access.secret.shared:
+        return ""
+    if claim.places.members <= {access.key.namespace}:
+        return ""
+    return (
+        f"Every namespace has a valid token of ServiceAccount {access.secret.identity}. Anyone who can read one of "
+        "these Secrets can act as this ServiceAccount, so give it no other permissions."
+    )
 
 
 def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
@@ -251,6 +280,11 @@ def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:
         for subject in declared.effective.subjects:
             if subject.selector is not None:
                 yield SelectorTopic(subject.selector)
+        fan_out = declared.effective.secret.fan_out if declared.effective.secret is not None else None
+        if fan_out is not None:
+            yield from (NamespaceTopic(name) for name in fan_out.namespaces)
+            if fan_out.selector is not None:
+                yield SelectorTopic(fan_out.selector)
 
 
 def _accounts(declared: Declared[DesiredAccess]) -> Iterator[Identity]:
@@ -261,5 +295,5 @@ def _accounts(declared: Declared[DesiredAccess]) -> Iterator[Identity]:
     for subject in access.subjects:
         if subject.own_account:
             yield Identity(access.key.namespace, subject.name)
-    if access.secret is not None:
+    if access.secret is not None and not access.secret.local_identities:
         yield access.secret.identity

@@ -30,6 +30,16 @@ class Actors:
         self._world = world
         self._findings = findings
 
+    def facts(self, declared: Declared[DesiredAccess]) -> tuple[object, ...]:
+        """All that decisions depend on, besides the access, its repository, its ledger, and Namespaces.
+
+        A decision is kept only as long as none of these changes.
+        """
+        found, access = self._findings.distribution(declared.stored), declared.effective
+        secret = access.secret if access is not None else None
+        annotation = self._world.google_account(secret.identity) if secret is not None else None
+        return annotation, found.identity, found.acting, found.proven, found.unproven
+
     def judged(self, identity: Identity, repository: RepositoryView | None) -> Judged:
         """As whom a ServiceAccount may act by its annotation; as itself if it does not exist."""
         annotation = self._world.google_account(identity) or ""
@@ -47,10 +57,23 @@ class Actors:
         return None if actor is None or self._proven(declared, actor, ledger) else actor
 
     def candidates(
-        self, declared: Declared[DesiredAccess], identity: Identity, repository: RepositoryView | None
+        self,
+        declared: Declared[DesiredAccess],
+        identity: Identity,
+        repository: RepositoryView | None,
+        *,
+        follows: bool = True,
     ) -> tuple[Actor, ...]:
-        """As whom a token may authenticate, the preferred one first: one that has no grant yet is no use."""
-        actor, standing = self.judged(identity, repository).actor, self._standing(declared, identity, repository)
+        """As whom a token may authenticate, the preferred one first: one that has no grant yet is no use.
+
+        Args:
+            declared: the access.
+            identity: the ServiceAccount of the token.
+            repository: its repository.
+            follows: whether its annotation counts, and not only the identity of the token that is in the Secret.
+        """
+        actor = self.judged(identity, repository).actor if follows else None
+        standing = self._standing(declared, identity, repository)
         found = (actor, standing, Actor(identity))
         return tuple(dict.fromkeys(each for each in found if each is not None))
 

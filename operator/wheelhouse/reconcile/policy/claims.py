@@ -6,7 +6,7 @@ from datetime import timedelta
 from wheelhouse.desired.declared import Declared
 from wheelhouse.desired.subjects import desired_grants
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.findings import GrantFindings, failed
+from wheelhouse.domain.findings import failed
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Role
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
@@ -15,8 +15,11 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, consent
+from wheelhouse.plan.places import NO_PLACES, Places, places
 from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.memo import Memo
 from wheelhouse.reconcile.policy.actors import Actors
+from wheelhouse.reconcile.policy.ledgers import Ledgers
 from wheelhouse.reconcile.policy.moving import Moving
 from wheelhouse.reconcile.repository.views import view
 from wheelhouse.reconcile.world import World
@@ -44,6 +47,7 @@ class Claim:
         role: the role for which its Secret is made.
         ledger: its recorded grants, without entries that it cannot have made.
         again: seconds until time alone changes the decision; None if only a change does.
+        places: where it should have a Secret.
         arriving: whether it may have grants and only its finalizer is missing, which its first pass adds.
     """
 
@@ -55,6 +59,7 @@ class Claim:
     role: Role
     ledger: tuple[GrantRecord, ...]
     again: float | None = None
+    places: Places = NO_PLACES
     arriving: bool = False
 
     @property
@@ -81,7 +86,10 @@ class Claims:
         self._world = world
         self._findings = findings
         self._moving = Moving(world, findings)
+        self._places: Memo[ObjectKey, Places] = Memo()
+        self._spread: Memo[ObjectKey, Claim] = Memo()
         self.actors = Actors(world, findings)
+        self._ledgers = Ledgers(world, findings, self.actors)
 
     def namespace(self, name: str) -> Namespace | None:
         """A Namespace, unless it is being deleted."""
@@ -89,11 +97,11 @@ class Claims:
         return None if namespace is None or namespace.deleting else namespace
 
     def desired(
-        self, declared: Declared[DesiredAccess], access: DesiredAccess
+        self, declared: Declared[DesiredAccess], access: DesiredAccess, where: Places
     ) -> tuple[tuple[Grant, ...], Invalid | None]:
-        """The grants that an access requests, and the error of its first invalid subject."""
+        """The grants that an access with Secrets in these places requests, and the error of its first bad subject."""
         repository = view(self._world, self._findings, access.repository)
-        return self._desired(declared, access, repository, self.ledger(declared))
+        return self._desired(declared, access, repository, self.ledger(declared), where)
 
     def _desired(
         self,
@@ -101,11 +109,14 @@ class Claims:
         access: DesiredAccess,
         repository: RepositoryView | None,
         ledger: tuple[GrantRecord, ...],
+        where: Places,
     ) -> tuple[tuple[Grant, ...], Invalid | None]:
-        grants, invalid = desired_grants(access, self._world.workload, self._selected)
-        if access.secret is None:
+        grants, invalid = desired_grants(access, self._world.workload, self._selected, where.names)
+        if access.secret is None or access.secret.local_identities:
             return grants, invalid
         grants, error = self.actors.applied(declared, repository, ledger, grants, access.secret.identity)
+        if error is not None and error.reason is Reason.PENDING and not where.wanted:
+            error = None  # Without a Secret, no token is requested that it could wait for.
         return grants, invalid or error
 
     def _selected(self, selector: Selector) -> tuple[str, ...] | None:
@@ -115,7 +126,41 @@ class Claims:
     def of(self, declared: Declared[DesiredAccess]) -> Claim:
         """Decide about one access."""
         access = declared.effective
-        return self._judge(declared, view(self._world, self._findings, access.repository) if access else None)
+        repository = view(self._world, self._findings, access.repository) if access else None
+        if access is None or not self._lasts(declared, access, repository):
+            return self._judge(declared, repository)
+        found = self._findings.grants(declared.stored)
+        facts = (
+            *(declared, repository, found.grants, found.repository, self._places_of(declared)),
+            *(self._world.cache.namespaces.version, self._has_secret(declared), self._ledgers.managers(found)),
+            self.actors.facts(declared),
+        )
+        return self._spread.get(declared.stored.key, facts, lambda: self._judge(declared, repository))
+
+    def _lasts(
+        self, declared: Declared[DesiredAccess], access: DesiredAccess, repository: RepositoryView | None
+    ) -> bool:
+        """Whether the decision about a fan-out stays until one of its facts changes, and not only for a time."""
+        spread = access.secret is not None and access.secret.fan_out is not None
+        timed = repository is None or declared.invalid is not None or self._world.options.migrate_from is not None
+        return spread and not timed
+
+    def fan_out(self, declared: Declared[DesiredAccess], access: DesiredAccess) -> Places:
+        """Where a spec requests the Secrets, whether it is applied or not."""
+        ledger, namespaces = self._findings.distribution(declared.stored).namespaces, self._world.cache.namespaces
+        return places(access, ledger, namespaces.selected, namespaces.get, paused=False)
+
+    def _places_of(self, declared: Declared[DesiredAccess]) -> Places:
+        """Where an access wants its Secrets."""
+        access, namespaces = declared.effective, self._world.cache.namespaces
+        paused = declared.current is None or (access is not None and access.suspend)
+        ledger = self._findings.distribution(declared.stored).namespaces
+        facts = (access, namespaces.version, ledger if paused else None)
+        return self._places.get(
+            declared.stored.key,
+            facts,
+            lambda: places(access, ledger, namespaces.selected, namespaces.get, paused=paused),
+        )
 
     def _judge(self, declared: Declared[DesiredAccess], repository: RepositoryView | None) -> Claim:
         stored, access = declared.stored, declared.effective
@@ -131,7 +176,8 @@ class Claims:
         )
         judged = consent(requester, repository, gone)
         again = ABSENCE - gone if repository is None and judged.permission is Permission.KEEP else None
-        grants, invalid = self._desired(declared, access, repository, ledger)
+        where = self._places_of(declared)
+        grants, invalid = self._desired(declared, access, repository, ledger, where)
         role = access.role
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)
@@ -149,7 +195,8 @@ class Claims:
             judged = Consent(Permission.KEEP, judged.check)
         keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
         wanted = grants if keeps else ()
-        return Claim(access, judged, repository, wanted, invalid, role, ledger, again, arriving and bool(wanted))
+        arriving = arriving and bool(wanted)
+        return Claim(access, judged, repository, wanted, invalid, role, ledger, again, where, arriving)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
         """One access from the point of view of the policy of `name`."""
@@ -210,34 +257,8 @@ class Claims:
         return Consent(Permission.KEEP, check), seconds if again is None else min(again, seconds)
 
     def ledger(self, declared: Declared[DesiredAccess]) -> tuple[GrantRecord, ...]:
-        """The ledger, without entries that this access cannot have granted: others may have written them."""
-        found = self._findings.grants(declared.stored)
-        return tuple(record for record in found.grants if self._plausible(declared, found, record))
-
-    def _plausible(self, declared: Declared[DesiredAccess], found: GrantFindings, record: GrantRecord) -> bool:
-        if record.grant.role not in _ROLES or found.repository is None:
-            return False
-        key = declared.stored.key
-        if self._own_member(key.namespace, record.grant.member):
-            return True
-        access = declared.effective
-        if access is None or access.repository.namespace != key.namespace:
-            repository = access.repository if access is not None else None
-            seen = view(self._world, self._findings, repository) if repository is not None else None
-            return self.actors.plausible(declared, record.grant.member, seen)
-        managers = [
-            each.stored.key.namespace
-            for each in self._world.cache.repositories_on(found.repository)
-            if self._findings.repository(each.stored).name == found.repository
-        ]
-        return all(namespace == key.namespace for namespace in managers)
-
-    def _own_member(self, namespace: str, member: str) -> bool:
-        """Whether a member is a ServiceAccount of this namespace, in this cluster's pool or the previous one."""
-        _, pool, subject = member.partition("/subject/")
-        if not pool or not member.startswith("principal://iam.googleapis.com/projects/"):
-            return False
-        return subject.startswith((f"ns/{namespace}/sa/", f"system:serviceaccount:{namespace}:"))
+        """The ledger, without entries that this access cannot have granted."""
+        return self._ledgers.of(declared)
 
     def _has_secret(self, declared: Declared[DesiredAccess]) -> bool:
         return bool(self._findings.distribution(declared.stored).name)

@@ -1,44 +1,33 @@
 """The desired content of the Secrets of an access, except for the token."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.actors import Actor
-from wheelhouse.domain.configuration.files import keys, render
 from wheelhouse.domain.configuration.form import UNSET, Authentication, Form
-from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.findings import DistributionFindings
-from wheelhouse.domain.iam import GrantState, Identity, Role
+from wheelhouse.domain.iam import GrantRecord, GrantState, Identity, Role
 from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.modes import Mode
-from wheelhouse.domain.names import RepositoryName
-from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.secret import (
-    AUTHENTICATION_ANNOTATION,
-    EXPIRES_ANNOTATION,
-    REFRESH_ANNOTATION,
-    AccessReference,
-    SecretManifest,
-)
+from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.urls import index_urls
-from wheelhouse.errors import Refused
 from wheelhouse.plan.consent import Permission
-from wheelhouse.plan.leases import HeldToken
 from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.memo import Memo
 from wheelhouse.reconcile.policy.claims import Claim, Claims
 from wheelhouse.reconcile.world import World
-from wheelhouse.status.conditions import timestamp
 
 PROBE = "wheelhouse-probe"
 """A package page that need not exist: a 404 there means that the token may read; the root is 404 to everyone."""
 PUBLIC_PROBE = "pip"
 """The page for Remote and Virtual repositories: their cache probably has it."""
 
-IGNORE_ANNOTATION = "reloader.stakater.com/ignore"
+EVERYWHERE = "*"
+"""The namespace of an identity, if each Secret has the token of a ServiceAccount of its own namespace."""
 
 _ROLES = {role.iam: role for role in Role}
 _HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
@@ -64,6 +53,7 @@ class Content:
         upload_url: the URL to upload to; None for users who only install.
         page: the package page that is requested to verify the token.
         form: which files it has, and where they have the token.
+        identity: whose token the Secrets of the access have, as status names it.
     """
 
     name: str
@@ -72,6 +62,7 @@ class Content:
     index_url: str
     upload_url: str | None
     page: str = field(compare=False)
+    identity: str = field(compare=False)
     form: Form = UNSET
 
 
@@ -92,9 +83,13 @@ class Contents:
         self._findings = findings
         self._claims = claims
         self._modes: dict[RepositoryName, Mode] = {}
+        self._held: Memo[ObjectKey, Mapping[str, frozenset[Role]]] = Memo()
 
-    def of(self, declared: Declared[DesiredAccess], claim: Claim) -> Wanted:
-        """The desired content wherever the access has a Secret.
+    def of(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str = "") -> Wanted:
+        """The desired content wherever the access has a Secret, or in one namespace.
+
+        If each Secret has the token of a ServiceAccount of its own namespace, the content for all of them is one for
+        no namespace in particular: it has what they have in common.
 
         Only lost consent, a Secret that is no longer requested, and the end of the access remove one. As long as there
         is consent and a grant of the identity, its token is refreshed.
@@ -109,7 +104,7 @@ class Contents:
         found = self._findings.distribution(stored)
         paused = declared.current is None or access.suspend
         name = found.name if paused or access.secret is None else access.secret.name
-        actor, role = self._granted(declared, claim, self._actors(declared, claim, access, paused=paused))
+        actor, role = self._actor(declared, claim, access, namespace, paused=paused)
         repository = self._repository(declared, claim)
         if not name or actor is None or repository is None:
             return Absence.WAITING
@@ -122,44 +117,61 @@ class Contents:
             index_url=index_url,
             upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
+            identity=_shown(access, found, actor, paused=paused),
             form=_form(access, found, paused=paused),
         )
 
-    def at(self, wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
+    def at(self, declared: Declared[DesiredAccess], wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
         """The desired content in one namespace, given the one for the whole access."""
-        named = claim.access is None or namespace in wanted_namespaces(claim.access)
-        if wanted is Absence.NOT_WANTED or not named:
-            return Absence.NOT_WANTED
-        there = self._claims.namespace(namespace)
-        return wanted if there is not None and there.opted_in else Absence.NOT_OPTED_IN
+        access = claim.access
+        if wanted is Absence.NOT_WANTED or (access is not None and namespace not in claim.places.members):
+            return Absence.NOT_OPTED_IN if namespace in claim.places.missing else Absence.NOT_WANTED
+        shared = access is not None and access.secret is not None and access.secret.shared
+        needed = {namespace, declared.stored.key.namespace} if shared else {namespace}
+        if not all(there is not None and there.opted_in for there in map(self._claims.namespace, needed)):
+            return Absence.NOT_OPTED_IN
+        local = access is not None and _local(access) and isinstance(wanted, Content)
+        return self.of(declared, claim, namespace) if local else wanted
+
+    def _actor(
+        self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, namespace: str, *, paused: bool
+    ) -> tuple[Actor | None, Role]:
+        """As whom the token of a Secret authenticates, and with which role: the one that is granted."""
+        if _local(access) and access.secret is not None and not namespace:
+            return Actor(Identity(EVERYWHERE, access.secret.identity.service_account)), claim.role
+        return self._granted(declared, claim, self._actors(declared, claim, access, namespace, paused=paused))
 
     def _granted(
         self, declared: Declared[DesiredAccess], claim: Claim, actors: tuple[Actor, ...]
     ) -> tuple[Actor | None, Role]:
         """The first of the actors that has a grant, with the requested role, or otherwise the granted one."""
-        ledger = [record for record in claim.ledger if record.state in _HELD]
         if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
-            ledger = []  # Grants on another repository, which are about to be revoked.
+            return None, claim.role  # Grants on another repository, which are about to be revoked.
+        ledger = self._held.get(declared.stored.key, (claim.ledger,), lambda: _roles(claim.ledger))
         for actor in actors:
-            member = actor.member(self._world.workload)
-            held = {_ROLES[record.grant.role] for record in ledger if record.grant.member == member}
+            held = ledger.get(actor.member(self._world.workload))
             if held:
                 return actor, claim.role if claim.role in held else max(held, key=list(Role).index)
         return None, claim.role
 
     def _actors(
-        self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, *, paused: bool
+        self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, namespace: str, *, paused: bool
     ) -> tuple[Actor, ...]:
         """As whom the token may authenticate: the spec's first, or the Secret's while the spec waits."""
         found = self._findings.distribution(declared.stored)
-        identities = _identities(access, found, paused=paused)
+        identities = _identities(access, found, namespace, paused=paused)
+        follows = not _local(access)
+        if not (follows or paused):
+            return tuple(map(Actor, identities))
         recorded = [Actor(each, found.acting) for each in identities if str(each) == found.identity] if paused else []
-        allowed = [each for identity in identities for each in self._candidates(declared, claim, identity)]
+        allowed = [
+            actor
+            for identity in identities
+            for actor in self._claims.actors.candidates(declared, identity, claim.repository, follows=follows)
+            if follows or not actor.email or identity.namespace == access.key.namespace
+        ]
         permitted = [each for each in recorded if each in allowed]
         return tuple(dict.fromkeys((*permitted, *allowed)))
-
-    def _candidates(self, declared: Declared[DesiredAccess], claim: Claim, identity: Identity) -> tuple[Actor, ...]:
-        return self._claims.actors.candidates(declared, identity, claim.repository)
 
     def _repository(self, declared: Declared[DesiredAccess], claim: Claim) -> RepositoryName | None:
         """The repository that the access refers to; if that is not known, the one of its grants."""
@@ -177,67 +189,52 @@ def digest(wanted: Wanted) -> int:
     return (hash(wanted) or 1) if isinstance(wanted, Content) else 0
 
 
-def wanted_namespaces(access: DesiredAccess | None) -> tuple[str, ...]:
-    """Where an access requests a Secret, or may request one in a spec that does not parse."""
-    if access is None or (access.secret is None and not access.partial):
-        return ()
-    return (access.key.namespace,)
-
-
-class Renderer:
-    """Creates manifests; the files are rendered once for all Secrets of one content and token.
-
-    Args:
-        template: the setting `index_url_template`.
-    """
-
-    def __init__(self, template: str | None) -> None:
-        self._template = template
-        self._last: tuple[ClientConfiguration, Mapping[str, str]] | None = None
-
-    def manifest(self, access: AccessReference, namespace: str, content: Content, held: HeldToken) -> SecretManifest:
-        """The Secret to apply.
-
-        Raises:
-            Refused: a client's file does not parse to the intended values.
-        """
-        annotations = {
-            EXPIRES_ANNOTATION: timestamp(held.lease.expires),
-            REFRESH_ANNOTATION: timestamp(held.lease.refreshes),
-            IGNORE_ANNOTATION: "true",
-            **_authentication(content),
-        }
-        return SecretManifest(namespace, content.name, access, self._data(content, held), annotations)
-
-    def _data(self, content: Content, held: HeldToken) -> Mapping[str, str]:
-        asked = ClientConfiguration(content.index, content.index_url, content.upload_url, held.token, content.form)
-        if self._last is not None and self._last[0] == asked:
-            return self._last[1]
-        try:
-            data = render(asked, self._template)
-        except RenderError as error:
-            raise Refused(f"The Secret is not written: {error}.", Reason.TOKEN_REFUSED) from None
-        self._last = asked, data
-        return data
-
-
-def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:
-    """The paths that the access's field manager owns in a Secret of this content, whatever the token."""
-    data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
-    annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
-    annotations |= _authentication(content)
-    return SecretManifest(namespace, content.name, access, data, annotations).paths
-
-
 def _lifetime(access: DesiredAccess) -> int:
     return access.secret.lifetime if access.secret is not None else DEFAULT_LIFETIME
 
 
-def _identities(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> tuple[Identity, ...]:
-    """Identities for the token, the preferred one first: the spec's, or the existing Secret's while the spec waits."""
-    namespace, _, account = found.identity.partition("/")
-    recorded = (Identity(namespace, account),) if account and namespace == access.key.namespace else ()
-    asked = (access.secret.identity,) if access.secret is not None else ()
+def _local(access: DesiredAccess) -> bool:
+    """Whether each Secret has the token of a ServiceAccount of its own namespace."""
+    return access.secret is not None and access.secret.local_identities
+
+
+def _shown(access: DesiredAccess, found: DistributionFindings, actor: Actor, *, paused: bool) -> str:
+    """Whose token the Secrets have, as status names it: while the spec waits, it stays the same."""
+    if paused and found.identity:
+        return found.identity
+    return f"{EVERYWHERE}/{actor.identity.service_account}" if _local(access) else str(actor.identity)
+
+
+def _roles(ledger: Iterable[GrantRecord]) -> dict[str, frozenset[Role]]:
+    """The roles of each member that has any."""
+    found: dict[str, set[Role]] = {}
+    for record in ledger:
+        if record.state in _HELD:
+            found.setdefault(record.grant.member, set()).add(_ROLES[record.grant.role])
+    return {member: frozenset(roles) for member, roles in found.items()}
+
+
+def _identities(
+    access: DesiredAccess, found: DistributionFindings, namespace: str, *, paused: bool
+) -> tuple[Identity, ...]:
+    """Identities for the token, the preferred one first: the spec's, or the existing Secret's while the spec waits.
+
+    Args:
+        access: the desired state.
+        found: what is known of its Secrets.
+        namespace: where the Secret is; empty if all Secrets have the same token.
+        paused: whether the spec waits.
+    """
+    own = access.key.namespace
+    there, _, account = found.identity.partition("/")
+    there = (namespace or own) if there == EVERYWHERE else there
+    # The access's own identity comes into another namespace only if the spec says so.
+    allowed = {own, namespace} if paused else {namespace or own}
+    recorded = (Identity(there, account),) if account and there in allowed else ()
+    asked: tuple[Identity, ...] = ()
+    if access.secret is not None:
+        account = access.secret.identity.service_account
+        asked = (Identity(namespace if _local(access) else own, account),)
     return (*recorded, *asked) if paused else (*asked, *recorded)
 
 
@@ -246,8 +243,3 @@ def _form(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -
     asked = access.secret.form if access.secret is not None else found.form
     chosen = found.form if paused and found.name else asked
     return chosen.completed(found.form).completed(Form(Authentication.NETRC))
-
-
-def _authentication(content: Content) -> dict[str, str]:
-    """The annotation. Secrets with the token in URLs have none, so those of earlier versions need no change."""
-    return {} if content.form.in_urls else {AUTHENTICATION_ANNOTATION: str(content.form.authentication)}

@@ -11,22 +11,25 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import AccessReference, Applied, Denied, SecretManifest
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
 from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry
+from wheelhouse.plan.places import LIMIT
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.secret.content import Content, Renderer, digest, paths
+from wheelhouse.reconcile.secret.content import Content, digest
 from wheelhouse.reconcile.secret.holders import Holders
+from wheelhouse.reconcile.secret.rendering import Renderer, paths
 from wheelhouse.reconcile.secret.sweep import Sweep
-from wheelhouse.reconcile.secret.targets import Target
+from wheelhouse.reconcile.secret.targets import Distribution, Target
 from wheelhouse.reconcile.secret.tokens import TokenUnit
 from wheelhouse.reconcile.secret.writer import SecretWriter, belongs_to
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import moment
-from wheelhouse.status.read import recorded_distribution
+from wheelhouse.status.read import is_recorded
 
 logger = structlog.get_logger(__name__)
 
 SLOW = 60.0
+SOON = 5.0
 
 
 class Distributor:
@@ -62,7 +65,12 @@ class Distributor:
         self._renderer = Renderer(world.options.index_url_template)
 
     async def distribute(
-        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
+        self,
+        key: SecretKey,
+        declared: Declared[DesiredAccess],
+        content: Content,
+        all_of: Distribution,
+        target: Target,
     ) -> float | None:
         """Write one Secret if it is due; a failure is recorded in `target`.
 
@@ -77,7 +85,7 @@ class Distributor:
             return target.floor - now
         try:
             holds = await self._check(key, declared.stored, content, target)
-            await self._write(key, declared, content, target, holds=holds)
+            await self._write(key, declared, content, all_of, target, holds=holds)
         except NotReady as error:
             target.failure = error
             if error.reason is Reason.SECRET_CONFLICT:
@@ -161,23 +169,30 @@ class Distributor:
         return lease if abs((ends - lease.expires).total_seconds()) <= 1 else shown
 
     async def _write(
-        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target, *, holds: bool
+        self,
+        key: SecretKey,
+        declared: Declared[DesiredAccess],
+        content: Content,
+        all_of: Distribution,
+        target: Target,
+        *,
+        holds: bool,
     ) -> None:
         stored = declared.stored
         why = self._why(content, target)
-        if not why and key.namespace not in self._findings.distribution(stored).namespaces:
+        if not why and not all_of.lists(self._findings.distribution(stored).namespaces, key.namespace):
             why = "unrecorded"  # Another client removed the record: a release must know of the Secret.
         if not why:
             return
         if target.lease is None and not holds:
-            rival = self._holders.ahead(key, declared, SecretTopic(key.namespace, content.name))
-            if rival is not None:
-                raise belongs_to(f"{key.namespace}/{content.name}", rival)
+            place = SecretTopic(key.namespace, content.name)
+            if (rival := self._holders.ahead(key, declared, place)) is not None:
+                raise belongs_to(place, key.access, rival)
         held = self._choose(content, target, why)
         if held is None:
             return
         shown = HeldToken(held.token, held.lease.rebased(self._now()))
-        if not await self._record(key, stored, content, target, shown):
+        if not await self._record(key, stored, content, all_of, target, shown):
             return
         if self._released(stored):
             raise Conflict(f"RepositoryAccess {stored.key} was deleted while its Secret was being checked.")
@@ -187,9 +202,10 @@ class Distributor:
         target.uid, target.written_at = applied.uid, applied.written_at
         target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
         target.amiss = ""
+        all_of.added.discard(key.namespace)
         self._sweep.plan(target)
         self._findings.note_distribution(
-            stored, identity=str(content.token.identity), acting=content.token.impersonate, form=content.form
+            stored, identity=content.identity, acting=content.token.impersonate, form=content.form
         )
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
@@ -227,26 +243,48 @@ class Distributor:
         return None
 
     async def _record(
-        self, key: SecretKey, stored: CustomObject, content: Content, target: Target, held: HeldToken
+        self,
+        key: SecretKey,
+        stored: CustomObject,
+        content: Content,
+        all_of: Distribution,
+        target: Target,
+        held: HeldToken,
     ) -> bool:
         """Record in status what a restart must know, before the effect. False if the access does not exist."""
-        found = self._findings.distribution(stored)
         record = False
-        if not target.uid:
-            namespaces = tuple(dict.fromkeys((*found.namespaces, key.namespace))) if found.name else (key.namespace,)
-            form = found.form if found.name else content.form
-            self._findings.note_distribution(stored, name=content.name, namespaces=namespaces, form=form)
-            written = recorded_distribution(stored)
-            # A write that is under way may remove the name: only its end shows what status has.
-            record = self._ledger.writing(Kind.ACCESS, stored.key)
-            record = record or written.name != content.name or key.namespace not in written.namespaces
-        elif not found.name or key.namespace not in found.namespaces:
-            self._findings.note_distribution(stored, name=content.name, namespaces=(*found.namespaces, key.namespace))
-            record = True
-        if found.expires is not None and held.lease.expires < found.expires:
+        if not target.uid or not all_of.lists(self._findings.distribution(stored).namespaces, key.namespace):
+            self._list(key, stored, content, all_of)
+            await self._ledger.quiet(Kind.ACCESS, stored.key)  # A write that is under way may remove the name.
+            now = self._world.cache.access(stored.key)
+            record = now is None or not is_recorded(now.stored, content.name, key.namespace)
+        found = self._findings.distribution(stored)
+        # Many tokens are minted one after another: a short time must not cost a write for each of them.
+        tolerance = held.lease.life / 60 if all_of.places.wanted > 1 else 0.0
+        if found.expires is not None and (found.expires - held.lease.expires).total_seconds() > tolerance:
             self._findings.note_distribution(stored, expires=held.lease.expires, refresh=held.lease.refreshes)
             record = True
         return await self._ledger.record(Kind.ACCESS, stored.key) if record else True
+
+    def _list(self, key: SecretKey, stored: CustomObject, content: Content, all_of: Distribution) -> None:
+        """Add the namespace to the ledger, with all others where a Secret is wanted: one write records them all.
+
+        Raises:
+            NotReady: the ledger has no room until other Secrets of the access are removed.
+        """
+        found = self._findings.distribution(stored)
+        ledger = found.namespaces if found.name else ()
+        if found.name == content.name and all_of.lists(ledger, key.namespace):
+            return
+        listed = frozenset(ledger)
+        new = tuple(name for name in dict.fromkeys((key.namespace, *all_of.places.names)) if name not in listed)
+        if len(ledger) + len(new) > LIMIT:
+            raise NotReady("Waiting until Secrets in other namespaces are removed.", Reason.PENDING, SOON)
+        all_of.added.update(new)
+        form = found.form if found.name else content.form
+        self._findings.note_distribution(
+            stored, name=content.name, namespaces=(*ledger, *new), desired=all_of.places.wanted, form=form
+        )
 
     def _now(self) -> Moment:
         return Moment(self._world.now(), self._world.elapsed())

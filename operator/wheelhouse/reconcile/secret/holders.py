@@ -7,6 +7,8 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.secret import MANAGER_PREFIX
+from wheelhouse.plan.places import may_fan_out
+from wheelhouse.plan.secrets import outranks
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.policy.claims import Claims
@@ -34,23 +36,41 @@ class Holders:
         self._targets = targets
 
     def ahead(self, key: SecretKey, declared: Declared[DesiredAccess], place: SecretTopic) -> ObjectKey | None:
-        """The access that has the Secret, or an older one that is ready to write it: checked before the first write."""
-        own = (declared.stored.created, key.access)
+        """The access that has the Secret, or one with priority that is ready to write it.
+
+        Checked before the first write. The namespace's own access has priority over a fan-out, then the older one.
+        """
+        own = _rank(key.access, declared, place)
         for other in self._followers(place):
-            if other.access == key.access:
+            if other.access == key.access or outranks(key.access, other.access, place.namespace):
                 continue
             rival = self._world.cache.access(other.access)
-            target = self._targets.peek(other, rival.stored.uid) if rival is not None else None
-            if rival is None or target is None:
+            if rival is None:
                 continue
-            if target.lease is not None:
+            target = self._targets.peek(other, rival.stored.uid)
+            if target is not None and target.lease is not None:
                 return other.access
-            if (rival.stored.created, other.access) < own:
-                claim = self._claims.of(rival)
-                wanted = self._contents.at(self._contents.of(rival, claim), claim, other.namespace)
-                if isinstance(wanted, Content) and wanted.name == place.name:
-                    return other.access
+            if _rank(other.access, rival, place) < own and self._wants(rival, place):
+                return other.access
         return None
+
+    def displace(self, managers: Collection[str], place: SecretTopic, by: SecretKey) -> tuple[ObjectKey, ...]:
+        """Notify the accesses whose Secret another one took: they check it in their next pass.
+
+        Returns:
+            The accesses; managers of deleted accesses have none.
+        """
+        displaced = []
+        for follower in self._followers(place):
+            declared = self._world.cache.access(follower.access)
+            if follower == by or declared is None or f"{MANAGER_PREFIX}{declared.stored.uid}" not in managers:
+                continue
+            target = self._targets.peek(follower, declared.stored.uid)
+            if target is not None:
+                target.conflicted = True
+            self._world.queue.add(follower)
+            displaced.append(follower.access)
+        return tuple(displaced)
 
     async def living(self, managers: Collection[str], place: SecretTopic) -> dict[str, ObjectKey]:
         """The managers of existing accesses that may have a Secret here.
@@ -71,16 +91,31 @@ class Holders:
         found = {name: uids.get(name.removeprefix(MANAGER_PREFIX)) for name in managers}
         return {name: key for name, key in found.items() if key is not None and self._may_hold(key, place)}
 
+    def _wants(self, declared: Declared[DesiredAccess], place: SecretTopic) -> bool:
+        claim = self._claims.of(declared)
+        wanted = self._contents.at(declared, self._contents.of(declared, claim), claim, place.namespace)
+        return isinstance(wanted, Content) and wanted.name == place.name
+
     def _may_hold(self, access: ObjectKey, place: SecretTopic) -> bool:
-        if access.namespace != place.namespace:
-            return False
+        """Whether an access can have a Secret in this place: in its own namespace, or as a fan-out."""
         declared = self._world.cache.access(access)
-        if declared is None or declared.effective is None or declared.effective.partial:
+        desired = declared.effective if declared is not None else None
+        if declared is None:
             return True
-        secret = declared.effective.secret
-        names = {secret.name if secret is not None else "", self._findings.distribution(declared.stored).name}
-        return place.name in names
+        if access.namespace != place.namespace and (desired is None or not may_fan_out(desired)):
+            return False
+        if desired is None or desired.partial:
+            return True
+        found = self._findings.distribution(declared.stored)
+        if place.name not in {desired.secret.name if desired.secret is not None else "", found.name}:
+            return False
+        return place.namespace in {access.namespace, *found.namespaces, *self._claims.of(declared).places.names}
 
     def _followers(self, place: SecretTopic) -> Iterator[SecretKey]:
         followers = self._world.interests.followers(place)
         return (key for key in followers if isinstance(key, SecretKey) and key.namespace == place.namespace)
+
+
+def _rank(access: ObjectKey, declared: Declared[DesiredAccess], place: SecretTopic) -> tuple[bool, str, ObjectKey]:
+    """The smaller rank has priority."""
+    return access.namespace != place.namespace, declared.stored.created, access

@@ -12,7 +12,8 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.secret.content import Content, Wanted, digest
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.world import World
-from wheelhouse.status.conditions import by_type, check_of
+from wheelhouse.status.conditions import check_of
+from wheelhouse.status.read import recorded_conditions
 
 LEAST, MOST = 1.0, 5.0
 """Seconds that progress alone waits for more changes."""
@@ -43,8 +44,8 @@ class Memory:
         target = distribution.targets.get(key.namespace)
         if target is None:
             target = self._targets.target(distribution, key.namespace)
-            if key.namespace in found.namespaces:
-                self._inherit(target, stored, found, wanted)
+            if distribution.lists(found.namespaces, key.namespace) and key.namespace not in distribution.added:
+                self._inherit(key.namespace, target, stored, found, wanted)
         return distribution, target
 
     def note(self, stored: CustomObject, distribution: Distribution, otherwise: Check) -> None:
@@ -56,13 +57,14 @@ class Memory:
             otherwise: the finding if there is no Secret and no failure.
         """
         before = self._findings.distribution(stored)
-        check = distribution.check(len(before.namespaces), otherwise)
-        verified = distribution.verified
+        check = distribution.check(otherwise)
+        verified = distribution.check_verified()
         if verified is None and check is not None and not check.ok and before.expires is None:
             verified = otherwise  # There was never anything to verify.
         changes: dict[str, Any] = {"made_for": distribution.digest, "distributed": check, "verified": verified}
         if not distribution.unseen:
             changes |= {
+                "desired": distribution.places.wanted,
                 "current": distribution.current,
                 "failed": distribution.shown(),
                 "expires": distribution.expires.first(),
@@ -74,30 +76,39 @@ class Memory:
         elif before != after:
             self._world.queue.add_soon(AccessKey(stored.key), LEAST, MOST)
 
-    def _inherit(self, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted) -> None:
+    def _inherit(
+        self, namespace: str, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted
+    ) -> None:
         """Read what an earlier process wrote into status."""
         lifetime = wanted.token.lifetime if isinstance(wanted, Content) else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
         target.doubtful = found.expires is None
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
-        rows = by_type(stored.status)
+        rows = recorded_conditions(stored)
         row = rows.get(ConditionType.DISTRIBUTED, {})
         distributed, verified = check_of(row), check_of(rows.get(ConditionType.VERIFIED, {}))
-        target.conflicted = distributed is not None and distributed.reason is Reason.SECRET_CONFLICT
+        failure = dict(found.failed).get(namespace, "")
+        if not failure and distributed is not None and len(found.namespaces) == 1:
+            failure = "" if distributed.ok else distributed.reason
+        target.conflicted = failure == Reason.SECRET_CONFLICT
         if not isinstance(wanted, Content):
             target.lease = lease
             return
         if target.conflicted or found.name != wanted.name or _other(found, wanted):
             return
         target.lease, target.key = lease, wanted.token
-        finished = distributed is not None and distributed.ok and row.get("observedGeneration") == stored.generation
+        partly = distributed is not None and distributed.reason is Reason.PARTLY_DISTRIBUTED
+        finished = not failure and distributed is not None and (distributed.ok or partly)
+        finished = finished and row.get("observedGeneration") == stored.generation
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
+        if found.current + len(found.failed) < (found.desired or 0):
+            target.sweep_at = now.elapsed  # Some are recorded, and were never written: check at once.
 
 
 def _other(found: DistributionFindings, wanted: Content) -> bool:
     """Whether the recorded times are of another identity's token."""
-    return (found.identity, found.acting) != (str(wanted.token.identity), wanted.token.impersonate)
+    return (found.identity, found.acting) != (wanted.identity, wanted.token.impersonate)
 
 
 def _checks(found: DistributionFindings) -> tuple[int | None, Check | None, Check | None, str]:

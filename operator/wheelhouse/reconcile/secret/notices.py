@@ -29,11 +29,12 @@ class Notices:
             held: the token.
             reported: what was reported for this access before; it is changed here.
         """
-        if capped(key.lifetime, held.lease.life) and (key, "capped") not in reported:
-            reported.add((key, "capped"))
+        one = (key.identity.service_account, key.lifetime, key.impersonate)  # One Event for all Secrets of a fan-out.
+        if capped(key.lifetime, held.lease.life) and (one, "capped") not in reported:
+            reported.add((one, "capped"))
             await self._warn(stored, "LifetimeCapped", _capped(key, held.lease.life))
-        if (key.impersonate or key.identity.service_account == _DEFAULT) and (key, "shared") not in reported:
-            reported.add((key, "shared"))
+        if (key.impersonate or key.identity.service_account == _DEFAULT) and (one, "shared") not in reported:
+            reported.add((one, "shared"))
             await self._warn(stored, "IdentityNotDedicated", _shared(key))
 
     async def _warn(self, stored: CustomObject, reason: str, note: str) -> None:

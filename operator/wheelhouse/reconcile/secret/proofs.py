@@ -32,9 +32,12 @@ class Proofs:
         self._tokens = tokens
 
     def key(self, claim: Claim, wanted: Wanted) -> TokenKey | None:
-        """The token that the access will have once its Google service account has a grant; None if it has that one."""
+        """The token that the access will have once its Google service account has a grant; None if it has that one.
+
+        If each Secret has the token of a ServiceAccount of its own namespace, no annotation is followed.
+        """
         access = claim.access
-        if access is None or access.secret is None or not claim.may_add:
+        if access is None or access.secret is None or access.secret.local_identities or not claim.may_add:
             return None
         namespace = self._claims.namespace(access.secret.identity.namespace)
         actor = self._claims.actors.judged(access.secret.identity, claim.repository).actor

@@ -21,10 +21,13 @@ logger = structlog.get_logger(__name__)
 
 SLOW = 60.0
 SOON = 10.0
+MORE = (0.1, 1.0)
+"""Seconds that the report of a removed Secret waits for more removals, minimum and maximum."""
 
 _NOTHING: dict[str, Any] = {
     "name": "",
     "namespaces": (),
+    "desired": None,
     "current": 0,
     "failed": (),
     "expires": None,
@@ -71,9 +74,11 @@ class Removal:
                 return self._later(error)
         left = tuple(name for name in found.namespaces if name != key.namespace)
         if found.name and left != found.namespaces:
-            changes = {"namespaces": left} if left else _NOTHING
-            self._findings.note_distribution(stored, **changes)
-            self._world.queue.add(AccessKey(stored.key))
+            self._findings.note_distribution(stored, **({"namespaces": left} if left else _NOTHING))
+            if left:
+                self._world.queue.add_soon(AccessKey(stored.key), *MORE)
+            else:
+                self._world.queue.add(AccessKey(stored.key))
         return None
 
     async def pay(self, key: SecretKey, wanted: str, target: Target | None) -> float | None:

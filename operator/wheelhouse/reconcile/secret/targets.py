@@ -1,6 +1,5 @@
 """What is known of each Secret, and the aggregate of an access: a pass costs the same for any number of Secrets."""
 
-import heapq
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -11,7 +10,9 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.plan.leases import HeldToken, Lease
+from wheelhouse.plan.places import NO_PLACES, Places
 from wheelhouse.reconcile.interests import SecretTopic
+from wheelhouse.reconcile.secret.earliest import Earliest
 
 FAILED_SHOWN = 10
 
@@ -74,38 +75,6 @@ class Target:
         self.digest, self.token, self.lease, self.uid, self.amiss = 0, None, None, "", ""
 
 
-class Earliest:
-    """The earliest of many times that are added and removed; a removed time is dropped when it becomes the first."""
-
-    __slots__ = ("_gone", "_heap")
-
-    def __init__(self) -> None:
-        self._heap: list[datetime] = []
-        self._gone: dict[datetime, int] = {}
-
-    def add(self, moment: datetime) -> None:
-        """Add a time."""
-        if not self._was_removed(moment):
-            heapq.heappush(self._heap, moment)
-
-    def remove(self, moment: datetime) -> None:
-        """Remove a time."""
-        self._gone[moment] = self._gone.get(moment, 0) + 1
-
-    def first(self) -> datetime | None:
-        """The earliest time."""
-        while self._heap and self._was_removed(self._heap[0]):
-            heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else None
-
-    def _was_removed(self, moment: datetime) -> bool:
-        """Whether this time was removed and is still in the heap; it then no longer counts as removed."""
-        gone = self._gone.pop(moment, 0)
-        if gone > 1:
-            self._gone[moment] = gone - 1
-        return gone > 0
-
-
 @dataclass(slots=True, eq=False)
 class Distribution:
     """All Secrets of one access.
@@ -114,8 +83,11 @@ class Distribution:
         uid: the uid of the access.
         digest: of the desired content; Secrets with another one are not current.
         unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
-        verified: the last finding about the index.
-        request: the value of requested-at that the operator acts upon, and the token that it replaces.
+        added: namespaces that this process recorded in the ledger, and where it has not written yet.
+        places: where Secrets are wanted.
+        verified: the last finding about the index that passed.
+        unverified: tokens that the index does not accept.
+        request: the value of requested-at that the operator acts upon, and the tokens that it replaces.
         reported: the Events that were sent about its tokens.
     """
 
@@ -127,12 +99,29 @@ class Distribution:
     failed: dict[str, Check] = field(default_factory=dict)
     expires: Earliest = field(default_factory=Earliest)
     refresh: Earliest = field(default_factory=Earliest)
+    added: set[str] = field(default_factory=set)
+    places: Places = NO_PLACES
     verified: Check | None = None
-    request: tuple[str, HeldToken | None] | None = None
+    unverified: dict[TokenKey, Check] = field(default_factory=dict)
+    request: tuple[str, dict[TokenKey, HeldToken | None]] | None = None
     reported: set[object] = field(default_factory=set)
+    _ledger: tuple[str, ...] = ()
+    _listed: frozenset[str] = frozenset()
 
-    def ask_for(self, content: int) -> None:
-        """The desired content changed: no Secret has it yet."""
+    def lists(self, ledger: tuple[str, ...], namespace: str) -> bool:
+        """Whether the ledger names a namespace, at constant cost while the ledger is the same."""
+        if ledger is not self._ledger:
+            self._ledger, self._listed = ledger, frozenset(ledger)
+        return namespace in self._listed
+
+    def ask_for(self, content: int, places: Places) -> None:
+        """What the access wants; if its content changed, no Secret has it yet.
+
+        Args:
+            content: the digest of the desired content.
+            places: where Secrets are wanted.
+        """
+        self.places = places
         if self.digest != content:
             self.digest, self.current = content, 0
             for target in self.targets.values():
@@ -144,7 +133,7 @@ class Distribution:
         good = check is not None and check.ok
         self.current += good - target.good
         target.good = good
-        if check is None or check.ok:
+        if check is None or check.ok or check.reason is Reason.PENDING:
             self.failed.pop(namespace, None)
         else:
             self.failed[namespace] = check
@@ -153,25 +142,53 @@ class Distribution:
     def drop(self, namespace: str) -> None:
         """The Secret does not exist, or is no longer ours."""
         self._saw(namespace)
+        self.added.discard(namespace)
         target = self.targets.pop(namespace, None)
         if target is not None:
             self.current -= target.good
             self.failed.pop(namespace, None)
             self._time(target, None)
+            if target.key is not None and target.key.identity.namespace == namespace:
+                self.unverified.pop(target.key, None)
 
-    def check(self, wanted: int, otherwise: Check) -> Check | None:
+    def count_verified(self, token: TokenKey, check: Check | None) -> None:
+        """Record what the index answered for one token; None if it was not asked."""
+        if check is None:
+            return
+        if check.ok:
+            self.unverified.pop(token, None)
+            self.verified = check
+        else:
+            self.unverified[token] = check
+
+    def forget_verified(self) -> None:
+        """No Secret is left."""
+        self.verified = None
+        self.unverified.clear()
+
+    def check_verified(self) -> Check | None:
+        """What the index answered for all tokens: the first failure, if there is one."""
+        return next(iter(self.unverified.values()), self.verified)
+
+    def check(self, otherwise: Check) -> Check | None:
         """The finding for the whole access; None while only status has one.
 
+        The message of a partial failure has no numbers: it must not change with each Secret that is written.
+
         Args:
-            wanted: how many Secrets there should be.
             otherwise: the finding while some are missing and there is no failure.
         """
         if self.failed:
             namespace, first = next(iter(self.failed.items()))
-            return first if wanted <= 1 else failed(first.reason, f"{namespace}: {first.message}")
+            if self.places.wanted <= 1:
+                return first
+            if not self.current:
+                return failed(first.reason, f"{namespace}: {first.message}")
+            message = "Some namespaces have no Secret as requested: status.secret.failed lists at most ten of them."
+            return failed(Reason.PARTLY_DISTRIBUTED, f"{message} {namespace}: {first.message}")
         if self.unseen:
             return None
-        return passed(Reason.DISTRIBUTED) if self.current and self.current >= wanted else otherwise
+        return passed(Reason.DISTRIBUTED) if self.current and self.current >= self.places.wanted else otherwise
 
     def shown(self) -> tuple[tuple[str, str], ...]:
         """The first failures, for status."""

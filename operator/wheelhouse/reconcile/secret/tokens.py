@@ -18,6 +18,8 @@ logger = structlog.get_logger(__name__)
 REFUSED_DELAY = 60.0
 ROUNDED = 1e-3
 """Seconds that clocks and timers may differ."""
+CROWD = 32
+"""More Secrets than this wait for all that is new: their own tokens are still valid."""
 REQUEST_SPACING = 30.0
 """Seconds between a mint and one that a person requests."""
 
@@ -108,7 +110,7 @@ class TokenUnit:
             return wait
         before = _words(known.failure)
         if await self._mint(key, known) or _words(known.failure) != before:
-            self._world.interests.publish(key)
+            self._world.interests.publish(key, crowd=CROWD)
         return self._wait(key, known)
 
     def _wait(self, key: TokenKey, known: _Tokens) -> float | None:

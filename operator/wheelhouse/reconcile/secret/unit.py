@@ -8,19 +8,21 @@ from wheelhouse.domain.findings import Check, pending
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.errors import Conflict
 from wheelhouse.plan.leases import Moment
+from wheelhouse.plan.places import not_opted_in
 from wheelhouse.plan.secrets import token_finding, until_next_finding
 from wheelhouse.reconcile.debts import Debts
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claim, Claims
-from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Wanted, digest, wanted_namespaces
+from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Wanted, digest
 from wheelhouse.reconcile.secret.distributor import Distributor
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
 from wheelhouse.reconcile.secret.notices import Notices
 from wheelhouse.reconcile.secret.proofs import Proofs
 from wheelhouse.reconcile.secret.removal import Removal
+from wheelhouse.reconcile.secret.requests import Requests
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.secret.tokens import TokenUnit
@@ -30,6 +32,8 @@ from wheelhouse.reconcile.world import World
 
 TICK = 0.01
 """Seconds."""
+COMPANY = 0.1
+"""Seconds that a new Secret of a fan-out waits for others, so that one write of status records all of them."""
 
 _WHY = {
     Absence.NOT_WANTED: "the access no longer permits or requests it",
@@ -59,6 +63,7 @@ class SecretUnit:
         self._targets = Targets()
         self._memory = Memory(world, findings, self._targets)
         self._contents = Contents(world, findings, claims)
+        self._requests = Requests(findings, tokens, self._contents, self._targets)
         holders = Holders(world, findings, claims, self._contents, self._targets)
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
@@ -76,38 +81,43 @@ class SecretUnit:
     def targets(self, declared: Declared[DesiredAccess], claim: Claim) -> Collection[str]:
         """The namespaces where a Secret is wanted, or where one exists or may exist."""
         found = self._findings.distribution(declared.stored)
-        wanted = () if declared.stored.deleting else wanted_namespaces(claim.access)
+        wanted = () if declared.stored.deleting else (*claim.places.names, *claim.places.missing)
         return dict.fromkeys((*wanted, *(found.namespaces if found.name else ())))
 
     def digest(self, declared: Declared[DesiredAccess], claim: Claim) -> int:
         """The desired content, to compare with `DistributionFindings.made_for`; 0 if nothing is to be written."""
         return digest(self._contents.of(declared, claim))
 
-    def stale(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> bool:
-        """Whether the desired content differs from what the last pass saw."""
-        target = self._targets.peek(SecretKey(declared.stored.key, namespace), declared.stored.uid)
-        wanted = self._contents.at(self._contents.of(declared, claim), claim, namespace)
-        return target is None or target.seen != self._fingerprint(declared, claim, wanted)
+    def wake(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
+        """Add the Secrets whose desired content differs from what their last pass saw.
+
+        New Secrets of a fan-out wait for others that come at the same time, so that one write of status records all of
+        them. Secrets that exist wait for everything that is new: their tokens are still valid.
+        """
+        stored = declared.stored
+        whole, known = self._contents.of(declared, claim), self._targets.get(stored.key)
+        found = self._findings.distribution(stored)
+        recorded = frozenset(found.namespaces if found.name else ())
+        targets = known.targets if known is not None and known.uid == stored.uid else {}
+        # A place where no Secret could be written is in no ledger: its failure ends with the wish for the Secret.
+        namespaces = dict.fromkeys((*self.targets(declared, claim), *targets))
+        for namespace in namespaces:
+            target = targets.get(namespace)
+            wanted = self._contents.at(declared, whole, claim, namespace)
+            if target is not None and target.seen == self._fingerprint(declared, claim, whole, wanted):
+                continue
+            key = SecretKey(stored.key, namespace)
+            if len(namespaces) == 1 or not isinstance(wanted, Content):
+                self._world.queue.add(key)
+            elif namespace in recorded:
+                self._world.queue.add_resync(key)
+            else:  # Its claim to the name counts from now on: another access may be about to write.
+                self._world.interests.follow(key, (SecretTopic(namespace, wanted.name), wanted.token))
+                self._world.queue.add_soon(key, COMPANY, COMPANY)
 
     def request(self, declared: Declared[DesiredAccess], claim: Claim) -> bool:
-        """A person requests a new token: it is minted and written, once in 30 seconds for each identity.
-
-        Returns:
-            Whether the token is still to be minted. Until then status does not name the request, so that a restart
-            does not lose it.
-        """
-        content, stored = self._contents.of(declared, claim), declared.stored
-        if not isinstance(content, Content):
-            return False
-        found = self._findings.distribution(stored)
-        distribution = self._targets.open(stored.key, stored.uid, found.namespaces)
-        held = self._tokens.held(content.token)
-        if distribution.request is None or distribution.request[0] != stored.requested:
-            distribution.request = (stored.requested, held)
-        if held is not distribution.request[1]:
-            return False
-        self._tokens.ask(content.token, held, request=True)
-        return True
+        """A person requests new tokens; whether any is still to be minted."""
+        return self._requests.heard(declared, claim)
 
     async def reconcile(self, key: SecretKey) -> float | None:
         """Bring one Secret to the desired state of its access.
@@ -126,10 +136,10 @@ class SecretUnit:
         claim = self._claims.of(declared)
         await self._distributor.recall(key, declared)
         whole = self._contents.of(declared, claim)
-        wanted = self._contents.at(whole, claim, key.namespace)
+        wanted = self._contents.at(declared, whole, claim, key.namespace)
         distribution, target = self._memory.recall(key, declared.stored, wanted)
-        distribution.ask_for(digest(whole))
-        target.seen = self._fingerprint(declared, claim, wanted)
+        distribution.ask_for(digest(whole), claim.places)
+        target.seen = self._fingerprint(declared, claim, whole, wanted)
         target.proof = self._proofs.seek(declared, claim, wanted)
         debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target)
         return earliest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
@@ -146,13 +156,14 @@ class SecretUnit:
         stored = declared.stored
         found = self._findings.distribution(stored)
         if isinstance(wanted, Content):
-            if key.namespace in found.namespaces and found.name not in {"", wanted.name}:
+            if distribution.lists(found.namespaces, key.namespace) and found.name not in {"", wanted.name}:
                 wait = await self._removal.remove(key, stored, "the spec has another Secret name")
                 if wait is not None:
                     return wait
                 target.removed()
                 found = self._findings.distribution(stored)
-            target.written |= key.namespace in found.namespaces and found.expires is not None
+            listed = distribution.lists(found.namespaces, key.namespace)
+            target.written |= listed and found.expires is not None and key.namespace not in distribution.added
             if target.doubtful and not claim.may_add:
                 target.written = await self._distributor.stands(key, stored, wanted)
             target.doubtful = False
@@ -171,11 +182,12 @@ class SecretUnit:
         self._follow(key, target, ())
         target.removed()
         target.written = False
-        all_of.count(key.namespace, target, None)
-        if key.namespace not in self.targets(declared, claim):
+        missing = key.namespace in claim.places.missing
+        all_of.count(key.namespace, target, not_opted_in(key.namespace) if missing else None)
+        if not (missing or key.namespace in claim.places.members) or declared.stored.deleting:
             self._targets.drop(key.access, key.namespace)
         if not self._findings.distribution(declared.stored).name:
-            all_of.verified = None  # No Secret has a token that the index could have accepted.
+            all_of.forget_verified()  # No Secret has a token that the index could have accepted.
         if not declared.stored.deleting:
             self._memory.note(
                 declared.stored, all_of, pending("The operator writes no Secret. See the condition ResolvedRefs.")
@@ -191,8 +203,9 @@ class SecretUnit:
             # The grant is recorded before it is made: that write includes the Secret's name.
             form = access.secret.form.completed(found.form)
             found = self._findings.note_distribution(
-                stored, name=access.secret.name, namespaces=(key.namespace,), form=form
+                stored, name=access.secret.name, namespaces=claim.places.names, form=form
             )
+            all_of.added.update(claim.places.names)
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
         failure = self._tokens.failure(target.proof) if target.proof is not None else None
@@ -202,18 +215,13 @@ class SecretUnit:
         return until_next_finding(target.true_lease, None, now)
 
     async def _keep(
-        self,
-        key: SecretKey,
-        declared: Declared[DesiredAccess],
-        content: Content,
-        all_of: Distribution,
-        target: Target,
+        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, all_of: Distribution, target: Target
     ) -> float | None:
         self._follow(key, target, (SecretTopic(key.namespace, content.name), content.token))
         conflict: Conflict | None = None
         wait: float | None = None
         try:
-            wait = await self._distributor.distribute(key, declared, content, target)
+            wait = await self._distributor.distribute(key, declared, content, all_of, target)
         except Conflict as error:
             conflict = error
         if target.token is not None and target.key == content.token:
@@ -227,7 +235,7 @@ class SecretUnit:
         if self._tokens.overdue(content.token):
             self._world.queue.add_resync(content.token)
         verified, again = await self._verify(key, declared, content, target)
-        all_of.verified = verified or all_of.verified
+        all_of.count_verified(content.token, verified)
         self._memory.note(declared.stored, all_of, pending("Waiting for the Secret."))
         if conflict is not None:
             raise conflict
@@ -255,10 +263,11 @@ class SecretUnit:
             self._tokens.ask(content.token, held)
         return verdict.check, verdict.wait
 
-    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, wanted: Wanted) -> int:
+    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, whole: Wanted, wanted: Wanted) -> int:
         """What a pass decides by, for comparison."""
         restored = self._findings.grants(declared.stored).restored
-        return hash((declared.stored.uid, wanted, claim.may_add, restored, self._proofs.key(claim, wanted)))
+        proof = self._proofs.key(claim, wanted)
+        return hash((declared.stored.uid, digest(whole), wanted, claim.may_add, restored, proof))
 
     def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
         """Follow what the Secret depends on; keys that wait for an abandoned place are woken."""
@@ -276,7 +285,7 @@ class SecretUnit:
     def _forget(self, key: SecretKey) -> None:
         known = self._targets.get(key.access)
         self._follow(key, known.targets.get(key.namespace) if known is not None else None, ())
-        self._targets.forget(key.access)
+        self._targets.drop(key.access, key.namespace)
 
     def _now(self) -> Moment:
         return Moment(self._world.now(), self._world.elapsed())

@@ -1,13 +1,16 @@
 """Secrets are written and removed without ever being read: the API server's replies decide."""
 
+from collections.abc import Collection
+
 import structlog
 
+from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import Applied, Clash, Denied, SecretManifest, SecretReply
 from wheelhouse.errors import Conflict, NotReady
-from wheelhouse.plan.secrets import Step, Verdict, accesses, judge
+from wheelhouse.plan.secrets import Step, Verdict, accesses, judge, outranks
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.world import World
@@ -17,6 +20,7 @@ logger = structlog.get_logger(__name__)
 CONFLICT_DELAY = 60.0
 DENIED_DELAY = 10.0
 
+_OTHER_PLACE = "select other namespaces, or "
 _OTHER_NAME = "remove spec.secret and add it again with another name. The operator checks again within a minute"
 """The remedy if a Secret has another owner: the name itself cannot be changed."""
 
@@ -66,9 +70,9 @@ class SecretWriter:
                 applied = await self._force(stored, manifest)
                 for manager in verdict.others:
                     await self._world.secrets.disown(manifest.namespace, manifest.name, applied.uid, manager)
-                await self._event(
-                    stored, "SecretTakenOver", f"{where} was left behind by a deleted access. This access took it over."
-                )
+                place = SecretTopic(manifest.namespace, manifest.name)
+                displaced = self._holders.displace(verdict.others, place, SecretKey(stored.key, manifest.namespace))
+                await self._event(stored, "SecretTakenOver", _taken_over(where, displaced))
                 return applied
             case _:
                 return await self._replace(stored, manifest)
@@ -116,11 +120,13 @@ class SecretWriter:
         own = manifest.access.manager
         foreign = isinstance(reply, Clash) and reply.foreign_type
         others = () if foreign else accesses(reply, own)
-        living = await self._holders.living(others, SecretTopic(manifest.namespace, manifest.name))
+        place, access = SecretTopic(manifest.namespace, manifest.name), manifest.access.key
+        living = await self._holders.living(others, place)
+        living = {name: key for name, key in living.items() if not outranks(access, key, place.namespace)}
         verdict = judge(reply, own, living)
         where = f"{manifest.namespace}/{manifest.name}"
         if verdict.step is Step.CONFLICT:
-            raise belongs_to(where, living[verdict.others[0]] if verdict.others else None)
+            raise belongs_to(place, access, living[verdict.others[0]] if verdict.others else None)
         if isinstance(reply, Denied):
             raise _denied(where, manifest.namespace, reply)
         return verdict
@@ -149,13 +155,34 @@ class SecretWriter:
         await self._world.objects.event(Kind.ACCESS, stored, reason, note, warning=True)
 
 
-def belongs_to(where: str, holder: ObjectKey | None) -> NotReady:
-    """SecretConflict: it names the owner of the Secret. Only a Secret without one may be deleted by hand."""
+def belongs_to(place: SecretTopic, access: ObjectKey, holder: ObjectKey | None) -> NotReady:
+    """SecretConflict: it names the owner of the Secret. Only a Secret without one may be deleted by hand.
+
+    Args:
+        place: the Secret.
+        access: the access that wants it.
+        holder: the access that has it, or has priority; None if the Secret is not Wheelhouse's.
+    """
+    where = f"{place.namespace}/{place.name}"
+    other = _OTHER_NAME if access.namespace == place.namespace else f"{_OTHER_PLACE}{_OTHER_NAME}"
     if holder is None:
-        message = f"Secret {where} does not belong to Wheelhouse, so the operator does not change it. Delete it, or"
-        return NotReady(f"{message} {_OTHER_NAME}.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
-    message = f"Secret {where} belongs to RepositoryAccess {holder}. Delete that one, or"
-    return NotReady(f"{message} {_OTHER_NAME}.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+        message = f"Secret {where} does not belong to Wheelhouse, so the operator does not change it. Delete it,"
+        return NotReady(f"{message} or {other}.", Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+    priority = ""
+    if outranks(holder, access, place.namespace):
+        priority = " An access in the namespace of the Secret has priority."
+    message = f"Secret {where} belongs to RepositoryAccess {holder}.{priority} Delete that one, or {other}."
+    return NotReady(message, Reason.SECRET_CONFLICT, CONFLICT_DELAY)
+
+
+def _taken_over(where: str, displaced: Collection[ObjectKey]) -> str:
+    if not displaced:
+        return f"{where} was left behind by a deleted access. This access took it over."
+    others = ", ".join(str(access) for access in displaced)
+    return (
+        f"{where} belonged to RepositoryAccess {others}. An access in the namespace of the Secret has priority, so "
+        "this access took it over."
+    )
 
 
 def _denied(where: str, namespace: str, reply: Denied) -> NotReady:

@@ -1,0 +1,36 @@
+"""The earliest of many moments, which are added and removed one at a time."""
+
+import heapq
+from datetime import datetime
+
+
+class Earliest:
+    """The earliest of many times that are added and removed; a removed time is dropped when it becomes the first."""
+
+    __slots__ = ("_gone", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[datetime] = []
+        self._gone: dict[datetime, int] = {}
+
+    def add(self, moment: datetime) -> None:
+        """Add a time."""
+        if not self._was_removed(moment):
+            heapq.heappush(self._heap, moment)
+
+    def remove(self, moment: datetime) -> None:
+        """Remove a time."""
+        self._gone[moment] = self._gone.get(moment, 0) + 1
+
+    def first(self) -> datetime | None:
+        """The earliest time."""
+        while self._heap and self._was_removed(self._heap[0]):
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else None
+
+    def _was_removed(self, moment: datetime) -> bool:
+        """Whether this time was removed and is still in the heap; it then no longer counts as removed."""
+        gone = self._gone.pop(moment, 0)
+        if gone > 1:
+            self._gone[moment] = gone - 1
+        return gone > 0

@@ -1,0 +1,77 @@
+"""The Secret to apply, from its desired content and a token."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from wheelhouse.domain.configuration.files import keys, render
+from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.reasons import Reason
+from wheelhouse.domain.secret import (
+    AUTHENTICATION_ANNOTATION,
+    EXPIRES_ANNOTATION,
+    REFRESH_ANNOTATION,
+    AccessReference,
+    SecretManifest,
+)
+from wheelhouse.errors import Refused
+from wheelhouse.plan.leases import HeldToken
+from wheelhouse.reconcile.secret.content import Content
+from wheelhouse.status.conditions import timestamp
+
+IGNORE_ANNOTATION = "reloader.stakater.com/ignore"
+
+RENDERED = 8
+"""How many contents are kept: several fan-outs may be written at the same time."""
+
+
+class Renderer:
+    """Creates manifests; the files are rendered once for all Secrets of one content and token.
+
+    Args:
+        template: the setting `index_url_template`.
+    """
+
+    def __init__(self, template: str | None) -> None:
+        self._template = template
+        self._rendered: OrderedDict[ClientConfiguration, Mapping[str, str]] = OrderedDict()
+
+    def manifest(self, access: AccessReference, namespace: str, content: Content, held: HeldToken) -> SecretManifest:
+        """The Secret to apply.
+
+        Raises:
+            Refused: a client's file does not parse to the intended values.
+        """
+        annotations = {
+            EXPIRES_ANNOTATION: timestamp(held.lease.expires),
+            REFRESH_ANNOTATION: timestamp(held.lease.refreshes),
+            IGNORE_ANNOTATION: "true",
+            **_authentication(content),
+        }
+        return SecretManifest(namespace, content.name, access, self._data(content, held), annotations)
+
+    def _data(self, content: Content, held: HeldToken) -> Mapping[str, str]:
+        asked = ClientConfiguration(content.index, content.index_url, content.upload_url, held.token, content.form)
+        known = self._rendered.get(asked)
+        if known is not None:
+            return known
+        try:
+            data = render(asked, self._template)
+        except RenderError as error:
+            raise Refused(f"The Secret is not written: {error}.", Reason.TOKEN_REFUSED) from None
+        self._rendered[asked] = data
+        if len(self._rendered) > RENDERED:
+            self._rendered.popitem(last=False)
+        return data
+
+
+def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:
+    """The paths that the access's field manager owns in a Secret of this content, whatever the token."""
+    data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
+    annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
+    annotations |= _authentication(content)
+    return SecretManifest(namespace, content.name, access, data, annotations).paths
+
+
+def _authentication(content: Content) -> dict[str, str]:
+    """The annotation. Secrets with the token in URLs have none, so those of earlier versions need no change."""
+    return {} if content.form.in_urls else {AUTHENTICATION_ANNOTATION: str(content.form.authentication)}

@@ -1,0 +1,53 @@
+"""Bugs in where Secrets are, and in which access has one."""
+
+from mutations.bug import Bug
+
+PLACES = ("tests/unit/test_places.py",)
+FAN_OUT = ("tests/convergence/test_fan_out.py",)
+RIVALS = ("tests/convergence/test_fan_out_rivals.py",)
+
+BUGS = (
+    Bug(
+        "any access writes into other namespaces",
+        "plan/places.py",
+        "return access.repository.namespace == access.key.namespace",
+        "return True",
+        PLACES,
+    ),
+    Bug(
+        "a name needs no opt-in",
+        "plan/places.py",
+        "if each is not None and each.opted_in and not each.deleting}",
+        "if each is not None and not each.deleting}",
+        PLACES,
+    ),
+    Bug("the limit adds Secrets", "plan/places.py", "kept = names.intersection(ledger)", "kept = names", PLACES),
+    Bug(
+        "a selector needs no opt-in",
+        "desired/selectors.py",
+        'Requirement(OPT_IN_LABEL, "In", (OPT_IN_VALUE,))',
+        'Requirement(OPT_IN_LABEL, "Exists")',
+        ("tests/unit/test_desired.py",),
+    ),
+    Bug(
+        "an identity of the access's namespace gets into others unasked",
+        "reconcile/secret/content.py",
+        "allowed = {own, namespace} if paused else {namespace or own}",
+        "allowed = {own, namespace}",
+        FAN_OUT,
+    ),
+    Bug(
+        "a fan-out keeps the Secret of a namespace's own access",
+        "plan/secrets.py",
+        "return access.namespace == namespace != holder.namespace",
+        "return False",
+        RIVALS,
+    ),
+    Bug(
+        "a place that failed is never forgotten",
+        "reconcile/secret/unit.py",
+        "dict.fromkeys((*self.targets(declared, claim), *targets))",
+        "self.targets(declared, claim)",
+        FAN_OUT,
+    ),
+)
