@@ -393,3 +393,27 @@ async def test_a_failure_ends_with_the_wish_for_the_secret() -> None:
     await simulation.run(60)
     assert reason(simulation, key) == "Ready"
     assert "failed" not in summary(simulation, key)
+
+
+async def test_a_removal_forgets_no_secret_that_is_recorded_meanwhile() -> None:
+    """While the Secret of one namespace is deleted, another namespace gets into the ledger, and stays in it."""
+    simulation, key = await fan_out("a", secret={"name": "pip", "namespaces": ["a"]})
+    join(simulation, "b")
+    ledgers: list[list[str]] = []
+
+    def selected(call: PortCall) -> None:
+        if call.name == "objects.write_status" and "a" not in places(simulation):
+            ledgers.append(call.args[2].get("secret", {}).get("namespaces", []))
+        if call.name == "secrets.delete":
+            stored = simulation.fakes.cache.access(key)
+            assert stored is not None
+            found = simulation.loop._findings
+            found.note_distribution(stored.stored, namespaces=("a", "b"))
+
+    simulation.fakes.calls.before = selected
+    edit(simulation, key, secret={"name": "pip", "namespaces": ["b"]})
+    await simulation.run(1)
+    await simulation.run(60)
+    assert ledgers
+    assert all("b" in ledger for ledger in ledgers)
+    assert places(simulation) == {"b"}
