@@ -10,6 +10,7 @@ from fakes.calls import PortCall
 
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.objects import REQUESTED_ANNOTATION, Kind
+from wheelhouse.errors import Unavailable
 from wheelhouse.reconcile.secret import rendering
 
 TEAMS = ("a", "b", "c")
@@ -387,10 +388,49 @@ async def test_a_failure_ends_with_the_wish_for_the_secret() -> None:
     simulation = await owners()
     join(simulation, "a")
     join(simulation, "b", account=False)
-    key = access(simulation, "owners", "one", subjects=PULL, secret={"name": "pip", "namespaces": ["a", "b"]})
+    key = access(simulation, "owners", "one", subjects=PULL, secret={"name": "pip", "namespaces": ["a"]})
+    await simulation.run(60)
+    edit(simulation, key, secret={"name": "pip", "namespaces": ["a", "b"]})
     await simulation.run(60)
     assert reason(simulation, key) == "PartlyDistributed"
     edit(simulation, key, secret={"name": "pip", "namespaces": ["a"]})
     await simulation.run(60)
     assert reason(simulation, key) == "Ready"
     assert "failed" not in summary(simulation, key)
+
+
+async def test_a_removal_forgets_no_secret_that_is_recorded_meanwhile() -> None:
+    """While the Secret of one namespace is deleted, another namespace gets into the ledger, and stays in it."""
+    simulation, key = await fan_out("a", secret={"name": "pip", "namespaces": ["a"]})
+    join(simulation, "b")
+    ledgers: list[list[str]] = []
+
+    def selected(call: PortCall) -> None:
+        if call.name == "objects.write_status" and "a" not in places(simulation):
+            ledgers.append(call.args[2].get("secret", {}).get("namespaces", []))
+        if call.name == "secrets.delete":
+            stored = simulation.fakes.cache.access(key)
+            assert stored is not None
+            found = simulation.loop._findings
+            found.note_distribution(stored.stored, namespaces=("a", "b"))
+
+    simulation.fakes.calls.before = selected
+    edit(simulation, key, secret={"name": "pip", "namespaces": ["b"]})
+    await simulation.run(1)
+    await simulation.run(60)
+    assert ledgers
+    assert all("b" in ledger for ledger in ledgers)
+    assert places(simulation) == {"b"}
+
+
+async def test_the_own_identity_gets_into_no_other_namespace_unasked() -> None:
+    """The spec no longer shares the identity, and the new grants take long: a new namespace waits for its own."""
+    simulation, key = await fan_out("a")
+    fail(simulation, "policies.set", Unavailable("503"))
+    edit(simulation, key, secret=LOCAL)
+    join(simulation, "b")
+    await simulation.run(60)
+    assert places(simulation) == {"a"}
+    heal(simulation)
+    await simulation.run(120)
+    assert simulation.fakes.tokens.minted[token(simulation, "b")][0].namespace == "b"

@@ -72,6 +72,7 @@ class Removal:
                 self._findings.note_distribution(stored, distributed=failed(error.reason, message))
                 self._world.queue.add(AccessKey(stored.key))
                 return self._later(error)
+            found = self._findings.distribution(stored)  # Other Secrets of the access may have been recorded meanwhile.
         left = tuple(name for name in found.namespaces if name != key.namespace)
         if found.name and left != found.namespaces:
             self._findings.note_distribution(stored, **({"namespaces": left} if left else _NOTHING))
