@@ -112,11 +112,10 @@ class Claims:
         where: Places,
     ) -> tuple[tuple[Grant, ...], Invalid | None]:
         grants, invalid = desired_grants(access, self._world.workload, self._selected, where.names)
-        if access.secret is None or access.secret.local_identities:
+        # Without a place for a Secret, no token is requested that could prove the Google service account.
+        if access.secret is None or access.secret.local_identities or not where.wanted:
             return grants, invalid
         grants, error = self.actors.applied(declared, repository, ledger, grants, access.secret.identity)
-        if error is not None and error.reason is Reason.PENDING and not where.wanted:
-            error = None  # Without a Secret, no token is requested that it could wait for.
         return grants, invalid or error
 
     def _selected(self, selector: Selector) -> tuple[str, ...] | None:
