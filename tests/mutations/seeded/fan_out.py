@@ -5,6 +5,7 @@ from mutations.bug import Bug
 PLACES = ("tests/unit/test_places.py",)
 FAN_OUT = ("tests/convergence/test_fan_out.py",)
 RIVALS = ("tests/convergence/test_fan_out_rivals.py",)
+ACTING = ("tests/convergence/test_fan_out_impersonation.py",)
 
 BUGS = (
     Bug(
@@ -49,5 +50,26 @@ BUGS = (
         "dict.fromkeys((*self.targets(declared, claim), *targets))",
         "self.targets(declared, claim)",
         FAN_OUT,
+    ),
+    Bug(
+        "a remembered decision outlives the annotation that it followed",
+        "reconcile/policy/claims.py",
+        "            self.actors.facts(declared),\n",
+        "",
+        ACTING,
+    ),
+    Bug(
+        "a fan-out with an identity for each namespace follows an annotation",
+        "reconcile/policy/claims.py",
+        "if access.secret is None or access.secret.local_identities or not where.wanted:",
+        "if access.secret is None or not where.wanted:",
+        ACTING,
+    ),
+    Bug(
+        "without a namespace, an access waits for a token that no Secret needs",
+        "reconcile/policy/claims.py",
+        "access.secret.local_identities or not where.wanted:",
+        "access.secret.local_identities:",
+        ACTING,
     ),
 )
