@@ -98,7 +98,7 @@ def install(world: World, folder: Path, namespace: str, wheel: Path) -> None:
         [*twine, str(folder / "m/.pypirc"), "-r", namespace, str(wheel)], check=True, capture_output=True, env=env
     )
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--no-cache-dir"]
-    env["PIP_CONFIG_FILE"] = str(folder / "m/pip.conf")
+    env |= {"PIP_CONFIG_FILE": str(folder / "m/pip.conf"), "NETRC": str(folder / "m/netrc")}
     subprocess.run([*pip, "--target", str(folder / "t"), "benched"], check=True, capture_output=True, env=env)
 
 

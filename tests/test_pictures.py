@@ -44,4 +44,4 @@ def test_the_recording_is_of_this_demo() -> None:
     assert len(places) >= 8
     assert -1 not in places, f"run `make pictures`: the recording lacks {headings[places.index(-1)]!r}"
     assert places == sorted(places)
-    assert not re.search(r"oauth2accesstoken:(?!\[token-[0-9a-f]{6}\]@|\*{4}@)", shown)
+    assert not re.search(r"oauth2accesstoken:|password (?!\[token-[0-9a-f]{6}\])", shown)

@@ -12,6 +12,7 @@ from wheelhouse.reconcile.ledger import EVENT_PAUSE
 ALL = ObjectKey("team", "all")
 UPSTREAMS: dict[str, dict[str, Any]] = {"own": {}, "pypi": {"mode": "Remote", "remote": {"upstream": "PyPI"}}}
 SAFE = "IndexSafe"
+HOUR = 3600.0
 WHEELS, ACCESS = ObjectKey("team", "wheels"), ObjectKey("team", "access")
 CLEANUP = "CleanupDeletesNothing"
 ABSENT = "ServiceAccountNotFound"
@@ -187,3 +188,70 @@ async def test_another_change_of_the_status_does_not_repeat_the_event() -> None:
     await simulation.run(3600)
     assert simulation.fakes.cluster.objects[Kind.REPOSITORY, WHEELS]["status"]["accessSummary"]["accesses"] == 1
     assert len(warnings(simulation, CLEANUP)) == 1
+
+
+def index_safe(simulation: Simulation) -> tuple[str, str] | None:
+    """Status and reason of the IndexSafe of the access; None without the condition."""
+    rows = simulation.fakes.cluster.objects[Kind.ACCESS, ACCESS]["status"]["conditions"]
+    return next(((row["status"], row["reason"]) for row in rows if row["type"] == SAFE), None)
+
+
+def reads(simulation: Simulation, repository: str, **spec: Any) -> None:
+    """Declare an access with a Secret to a repository."""
+    body = {"repositoryRef": {"name": repository}, "subjects": [{"kind": "ServiceAccount", "name": "pull"}], **spec}
+    simulation.fakes.cluster.service_accounts.add(("team", "pull"))
+    simulation.fakes.cluster.put(Kind.ACCESS, ACCESS, body)
+
+
+async def virtual(**secret: Any) -> Simulation:
+    """An operator that has finished with an access to a Virtual repository that ranks its upstreams correctly."""
+    simulation = await ranked(own=2, pypi=1)
+    simulation.fakes.cluster.put_namespace("team", projects="acme-packages", opted_in=True)
+    reads(simulation, "all", secret=secret)
+    await simulation.run(120)
+    return simulation
+
+
+async def test_an_access_has_the_advice_of_its_virtual_repository() -> None:
+    """Unknown while the ranks are correct; False with one Event when they are not, and Ready all the time."""
+    simulation = await virtual()
+    assert index_safe(simulation) == ("Unknown", "SameVersionOnly")
+    assert warnings(simulation, "DependencyConfusion") == []
+    rank(simulation.fakes, own=1, pypi=2)
+    await simulation.run(HOUR)
+    simulation.boot()
+    await simulation.run(HOUR)
+    assert index_safe(simulation) == ("False", "DependencyConfusion")
+    assert len(warnings(simulation, "DependencyConfusion")) == 1
+    assert message(simulation, Kind.ACCESS, ACCESS, "Ready")
+
+
+async def test_an_extra_index_is_advised_against() -> None:
+    """Whatever the repository is; the advice ends with the field, or with the Secret."""
+    simulation = await virtual(index="Extra")
+    assert index_safe(simulation) == ("False", "DependencyConfusion")
+    reads(simulation, "all", secret={})
+    await simulation.run(120)
+    assert index_safe(simulation) == ("Unknown", "SameVersionOnly")
+    reads(simulation, "all")
+    await simulation.run(120)
+    assert index_safe(simulation) is None
+    assert len(warnings(simulation, "DependencyConfusion")) == 1
+
+
+async def test_a_writers_secret_that_hides_the_public_index_is_one_event() -> None:
+    """A Standard repository alone has no build requirements; a reader's Secret and an Extra index need no advice."""
+    simulation = await virtual()
+    hidden = "PublicIndexHidden"
+    for spec in ({"secret": {}}, {"role": "Writer", "secret": {"index": "Extra"}}):
+        simulation.fakes.cluster.delete(Kind.ACCESS, ACCESS)
+        await simulation.run(120)
+        reads(simulation, "own", **spec)
+        await simulation.run(120)
+        assert warnings(simulation, hidden) == []
+    reads(simulation, "own", role="Writer", secret={})
+    await simulation.run(HOUR)
+    simulation.boot()
+    await simulation.run(HOUR)
+    assert len(warnings(simulation, hidden)) == 1
+    assert warnings(simulation, hidden)[0] in message(simulation, Kind.ACCESS, ACCESS, "Distributed")

@@ -1,6 +1,6 @@
 """An operator whose clock was wrong: what it recorded then must not keep an expired token in a Secret."""
 
-import configparser
+import netrc
 import threading
 import time
 import urllib.error
@@ -55,7 +55,7 @@ def mount(brief: Kube, tmp_path: Path) -> Iterator[Path]:
 
 
 class Consumer(threading.Thread):
-    """Requests a page of the index each second, with the mounted pip.conf; records each answer's time and status."""
+    """Requests a page of the index each second, with the mounted files; records each answer's time and status."""
 
     def __init__(self, mount: Path) -> None:
         super().__init__()
@@ -73,15 +73,13 @@ class Consumer(threading.Thread):
 
     def _ask(self) -> int:
         """A valid token gets 404, because the package does not exist."""
-        found = configparser.RawConfigParser()
-        found.read(self._mount / "pip.conf")
-        scheme, _, rest = found["global"]["index-url"].partition("://")
-        login, _, place = rest.partition("@")
+        url = (self._mount / "index-url").read_text()
+        ((user, _, token),) = netrc.netrc(str(self._mount / "netrc")).hosts.values()
         passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
-        passwords.add_password(None, f"{scheme}://{place}", *login.split(":", 1), is_authenticated=True)
+        passwords.add_password(None, url, user, str(token), is_authenticated=True)
         opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
         try:
-            with opener.open(f"{scheme}://{place}nothing/", timeout=10) as reply:
+            with opener.open(f"{url}nothing/", timeout=10) as reply:
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             return error.code

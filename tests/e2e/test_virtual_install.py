@@ -18,7 +18,7 @@ def pip(config: Path, target: Path, *what: str) -> subprocess.CompletedProcess[s
     command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check"]
     return subprocess.run(
         [*command, "--target", str(target), *what],
-        env={**env, "PIP_CONFIG_FILE": str(config)},
+        env={**env, "PIP_CONFIG_FILE": str(config), "NETRC": str(config.with_name("netrc"))},
         capture_output=True,
         text=True,
         check=False,
@@ -57,6 +57,7 @@ def test_private_and_public_in_one_go(kube: Kube, tmp_path: Path) -> None:
     assert secret is not None
     config, requirements = tmp_path / "pip.conf", tmp_path / "requirements.txt"
     config.write_text(secret["pip.conf"])
+    config.with_name("netrc").write_text(secret["netrc"])
     requirements.write_text("privatething\npublicthing\n")
     done = pip(config, tmp_path / "one", "-r", str(requirements))
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from fakes.clock import Clock
 from fakes.kubernetes import Cluster
 from fakes.stored_secret import TYPE, StoredSecret
 from wheelhouse.domain.secret import (
+    AUTHENTICATION_ANNOTATION,
     EXPIRES_ANNOTATION,
     SECRET_TYPE,
     Applied,
@@ -112,13 +113,14 @@ class FakeSecrets:
 
 
 def _told(reply: SecretReply, stored: StoredSecret, secret: SecretManifest) -> SecretReply:
-    """A bare dry run also returns what the access's manager owns, and one annotation."""
+    """A bare dry run also returns what the access's manager owns, and two annotations."""
     if not isinstance(reply, Applied):
         return reply
     owned = frozenset(path.removeprefix(".") for path in stored.managers.get(secret.access.manager, ()))
     expires_at = stored.fields.get(f".metadata.annotations.{EXPIRES_ANNOTATION}", "")
     written = stored.times.get(secret.access.manager)
-    return Applied(reply.uid, reply.created, owned, expires_at, written.isoformat() if written else "")
+    authentication = stored.fields.get(f".metadata.annotations.{AUTHENTICATION_ANNOTATION}", "")
+    return Applied(reply.uid, reply.created, owned, expires_at, written.isoformat() if written else "", authentication)
 
 
 def _fields(secret: SecretManifest) -> dict[str, str]:

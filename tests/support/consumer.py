@@ -77,7 +77,11 @@ class Downloads(threading.Thread):
         pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
         ran = subprocess.run(
             [*pip, "-d", str(self._folder), self._package],
-            env={**environment(), "PIP_CONFIG_FILE": str(self._mount / "pip.conf")},
+            env={
+                **environment(),
+                "PIP_CONFIG_FILE": str(self._mount / "pip.conf"),
+                "NETRC": str(self._mount / "netrc"),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -19,13 +19,17 @@ from hypothesis import strategies as st
 from wheelhouse.domain.configuration import netrc as our_netrc
 from wheelhouse.domain.configuration import pip, pypirc, uv
 from wheelhouse.domain.configuration.files import render
+from wheelhouse.domain.configuration.form import Authentication, Form, Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.token import USERNAME, MintedToken, Token, is_access_token
 
 HOST = "us-central1-python.pkg.dev"
 BASE = f"https://{HOST}/acme-packages/wheels/"
 LOCAL = "http://127.0.0.1:8080/{location}-python.pkg.dev/{project}/{repository}/"
-READER = ClientConfiguration("wheels", f"{BASE}simple/", None, Token("ya29.secret_TOKEN-1"))
+NETRC, IN_URLS = Form(Authentication.NETRC), Form(Authentication.URL)
+EXTRA = Form(Authentication.NETRC, Index.EXTRA)
+FORMS = [NETRC, IN_URLS, EXTRA, Form(Authentication.URL, Index.EXTRA)]
+READER = ClientConfiguration("wheels", f"{BASE}simple/", None, Token("ya29.secret_TOKEN-1"), IN_URLS)
 WRITER = replace(READER, upload_url=BASE)
 FIELDS = ["repository_id", "index_url", "upload_url", "token"]
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
@@ -82,18 +86,23 @@ def credentials(url: str) -> tuple[str, str | None, str]:
 def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguration) -> None:
     """pip, uv, netrc's readers, twine and hatch all get our index, our user and this token, and nothing else."""
     token = configuration.token.value
-    index, upload = ((url, USERNAME, token) for url in (configuration.index_url, str(configuration.upload_url)))
+    login = (USERNAME, token) if configuration.form.in_urls else (None, "")
+    index, upload = ((url, *login) for url in (configuration.index_url, str(configuration.upload_url)))
     found = read_as_pip(texts["pip.conf"])
-    assert {section: set(keys) for section, keys in found.items()} == {"global": {"index-url"}}
-    assert credentials(found["global"]["index-url"]) == index
+    primary = configuration.form.index is Index.PRIMARY
+    key = "index-url" if primary else "extra-index-url"
+    assert {section: set(keys) for section, keys in found.items()} == {"global": {key}}
+    assert credentials(found["global"][key]) == index
     toml = tomllib.loads(texts["uv.toml"])
-    assert set(toml) == {"index"}
+    assert set(toml) == {"index", "publish-url"}
     (entry,) = toml["index"]
-    assert set(entry) == {"name", "url", "default", "publish-url"}
-    assert (entry["name"], entry["default"]) == (configuration.name, True)
+    assert set(entry) == {"name", "url", "authenticate", "publish-url"} | ({"default"} if primary else set())
+    assert (entry["name"], entry["authenticate"]) == (configuration.name, "always")
+    assert entry.get("default", False) is primary
+    assert toml["publish-url"] == entry["publish-url"]
     assert (credentials(entry["url"]), credentials(entry["publish-url"])) == (index, upload)
-    host = urlsplit(configuration.index_url).hostname
-    assert read_as_netrc(texts["netrc"]) == {host: (USERNAME, "", token)}
+    hosts = {urlsplit(url).hostname for url in (configuration.index_url, str(configuration.upload_url))}
+    assert read_as_netrc(texts["netrc"]) == dict.fromkeys(hosts, (USERNAME, "", token))
     section = {"repository": configuration.upload_url, "username": USERNAME, "password": token}
     for parser in (configparser.RawConfigParser(), configparser.ConfigParser()):
         servers = {"index-servers": f"\n{configuration.name}"}
@@ -106,7 +115,7 @@ def test_a_readers_files() -> None:
     url = f"https://oauth2accesstoken:ya29.secret_TOKEN-1@{HOST}/acme-packages/wheels/simple/"
     assert render(READER, None) == {
         "pip.conf": f"[global]\nindex-url = {url}\n",
-        "uv.toml": f'[[index]]\nname = "wheels"\nurl = "{url}"\ndefault = true\n',
+        "uv.toml": f'[[index]]\nname = "wheels"\nurl = "{url}"\ndefault = true\nauthenticate = "always"\n',
         "netrc": f"machine {HOST} login oauth2accesstoken password ya29.secret_TOKEN-1\n",
         "index-url": f"https://{HOST}/acme-packages/wheels/simple/",
     }
@@ -125,6 +134,34 @@ def test_a_writers_files() -> None:
         key: text for key, text in render(READER, None).items() if key != "uv.toml"
     }
     assert_clients_read(texts, WRITER)
+
+
+def test_with_netrc_no_url_has_the_token() -> None:
+    """Only netrc and .pypirc have the token: twine reads no netrc."""
+    texts = render(replace(WRITER, form=NETRC), None)
+    assert {key for key, text in texts.items() if "secret" in text} == {"netrc", ".pypirc"}
+    assert texts["pip.conf"] == f"[global]\nindex-url = https://{HOST}/acme-packages/wheels/simple/\n"
+    assert {key: text for key, text in texts.items() if "secret" in text} == {
+        key: render(WRITER, None)[key] for key in ("netrc", ".pypirc")
+    }
+    assert_clients_read(texts, replace(WRITER, form=NETRC))
+
+
+def test_extra_adds_the_index_to_the_public_one() -> None:
+    """Pip has `extra-index-url`, and uv an index that is not the default one."""
+    texts = render(replace(READER, form=EXTRA), None)
+    url = f"https://{HOST}/acme-packages/wheels/simple/"
+    assert texts["pip.conf"] == f"[global]\nextra-index-url = {url}\n"
+    assert texts["uv.toml"] == f'[[index]]\nname = "wheels"\nurl = "{url}"\nauthenticate = "always"\n'
+
+
+def test_netrc_has_a_line_for_each_host() -> None:
+    """An upload URL on another host gets a line of its own; a host that both URLs have gets one."""
+    other = "europe-west1-python.pkg.dev"
+    texts = render(replace(WRITER, upload_url=f"https://{other}/acme-packages/wheels/", form=NETRC), None)
+    assert [line.split()[1] for line in texts["netrc"].splitlines()] == [HOST, other]
+    assert_clients_read(texts, replace(WRITER, upload_url=f"https://{other}/acme-packages/wheels/", form=NETRC))
+    assert len(render(WRITER, None)["netrc"].splitlines()) == 1
 
 
 def test_the_index_url_file_holds_no_credential() -> None:
@@ -176,10 +213,13 @@ def test_the_templates_server_is_allowed_by_the_template_alone() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(token=st.text(ALPHABET, min_size=1, max_size=40) | st.text(max_size=20) | st.text(ALPHABET + "=%\"'#:; \n"))
-def test_every_client_reads_what_was_meant(token: str) -> None:
+@given(
+    token=st.text(ALPHABET, min_size=1, max_size=40) | st.text(max_size=20) | st.text(ALPHABET + "=%\"'#:; \n"),
+    form=st.sampled_from(FORMS),
+)
+def test_every_client_reads_what_was_meant(token: str, form: Form) -> None:
     """For any token there are no files, or pip, uv, twine, hatch and netrc readers all get one index and this token."""
-    configuration = replace(WRITER, token=Token(token))
+    configuration = replace(WRITER, token=Token(token), form=form)
     if is_access_token(token):
         assert_clients_read(render(configuration, None), configuration)
     else:
@@ -200,12 +240,13 @@ def test_the_longest_token_is_as_long_as_google_says() -> None:
     assert set(ALPHABET) | {"="} == set(LONGEST)
 
 
+@pytest.mark.parametrize("form", FORMS, ids=["netrc", "url", "extra", "extra-url"])
 @pytest.mark.parametrize("where", ["before", "within", "after"])
 @pytest.mark.parametrize("text", INJECTIONS, ids=lambda text: ascii(text)[:40])
 @pytest.mark.parametrize("field", FIELDS)
-def test_no_value_smuggles_in_a_line_a_section_or_a_host(field: str, text: str, where: str) -> None:
+def test_no_value_smuggles_in_a_line_a_section_or_a_host(field: str, text: str, where: str, form: Form) -> None:
     """Whatever a field contains, there are no files, or every client reads exactly the field's value from them."""
-    configuration = injected(field, text, where)
+    configuration = replace(injected(field, text, where), form=form)
     try:
         texts = render(configuration, None)
     except RenderError:
@@ -229,7 +270,7 @@ def test_whatever_the_model_holds_a_refusal_is_a_render_error(
 def meant(client: ModuleType, configuration: ClientConfiguration) -> dict[str, Any]:
     """Return what a client must read; only from the fields of its own file, as another one may not parse at all."""
     if client is pip:
-        return {"global": {"index-url": configuration.with_credentials(configuration.index_url)}}
+        return {"global": {"index-url": configuration.url(configuration.index_url)}}
     if client is pypirc:
         section = {
             "repository": configuration.upload_url,
@@ -238,14 +279,16 @@ def meant(client: ModuleType, configuration: ClientConfiguration) -> dict[str, A
         }
         return {"distutils": {"index-servers": "\nwheels"}, "wheels": section}
     if client is our_netrc:
-        return {configuration.host: (USERNAME, "", configuration.token.value)}
+        return dict.fromkeys(configuration.hosts, (USERNAME, "", configuration.token.value))
+    publish = {"publish-url": configuration.url(str(configuration.upload_url))}
     index = {
         "name": "wheels",
-        "url": configuration.with_credentials(configuration.index_url),
+        "url": configuration.url(configuration.index_url),
         "default": True,
-        "publish-url": configuration.with_credentials(str(configuration.upload_url)),
+        "authenticate": "always",
+        **publish,
     }
-    return {"index": [index]}
+    return {"index": [index], **publish}
 
 
 HOSTILE = st.text(max_size=8) | st.sampled_from(INJECTIONS).filter(lambda text: len(text) < 100 and text.isprintable())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wheelhouse.domain.configuration.form import Authentication, Form, Index
 from wheelhouse.domain.findings import (
     AccessFindings,
     AccessSummary,
@@ -72,6 +73,7 @@ DISTRIBUTIONS = st.builds(
     expires=st.none() | TIMES,
     refresh=st.none() | TIMES,
     identity=st.just("") | WORDS,
+    form=st.builds(Form, st.sampled_from(Authentication), st.sampled_from(Index)),
 )
 
 GOOD = passed(Reason.READY)

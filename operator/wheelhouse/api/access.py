@@ -19,6 +19,7 @@ from wheelhouse.api.meta import (
 )
 from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
+from wheelhouse.domain.configuration.form import Authentication, Index
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
@@ -78,6 +79,18 @@ class Secret(Model):
     """The ServiceAccount of this namespace that the token authenticates as. It is granted the role. Default: the only
     ServiceAccount of this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can
     read the Secret can act as it."""
+
+    authentication: Authentication | None = None
+    """Where pip and uv find the token. `Netrc`: in the file netrc. Set the variable `NETRC` in your containers to its
+    path. No URL then has the token, so no client prints it or writes it into a lock file. `URL`: in the URLs in
+    pip.conf and uv.toml, for containers that cannot set `NETRC`. Default: `Netrc` for a new Secret. An existing Secret
+    stays as it is."""
+
+    index: Index = Index.PRIMARY
+    """Whether the repository replaces the public index. `Primary` (default): pip and uv ask only this repository. For
+    public packages too, refer to a Virtual repository. `Extra`: it is added to the public index, as
+    `extra-index-url`. pip then installs the highest version of a name from either index, and anyone can publish your
+    names on the public one. The condition `IndexSafe` says so."""
 
 
 class RepositoryAccessSpec(Model):
@@ -197,6 +210,12 @@ class SecretStatus(Model):
     refresh_time: Timestamp | None = None
     """When the operator replaces the token."""
 
+    authentication: Annotated[str, Field(max_length=32)] | None = None
+    """Where pip and uv find the token, `Netrc` or `URL`. A Secret from before this field has `URL`."""
+
+    index: Annotated[str, Field(max_length=32)] | None = None
+    """`Extra` if the Secret adds the repository to the public index."""
+
     identity: Annotated[str, Field(max_length=512)] | None = None
     """The ServiceAccount that the token authenticates as: namespace/name."""
 
@@ -230,5 +249,5 @@ class RepositoryAccessStatus(Model):
     """The last value of the annotation `wheelhouse.dev/requested-at` that the operator handled."""
 
     conditions: Conditions | None = None
-    """The conditions `Ready`, `ResolvedRefs`, `Granted`, `Distributed`, `Verified`; `Reconciling` or `Stalled` while it
-    is not Ready."""
+    """The conditions `Ready`, `ResolvedRefs`, `Granted`, `Distributed`, `Verified`; `IndexSafe` if public packages can
+    be installed with the Secret; `Reconciling` or `Stalled` while it is not Ready."""

@@ -9,6 +9,7 @@ from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
+from wheelhouse.domain.configuration.form import Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
 from wheelhouse.domain.objects import CustomObject
@@ -58,7 +59,7 @@ def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
     try:
         read = Secret.model_validate(spec.get("secret"), extra="ignore")
         if read.service_account_name is not None:
-            secret = DesiredSecret(read.name, Identity(stored.key.namespace, read.service_account_name))
+            secret = DesiredSecret(read.name, Identity(stored.key.namespace, read.service_account_name), _form(read))
     except ValidationError:
         pass
     role = next((role for role in Role if role == spec.get("role", Role.READER)), Role.READER)
@@ -85,4 +86,8 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
     account = secret.service_account_name or (accounts[0] if len(accounts) == 1 else None)
     if account is None:
         raise Invalid(_WHOSE_IDENTITY)
-    return DesiredSecret(secret.name, Identity(namespace, account))
+    return DesiredSecret(secret.name, Identity(namespace, account), _form(secret))
+
+
+def _form(secret: Secret) -> Form:
+    return Form(secret.authentication, secret.index)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wheelhouse.domain.configuration.form import UNSET, Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Selector
@@ -49,10 +50,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """The requested Secret: its name, and the identity of its token."""
+    """The requested Secret: its name, the identity of its token, and its form."""
 
     name: str
     identity: Identity
+    form: Form = UNSET
 
 
 @dataclass(frozen=True, slots=True)

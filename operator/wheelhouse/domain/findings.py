@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from wheelhouse.domain.configuration.form import UNSET, Form
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
@@ -106,6 +107,8 @@ class AccessFindings:
         granting: the digest of the access's current claim on the policy (`Claimant.digest`).
         distributing: the digest of the Secrets that it requests now; 0 if it requests none.
         secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
+        index_safe: advice about public indexes; None if there is none.
+        secret_advice: what a user should know about the Secret, as reasons of Events and sentences.
         waits: whether suspend keeps a change of the spec from being applied.
         unreadable_since: since when the spec does not parse; None if it does.
         handled_request: the value of requested-at whose check and token are done; status shows it.
@@ -119,6 +122,8 @@ class AccessFindings:
     granting: int = 0
     distributing: int = 0
     secret: Check | None = None
+    index_safe: Check | None = None
+    secret_advice: tuple[tuple[str, str], ...] = ()
     waits: bool = False
     unreadable_since: datetime | None = None
     handled_request: str = ""
@@ -162,6 +167,8 @@ class DistributionFindings:
         expires: the earliest expiry of all targets.
         refresh: the earliest refresh of all targets.
         identity: the identity of the token.
+        form: the form of the Secrets, or the authentication of new ones; without an authentication if status, which may
+            be lost, does not say whether there is a Secret.
     """
 
     made_for: int | None = None
@@ -174,3 +181,4 @@ class DistributionFindings:
     expires: datetime | None = None
     refresh: datetime | None = None
     identity: str = ""
+    form: Form = UNSET

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     UNAVAILABLE = "Unavailable"
     NO_PUBLIC_INDEX = "NoPublicIndex"
     PUBLIC_OUTRANKS_PRIVATE = "PublicOutranksPrivate"
+    DEPENDENCY_CONFUSION = "DependencyConfusion"
     SAME_VERSION_ONLY = "SameVersionOnly"
     GRANTED = "Granted"
     SUBJECT_NOT_PERMITTED = "SubjectNotPermitted"

@@ -9,6 +9,8 @@ SECRET_TYPE = "wheelhouse.dev/pip-config"  # noqa: S105 - a type, not a credenti
 MANAGER_PREFIX = "wheelhouse."
 EXPIRES_ANNOTATION = "wheelhouse.dev/expires-at"
 REFRESH_ANNOTATION = "wheelhouse.dev/refresh-at"
+AUTHENTICATION_ANNOTATION = "wheelhouse.dev/authentication"
+"""Where pip and uv find the token. A Secret without it has the token in the URLs, as those of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Applied:
         owned: the paths that the access's own field manager owns, such as `data.netrc`; None unless requested, which
             only a dry run of the bare manifest does.
         expires_at: the Secret's annotation `wheelhouse.dev/expires-at`, returned with `owned`; empty without one.
+        authentication: its annotation `wheelhouse.dev/authentication`, returned with `owned`; empty without one.
         written_at: when that manager last changed it, by the API server's clock, in whole seconds.
     """
 
@@ -86,6 +89,7 @@ class Applied:
     owned: frozenset[str] | None = None
     expires_at: str = ""
     written_at: str = ""
+    authentication: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class RepositoryView:
         access_from: whom it allows; None while that cannot be read.
         name: the repository that it manages; None while that is not known.
         held_up: why its release cannot continue; empty while it can.
+        index_safe: its advice about public indexes; None if there is none.
         trouble: the reason why it is not usable; None if it is usable, or if only time is needed.
     """
 
@@ -50,6 +51,7 @@ class RepositoryView:
     mode: Mode | None = None
     held_up: str = ""
     trouble: Reason | None = None
+    index_safe: Check | None = None
 
     @property
     def usable(self) -> bool:

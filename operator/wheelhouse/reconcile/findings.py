@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.findings import (
     AccessFindings,
     AccessSummary,
@@ -186,6 +187,9 @@ class Findings:
         handled = str(status.get("lastHandledRequest") or "")
         found = AccessFindings(handled_request=handled, heard_request=handled)
         grants, distribution = read_grants(status), read_distribution(status)
+        if not distribution.name and not stored.finalized:
+            # An access that is new. If it has our finalizer, its status may be lost, and a Secret may exist.
+            distribution = replace(distribution, form=Form(Authentication.NETRC))
         new = _Access(stored.uid, version, stored.status_json, found, grants, distribution)
         if entry is None:
             self._accesses[stored.key] = new
@@ -223,6 +227,7 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
         entry.distribution,
         name=distribution.name or (entry.distribution.name if lost else ""),
         namespaces=names,
+        form=entry.distribution.form if entry.distribution.name else distribution.form,
     )
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
 

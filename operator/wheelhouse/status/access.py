@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
+from wheelhouse.domain.configuration.form import Index
 from wheelhouse.domain.findings import (
     AccessFindings,
     Check,
@@ -18,9 +19,9 @@ from wheelhouse.domain.findings import (
 from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
-from wheelhouse.status.conditions import Situation, build, known, timestamp
+from wheelhouse.status.conditions import Situation, build, by_type, check_of, known, timestamp
 from wheelhouse.status.summary import grant_summary
-from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to
+from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to, worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,10 @@ def distributed(facts: AccessFacts) -> Check | None:
         return facts.access.secret
     if _of_another_secret(facts):
         return pending("Waiting for the Secret.")
-    return facts.distribution.distributed
+    found, advice = facts.distribution.distributed, " ".join(text for _, text in facts.access.secret_advice)
+    if found is not None and found.ok and advice:
+        return passed(found.reason, f"{distributed_as(facts.distribution.name)} {advice}")
+    return found
 
 
 def verified(facts: AccessFacts) -> Check | None:
@@ -113,9 +117,17 @@ def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
         "grantSummary": grant_summary(grants.grants),
         "secret": _secret(facts.distribution),
         "lastHandledRequest": facts.access.handled_request,
-        "conditions": build(found, status, situation, now),
+        "conditions": build(found, status, situation, now, advice=_index_safe(facts)),
     }
     return {name: value for name, value in fields.items() if value not in (None, [], "", {})}
+
+
+def _index_safe(facts: AccessFacts) -> list[tuple[ConditionType, Check]]:
+    """The advice about public indexes; after a start, that in status until a pass has finished."""
+    safe = facts.access.index_safe
+    if safe is None and facts.access.generation is None:
+        safe = check_of(by_type(facts.stored.status).get(ConditionType.INDEX_SAFE, {}))
+    return [(ConditionType.INDEX_SAFE, worded(ConditionType.INDEX_SAFE, safe))] if safe is not None else []
 
 
 def _of_another_secret(facts: AccessFacts) -> bool:
@@ -143,6 +155,8 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "failed": [{"namespace": namespace, "reason": reason} for namespace, reason in found.failed[:10]],
         "expirationTime": timestamp(found.expires) if found.expires else None,
         "refreshTime": timestamp(found.refresh) if found.refresh else None,
+        "authentication": found.form.authentication,
+        "index": found.form.index if found.form.index is Index.EXTRA else None,
         "identity": found.identity,
     }
     return {name: value for name, value in fields.items() if value not in (None, [], "")}

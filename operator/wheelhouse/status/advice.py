@@ -10,12 +10,10 @@ from wheelhouse.status.conditions import by_type
 
 CLEANUP_DELETES_NOTHING = "CleanupDeletesNothing"
 
-_PARTS = ("status", "reason", "message")
-
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One piece of advice: the condition that has its message, and the reason of its Event."""
+    """One piece of advice: the condition whose message has it, and the reason of its Event."""
 
     condition: ConditionType
     reason: str
@@ -24,7 +22,7 @@ class Advice:
     def is_new(self, status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
         """Whether a status shows this advice and the status before did not; after a restart the status still has it."""
         row, old = (by_type(each).get(self.condition, {}) for each in (status, before))
-        return row.get("message") == self.message and any(row.get(part) != old.get(part) for part in _PARTS)
+        return self.message in row.get("message", "") and self.message not in old.get("message", "")
 
 
 def repository_advice(found: RepositoryFindings) -> list[Advice]:
@@ -38,7 +36,10 @@ def repository_advice(found: RepositoryFindings) -> list[Advice]:
 
 
 def access_advice(found: AccessFindings) -> list[Advice]:
-    """The advice about an access: ServiceAccounts that have a grant and do not exist."""
-    if not found.advice:
-        return []
-    return [Advice(ConditionType.GRANTED, Reason.SERVICE_ACCOUNT_NOT_FOUND, found.advice)]
+    """The advice about an access: ServiceAccounts that do not exist, and its Secret."""
+    advice = [Advice(ConditionType.DISTRIBUTED, reason, message) for reason, message in found.secret_advice]
+    if found.index_safe is not None and found.index_safe.truth is Truth.FALSE:
+        advice.append(Advice(ConditionType.INDEX_SAFE, found.index_safe.reason, found.index_safe.message))
+    if found.advice:
+        advice.append(Advice(ConditionType.GRANTED, Reason.SERVICE_ACCOUNT_NOT_FOUND, found.advice))
+    return advice

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
+from wheelhouse.domain.configuration.form import Authentication, Form, Index
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
@@ -52,6 +53,7 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
         expires=moment(raw.get("expirationTime")),
         refresh=moment(raw.get("refreshTime")),
         identity=_text(raw, "identity"),
+        form=_form(raw),
     )
 
 
@@ -71,6 +73,15 @@ def recorded_distribution(stored: CustomObject) -> DistributionFindings:
 @lru_cache(maxsize=8)
 def _distribution(status_json: str) -> DistributionFindings:
     return read_distribution(loaded(status_json))
+
+
+def _form(raw: Mapping[str, Any]) -> Form:
+    """The form of the Secrets. Earlier versions recorded no authentication, and wrote the token into the URLs."""
+    in_netrc = raw.get("authentication") == Authentication.NETRC
+    return Form(
+        authentication=Authentication.NETRC if in_netrc else Authentication.URL,
+        index=Index.EXTRA if raw.get("index") == Index.EXTRA else Index.PRIMARY,
+    )
 
 
 def _text(status: Mapping[str, Any], name: str) -> str:

@@ -116,7 +116,7 @@ def mount(world: World, /, secret: str, directory: Path, *, follow: bool, mode: 
     private directory, or --mode 0600.
 
     \b
-    wheelhouse local mount team-a/pip /tmp/pip && PIP_CONFIG_FILE=/tmp/pip/pip.conf pip install wheels
+    wheelhouse local mount team-a/pip /tmp/p && NETRC=/tmp/p/netrc PIP_CONFIG_FILE=/tmp/p/pip.conf pip install wheels
     wheelhouse local mount team-a/pip /tmp/xdg --items pip.conf=pip/pip.conf --items uv.toml=uv/uv.toml
     wheelhouse local mount team-a/pip /tmp/pip --mode 0600 --follow
     """

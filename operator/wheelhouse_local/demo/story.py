@@ -64,7 +64,7 @@ class Story:
         self._narrate("A pod mounts the Secret. `wheelhouse local mount` does here what kubelet does.")
         self._mount("data-platform", _WRITER)
         self._mount("ml-training", _READER)
-        self._run("cat", f"{_READER}/pip.conf", f"{_READER}/uv.toml")
+        self._run("cat", f"{_READER}/pip.conf", f"{_READER}/uv.toml", f"{_READER}/netrc")
 
     def _upload(self) -> None:
         self._narrate("A CI job builds a package and uploads it with the writer's Secret.")
@@ -91,7 +91,7 @@ class Story:
         request = f"wheelhouse.dev/requested-at={datetime.now(UTC):%H:%M:%S}"
         self._run("kubectl", "annotate", "pyaccess", "trainers", "-n", "ml-training", request)
         self._terminal.until("the Secret has a new token", lambda: self._remounted() != before)
-        self._run("cat", f"{_READER}/pip.conf")
+        self._run("cat", f"{_READER}/netrc")
         self._narrate("uv installs with the new token.")
         self._run("uv", "venv", "--python", "python", "with-uv", quiet=True)
         self._run("uv", "pip", "install", "--python", "with-uv", PACKAGE, env={**_uv_toml(), "UV_CACHE_DIR": "cache"})
@@ -155,8 +155,8 @@ def _pip(command: str, *options: str) -> tuple[str, ...]:
 
 
 def _pip_conf() -> dict[str, str]:
-    return {"PIP_CONFIG_FILE": f"{_READER}/pip.conf"}
+    return {"PIP_CONFIG_FILE": f"{_READER}/pip.conf", "NETRC": f"{_READER}/netrc"}
 
 
 def _uv_toml() -> dict[str, str]:
-    return {"UV_CONFIG_FILE": f"{_READER}/uv.toml"}
+    return {"UV_CONFIG_FILE": f"{_READER}/uv.toml", "NETRC": f"{_READER}/netrc"}

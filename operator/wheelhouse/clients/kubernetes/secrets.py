@@ -14,6 +14,7 @@ from wheelhouse.clients.kubernetes.objects import API_VERSION
 from wheelhouse.clients.kubernetes.transport import APPLY, METADATA, Call, Reply, Transport, failure, path
 from wheelhouse.domain.objects import Kind
 from wheelhouse.domain.secret import (
+    AUTHENTICATION_ANNOTATION,
     EXPIRES_ANNOTATION,
     SECRET_TYPE,
     Applied,
@@ -143,15 +144,20 @@ def _applied(reply: Reply, manager: str, *, asking: bool) -> Applied:
     created, written_at = reply.status == 201, str(entry.get("time", ""))
     if not asking:
         return Applied(uid, created, written_at=written_at)
-    annotations = reply.metadata.get("annotations")
-    expires_at = annotations.get(EXPIRES_ANNOTATION) if isinstance(annotations, Mapping) else None
     return Applied(
         uid,
         created,
         owned=frozenset(_leaves(entry.get("fieldsV1"), ())),
-        expires_at=expires_at if isinstance(expires_at, str) else "",
+        expires_at=_annotation(reply, EXPIRES_ANNOTATION),
         written_at=written_at,
+        authentication=_annotation(reply, AUTHENTICATION_ANNOTATION),
     )
+
+
+def _annotation(reply: Reply, name: str) -> str:
+    annotations = reply.metadata.get("annotations")
+    text = annotations.get(name) if isinstance(annotations, Mapping) else None
+    return text if isinstance(text, str) else ""
 
 
 def _entry(reply: Reply, manager: str) -> Mapping[str, Any]:

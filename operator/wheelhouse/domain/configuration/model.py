@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from wheelhouse.domain.configuration.form import UNSET, Form
 from wheelhouse.domain.configuration.reserved import index_name
 from wheelhouse.domain.token import USERNAME, Token
 
@@ -13,12 +14,13 @@ class RenderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClientConfiguration:
-    """The values for the clients: a repository's id, its URL (…/simple/), the upload URL (writers), the token."""
+    """The values for the clients: a repository's id, its URL (…/simple/), the upload URL (writers), token and form."""
 
     repository_id: str
     index_url: str
     upload_url: str | None
     token: Token
+    form: Form = UNSET
 
     @property
     def name(self) -> str:
@@ -26,11 +28,14 @@ class ClientConfiguration:
         return index_name(self.repository_id)
 
     @property
-    def host(self) -> str:
-        """The index's host in netrc: without the port, as pip, uv and requests look it up."""
-        return urlsplit(self.index_url).hostname or ""
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts in netrc, each once: without the port, as pip, uv and requests look them up."""
+        urls = (self.index_url, self.upload_url or self.index_url)
+        return tuple(dict.fromkeys(urlsplit(url).hostname or "" for url in urls))
 
-    def with_credentials(self, url: str) -> str:
-        """The URL with user name and token, each quoted as a component."""
-        parts = urlsplit(url)
+    def url(self, plain: str) -> str:
+        """A URL for pip and uv: in the form `URL` with user name and token, each quoted as a component."""
+        if not self.form.in_urls:
+            return plain
+        parts = urlsplit(plain)
         return parts._replace(netloc=f"{USERNAME}:{quote(self.token.value, safe='')}@{parts.netloc}").geturl()

@@ -8,7 +8,8 @@ FILE = "netrc"
 
 def render(configuration: ClientConfiguration) -> str:
     """The text."""
-    return f"machine {configuration.host} login {USERNAME} password {configuration.token.value}\n"
+    account = f"login {USERNAME} password {configuration.token.value}"
+    return "".join(f"machine {host} {account}\n" for host in configuration.hosts)
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
@@ -21,6 +22,5 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     # parsed here. It has only plain words, without quotes, escapes and comments: all readers split it alike.
     if any(character in text for character in "\"'\\#"):
         raise RenderError("netrc: the configuration contains a quote, an escape or a comment sign")
-    return text.split() == [
-        "machine", configuration.host, "login", USERNAME, "password", configuration.token.value
-    ]  # fmt: skip
+    account = ["login", USERNAME, "password", configuration.token.value]
+    return [line.split() for line in text.splitlines()] == [["machine", host, *account] for host in configuration.hosts]

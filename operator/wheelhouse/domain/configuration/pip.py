@@ -1,6 +1,7 @@
 """pip.conf."""
 
 from wheelhouse.domain.configuration import ini
+from wheelhouse.domain.configuration.form import Index
 from wheelhouse.domain.configuration.model import ClientConfiguration
 
 FILE = "pip.conf"
@@ -8,7 +9,7 @@ FILE = "pip.conf"
 
 def render(configuration: ClientConfiguration) -> str:
     """The text."""
-    return f"[global]\nindex-url = {configuration.with_credentials(configuration.index_url)}\n"
+    return f"[global]\n{_key(configuration)} = {configuration.url(configuration.index_url)}\n"
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
@@ -17,4 +18,8 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    return ini.read(text) == {"global": {"index-url": configuration.with_credentials(configuration.index_url)}}
+    return ini.read(text) == {"global": {_key(configuration): configuration.url(configuration.index_url)}}
+
+
+def _key(configuration: ClientConfiguration) -> str:
+    return "extra-index-url" if configuration.form.index is Index.EXTRA else "index-url"

@@ -1,22 +1,31 @@
 """uv.toml."""
 
 import tomllib
+from typing import Any
 
+from wheelhouse.domain.configuration.form import Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 
 FILE = "uv.toml"
 
 
 def render(configuration: ClientConfiguration) -> str:
-    """The text."""
-    lines = [
+    """The text.
+
+    With `authenticate`, uv sends no request without credentials, and says so if it has none. The `publish-url` at the
+    top is for `uv publish` without `--index`, which otherwise uploads to PyPI.
+    """
+    publish = _publish_url(configuration)
+    lines = [f'publish-url = "{publish}"', ""] if publish is not None else []
+    lines += [
         "[[index]]",
         f'name = "{configuration.name}"',
-        f'url = "{configuration.with_credentials(configuration.index_url)}"',
-        "default = true",
+        f'url = "{configuration.url(configuration.index_url)}"',
     ]
-    if configuration.upload_url is not None:
-        lines.append(f'publish-url = "{configuration.with_credentials(configuration.upload_url)}"')
+    lines += ["default = true"] if configuration.form.index is Index.PRIMARY else []
+    lines.append('authenticate = "always"')
+    if publish is not None:
+        lines.append(f'publish-url = "{publish}"')
     return "\n".join(lines) + "\n"
 
 
@@ -30,11 +39,17 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise RenderError("uv.toml does not parse") from None
-    index = {
+    index: dict[str, Any] = {
         "name": configuration.name,
-        "url": configuration.with_credentials(configuration.index_url),
-        "default": True,
+        "url": configuration.url(configuration.index_url),
+        "authenticate": "always",
     }
-    if configuration.upload_url is not None:
-        index["publish-url"] = configuration.with_credentials(configuration.upload_url)
-    return found == {"index": [index]}
+    if configuration.form.index is Index.PRIMARY:
+        index["default"] = True
+    publish = _publish_url(configuration)
+    uploads = {"publish-url": publish} if publish is not None else {}
+    return found == {**uploads, "index": [index | uploads]}
+
+
+def _publish_url(configuration: ClientConfiguration) -> str | None:
+    return None if configuration.upload_url is None else configuration.url(configuration.upload_url)

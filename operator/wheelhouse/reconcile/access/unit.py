@@ -9,9 +9,12 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import Check, DistributionFindings, failed
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
+from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
+from wheelhouse.plan.consent import Standing
+from wheelhouse.plan.secret_advice import index_safety, secret_advice
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
@@ -21,7 +24,7 @@ from wheelhouse.reconcile.policy.claims import Claim, Claims
 from wheelhouse.reconcile.policy.unit import PolicyUnit
 from wheelhouse.reconcile.secret.unit import SecretUnit
 from wheelhouse.reconcile.world import World
-from wheelhouse.status.conditions import by_type, moment
+from wheelhouse.status.conditions import by_type, check_of, moment
 
 KIND = Kind.ACCESS
 
@@ -126,6 +129,8 @@ class AccessUnit:
             granting=granting,
             distributing=self._secrets.digest(declared, claim),
             secret=self._secret(declared, claim),
+            index_safe=_index_safe(stored, claim),
+            secret_advice=secret_advice(claim.access, self._findings.distribution(stored), _mode(claim)),
             waits=self._waits(declared),
             unreadable_since=unreadable,
             handled_request=before.handled_request if requested else stored.requested,
@@ -148,9 +153,11 @@ class AccessUnit:
             return False
         wanted, _ = self._claims.desired(access)
         held = {record.grant.identity for record in self._claims.ledger(declared)}
-        secret = access.secret.name if access.secret is not None else ""
-        same = {grant.identity for grant in wanted} == held
-        return not same or secret != self._findings.distribution(declared.stored).name
+        secret, found = access.secret, self._findings.distribution(declared.stored)
+        same = {grant.identity for grant in wanted} == held and (
+            secret.name if secret is not None else ""
+        ) == found.name
+        return not same or (secret is not None and secret.form.completed(found.form) != found.form)
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
@@ -212,6 +219,17 @@ def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
     if claim.invalid is None or declared.invalid is not None:
         return None
     return failed(claim.invalid.reason, claim.invalid.message)
+
+
+def _index_safe(stored: CustomObject, claim: Claim) -> Check | None:
+    """The advice about public indexes; that in status while this process has not checked the repository."""
+    unseen = claim.repository is None or claim.repository.standing is Standing.UNSEEN
+    before = check_of(by_type(stored.status).get(ConditionType.INDEX_SAFE, {})) if unseen else None
+    return index_safety(claim.access, claim.repository, before)
+
+
+def _mode(claim: Claim) -> Mode | None:
+    return claim.repository.mode if claim.repository is not None else None
 
 
 def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:

@@ -50,7 +50,9 @@ def view(world: World, findings: Findings, key: ObjectKey) -> RepositoryView | N
     else:
         standing = Standing.USABLE if found.usable else Standing.UNUSABLE
     trouble = _trouble(found) if standing is Standing.UNUSABLE else None
-    return RepositoryView(key, access_from_of(declared), standing, name, found.mode, found.held_up, trouble)
+    return RepositoryView(
+        key, access_from_of(declared), standing, name, found.mode, found.held_up, trouble, found.index_safe
+    )
 
 
 def _trouble(found: RepositoryFindings) -> Reason | None:

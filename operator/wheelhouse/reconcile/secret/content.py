@@ -7,6 +7,7 @@ from enum import Enum, auto
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.configuration.files import keys, render
+from wheelhouse.domain.configuration.form import UNSET, Authentication, Form
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.findings import DistributionFindings
 from wheelhouse.domain.iam import GrantState, Identity, Role
@@ -14,7 +15,13 @@ from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.secret import EXPIRES_ANNOTATION, REFRESH_ANNOTATION, AccessReference, SecretManifest
+from wheelhouse.domain.secret import (
+    AUTHENTICATION_ANNOTATION,
+    EXPIRES_ANNOTATION,
+    REFRESH_ANNOTATION,
+    AccessReference,
+    SecretManifest,
+)
 from wheelhouse.domain.urls import index_urls
 from wheelhouse.errors import Refused
 from wheelhouse.plan.consent import Permission
@@ -54,6 +61,7 @@ class Content:
         index_url: the URL to install from.
         upload_url: the URL to upload to; None for users who only install.
         page: the package page that is requested to verify the token.
+        form: which files it has, and where they have the token.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Content:
     index_url: str
     upload_url: str | None
     page: str = field(compare=False)
+    form: Form = UNSET
 
 
 Wanted = Content | Absence
@@ -111,6 +120,7 @@ class Contents:
             index_url=index_url,
             upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
+            form=_form(access, found, paused=paused),
         )
 
     def at(self, wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
@@ -179,11 +189,12 @@ class Renderer:
             EXPIRES_ANNOTATION: timestamp(held.lease.expires),
             REFRESH_ANNOTATION: timestamp(held.lease.refreshes),
             IGNORE_ANNOTATION: "true",
+            **_authentication(content),
         }
         return SecretManifest(namespace, content.name, access, self._data(content, held), annotations)
 
     def _data(self, content: Content, held: HeldToken) -> Mapping[str, str]:
-        asked = ClientConfiguration(content.index, content.index_url, content.upload_url, held.token)
+        asked = ClientConfiguration(content.index, content.index_url, content.upload_url, held.token, content.form)
         if self._last is not None and self._last[0] == asked:
             return self._last[1]
         try:
@@ -198,6 +209,7 @@ def paths(access: AccessReference, namespace: str, content: Content) -> frozense
     """The paths that the access's field manager owns in a Secret of this content, whatever the token."""
     data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
     annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
+    annotations |= _authentication(content)
     return SecretManifest(namespace, content.name, access, data, annotations).paths
 
 
@@ -207,3 +219,15 @@ def _identities(access: DesiredAccess, found: DistributionFindings, *, paused: b
     recorded = (Identity(namespace, account),) if account and namespace == access.key.namespace else ()
     asked = (access.secret.identity,) if access.secret is not None else ()
     return (*recorded, *asked) if paused else (*asked, *recorded)
+
+
+def _form(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> Form:
+    """The form of the Secret: the spec's, or the existing Secret's while the spec waits."""
+    asked = access.secret.form if access.secret is not None else found.form
+    chosen = found.form if paused and found.name else asked
+    return chosen.completed(found.form).completed(Form(Authentication.NETRC))
+
+
+def _authentication(content: Content) -> dict[str, str]:
+    """The annotation. Secrets with the token in URLs have none, so those of earlier versions need no change."""
+    return {} if content.form.in_urls else {AUTHENTICATION_ANNOTATION: str(content.form.authentication)}

@@ -4,6 +4,7 @@ import structlog
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
@@ -106,6 +107,27 @@ class Distributor:
             return False
         return _holds(reply)
 
+    async def recall(self, key: SecretKey, declared: Declared[DesiredAccess]) -> None:
+        """Find out where an existing Secret has the token, if status does not say whether there is one.
+
+        Raises:
+            Conflict, Invalid, Refused, Unavailable: the check failed.
+        """
+        stored, secret = declared.stored, declared.current.secret if declared.current is not None else None
+        found = self._findings.distribution(stored)
+        if secret is None or found.name or found.form.authentication is not None:
+            return
+        authentication = Authentication.NETRC
+        manifest = SecretManifest(key.namespace, secret.name, AccessReference(stored.key, stored.uid))
+        if secret.form.authentication is None:
+            try:
+                reply = await self._writer.ask(manifest)
+                if _holds(reply) and isinstance(reply, Applied) and reply.authentication != Authentication.NETRC:
+                    authentication = Authentication.URL
+            except NotReady:  # It is another access's.
+                pass
+        self._findings.note_distribution(stored, form=Form(authentication))
+
     async def _check(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
         """Check whether another access's Secret is gone, or whether ours still exists.
 
@@ -166,7 +188,7 @@ class Distributor:
         target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
         target.amiss = ""
         self._sweep.plan(target)
-        self._findings.note_distribution(stored, identity=str(content.token.identity))
+        self._findings.note_distribution(stored, identity=str(content.token.identity), form=content.form)
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _released(self, stored: CustomObject) -> bool:
@@ -210,7 +232,8 @@ class Distributor:
         record = False
         if not target.uid:
             namespaces = tuple(dict.fromkeys((*found.namespaces, key.namespace))) if found.name else (key.namespace,)
-            self._findings.note_distribution(stored, name=content.name, namespaces=namespaces)
+            form = found.form if found.name else content.form
+            self._findings.note_distribution(stored, name=content.name, namespaces=namespaces, form=form)
             written = recorded_distribution(stored)
             # A write that is under way may remove the name: only its end shows what status has.
             record = self._ledger.writing(Kind.ACCESS, stored.key)

@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 
+from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.findings import failed
 from wheelhouse.domain.keys import AccessKey, SecretKey
 from wheelhouse.domain.objects import CustomObject
@@ -29,6 +30,7 @@ _NOTHING: dict[str, Any] = {
     "expires": None,
     "refresh": None,
     "identity": "",
+    "form": Form(Authentication.NETRC),
 }
 """The ledger of an access that has no Secret."""
 

@@ -115,6 +115,7 @@ class SecretUnit:
             self._forget(key)
             return wait
         claim = self._claims.of(declared)
+        await self._distributor.recall(key, declared)
         whole = self._contents.of(declared, claim)
         wanted = self._contents.at(whole, claim, key.namespace)
         distribution, target = self._memory.recall(key, declared.stored, wanted)
@@ -178,7 +179,10 @@ class SecretUnit:
         found = self._findings.distribution(stored)
         if access is not None and access.secret is not None and claim.may_add and not found.name:
             # The grant is recorded before it is made: that write includes the Secret's name.
-            found = self._findings.note_distribution(stored, name=access.secret.name, namespaces=(key.namespace,))
+            form = access.secret.form.completed(found.form)
+            found = self._findings.note_distribution(
+                stored, name=access.secret.name, namespaces=(key.namespace,), form=form
+            )
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
         now = self._now()
         all_of.count(
