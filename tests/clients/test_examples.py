@@ -124,18 +124,21 @@ async def test_a_second_index_installs_what_a_stranger_publishes(
     assert "Hello from the attacker!" in await run(after, trap, script)
 
 
-async def test_the_step_of_the_dockerfile_installs_with_the_build_secret(
+async def test_the_step_of_the_dockerfile_installs_with_the_build_secrets(
     google: Emulated, trap: Clients, tmp_path: Path
 ) -> None:
-    """The RUN step, with the reader's pip.conf in the folder that stands for /run/secrets."""
+    """The RUN step, with the reader's files in the folder that stands for /run/secrets, and nowhere else."""
     text = (EXAMPLES / "clients/Dockerfile").read_text()
     assert shown(PROJECTS, "RUN --mount").text in text
-    step = re.search(r"^RUN --mount=type=secret,id=(\S+),required=true \\\n(.*)", text, re.MULTILINE)
+    build = dict(re.findall(r"--secret id=(\S+),src=/(\S+)", text))
+    step = re.search(r"^RUN (.*) \\\n(.*)", text, re.MULTILINE)
     assert step is not None
+    assert re.findall(r"--mount=type=secret,id=([\w.]+),required=true", step[1]) == list(build)
     pod = shop.mounted(google, tmp_path / "pod", google.token(READER))
     secrets = tmp_path / "secrets"
     secrets.mkdir()
-    (pod.folder / "etc/xdg/pip/pip.conf").rename(secrets / step[1])
+    for name, path in build.items():
+        (pod.folder / path).rename(secrets / name)
     shop.files(pod.folder, {"requirements.txt": "acme-greeting==1.0\n"})
     script = f"python -m venv --without-pip env\nexport PIP_PYTHON=env\n{step[2]}\nenv/bin/python -m acme_greeting\n"
     assert HELLO in await run(pod, trap, script.replace("/run/secrets", str(secrets)))
