@@ -9,7 +9,7 @@ from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
-from wheelhouse.domain.configuration.form import Form
+from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
 from wheelhouse.domain.objects import CustomObject
@@ -90,4 +90,4 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
 
 
 def _form(secret: Secret) -> Form:
-    return Form(secret.authentication, secret.index)
+    return Form(secret.authentication, secret.index, frozenset(secret.formats or DEFAULT_FORMATS))
