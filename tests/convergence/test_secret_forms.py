@@ -111,6 +111,25 @@ async def test_a_secret_that_is_requested_again_is_new() -> None:
     assert warnings(simulation) == []
 
 
+async def test_formats_come_and_go() -> None:
+    """A key that is no longer requested is removed, and suspend keeps the keys through a restart; nothing is edited."""
+    token_only = {"index-url", "username", "token"}
+    simulation, key = await distributed(role="Writer", secret=SECRET | {"formats": ["token"]})
+    assert set(secret(simulation).data) == token_only
+    edit(simulation, key, secret=SECRET, suspend=True)
+    for _ in range(2):
+        await simulation.run(HOUR)
+        simulation.boot()
+    assert set(secret(simulation).data) == token_only
+    edit(simulation, key, suspend=None)
+    await simulation.run(120)
+    assert set(secret(simulation).data) == {"pip.conf", "uv.toml", "netrc", ".pypirc", "index-url"}
+    edit(simulation, key, secret=SECRET | {"formats": ["netrc", "pypirc"]}, role="Reader")
+    await simulation.run(HOUR)
+    assert set(secret(simulation).data) == {"netrc", "index-url"}
+    assert not [each for each in simulation.fakes.cluster.events if each.reason == "SecretEdited"]
+
+
 async def test_suspend_keeps_the_form() -> None:
     """A refresh while the spec waits, also after a restart, writes the form that the Secret has."""
     simulation, key = await distributed(secret=of("Netrc") | {"index": "Extra"})

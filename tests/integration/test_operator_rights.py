@@ -104,6 +104,7 @@ def test_it_sees_the_policies_by_name(operator: Hands, plural: str, name: str) -
         (secret("x", kind="kubernetes.io/tls", tls_crt="", tls_key=""), "only Secrets of type"),
         (secret("x", label="somebody"), "app.kubernetes.io/managed-by=wheelhouse"),
         (secret("x", evil_sh="cm0="), "only the keys pip.conf"),
+        (secret("x", pdm_toml="cm0="), "only the keys pip.conf"),
     ],
 )
 def test_only_secrets_of_its_own_kind(operator: Hands, body: Json, words: str) -> None:

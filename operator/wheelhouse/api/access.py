@@ -20,7 +20,7 @@ from wheelhouse.api.meta import (
 )
 from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
-from wheelhouse.domain.configuration.form import Authentication, Index
+from wheelhouse.domain.configuration.form import Authentication, Format, Index
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
@@ -28,6 +28,7 @@ _WHOSE_IDENTITY = (
     "set secret.serviceAccountName to the ServiceAccount that the token authenticates as (it is optional only if"
     " subjects has exactly one ServiceAccount of this namespace)"
 )
+_NO_TOKEN = "pip and uv find no token: add netrc to secret.formats, or set secret.authentication to URL"  # noqa: S105 - a text
 _NO_SUBJECT = "set at least one subject, or set secret"
 
 
@@ -63,7 +64,15 @@ class Secret(Model):
     """The Secret with pip.conf, uv.toml and netrc, and .pypirc for writers. The operator refreshes its token."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(rule("self.name == oldSelf.name", _IMMUTABLE_NAME, fieldPath=".name"))
+        json_schema_extra=rules(
+            rule("self.name == oldSelf.name", _IMMUTABLE_NAME, fieldPath=".name"),
+            rule(
+                "!has(self.formats) || 'netrc' in self.formats || !self.formats.exists(f, f in ['pip', 'uv'])"
+                " || (has(self.authentication) && self.authentication == 'URL')",
+                _NO_TOKEN,
+                fieldPath=".formats",
+            ),
+        )
     )
 
     name: Annotated[
@@ -96,6 +105,22 @@ class Secret(Model):
     public packages too, refer to a Virtual repository. `Extra`: it is added to the public index, as
     `extra-index-url`. pip then installs the highest version of a name from either index, and anyone can publish your
     names on the public one. The condition `IndexSafe` says so."""
+
+    formats: (
+        Annotated[list[Format], Field(min_length=1, max_length=5, json_schema_extra={"x-kubernetes-list-type": "set"})]
+        | None
+    ) = None
+    """What the Secret has besides the key `index-url`. `pip`: pip.conf. `uv`: uv.toml. `netrc`: netrc. `pypirc`:
+    .pypirc, only with the role Writer or RepoAdmin on a Standard repository. `token`: the keys username and token, for
+    programs that read them at each start. Default: all except `token`."""
+
+    @model_validator(mode="after")
+    def _clients_find_the_token(self) -> Self:
+        formats = set(self.formats or ())
+        in_netrc = self.authentication is not Authentication.URL
+        if in_netrc and formats & {Format.PIP, Format.UV} and Format.NETRC not in formats:
+            raise ValueError(_NO_TOKEN)
+        return self
 
 
 class RepositoryAccessSpec(Model):
@@ -217,6 +242,15 @@ class SecretStatus(Model):
 
     authentication: Annotated[str, Field(max_length=32)] | None = None
     """Where pip and uv find the token, `Netrc` or `URL`. A Secret from before this field has `URL`."""
+
+    formats: (
+        Annotated[
+            list[Annotated[str, Field(max_length=32)]],
+            Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
+        | None
+    ) = None
+    """The formats of the Secret, if they are not the default ones."""
 
     index: Annotated[str, Field(max_length=32)] | None = None
     """`Extra` if the Secret adds the repository to the public index."""

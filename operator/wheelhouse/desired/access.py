@@ -9,7 +9,7 @@ from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, Subject
-from wheelhouse.domain.configuration.form import Form
+from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME, lifetime_seconds
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
@@ -96,4 +96,4 @@ def _lifetime(secret: Secret) -> int:
 
 
 def _form(secret: Secret) -> Form:
-    return Form(secret.authentication, secret.index)
+    return Form(secret.authentication, secret.index, frozenset(secret.formats or DEFAULT_FORMATS))

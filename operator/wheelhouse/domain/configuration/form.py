@@ -18,6 +18,19 @@ class Index(StrEnum):
     EXTRA = "Extra"
 
 
+class Format(StrEnum):
+    """What a Secret can have besides the URL of the index."""
+
+    PIP = "pip"
+    UV = "uv"
+    NETRC = "netrc"
+    PYPIRC = "pypirc"
+    TOKEN = "token"  # noqa: S105 - a name, not a credential
+
+
+DEFAULT_FORMATS = frozenset({Format.PIP, Format.UV, Format.NETRC, Format.PYPIRC})
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The form of a Secret.
@@ -25,10 +38,12 @@ class Form:
     Attributes:
         authentication: where pip and uv find the token; None: as in the Secret that exists, and netrc for a new one.
         index: whether the repository replaces the public index.
+        formats: what the Secret has besides the URL of the index; `pypirc` only for users who upload.
     """
 
     authentication: Authentication | None = None
     index: Index = Index.PRIMARY
+    formats: frozenset[Format] = DEFAULT_FORMATS
 
     @property
     def in_urls(self) -> bool:
