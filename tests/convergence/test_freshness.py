@@ -184,6 +184,7 @@ class Soak:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # Twenty lifetimes take some minutes.
 async def test_no_pod_ever_uses_an_expired_token(capsys: pytest.CaptureFixture[str]) -> None:
     """Not one 401 in all lifetimes, although many exchanges and writes failed in the outages."""
     soak = Soak()
