@@ -8,6 +8,7 @@ from mutations.bug import Bug
 from mutations.seeded import (
     consent,
     domain,
+    impersonation,
     ledger,
     memory,
     policies,
@@ -29,6 +30,7 @@ BUGS: tuple[Bug, ...] = (
     *memory.BUGS,
     *ledger.BUGS,
     *subjects.BUGS,
+    *impersonation.BUGS,
 )
 SAMPLE = 5
 QUICK = "tests/unit/"
