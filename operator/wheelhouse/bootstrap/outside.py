@@ -24,6 +24,8 @@ from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
+from wheelhouse.domain.configuration.form import Format
+from wheelhouse.domain.iam import WorkloadIdentity
 from wheelhouse.reconcile.absences import Absences
 from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
@@ -39,13 +41,14 @@ TOKEN_LIFETIME = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the process itself provides: its transport to Kubernetes, its cache and queue, and its metrics."""
+    """What the process itself provides: transport to Kubernetes, cache, queue, metrics, and what it may not write."""
 
     transport: Transport
     objects: KubernetesObjects
     cache: ObjectCache
     queue: Queue
     metrics: Metrics
+    denied_formats: frozenset[Format]
 
 
 async def outside(
@@ -76,17 +79,7 @@ async def outside(
     stack.push_async_callback(registry.close)
     accounts = ServiceAccountTokens(inside.transport, federation.audience)
     sts = settings.sts_endpoint or f"https://sts.{universe}/"
-    options = Options(
-        cluster=settings.cluster_name or await cluster(),
-        any_project=settings.project_policy is ProjectPolicy.ANY,
-        enable_apis=settings.enable_apis,
-        create_interval=timedelta(seconds=settings.create_interval),
-        index_url_template=settings.index_url_template,
-        verify_access=settings.verify_access,
-        drift_interval=timedelta(seconds=settings.drift_interval),
-        token_lifetime=TOKEN_LIFETIME,
-        migrate_from=migrate_from(settings, identity),
-    )
+    options = _options(settings, identity, settings.cluster_name or await cluster(), inside)
     return World(
         repositories=GoogleRepositories(registry),
         projects=_projects(stack, settings, http, credentials, universe, inside.metrics),
@@ -104,6 +97,21 @@ async def outside(
         now=lambda: datetime.now(UTC),
         elapsed=uptime,
         jitter=lambda: random.uniform(-1.0, 1.0),  # noqa: S311 - spreads load, guards nothing
+    )
+
+
+def _options(settings: Settings, identity: WorkloadIdentity, cluster: str, inside: Inside) -> Options:
+    return Options(
+        cluster=cluster,
+        any_project=settings.project_policy is ProjectPolicy.ANY,
+        enable_apis=settings.enable_apis,
+        create_interval=timedelta(seconds=settings.create_interval),
+        index_url_template=settings.index_url_template,
+        verify_access=settings.verify_access,
+        drift_interval=timedelta(seconds=settings.drift_interval),
+        token_lifetime=TOKEN_LIFETIME,
+        migrate_from=migrate_from(settings, identity),
+        denied_formats=inside.denied_formats,
     )
 
 

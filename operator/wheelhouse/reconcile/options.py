@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wheelhouse.domain.configuration.form import Format
 from wheelhouse.domain.pools import Pool
 
 
@@ -19,3 +20,5 @@ class Options:
     drift_interval: timedelta
     token_lifetime: timedelta
     migrate_from: Pool | None
+    denied_formats: frozenset[Format] = frozenset()
+    """Formats of Secrets with a key that an admission policy denied at the start."""
