@@ -4,7 +4,7 @@ pip.conf, uv.toml, netrc and .pypirc contain tokens. Each rendered file is parse
 equal the model, so that no value can inject a line, a section or another host.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from wheelhouse.domain.configuration import netrc, pip, pypirc, uv
@@ -42,6 +42,11 @@ def keys(form: Form, *, uploads: bool) -> frozenset[str]:
     """The keys of a Secret of this form, for users who upload or who only install."""
     wanted = (format_ for format_ in form.formats if uploads or format_ is not Format.PYPIRC)
     return frozenset({INDEX_URL, *(key for format_ in wanted for key in KEYS[format_])})
+
+
+def denied_formats(denied: Collection[str]) -> frozenset[Format]:
+    """The formats that have one of these keys."""
+    return frozenset(format_ for format_, names in KEYS.items() if set(names) & set(denied))
 
 
 def render(configuration: ClientConfiguration, template: str | None) -> dict[str, str]:

@@ -50,6 +50,10 @@ class Form:
         """Whether the URLs in pip.conf and uv.toml have the token."""
         return self.authentication is Authentication.URL
 
+    def without(self, formats: frozenset[Format]) -> "Form":
+        """This form without some formats."""
+        return replace(self, formats=self.formats - formats)
+
     def completed(self, standing: "Form") -> "Form":
         """This form, with the authentication of an existing Secret if it has none of its own."""
         return replace(self, authentication=self.authentication or standing.authentication)

@@ -9,7 +9,6 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import Check, DistributionFindings, failed
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
-from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
@@ -141,7 +140,7 @@ class AccessUnit:
             distributing=self._secrets.digest(declared, claim),
             secret=self._secret(declared, claim),
             index_safe=_index_safe(stored, claim),
-            secret_advice=secret_advice(claim.access, self._findings.distribution(stored), _mode(claim)),
+            secret_advice=self._secret_advice(stored, claim),
             waits=self._waits(declared),
             unreadable_since=unreadable,
             handled_request=before.handled_request if requested else stored.requested,
@@ -168,7 +167,9 @@ class AccessUnit:
         same = {grant.identity for grant in wanted} == held and (
             secret.name if secret is not None else ""
         ) == found.name
-        return not same or (secret is not None and secret.form.completed(found.form) != found.form)
+        if secret is None or not same:
+            return not same
+        return secret.form.completed(found.form).without(self._world.options.denied_formats) != found.form
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
@@ -178,6 +179,11 @@ class AccessUnit:
         if not missing:
             return ""
         return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet. Create it, or correct the name."
+
+    def _secret_advice(self, stored: CustomObject, claim: Claim) -> tuple[tuple[str, str], ...]:
+        mode = claim.repository.mode if claim.repository is not None else None
+        found, denied = self._findings.distribution(stored), self._world.options.denied_formats
+        return secret_advice(claim.access, found, mode, denied)
 
     def _secret(self, declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
         """What prevents the request for a Secret."""
@@ -237,10 +243,6 @@ def _index_safe(stored: CustomObject, claim: Claim) -> Check | None:
     unseen = claim.repository is None or claim.repository.standing is Standing.UNSEEN
     before = check_of(by_type(stored.status).get(ConditionType.INDEX_SAFE, {})) if unseen else None
     return index_safety(claim.access, claim.repository, before)
-
-
-def _mode(claim: Claim) -> Mode | None:
-    return claim.repository.mode if claim.repository is not None else None
 
 
 def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:

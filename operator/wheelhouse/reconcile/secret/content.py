@@ -122,7 +122,7 @@ class Contents:
             index_url=index_url,
             upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
-            form=_form(access, found, paused=paused),
+            form=_form(access, found, paused=paused).without(self._world.options.denied_formats),
         )
 
     def at(self, wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
