@@ -63,7 +63,7 @@ async def test_an_expired_token_is_never_written(life: timedelta) -> None:
 
 async def test_a_token_of_the_maximum_size_reaches_every_file() -> None:
     """It is minted, written, read back and verified like any other, and it costs no more mints."""
-    simulation, key = await distributed()
+    simulation, key = await distributed(secret={**SECRET, "authentication": "URL"})
     simulation.fakes.tokens.size = LONGEST
     await simulation.run(HOUR)
     assert reason(simulation, key) == "Ready"

@@ -95,10 +95,7 @@ class Operator:
             objects = KubernetesObjects(transport, Events(transport, self._settings.pod_name))
             await self._enforced(transport)
             accounts = ServiceAccounts()
-            cache = ObjectCache(
-                self._settings.project_policy is ProjectPolicy.ANY,
-                lambda identity: accounts.exists(identity.namespace, identity.service_account),
-            )
+            cache = _cache(self._settings, accounts)
             loops: list[Loop] = []
             queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
@@ -192,6 +189,13 @@ class Operator:
         """Why the liveness probe fails: the queue completes nothing. A queue that is only behind is alive."""
         stuck = self._queue.stuck() if self._queue else 0.0
         return f"Objects are waiting, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
+
+
+def _cache(settings: Settings, accounts: ServiceAccounts) -> ObjectCache:
+    return ObjectCache(
+        settings.project_policy is ProjectPolicy.ANY,
+        lambda identity: accounts.exists(identity.namespace, identity.service_account),
+    )
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:
