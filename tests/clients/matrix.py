@@ -13,6 +13,8 @@ from typing import Any
 from clients import scripts
 from support.environments import NEWEST, OLDEST
 
+from wheelhouse.domain.configuration.form import Authentication, Form
+
 PAGE = Path(__file__).parents[2] / "docs/reference/clients.md"
 
 
@@ -29,7 +31,11 @@ class Mode:
     two_files: str = ""
 
 
-MODES: Mapping[str, Mode] = {"URL": Mode({})}
+IN_NETRC = "The token is in `netrc`, which is a second file."
+MODES: Mapping[str, Mode] = {
+    "Netrc": Mode({"form": Form(Authentication.NETRC)}, IN_NETRC),
+    "URL": Mode({"form": Form(Authentication.URL)}),
+}
 INJECTED, MANUAL, SINGLE = "injected pod", "manual mount", "single file"
 LAYOUTS = (INJECTED, MANUAL, SINGLE)
 

@@ -124,6 +124,27 @@ async def test_a_second_index_installs_what_a_stranger_publishes(
     assert "Hello from the attacker!" in await run(after, trap, script)
 
 
+async def test_the_step_of_the_dockerfile_installs_with_the_build_secrets(
+    google: Emulated, trap: Clients, tmp_path: Path
+) -> None:
+    """The RUN step, with the reader's files in the folder that stands for /run/secrets, and nowhere else."""
+    text = (EXAMPLES / "clients/Dockerfile").read_text()
+    assert shown(PROJECTS, "RUN --mount").text in text
+    build = dict(re.findall(r"--secret id=(\S+),src=/(\S+)", text))
+    step = re.search(r"^RUN (.*) \\\n(.*)", text, re.MULTILINE)
+    assert step is not None
+    assert re.findall(r"--mount=type=secret,id=([\w.]+),required=true", step[1]) == list(build)
+    pod = shop.mounted(google, tmp_path / "pod", google.token(READER))
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name, path in build.items():
+        (pod.folder / path).rename(secrets / name)
+    shop.files(pod.folder, {"requirements.txt": "acme-greeting==1.0\n"})
+    script = f"python -m venv --without-pip env\nexport PIP_PYTHON=env\n{step[2]}\nenv/bin/python -m acme_greeting\n"
+    assert HELLO in await run(pod, trap, script.replace("/run/secrets", str(secrets)))
+    assert strays(trap) == []
+
+
 async def test_a_laptop_installs_and_uploads_with_its_own_token(
     google: Emulated, trap: Clients, tmp_path: Path
 ) -> None:
@@ -190,6 +211,10 @@ async def pipeline(google: Emulated, machine: Pod, trap: Clients) -> str:
 
 def test_every_example_file_is_run() -> None:
     """A new file in manifests/examples/clients needs a test here."""
-    found = {path.relative_to(EXAMPLES / "clients").as_posix() for path in (EXAMPLES / "clients").rglob("*.*")}
-    run_here = {"cloudbuild.yaml", "requirements-virtual.txt", "requirements-extra.txt"}
+    found = {
+        path.relative_to(EXAMPLES / "clients").as_posix()
+        for path in (EXAMPLES / "clients").rglob("*")
+        if path.is_file()
+    }
+    run_here = {"Dockerfile", "cloudbuild.yaml", "requirements-virtual.txt", "requirements-extra.txt"}
     assert found == run_here | {"poetry/pyproject.toml", "pdm/pyproject.toml"}

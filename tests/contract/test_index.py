@@ -23,7 +23,10 @@ async def index(
 ) -> AsyncIterator[tuple[PackageIndex, str]]:
     app = web.Application()
     app.router.add_get("/{tail:.*}", handler)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+    # A token may have 12,288 bytes; without this, a header field ends at 8,190.
+    server = TestServer(app)
+    await server.start_server(max_field_size=32 * 1024)
+    async with server, aiohttp.ClientSession() as session:
         base = str(server.make_url("/"))
         template = base + "{location}-python.pkg.dev/{project}/{repository}/"
         yield PackageIndex(session, template), base + PAGE
@@ -41,6 +44,20 @@ async def test_an_answer_is_a_value(status: int) -> None:
     async with index(handler) as (port, page):
         assert await port.probe(page, TOKEN) == status
     assert base64.b64decode(sent[0].removeprefix("Basic ")) == b"oauth2accesstoken:ya29.canary"
+
+
+async def test_a_token_of_the_maximum_size_is_sent_whole() -> None:
+    """The Security Token Service documents 12,288 bytes."""
+    token = Token("x" * 12288)
+    sent: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        sent.append(request.headers["Authorization"])
+        return web.Response(status=404)
+
+    async with index(handler) as (port, page):
+        assert await port.probe(page, token) == 404
+    assert base64.b64decode(sent[0].removeprefix("Basic ")) == b"oauth2accesstoken:" + b"x" * 12288
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 429, 500, 503, 418])

@@ -166,15 +166,15 @@ class Soak:
         await self.live(LIFETIME)
 
     async def _until_due(self) -> None:
-        """Wait until half of the tokens are due within an outage: a jump of the clock replaces all at the same time."""
+        """Wait until a third of the tokens are due in the first half of an outage: a jump replaces all at once."""
         for _ in range(LIFETIME):
             tokens = {mount.written[-1][1] for mount in self.mounts.values()}
             begun = [self.fakes.tokens.minted[token][1].issued for token in tokens]
             ages = [(self.fakes.clock.now() - moment).total_seconds() for moment in begun]
-            if sum(LIFETIME / 2 - OUTAGE < age < LIFETIME / 2 for age in ages) >= len(tokens) / 2:
+            if sum(LIFETIME / 2 - OUTAGE / 2 < age < LIFETIME / 2 for age in ages) >= 0.3 * len(tokens):
                 return
             await self.live(1)
-        raise AssertionError("no time when half of the tokens are due")
+        raise AssertionError("no time when enough tokens are due")
 
     def unready(self) -> Iterator[str]:
         """The accesses that are not Ready."""
@@ -184,6 +184,7 @@ class Soak:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # Twenty lifetimes take some minutes.
 async def test_no_pod_ever_uses_an_expired_token(capsys: pytest.CaptureFixture[str]) -> None:
     """Not one 401 in all lifetimes, although many exchanges and writes failed in the outages."""
     soak = Soak()
@@ -203,8 +204,8 @@ async def test_no_pod_ever_uses_an_expired_token(capsys: pytest.CaptureFixture[s
 
 
 def _enough(event: str, failed: Counter[str]) -> None:
-    """Check that an outage disturbed what it should: half of the tokens were due, and each Secret was checked."""
+    """Check that an outage disturbed enough: many tokens were due in it, and every Secret was checked."""
     if event in {"sts", "apiserver", "google"}:
-        assert failed["tokens.mint"] >= NAMESPACES * 4 / 2
+        assert failed["tokens.mint"] >= 3 * NAMESPACES * 4
     if event in {"writes", "apiserver"}:
         assert failed["secrets.apply"] >= NAMESPACES * SECRETS

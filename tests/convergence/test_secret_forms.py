@@ -1,16 +1,20 @@
 """The form of a Secret: the spec decides, and a Secret that exists stays as it is while the spec does not say."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from convergence.scenes import condition, living_token, reason
+from convergence.scenes import PULL as PULLS
+from convergence.scenes import WHEELS, access, condition, living_token, reason, wheels
 from convergence.secret_scenes import HOUR, SECRET, distributed, edit, secret, token
 from convergence.simulation import Simulation
 from convergence.test_versions import BEFORE, PULL, REFRESH, left_behind
 from convergence.test_versions import edit as write
+from fakes.world import Fakes
 
+from wheelhouse.domain.configuration.files import denied_formats
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 from wheelhouse.domain.secret import AUTHENTICATION_ANNOTATION
@@ -111,6 +115,25 @@ async def test_a_secret_that_is_requested_again_is_new() -> None:
     assert warnings(simulation) == []
 
 
+async def test_formats_come_and_go() -> None:
+    """A key that is no longer requested is removed, and suspend keeps the keys through a restart; nothing is edited."""
+    token_only = {"index-url", "username", "token"}
+    simulation, key = await distributed(role="Writer", secret=SECRET | {"formats": ["token"]})
+    assert set(secret(simulation).data) == token_only
+    edit(simulation, key, secret=SECRET, suspend=True)
+    for _ in range(2):
+        await simulation.run(HOUR)
+        simulation.boot()
+    assert set(secret(simulation).data) == token_only
+    edit(simulation, key, suspend=None)
+    await simulation.run(120)
+    assert set(secret(simulation).data) == {"pip.conf", "uv.toml", "netrc", ".pypirc", "index-url"}
+    edit(simulation, key, secret=SECRET | {"formats": ["netrc", "pypirc"]}, role="Reader")
+    await simulation.run(HOUR)
+    assert set(secret(simulation).data) == {"netrc", "index-url"}
+    assert not [each for each in simulation.fakes.cluster.events if each.reason == "SecretEdited"]
+
+
 async def test_suspend_keeps_the_form() -> None:
     """A refresh while the spec waits, also after a restart, writes the form that the Secret has."""
     simulation, key = await distributed(secret=of("Netrc") | {"index": "Extra"})
@@ -125,6 +148,25 @@ async def test_suspend_keeps_the_form() -> None:
     await simulation.run(120)
     assert form(simulation) == "URL"
     assert "extra-index-url" not in secret(simulation).data["pip.conf"]
+
+
+async def test_a_denied_format_is_left_out_and_said() -> None:
+    """The other files are written and refreshed, one Event names the format, and nothing counts as edited."""
+    fakes = Fakes()
+    fakes.options = replace(fakes.options, denied_formats=denied_formats({"netrc", "token"}))
+    fakes.cluster.put_namespace("owners", projects="acme-packages", opted_in=True)
+    fakes.cluster.service_accounts.add(("owners", "pull"))
+    fakes.cluster.put(Kind.REPOSITORY, WHEELS, wheels())
+    simulation = Simulation(fakes)
+    formats = ["pip", "uv", "netrc", "token"]
+    key = access(simulation, "owners", "one", subjects=PULLS, secret=of("URL") | {"formats": formats})
+    await simulation.run(HOUR)
+    assert set(secret(simulation).data) == {"pip.conf", "uv.toml", "index-url"}
+    assert reason(simulation, key) == "Ready"
+    told = [each.note for each in fakes.cluster.events if each.reason == "FormatDenied"]
+    assert len(told) == 1
+    assert "the formats netrc, token" in told[0]
+    assert not [each for each in fakes.cluster.events if each.reason == "SecretEdited"]
 
 
 @pytest.fixture

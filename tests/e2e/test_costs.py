@@ -26,6 +26,7 @@ def test_each_act_costs_what_it_should(kube: Kube) -> None:
     assert granted == {
         "patch repositoryaccesses": 1,
         "patch repositoryaccesses/status": 2,
+        "patch pythonrepositories/status": 1,  # The number of its accesses.
         "create serviceaccounts/token": 1,
         "patch secrets": 1,
         "create events": 1,
@@ -57,6 +58,7 @@ def test_each_act_costs_what_it_should(kube: Kube) -> None:
         "patch secrets (dry run)": 1,
         "delete secrets": 1,
         "patch repositoryaccesses": 1,
+        "patch pythonrepositories/status": 1,
         "ArtifactRegistry.GetIamPolicy": 1,
         "ArtifactRegistry.SetIamPolicy": 1,
     }

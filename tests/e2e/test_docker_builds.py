@@ -22,7 +22,7 @@ from wheelhouse_local.world import World
 
 pytestmark = pytest.mark.e2e
 
-WITH_DOCKER = [path for path in PAGES if "```dockerfile" in path.read_text()]
+WITH_DOCKER = [path for path in PAGES if Path(__file__).name in path.read_text()]
 SYSTEM = "/usr/bin:/bin"
 
 

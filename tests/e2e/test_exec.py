@@ -78,8 +78,6 @@ def test_the_keyring_plugin_works_with_the_pods_own_identity(prepared: Kube, tmp
 @pytest.mark.parametrize(
     ("account", "words", "said"),
     [
-        ("exec", ["true"], "is not NAMESPACE/SERVICEACCOUNT"),
-        ("exec/a/b", ["true"], "is not NAMESPACE/SERVICEACCOUNT"),
         ("exec/nobody", ["true"], "create it with `kubectl create serviceaccount nobody -n exec`"),
         ("exec/annotated", ["true"], "has the annotation iam.gke.io/gcp-service-account"),
         ("exec/reader", ["/no/such/program"], "cannot be run: No such file or directory"),

@@ -19,7 +19,7 @@ WITH_YAML = [path for path in PAGES if "```yaml" in path.read_text()]
 def documents(block: Block) -> list[dict[str, Any]]:
     """The objects of a block; parts of a Pod are put into a Pod."""
     shown: list[dict[str, Any]] = list(yaml.safe_load_all(textwrap.dedent(block.text)))
-    return [pod(each) if "volumes" in each else each for each in shown if "volumes" in each or "kind" in each]
+    return [each if "kind" in each else pod(each) for each in shown if "kind" in each or "volumeMounts" in each]
 
 
 def pod(part: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class FakeTokens:
         """Which ServiceAccounts may act as which Google service accounts."""
         self.lifetime: timedelta | None = None
         """If set, the lifetime that the exchange returns whatever was requested."""
+        self.size = 0
+        """If set, the length of new tokens."""
         self._serial = itertools.count(1)
 
     @port_call
@@ -50,7 +52,7 @@ class FakeTokens:
         if impersonate and (identity, impersonate) not in self.may_act:
             raise Refused(f"Google does not let {identity} act as {impersonate}.", Reason.TOKEN_REFUSED)
         now, life = self._clock.now(), self.lifetime or lifetime
-        token = Token(f"fake-token-{next(self._serial)}")
+        token = Token(f"fake-token-{next(self._serial)}".ljust(self.size, "x"))
         self.minted[token.value] = (identity, MintedToken(token, now, now + life))
         if impersonate:
             self.acting[token.value] = impersonate

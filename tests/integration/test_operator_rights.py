@@ -3,7 +3,10 @@
 import pytest
 from support.hands import JSON, MERGE, Hands, Json
 
+from wheelhouse.clients.kubernetes.denied_keys import denied_keys
 from wheelhouse.clients.kubernetes.installed import POLICIES
+from wheelhouse.clients.kubernetes.transport import Call, Reply, Transport
+from wheelhouse.domain.configuration.files import INDEX_URL, KEYS
 from wheelhouse_local.constants import POOL
 
 pytestmark = pytest.mark.usefixtures("admin")
@@ -104,12 +107,32 @@ def test_it_sees_the_policies_by_name(operator: Hands, plural: str, name: str) -
         (secret("x", kind="kubernetes.io/tls", tls_crt="", tls_key=""), "only Secrets of type"),
         (secret("x", label="somebody"), "app.kubernetes.io/managed-by=wheelhouse"),
         (secret("x", evil_sh="cm0="), "only the keys pip.conf"),
+        (secret("x", pdm_toml="cm0="), "only the keys pip.conf"),
     ],
 )
 def test_only_secrets_of_its_own_kind(operator: Hands, body: Json, words: str) -> None:
     """A Secret of another type, without our label, or with a key that we never write is denied."""
     refused(operator.ask("POST", f"{OPEN}/secrets", body), words)
     refused(operator.apply(f"{OPEN}/secrets/x", body, MANAGER), words)
+
+
+class OverHands(Transport):
+    """The operator's client with the hands of this test."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+
+    async def send(self, call: Call) -> Reply:
+        """The API server's reply."""
+        return Reply(*self._hands.ask(call.method, f"{call.path}?dryRun={call.params['dryRun']}", call.body))
+
+
+@pytest.mark.parametrize("namespace", ["wheelhouse-system", "opted-in", "closed"])
+async def test_the_operator_finds_out_which_keys_are_denied(operator: Hands, namespace: str) -> None:
+    """Every key of this version is allowed and another one is not, whether or not the namespace has opted in."""
+    keys = {key for names in KEYS.values() for key in names}
+    assert await denied_keys(OverHands(operator), namespace, INDEX_URL, keys) == frozenset()
+    assert await denied_keys(OverHands(operator), namespace, INDEX_URL, {*keys, "pdm.toml"}) == {"pdm.toml"}
 
 
 def test_no_secret_without_opt_in(operator: Hands) -> None:

@@ -9,6 +9,7 @@ from mutations.seeded import (
     consent,
     domain,
     fan_out,
+    impersonation,
     ledger,
     memory,
     policies,
@@ -31,6 +32,7 @@ BUGS: tuple[Bug, ...] = (
     *memory.BUGS,
     *ledger.BUGS,
     *subjects.BUGS,
+    *impersonation.BUGS,
 )
 SAMPLE = 5
 QUICK = "tests/unit/"

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from wheelhouse.domain.configuration import netrc as our_netrc
 from wheelhouse.domain.configuration import pip, pypirc, uv
-from wheelhouse.domain.configuration.files import render
-from wheelhouse.domain.configuration.form import Authentication, Form, Index
+from wheelhouse.domain.configuration.files import INDEX_URL, KEYS, keys, render
+from wheelhouse.domain.configuration.form import Authentication, Form, Format, Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.token import USERNAME, MintedToken, Token, is_access_token
 
@@ -145,6 +145,28 @@ def test_with_netrc_no_url_has_the_token() -> None:
         key: render(WRITER, None)[key] for key in ("netrc", ".pypirc")
     }
     assert_clients_read(texts, replace(WRITER, form=NETRC))
+
+
+@settings(max_examples=100, deadline=None)
+@given(formats=st.frozensets(st.sampled_from(Format)), uploads=st.booleans(), form=st.sampled_from(FORMS))
+def test_a_secret_has_the_keys_of_its_formats(formats: frozenset[Format], uploads: bool, form: Form) -> None:
+    """Each with the same text as among all formats; .pypirc only for those who upload."""
+    asked = replace(form, formats=formats)
+    texts = render(replace(WRITER if uploads else READER, form=asked), None)
+    wanted = {key for each in formats if uploads or each is not Format.PYPIRC for key in KEYS[each]}
+    assert set(texts) == keys(asked, uploads=uploads) == wanted | {INDEX_URL}
+    everything = render(replace(WRITER if uploads else READER, form=replace(form, formats=frozenset(Format))), None)
+    assert texts.items() <= everything.items()
+
+
+def test_the_format_token_is_the_user_and_the_token_alone() -> None:
+    """Programs read the files as they are, without a line end."""
+    texts = render(replace(READER, form=replace(NETRC, formats=frozenset({Format.TOKEN}))), None)
+    assert texts == {
+        "username": "oauth2accesstoken",
+        "token": "ya29.secret_TOKEN-1",
+        "index-url": f"https://{HOST}/acme-packages/wheels/simple/",
+    }
 
 
 def test_extra_adds_the_index_to_the_public_one() -> None:

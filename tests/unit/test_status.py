@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wheelhouse.domain.configuration.form import Authentication, Form, Index
+from wheelhouse.domain.configuration.form import Authentication, Form, Format, Index
 from wheelhouse.domain.findings import (
     AccessFindings,
     AccessSummary,
@@ -75,7 +75,12 @@ DISTRIBUTIONS = st.builds(
     expires=st.none() | TIMES,
     refresh=st.none() | TIMES,
     identity=st.just("") | WORDS,
-    form=st.builds(Form, st.sampled_from(Authentication), st.sampled_from(Index)),
+    form=st.builds(
+        Form,
+        st.sampled_from(Authentication),
+        st.sampled_from(Index),
+        st.frozensets(st.sampled_from(Format), min_size=1),
+    ),
 )
 
 GOOD = passed(Reason.READY)

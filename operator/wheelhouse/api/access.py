@@ -7,7 +7,6 @@ from pydantic import ConfigDict, Field, model_validator
 
 from wheelhouse.api.lifetime import Lifetime
 from wheelhouse.api.meta import (
-    Conditions,
     Flag,
     Grammar,
     LabelSelector,
@@ -15,13 +14,12 @@ from wheelhouse.api.meta import (
     NamespaceName,
     ObjectName,
     Role,
-    Timestamp,
     rule,
     rules,
 )
 from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
-from wheelhouse.domain.configuration.form import Authentication, Index
+from wheelhouse.domain.configuration.form import Authentication, Format, Index
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
@@ -29,6 +27,7 @@ _WHOSE_IDENTITY = (
     "set secret.serviceAccountName to the ServiceAccount that the token authenticates as (it is optional only if"
     " subjects has exactly one ServiceAccount of this namespace)"
 )
+_NO_TOKEN = "pip and uv find no token: add netrc to secret.formats, or set secret.authentication to URL"  # noqa: S105 - a text
 _NO_SUBJECT = "set at least one subject, or set secret"
 
 
@@ -71,7 +70,15 @@ class Secret(Model):
     """The Secret with pip.conf, uv.toml and netrc, and .pypirc for writers. The operator refreshes its token."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(rule("self.name == oldSelf.name", _IMMUTABLE_NAME, fieldPath=".name"))
+        json_schema_extra=rules(
+            rule("self.name == oldSelf.name", _IMMUTABLE_NAME, fieldPath=".name"),
+            rule(
+                "!has(self.formats) || 'netrc' in self.formats || !self.formats.exists(f, f in ['pip', 'uv'])"
+                " || (has(self.authentication) && self.authentication == 'URL')",
+                _NO_TOKEN,
+                fieldPath=".formats",
+            ),
+        )
     )
 
     name: Annotated[
@@ -113,6 +120,7 @@ class Secret(Model):
     """How long the token in the Secret lives: `10m` to `12h`, default `1h`. The operator replaces it at half its
     lifetime. A token of a Kubernetes ServiceAccount lives for an hour at most. If Google issues a shorter one, the
     operator uses it, and sends the Event `LifetimeCapped`."""
+
     authentication: Authentication | None = None
     """Where pip and uv find the token. `Netrc`: in the file netrc. Set the variable `NETRC` in your containers to its
     path. No URL then has the token, so no client prints it or writes it into a lock file. `URL`: in the URLs in
@@ -124,6 +132,22 @@ class Secret(Model):
     public packages too, refer to a Virtual repository. `Extra`: it is added to the public index, as
     `extra-index-url`. pip then installs the highest version of a name from either index, and anyone can publish your
     names on the public one. The condition `IndexSafe` says so."""
+
+    formats: (
+        Annotated[list[Format], Field(min_length=1, max_length=5, json_schema_extra={"x-kubernetes-list-type": "set"})]
+        | None
+    ) = None
+    """What the Secret has besides the key `index-url`. `pip`: pip.conf. `uv`: uv.toml. `netrc`: netrc. `pypirc`:
+    .pypirc, only with the role Writer or RepoAdmin on a Standard repository. `token`: the keys username and token, for
+    programs that read them at each start. Default: all except `token`."""
+
+    @model_validator(mode="after")
+    def _clients_find_the_token(self) -> Self:
+        formats = set(self.formats or ())
+        in_netrc = self.authentication is not Authentication.URL
+        if in_netrc and formats & {Format.PIP, Format.UV} and Format.NETRC not in formats:
+            raise ValueError(_NO_TOKEN)
+        return self
 
 
 class RepositoryAccessSpec(Model):
@@ -174,119 +198,3 @@ class RepositoryAccessSpec(Model):
         if self.secret is not None and self.secret.service_account_name is None and len(accounts) != 1:
             raise ValueError(_WHOSE_IDENTITY)
         return self
-
-
-class GrantStatus(Model):
-    """One grant in the IAM policy."""
-
-    role: Annotated[str, Field(max_length=256)]
-    """The name of the role in IAM."""
-
-    member: Annotated[str, Field(max_length=1024)]
-    """The member in the form that IAM uses."""
-
-    state: Annotated[str, Field(max_length=32)]
-    """`Recorded` (the operator is about to make it), `Granted` (made by the operator), `Existing` (made by another
-    client, and never removed) or `Rejected` (by IAM)."""
-
-    message: Annotated[str, Field(max_length=4096)] | None = None
-    """The error from IAM, for a rejected grant."""
-
-    kind: Annotated[str, Field(max_length=32)] | None = None
-    """`Principal` if a subject of this kind names the member. Such a grant does not follow a change of the cluster's
-    workload identity pool."""
-
-
-class FailedNamespace(Model):
-    """A namespace whose Secret could not be written."""
-
-    namespace: Annotated[str, Field(max_length=63)]
-    """The name of the namespace."""
-
-    reason: Annotated[str, Field(max_length=256)]
-    """The reason for the failure."""
-
-
-class SecretStatus(Model):
-    """The state of the Secrets. Nothing in it is derived from a token."""
-
-    name: Annotated[str, Field(max_length=253)]
-    """The name of the Secret."""
-
-    namespaces: (
-        Annotated[
-            list[Annotated[str, Field(max_length=63)]],
-            Field(max_length=5000, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
-        ]
-        | None
-    ) = None
-    """The namespaces that have the Secret, or are about to get it."""
-
-    summary: Annotated[str, Field(max_length=32)] | None = None
-    """How many Secrets have a valid token, and how many are requested, like `417/1000`. While many Secrets are written,
-    the operator updates it every five seconds."""
-
-    desired: int | None = None
-    """How many Secrets are requested."""
-
-    current: int | None = None
-    """How many Secrets have a valid token."""
-
-    failed: (
-        Annotated[list[FailedNamespace], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
-        | None
-    ) = None
-    """The namespaces where the operator could not write the Secret; at most ten."""
-
-    expiration_time: Timestamp | None = None
-    """When the current token expires. The operator replaces it before then."""
-
-    refresh_time: Timestamp | None = None
-    """When the operator replaces the token."""
-
-    authentication: Annotated[str, Field(max_length=32)] | None = None
-    """Where pip and uv find the token, `Netrc` or `URL`. A Secret from before this field has `URL`."""
-
-    index: Annotated[str, Field(max_length=32)] | None = None
-    """`Extra` if the Secret adds the repository to the public index."""
-
-    identity: Annotated[str, Field(max_length=512)] | None = None
-    """The ServiceAccount that the token authenticates as: namespace/name. The namespace is `*` if each Secret has the
-    token of a ServiceAccount of its own namespace."""
-
-    google_service_account: Annotated[str, Field(max_length=512)] | None = None
-    """The Google service account that this ServiceAccount acts as, from its annotation
-    `iam.gke.io/gcp-service-account`."""
-
-
-class RepositoryAccessStatus(Model):
-    """The state of the access. Only the operator writes it."""
-
-    observed_generation: int | None = None
-    """The generation of the spec that the status describes; -1 before the first check."""
-
-    repository: Annotated[str, Field(max_length=512)] | None = None
-    """The full resource name of the repository in Google that has the grants."""
-
-    repository_create_time: Timestamp | None = None
-    """When Google created the repository that has the grants. A repository that is created again has another time."""
-
-    grants: (
-        Annotated[list[GrantStatus], Field(max_length=1500, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
-        | None
-    ) = None
-    """The grants for this object. The operator writes them here before it changes the IAM policy, and revokes only
-    grants that are listed here."""
-
-    grant_summary: Annotated[str, Field(max_length=512)] | None = None
-    """Which members have which role."""
-
-    secret: SecretStatus | None = None
-    """The state of the Secret."""
-
-    last_handled_request: Annotated[str, Field(max_length=256)] | None = None
-    """The last value of the annotation `wheelhouse.dev/requested-at` that the operator handled."""
-
-    conditions: Conditions | None = None
-    """The conditions `Ready`, `ResolvedRefs`, `Granted`, `Distributed`, `Verified`; `IndexSafe` if public packages can
-    be installed with the Secret; `Reconciling` or `Stalled` while it is not Ready."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from wheelhouse.api.access import RepositoryAccessSpec, RepositoryAccessStatus
+from wheelhouse.api.access import RepositoryAccessSpec
+from wheelhouse.api.access_status import RepositoryAccessStatus
 from wheelhouse.api.meta import Model, Rule, rule
 from wheelhouse.api.repository import PythonRepositorySpec, PythonRepositoryStatus
 from wheelhouse.domain import names

@@ -14,11 +14,14 @@ from wheelhouse.bootstrap.outside import Inside, outside
 from wheelhouse.clients.google.identity import metadata_facts
 from wheelhouse.clients.kubernetes.admission import enforcement
 from wheelhouse.clients.kubernetes.connection import Connection, outlast_definitions
+from wheelhouse.clients.kubernetes.denied_keys import denied_keys
 from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.installed import not_installed
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.transport import Transport
 from wheelhouse.clients.kubernetes.watch import MetadataWatch
+from wheelhouse.domain.configuration.files import INDEX_URL, KEYS, denied_formats
+from wheelhouse.domain.configuration.form import Format
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.objects import Kind, ServiceAccount
 from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
@@ -92,14 +95,12 @@ class Operator:
             objects = KubernetesObjects(transport, Events(transport, self._settings.pod_name))
             await self._enforced(transport)
             accounts = ServiceAccounts()
-            cache = ObjectCache(
-                self._settings.project_policy is ProjectPolicy.ANY,
-                lambda identity: accounts.exists(identity.namespace, identity.service_account),
-            )
+            cache = _cache(self._settings, accounts)
             loops: list[Loop] = []
             queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
-            inside = Inside(transport, objects, cache, accounts, queue, self._metrics)
+            denied = await self._denied_formats(transport)
+            inside = Inside(transport, objects, cache, accounts, queue, self._metrics, denied)
             facts = await self._until_answered(metadata_facts)
             cluster = partial(self._until_answered, objects.kube_system_uid)
             world = await outside(stack, self._settings, facts, cluster, inside)
@@ -140,6 +141,15 @@ class Operator:
             transport, settings.pod_namespace, settings.service_account
         )
 
+    async def _denied_formats(self, transport: Transport) -> frozenset[Format]:
+        """The formats of Secrets that an admission policy denies: they are left out, so that the others are written."""
+        keys = {key for names in KEYS.values() for key in names}
+        namespace = self._settings.pod_namespace
+        denied = await self._until_answered(lambda: denied_keys(transport, namespace, INDEX_URL, keys))
+        if denied:
+            logger.warning("An admission policy denies keys of Secrets", keys=sorted(denied))
+        return denied_formats(denied)
+
     async def _until_in_pool(self, world: World, cache: ObjectCache, sync: Callable[[], Awaitable[None]]) -> None:
         """Wait while ledgers have members of another pool: a pass would revoke grants that valid tokens need."""
         while True:
@@ -179,6 +189,13 @@ class Operator:
         """Why the liveness probe fails: the queue completes nothing. A queue that is only behind is alive."""
         stuck = self._queue.stuck() if self._queue else 0.0
         return f"Objects are waiting, but no pass has completed for {stuck:.0f} s." if stuck > STUCK_AFTER else None
+
+
+def _cache(settings: Settings, accounts: ServiceAccounts) -> ObjectCache:
+    return ObjectCache(
+        settings.project_policy is ProjectPolicy.ANY,
+        lambda identity: accounts.exists(identity.namespace, identity.service_account),
+    )
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

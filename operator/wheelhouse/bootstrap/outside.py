@@ -25,6 +25,8 @@ from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
+from wheelhouse.domain.configuration.form import Format
+from wheelhouse.domain.iam import WorkloadIdentity
 from wheelhouse.reconcile.absences import Absences
 from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
@@ -39,7 +41,7 @@ from wheelhouse.settings import ProjectPolicy, Settings
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the process itself provides: its transport to Kubernetes, its caches and queue, and its metrics."""
+    """What the process itself provides: transport to Kubernetes, cache, queue, metrics, and what it may not write."""
 
     transport: Transport
     objects: KubernetesObjects
@@ -47,6 +49,7 @@ class Inside:
     accounts: ServiceAccounts
     queue: Queue
     metrics: Metrics
+    denied_formats: frozenset[Format]
 
 
 async def outside(
@@ -75,16 +78,7 @@ async def outside(
     http = await stack.enter_async_context(aiohttp.ClientSession())
     registry = ArtifactRegistry(credentials, universe, settings.artifact_registry_endpoint, google)
     stack.push_async_callback(registry.close)
-    options = Options(
-        cluster=settings.cluster_name or await cluster(),
-        any_project=settings.project_policy is ProjectPolicy.ANY,
-        enable_apis=settings.enable_apis,
-        create_interval=timedelta(seconds=settings.create_interval),
-        index_url_template=settings.index_url_template,
-        verify_access=settings.verify_access,
-        drift_interval=timedelta(seconds=settings.drift_interval),
-        migrate_from=migrate_from(settings, identity),
-    )
+    options = _options(settings, identity, settings.cluster_name or await cluster(), inside)
     return World(
         repositories=GoogleRepositories(registry),
         projects=_projects(stack, settings, http, credentials, universe, inside.metrics),
@@ -115,6 +109,20 @@ def _tokens(
     credentials = settings.iam_credentials_endpoint or f"https://iamcredentials.{universe}/"
     acting = IamCredentials(http, credentials, google)
     return FederatedTokens(accounts, http, Rate(settings.exchange_rate), sts, federation, acting, google)
+
+
+def _options(settings: Settings, identity: WorkloadIdentity, cluster: str, inside: Inside) -> Options:
+    return Options(
+        cluster=cluster,
+        any_project=settings.project_policy is ProjectPolicy.ANY,
+        enable_apis=settings.enable_apis,
+        create_interval=timedelta(seconds=settings.create_interval),
+        index_url_template=settings.index_url_template,
+        verify_access=settings.verify_access,
+        drift_interval=timedelta(seconds=settings.drift_interval),
+        migrate_from=migrate_from(settings, identity),
+        denied_formats=inside.denied_formats,
+    )
 
 
 def _projects(

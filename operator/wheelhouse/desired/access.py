@@ -9,7 +9,7 @@ from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector, with_opt_in
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, FanOut, Subject
-from wheelhouse.domain.configuration.form import Form
+from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME, lifetime_seconds
 from wheelhouse.domain.names import ObjectKey, is_dns_label, is_dns_subdomain
@@ -91,7 +91,7 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
         secret.name,
         Identity(namespace, account),
         lifetime_seconds(secret.token_lifetime) or DEFAULT_LIFETIME,
-        Form(secret.authentication, secret.index),
+        _form(secret),
         _fan_out(secret),
         secret.identity_from is IdentityFrom.ACCESS_NAMESPACE,
     )
@@ -104,3 +104,7 @@ def _fan_out(secret: Secret) -> FanOut | None:
         return None
     names = tuple(dict.fromkeys(secret.namespaces or ()))
     return FanOut(names, with_opt_in(label_selector(selector)) if selector is not None else None)
+
+
+def _form(secret: Secret) -> Form:
+    return Form(secret.authentication, secret.index, frozenset(secret.formats or DEFAULT_FORMATS))

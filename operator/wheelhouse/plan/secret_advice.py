@@ -1,14 +1,16 @@
 """What a user should know about a Secret, although it does not affect Ready."""
 
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.configuration.form import Authentication, Index
+from wheelhouse.domain.configuration.form import Authentication, Format, Index
 from wheelhouse.domain.findings import Check, DistributionFindings, Truth, failed
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.plan.consent import RepositoryView, Standing
+from wheelhouse.plan.places import Places
 
 AUTHENTICATION_NOT_SET = "AuthenticationNotSet"
 PUBLIC_INDEX_HIDDEN = "PublicIndexHidden"
+FORMAT_DENIED = "FormatDenied"
 
 _EXTRA = (
     "spec.secret.index is Extra, so pip also asks the public index, and installs the highest version of a name from "
@@ -18,7 +20,7 @@ _EXTRA = (
 
 
 def secret_advice(
-    access: DesiredAccess | None, found: DistributionFindings, mode: Mode | None
+    access: DesiredAccess | None, found: DistributionFindings, mode: Mode | None, denied: frozenset[Format]
 ) -> tuple[tuple[str, str], ...]:
     """The reasons of Events, each with sentences that name the remedy.
 
@@ -26,6 +28,7 @@ def secret_advice(
         access: the desired state; None if it cannot be read.
         found: the Secret that exists.
         mode: the mode of the repository; None if it is not known.
+        denied: formats that an admission policy denies.
     """
     if access is None or access.secret is None or not found.name:
         return ()
@@ -34,7 +37,26 @@ def secret_advice(
         advice.append((AUTHENTICATION_NOT_SET, _authentication(found.name)))
     if access.role.uploads and mode is Mode.STANDARD and form.index is Index.PRIMARY:
         advice.append((PUBLIC_INDEX_HIDDEN, _hidden(found.name)))
+    if form.formats & denied:
+        advice.append((FORMAT_DENIED, _denied(found.name, form.formats & denied)))
     return tuple(advice)
+
+
+def sharing_advice(access: DesiredAccess | None, places: Places) -> str:
+    """That Secrets of other namespaces have the token of this namespace's ServiceAccount; empty if none has.
+
+    Args:
+        access: the desired state; None if it cannot be read.
+        places: where its Secrets are.
+    """
+    if access is None or access.secret is None or not access.secret.shared:
+        return ""
+    if places.members <= {access.key.namespace}:
+        return ""
+    return (
+        f"Every namespace has a valid token of ServiceAccount {access.secret.identity}. Anyone who can read one of "
+        "these Secrets can act as this ServiceAccount, so give it no other permissions."
+    )
 
 
 def index_safety(access: DesiredAccess | None, repository: RepositoryView | None, before: Check | None) -> Check | None:
@@ -71,4 +93,11 @@ def _hidden(name: str) -> str:
     return (
         f"Secret {name} replaces the public index with a Standard repository, so a build that uses it finds no public "
         "build requirements. To build packages, mount the Secret of an access to a Virtual repository."
+    )
+
+
+def _denied(name: str, formats: frozenset[Format]) -> str:
+    return (
+        f"An admission policy denies the operator to write the formats {', '.join(sorted(formats))}, so Secret {name} "
+        "does not have them. Ask the cluster's administrator to apply manifests/base, and to restart the operator."
     )

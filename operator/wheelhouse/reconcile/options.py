@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wheelhouse.domain.configuration.form import Format
 from wheelhouse.domain.pools import Pool
 
 
@@ -18,3 +19,5 @@ class Options:
     verify_access: bool
     drift_interval: timedelta
     migrate_from: Pool | None
+    denied_formats: frozenset[Format] = frozenset()
+    """Formats of Secrets with a key that an admission policy denied at the start."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
-from wheelhouse.domain.configuration.form import Index
+from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Index
 from wheelhouse.domain.findings import (
     AccessFindings,
     Check,
@@ -160,6 +160,7 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "expirationTime": timestamp(found.expires) if found.expires else None,
         "refreshTime": timestamp(found.refresh) if found.refresh else None,
         "authentication": found.form.authentication,
+        "formats": sorted(found.form.formats) if found.form.formats != DEFAULT_FORMATS else None,
         "index": found.form.index if found.form.index is Index.EXTRA else None,
         "identity": found.identity,
         "googleServiceAccount": found.acting,

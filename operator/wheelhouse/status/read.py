@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
-from wheelhouse.domain.configuration.form import Authentication, Form, Index
+from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Authentication, Form, Format, Index
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
@@ -96,10 +96,12 @@ def _conditions(status_json: str) -> Mapping[str, Mapping[str, Any]]:
 
 def _form(raw: Mapping[str, Any]) -> Form:
     """The form of the Secrets. Earlier versions recorded no authentication, and wrote the token into the URLs."""
+    names = set(_texts(raw.get("formats")))
     in_netrc = raw.get("authentication") == Authentication.NETRC
     return Form(
         authentication=Authentication.NETRC if in_netrc else Authentication.URL,
         index=Index.EXTRA if raw.get("index") == Index.EXTRA else Index.PRIMARY,
+        formats=frozenset(each for each in Format if each in names) or DEFAULT_FORMATS,
     )
 
 

@@ -263,3 +263,8 @@ async def test_every_request_leaves_a_line(wheels: Emulated) -> None:
     assert rows[2].keys() == {"time", "caller", "service", "method", "resource", "status", "ms"}
     assert rows[2]["resource"].endswith(PAGE)
     assert token not in json.dumps(rows)
+
+
+async def test_a_token_of_the_maximum_size_is_read(wheels: Emulated) -> None:
+    """12,288 bytes in Basic authentication are 16 KiB in a header field: an unknown token, not a malformed request."""
+    assert (await wheels.get("simple/demo/", "x" * 12288)).status == 401

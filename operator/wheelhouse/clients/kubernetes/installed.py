@@ -21,7 +21,7 @@ POLICIES = (
     "wheelhouse-namespaces",
 )
 POLICY_ANNOTATION = "wheelhouse.dev/policy-version"
-POLICY_VERSION = 3
+POLICY_VERSION = 4
 """The version of manifests/base/policies.yaml: increase it with every change there (tests/test_versions.py)."""
 
 _EXTENSIONS = "/apis/apiextensions.k8s.io/v1"

@@ -4,12 +4,14 @@ pip.conf, uv.toml, netrc and .pypirc contain tokens. Each rendered file is parse
 equal the model, so that no value can inject a line, a section or another host.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from wheelhouse.domain.configuration import netrc, pip, pypirc, uv
+from wheelhouse.domain.configuration.form import Form, Format
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.names import is_repository_id
-from wheelhouse.domain.token import is_access_token
+from wheelhouse.domain.token import USERNAME, is_access_token
 from wheelhouse.domain.urls import gets_token
 
 INDEX_URL = "index-url"
@@ -28,13 +30,23 @@ class _Client(Protocol):
         """Whether the client parses the model's values from the text."""
 
 
-_READERS: tuple[_Client, ...] = (pip, uv, netrc)
-_WRITERS: tuple[_Client, ...] = (*_READERS, pypirc)
+_CLIENTS: Mapping[Format, _Client] = {Format.PIP: pip, Format.UV: uv, Format.NETRC: netrc, Format.PYPIRC: pypirc}
+KEYS: Mapping[Format, tuple[str, ...]] = {
+    **{format_: (client.FILE,) for format_, client in _CLIENTS.items()},
+    Format.TOKEN: ("username", "token"),
+}
+"""The keys of each format."""
 
 
-def keys(*, uploads: bool) -> frozenset[str]:
-    """The keys of a Secret, for users who upload or who only install."""
-    return frozenset({INDEX_URL, *(client.FILE for client in (_WRITERS if uploads else _READERS))})
+def keys(form: Form, *, uploads: bool) -> frozenset[str]:
+    """The keys of a Secret of this form, for users who upload or who only install."""
+    wanted = (format_ for format_ in form.formats if uploads or format_ is not Format.PYPIRC)
+    return frozenset({INDEX_URL, *(key for format_ in wanted for key in KEYS[format_])})
+
+
+def denied_formats(denied: Collection[str]) -> frozenset[Format]:
+    """The formats that have one of these keys."""
+    return frozenset(format_ for format_, names in KEYS.items() if set(names) & set(denied))
 
 
 def render(configuration: ClientConfiguration, template: str | None) -> dict[str, str]:
@@ -49,7 +61,10 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
     """
     _check(configuration, template)
     texts = {INDEX_URL: configuration.index_url}
-    for client in _READERS if configuration.upload_url is None else _WRITERS:
+    wanted = keys(configuration.form, uploads=configuration.upload_url is not None)
+    if Format.TOKEN in configuration.form.formats:
+        texts |= {"username": USERNAME, "token": configuration.token.value}
+    for client in (client for client in _CLIENTS.values() if client.FILE in wanted):
         text = client.render(configuration)
         # A bare CR starts a new line for pip but not for configparser.read_string, so no control character is allowed.
         if any((ord(character) < 0x20 and character != "\n") or ord(character) == 0x7F for character in text):

@@ -9,13 +9,12 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import Check, DistributionFindings, failed, pending
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.keys import AccessKey, PolicyKey, SecretKey
-from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.plan.consent import Standing
-from wheelhouse.plan.secret_advice import index_safety, secret_advice
+from wheelhouse.plan.secret_advice import index_safety, secret_advice, sharing_advice
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
@@ -137,12 +136,12 @@ class AccessUnit:
             resolved=_resolved(claim) or before.resolved,
             granted=_refusal(declared, claim),
             advice=self._advice(declared),
-            sharing=_sharing(claim),
+            sharing=sharing_advice(claim.access, claim.places),
             granting=granting,
             distributing=self._secrets.digest(declared, claim),
             secret=self._secret(declared, claim),
             index_safe=_index_safe(stored, claim),
-            secret_advice=secret_advice(claim.access, self._findings.distribution(stored), _mode(claim)),
+            secret_advice=self._secret_advice(stored, claim),
             waits=self._waits(declared),
             unreadable_since=unreadable,
             handled_request=before.handled_request if requested else stored.requested,
@@ -170,7 +169,9 @@ class AccessUnit:
         same = {grant.identity for grant in wanted} == held and where.members == frozenset(found.namespaces)
         if not same or (secret.name if secret is not None else "") != found.name:
             return True
-        return secret is not None and secret.form.completed(found.form) != found.form
+        if secret is None:
+            return False
+        return secret.form.completed(found.form).without(self._world.options.denied_formats) != found.form
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
@@ -180,6 +181,11 @@ class AccessUnit:
         if not missing:
             return ""
         return f"Granted, but ServiceAccount {', '.join(missing)} does not exist yet. Create it, or correct the name."
+
+    def _secret_advice(self, stored: CustomObject, claim: Claim) -> tuple[tuple[str, str], ...]:
+        mode = claim.repository.mode if claim.repository is not None else None
+        found, denied = self._findings.distribution(stored), self._world.options.denied_formats
+        return secret_advice(claim.access, found, mode, denied)
 
     def _secret(self, declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
         """What prevents the request for a Secret."""
@@ -241,19 +247,6 @@ def _resolved(claim: Claim) -> Check | None:
     return refused if fan_out and (found is None or found.ok) else found
 
 
-def _sharing(claim: Claim) -> str:
-    """That Secrets of other namespaces have the token of this namespace's ServiceAccount."""
-    access = claim.access
-    if access is None or access.secret is None or not access.secret.shared:
-        return ""
-    if claim.places.members <= {access.key.namespace}:
-        return ""
-    return (
-        f"Every namespace has a valid token of ServiceAccount {access.secret.identity}. Anyone who can read one of "
-        "these Secrets can act as this ServiceAccount, so give it no other permissions."
-    )
-
-
 def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
     """What prevents a grant, independent of the policy."""
     if claim.invalid is None or declared.invalid is not None:
@@ -266,10 +259,6 @@ def _index_safe(stored: CustomObject, claim: Claim) -> Check | None:
     unseen = claim.repository is None or claim.repository.standing is Standing.UNSEEN
     before = check_of(by_type(stored.status).get(ConditionType.INDEX_SAFE, {})) if unseen else None
     return index_safety(claim.access, claim.repository, before)
-
-
-def _mode(claim: Claim) -> Mode | None:
-    return claim.repository.mode if claim.repository is not None else None
 
 
 def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:

@@ -118,7 +118,7 @@ class Contents:
             upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
             identity=_shown(access, found, actor, paused=paused),
-            form=_form(access, found, paused=paused),
+            form=_form(access, found, paused=paused).without(self._world.options.denied_formats),
         )
 
     def at(self, declared: Declared[DesiredAccess], wanted: Wanted, claim: Claim, namespace: str) -> Wanted:

@@ -66,7 +66,7 @@ class Renderer:
 
 def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:
     """The paths that the access's field manager owns in a Secret of this content, whatever the token."""
-    data = dict.fromkeys(keys(uploads=content.upload_url is not None), "")
+    data = dict.fromkeys(keys(content.form, uploads=content.upload_url is not None), "")
     annotations = dict.fromkeys((EXPIRES_ANNOTATION, REFRESH_ANNOTATION, IGNORE_ANNOTATION), "")
     annotations |= _authentication(content)
     return SecretManifest(namespace, content.name, access, data, annotations).paths
