@@ -44,9 +44,9 @@ BUGS = (
     ),
     Bug(
         "the ledger of another namespace's access loses its Google service account",
-        "reconcile/policy/claims.py",
-        "            return self.actors.plausible(declared, record.grant.member, seen)\n",
-        "            return False\n",
+        "reconcile/policy/ledgers.py",
+        "            or self._actors.plausible(declared, record.grant.member, seen)\n",
+        "",
         LOOP,
     ),
     Bug(
