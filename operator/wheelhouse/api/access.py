@@ -94,6 +94,7 @@ class Secret(Model):
     """How long the token in the Secret lives: `10m` to `12h`, default `1h`. The operator replaces it at half its
     lifetime. A token of a Kubernetes ServiceAccount lives for an hour at most. If Google issues a shorter one, the
     operator uses it, and sends the Event `LifetimeCapped`."""
+
     authentication: Authentication | None = None
     """Where pip and uv find the token. `Netrc`: in the file netrc. Set the variable `NETRC` in your containers to its
     path. No URL then has the token, so no client prints it or writes it into a lock file. `URL`: in the URLs in
