@@ -73,7 +73,7 @@ def ready(simulation: Simulation, key: ObjectKey = READERS) -> tuple[str, str, s
     ids=["gains the label", "loses the label", "terminates", "is gone"],
 )
 async def test_grants_follow_the_labels(change: Any, left: set[str]) -> None:
-    """Each change of a namespace is one read and one set, two status writes of the access, and the repository's count."""
+    """Each change of a namespace is one read and one set, two statuses of the access, and the repository's count."""
     simulation = await loop()
     assert members(simulation) == {"ml-a/runner", "ml-b/runner"}
     change(simulation.fakes)
