@@ -182,7 +182,7 @@ def test_markers_of_another_access_gain_nothing(owned: Kube, victim: str) -> Non
 def test_requests_in_a_loop_mint_one_token_in_30_seconds(owned: Kube) -> None:
     """With `requested-at` changed repeatedly, the tenant's mints stay 30 seconds apart."""
     until = time.monotonic() + 45
-    with owned.counted() as counts:
+    with owned.counted("owned") as counts:
         number = 0
         while time.monotonic() < until:
             number += 1
