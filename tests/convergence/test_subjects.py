@@ -73,7 +73,7 @@ def ready(simulation: Simulation, key: ObjectKey = READERS) -> tuple[str, str, s
     ids=["gains the label", "loses the label", "terminates", "is gone"],
 )
 async def test_grants_follow_the_labels(change: Any, left: set[str]) -> None:
-    """Each change of a namespace is one read and one set, and at most three status writes."""
+    """Each change of a namespace is one read and one set, two statuses of the access, and the repository's count."""
     simulation = await loop()
     assert members(simulation) == {"ml-a/runner", "ml-b/runner"}
     change(simulation.fakes)
@@ -81,7 +81,9 @@ async def test_grants_follow_the_labels(change: Any, left: set[str]) -> None:
     assert members(simulation) == left
     found = cost(simulation)
     assert (found["policies.get"], found["policies.set"]) == (1, 1)
-    assert found["objects.write_status"] <= 3
+    written = Counter(call.args[0] for call in simulation.fakes.calls.log if call.name == "objects.write_status")
+    assert written[Kind.ACCESS] <= 2
+    assert written[Kind.REPOSITORY] == 1
 
 
 async def test_a_revocation_is_an_event_unless_the_namespace_is_being_deleted() -> None:

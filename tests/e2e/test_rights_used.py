@@ -1,5 +1,6 @@
 """Permissions granted and permissions used: none missing, none unused."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from wheelhouse_local import constants, trace
 
 pytestmark = pytest.mark.e2e
 
+DECISION = "authorization.k8s.io/decision"
 ROLE = Path(__file__).parents[2] / "manifests" / "base" / "rbac.yaml"
 
 
@@ -18,6 +20,13 @@ def granted() -> set[str]:
     roles = [each for each in yaml.safe_load_all(ROLE.read_text()) if each["kind"] == "ClusterRole"]
     rules = next(role["rules"] for role in roles if role["metadata"]["name"] == "wheelhouse-operator")
     return {f"{verb} {resource}" for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+
+
+def decisions(kube: Kube) -> set[str]:
+    """What RBAC decided about the operator's requests, by the audit log."""
+    lines = (kube.world.state.control_plane / "audit.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines[:-1]]  # The last line may be half written.
+    return {each["annotations"][DECISION] for each in events if DECISION in each.get("annotations", {})}
 
 
 def test_rights_used_are_rights_granted(kube: Kube) -> None:
@@ -33,9 +42,11 @@ def test_rights_used_are_rights_granted(kube: Kube) -> None:
     rows = list(trace.kubernetes(kube.world.state))
     # The start-up test sends two requests that must be denied; Kopf's discovery has no resource.
     used = {row["method"] for row in rows if " " in row["method"] and row["status"] != "403"}
-    # In namespaces of other tests, the policy may deny a write while the opt-in is being removed.
+    # Elsewhere, other tests take a namespace's opt-in away while the operator writes there.
     here = re.compile(rf"/namespaces/(rights|{constants.NAMESPACE})/")
     refused = {row["method"] for row in rows if row["status"] == "403" and here.search(row["resource"])}
     assert refused <= {"create secrets", "create serviceaccounts/token"}
     # An apply that creates a Secret needs `create`, and is a patch in the log.
     assert used | {"create secrets"} == granted()
+    # A missing right is refused by RBAC, before any admission policy sees the request.
+    assert decisions(kube) == {"allow"}

@@ -116,7 +116,12 @@ class Kube:
 
     def await_ready(self, plural: str, namespace: str, *names: str) -> None:
         for name in names:
-            await_that(lambda name=name: self.ready(plural, namespace, name), f"{name} to be Ready")
+            try:
+                await_that(lambda name=name: self.ready(plural, namespace, name), f"{name} to be Ready")
+            except AssertionError as error:
+                rows = (self.get(plural, namespace, name) or {}).get("status", {}).get("conditions", [])
+                found = [f"{row['type']}={row['status']}: {row['message']}" for row in rows]
+                raise AssertionError(f"{error}; it has {found}") from None
 
     def await_reason(self, plural: str, namespace: str, name: str, reason: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ class AccessUnit:
         except WheelhouseError:
             claim = self._claims.of(declared)
             if claim.arriving and claim.name is not None:
-                self._policies.late(claim.name, declared.stored.uid)
+                self._policies.cannot_arrive(claim.name, declared.stored.uid)
             raise
         return self._world.cache.access(declared.stored.key) if held is not None else None
 

@@ -100,7 +100,7 @@ class PolicyUnit:
             rest = self._rest(name)
             self._world.queue.add_soon(PolicyKey(name), max(0.2, rest), max(2.0, rest))
 
-    def late(self, name: RepositoryName, uid: str) -> None:
+    def cannot_arrive(self, name: RepositoryName, uid: str) -> None:
         """An access could not get its finalizer: the policy waits for it no longer.
 
         Args:

@@ -56,10 +56,7 @@ class Proofs:
         before = self._findings.distribution(stored)
         proven, unproven = before.proven, None
         if key is not None:
-            access = claim.access
-            actor = None
-            if access is not None:
-                actor = self._claims.actors.unproven(declared, key.identity, claim.repository, claim.ledger)
+            actor = self._claims.actors.unproven(declared, key.identity, claim.repository, claim.ledger)
             held, failure = self._tokens.held(key), self._tokens.failure(key)
             if held is not None and actor is not None:
                 proven = proven | {actor}
