@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
 import pytest
+import uvloop
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -242,6 +243,20 @@ async def test_no_delay_is_now() -> None:
     work.queue.add_soon(A, 0, 10)
     work.queue.add_soon(AccessKey(ObjectKey("n", "c")), 10, 0)
     assert work.queue.depths()["access"] == 3
+
+
+def test_a_delay_that_is_over_is_served_on_the_loop_of_the_operator() -> None:
+    """A time that has passed has another kind of handle there, and the queue sets its alarm again after it."""
+
+    async def serve() -> set[Key]:
+        work = Work()
+        async with work.run() as queue:
+            for key in (A, B):
+                queue.add_after(key, 1e-9)
+            await asyncio.sleep(0.1)
+        return set(work.keys)
+
+    assert uvloop.run(serve()) == {A, B}
 
 
 @given(

@@ -1,6 +1,5 @@
 """`wheelhouse`: runs the operator, prints the CRDs, and runs commands that other packages install."""
 
-import asyncio
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -60,6 +59,7 @@ def run() -> None:
     /metrics.
     """
     # Imported here because --help and `wheelhouse crds` do not need it.
+    import uvloop
     from pydantic import ValidationError
 
     from wheelhouse.bootstrap.operator import Operator
@@ -76,7 +76,7 @@ def run() -> None:
         raise click.ClickException(message) from None
     configure(settings.log_level, json=settings.log_format is LogFormat.JSON)
     try:
-        asyncio.run(Operator(settings).run())
+        uvloop.run(Operator(settings).run())
     except WheelhouseError as error:
         raise click.ClickException(error.message) from None
     except TaskFailed as error:

@@ -41,6 +41,7 @@ class Lane:
         self._places = asyncio.Semaphore(0)
         self._offered = 0
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_time = 0.0
         self._troubles = Troubles(name)
 
     @property
@@ -128,9 +129,10 @@ class Lane:
             return
         when = self._clock.loop_time(due)
         if self._alarm is not None:
-            if self._alarm.when() <= when:
+            if self._alarm_time <= when:
                 return
             self._alarm.cancel()
+        self._alarm_time = when
         self._alarm = asyncio.get_running_loop().call_at(when, self._ring)
 
     def _ring(self) -> None:
