@@ -34,21 +34,27 @@ def report(size: float) -> Report:
         quiet, share = _idle(world, resync)
         world.stop("operator")
         others = crowd.Teams("bare", teams.accesses, teams.repositories, teams.secrets)
+        kopf = restart.kopf(world)
+        sweep = bare.dry_run(world, next(teams.requests()))
         alone = bare.run(world, others, next(teams.requests()))
     about = (
         f"{teams.accesses} accesses with Secrets on {teams.repositories} repositories in {teams.namespaces} "
         "namespaces, created at once.\nThen the operator is restarted, and is left alone for one resync of "
         f"{resync} s.\nBare is a client that sends the same requests to the same API server, {bare.WORKERS} accesses "
-        "at a time,\nwithout a watch."
+        "at a time,\nwithout a watch. After a restart, bare is a process that watches the same kinds through Kopf and "
+        "does nothing with\nthem, and in the idle time it is a client that sends only the dry runs of the sweep."
     )
     rows = [
         *_served(teams, took, counts, memory, alone),
         Row("restart: writes of policies and statuses", _writes(again.traffic), "0"),
         Row("restart: reads of the policy for each repository", _reads(again.traffic, teams), "1"),
-        Row("restart: start to no key waiting, s", again.idle.wall),
+        Row("restart: start to no key waiting, s", again.idle.wall, bare=kopf.wall),
+        Row("restart: resident memory, MB", again.idle.resident / 1e3, bare=kopf.resident / 1e3),
         Row("restart: start to an effect for a new access, s", first, "≤ 10"),
         Row("idle: writes of policies and statuses", _writes(quiet), "0"),
-        Row("idle: share of a core, %", share * 100, "≤ 2"),
+        Row(
+            "idle: share of a core, %", share * 100, "≤ 2 + bare", sweep * quiet.counts["patch secrets"] / resync * 100
+        ),
         Row("idle: dry runs of the sweep", quiet.counts["patch secrets"]),
         Row("idle: checks of the index and tokens", quiet.counts["create serviceaccounts/token"]),
     ]
