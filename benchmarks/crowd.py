@@ -29,6 +29,7 @@ class Teams:
         secrets: whether each access requests a Secret.
         size: the accesses in a namespace, each with its own ServiceAccount.
         first: the number of the first repository.
+        lifetime: of the tokens; empty for the default.
     """
 
     prefix: str
@@ -37,6 +38,7 @@ class Teams:
     secrets: bool
     size: int = 10
     first: int = 0
+    lifetime: str = ""
 
     @property
     def namespaces(self) -> int:
@@ -62,7 +64,9 @@ class Teams:
                 "subjects": [{"kind": "ServiceAccount", "name": account}],
             }
             if self.secrets:
-                spec["secret"] = {"name": f"pip-{account}"}
+                spec["secret"] = {"name": f"pip-{account}"} | (
+                    {"tokenLifetime": self.lifetime} if self.lifetime else {}
+                )
             metadata = {"name": account, "namespace": namespace}
             yield {"apiVersion": API_VERSION, "kind": "RepositoryAccess", "metadata": metadata, "spec": spec}
 

@@ -17,6 +17,7 @@ import fanout
 import first_install
 import inside
 import neighbors
+import pace
 import repositories
 import restart
 import scale
@@ -44,6 +45,7 @@ SCENARIOS = {
         "1,000 accesses on one repository, and neighbors", "3", lambda options: neighbors.report(options.size)
     ),
     "scale": Scenario("10,000 accesses with Secrets", "20", lambda options: scale.report(options.size)),
+    "pace": Scenario("refreshes of 10,000 Secrets", "8", lambda options: pace.report(options.size)),
     "restart": Scenario("a start with 5,000 accesses", "8", lambda options: restart.report(options.size)),
     "fanout": Scenario("one Secret in 1,000 namespaces", "6", lambda options: fanout.report(options.size)),
     "fanout-many": Scenario("one Secret in 5,000 namespaces", "4", lambda options: fanout.many(options.size)),
