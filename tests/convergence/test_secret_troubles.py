@@ -68,6 +68,19 @@ async def test_retries_are_paced_by_the_life_of_the_token() -> None:
     assert 1200 / 60 - 5 <= mints(simulation) <= 1200 / 5
 
 
+@pytest.mark.parametrize("call", ["tokens.mint", "secrets.apply"])
+async def test_a_refusal_does_not_outlast_a_short_token(call: str) -> None:
+    """An API server that has just started denies everything for a moment; a token of ten minutes is soon replaced."""
+    simulation, key = await distributed(secret={**SECRET, "tokenLifetime": "10m"})
+    fail(simulation, call, Refused("RBAC denies it.", Reason.TOKEN_REFUSED))
+    await simulation.run(250)
+    while reason(simulation, key, "Distributed") != "TokenRefused":
+        await simulation.run(1)
+    heal(simulation)
+    await simulation.run(13)
+    assert left(simulation) > 560
+
+
 async def test_a_retry_after_is_a_floor_for_mints() -> None:
     """If the Security Token Service requests 45 seconds, no attempt is earlier, even after a change."""
     simulation, _ = await distributed()

@@ -21,6 +21,8 @@ APART = 60.0
 """Seconds that the two clocks of this machine may differ before the wall clock counts as set back."""
 
 LEAST_SPACING = 0.5
+SLOWEST_RETRY = 60.0
+"""Seconds between two attempts that are refused."""
 SHORT_SPACING = 30.0
 """Seconds between mints if the tokens live less than a quarter of the requested lifetime."""
 
@@ -173,3 +175,16 @@ def retry(life: float, jitter: float, floor: float) -> float:
     share = (jitter + 1) / 2
     wanted = life / 720 + share * (life / 60 - life / 720)
     return max(wanted, LEAST_SPACING, floor)
+
+
+def retry_refused(life: float, jitter: float) -> float:
+    """Seconds until a retry after a refusal: a minute, and less for tokens that live less than an hour.
+
+    A refusal must not outlast a token: an API server that has just started denies everything for a moment, until it has
+    read its RBAC objects.
+
+    Args:
+        life: the token's lifetime in seconds.
+        jitter: in [-1, 1].
+    """
+    return min(SLOWEST_RETRY, max(life / 60, LEAST_SPACING)) * (1 + 0.2 * jitter)

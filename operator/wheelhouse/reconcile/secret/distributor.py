@@ -10,7 +10,7 @@ from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import AccessReference, Applied, Denied, SecretManifest
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
-from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry
+from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry, retry_refused
 from wheelhouse.plan.places import LIMIT
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
@@ -28,7 +28,6 @@ from wheelhouse.status.read import is_recorded
 
 logger = structlog.get_logger(__name__)
 
-SLOW = 60.0
 SOON = 5.0
 
 
@@ -92,12 +91,11 @@ class Distributor:
                 target.removed()
                 target.conflicted = True
             return error.retry_after * (1 + 0.1 * self._world.jitter())
-        except (Refused, Invalid) as error:
-            target.failure = error
-            return SLOW * (1 + 0.2 * self._world.jitter())
-        except Unavailable as error:
+        except (Refused, Invalid, Unavailable) as error:
             target.failure = error
             life = target.lease.life if target.token is not None and target.lease else content.token.lifetime
+            if not isinstance(error, Unavailable):
+                return retry_refused(life, self._world.jitter())
             target.floor = now + error.floor
             return retry(life, self._world.jitter(), error.floor)
         target.failure = None

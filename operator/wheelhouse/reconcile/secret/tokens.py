@@ -9,13 +9,12 @@ from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
-from wheelhouse.plan.leases import HeldToken, Moment, held, retry, spacing
+from wheelhouse.plan.leases import SLOWEST_RETRY, HeldToken, Moment, held, retry, retry_refused, spacing
 from wheelhouse.reconcile.interests import NamespaceTopic
 from wheelhouse.reconcile.world import World
 
 logger = structlog.get_logger(__name__)
 
-REFUSED_DELAY = 60.0
 ROUNDED = 1e-3
 """Seconds that clocks and timers may differ."""
 CROWD = 32
@@ -150,7 +149,7 @@ class TokenUnit:
         if self._world.cache.account(key.identity) is False:
             message = f"ServiceAccount {key.identity} does not exist. Create it, or correct its name in"
             remedy = "spec.secret.serviceAccountName or spec.subjects."
-            raise NotReady(f"{message} {remedy}", Reason.SERVICE_ACCOUNT_NOT_FOUND, REFUSED_DELAY)
+            raise NotReady(f"{message} {remedy}", Reason.SERVICE_ACCOUNT_NOT_FOUND, SLOWEST_RETRY)
 
     def _failed(self, key: TokenKey, known: _Tokens, error: WheelhouseError, circumstances: object) -> None:
         life = known.held.lease.life if known.held is not None else float(min(key.lifetime, DEFAULT_LIFETIME))
@@ -164,7 +163,7 @@ class TokenUnit:
         elif isinstance(error, NotReady):
             delay = error.retry_after
         else:
-            delay = REFUSED_DELAY * (1 + 0.2 * jitter)
+            delay = retry_refused(life, jitter)
         known.retry_at = now + delay
 
     def _circumstances(self, key: TokenKey) -> object:
