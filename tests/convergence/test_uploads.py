@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from convergence.scenes import PULL, access, condition, living_token, owners, reason
-from convergence.secret_scenes import HOUR, asked_data, edit, mints, secret, token
+from convergence.secret_scenes import HOUR, asked_data, edit, fail, heal, mints, secret, token
 from convergence.simulation import Crash, Simulation
 from fakes.calls import PortCall
 
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Kind
+from wheelhouse.errors import Unavailable
 
 TARGET = ObjectKey("team-b", "uploads")
 THERE = RepositoryName("b-packages", "europe-west1", "uploads")
@@ -32,6 +33,8 @@ async def world(
     cluster = simulation.fakes.cluster
     cluster.put_namespace("team-b", projects="b-packages", opted_in=True)
     declare(simulation, {"accessFrom": CONSENT} if target is None else target)
+    if target is None:
+        grant(simulation)
     await simulation.run(30)
     key = access(simulation, "owners", "one", **{"subjects": PULL, "secret": SECRET, **accesses})
     await simulation.run(30)
@@ -43,6 +46,13 @@ def declare(simulation: Simulation, spec: dict[str, Any]) -> None:
     simulation.fakes.cluster.put(
         Kind.REPOSITORY, TARGET, {"location": "europe-west1", "adoptionPolicy": "IfUnmanaged", **spec}
     )
+
+
+def grant(simulation: Simulation) -> None:
+    """Let the ServiceAccount upload: an access of team-b grants the role Writer."""
+    pull = {"kind": "ServiceAccount", "name": "pull", "namespace": "owners"}
+    spec = {"repositoryRef": {"name": "uploads"}, "role": "Writer", "subjects": [pull]}
+    simulation.fakes.cluster.put(Kind.ACCESS, ObjectKey("team-b", "writer"), spec)
 
 
 def uploads(simulation: Simulation, namespace: str = "owners") -> str | None:
@@ -95,7 +105,7 @@ async def test_one_secret_installs_here_and_uploads_there() -> None:
     }
     assert recorded(simulation, key) == THERE.full
     assert simulation.fakes.calls.count()["secrets.apply"] == 1
-    assert not simulation.fakes.google.policy(THERE).bindings
+    assert recorded(simulation, key) not in str(simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"]["grants"])
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -143,7 +153,7 @@ async def test_lost_consent_removes_uploads_within_a_minute(spec: dict[str, Any]
     assert reason(simulation, key) == "RefNotPermitted"
     declare(simulation, {"accessFrom": CONSENT})
     await simulation.run(MINUTE)
-    assert (uploads(simulation), reason(simulation, key)) == (URL, "Ready")
+    assert (uploads(simulation), reason(simulation, key, "ResolvedRefs")) == (URL, "ResolvedRefs")
 
 
 async def test_a_label_of_the_namespace_is_consent() -> None:
@@ -168,7 +178,7 @@ async def test_a_repository_that_comes_later_is_added(*, restart: bool) -> None:
     if restart:
         simulation.boot()
     await simulation.run(MINUTE)
-    assert (uploads(simulation), reason(simulation, key)) == (URL, "Ready")
+    assert (uploads(simulation), reason(simulation, key, "ResolvedRefs")) == (URL, "ResolvedRefs")
 
 
 async def test_a_replaced_repository_changes_nothing() -> None:
@@ -241,7 +251,7 @@ async def test_a_repository_that_is_not_usable_is_not_added(name: str) -> None:
     assert telltales(simulation, key) == []
     declare(simulation, {"accessFrom": CONSENT})
     await simulation.run(MINUTE)
-    assert (uploads(simulation), reason(simulation, key)) == (URL, "Ready")
+    assert (uploads(simulation), reason(simulation, key, "ResolvedRefs")) == (URL, "ResolvedRefs")
 
 
 async def test_only_a_standard_repository_is_named() -> None:
@@ -270,7 +280,7 @@ async def test_a_repository_of_the_own_namespace_needs_no_consent() -> None:
     simulation.fakes.cluster.put(Kind.REPOSITORY, ObjectKey("owners", "mine"), spec)
     await simulation.run(MINUTE)
     assert uploads(simulation) == "https://us-central1-python.pkg.dev/acme-packages/mine/"
-    assert reason(simulation, key) == "Ready"
+    assert reason(simulation, key, "ResolvedRefs") == "ResolvedRefs"
     assert secret(simulation).data["netrc"].count("machine") == 1
 
 
@@ -360,7 +370,7 @@ async def test_a_fan_out_names_only_a_repository_of_its_namespace() -> None:
     await simulation.run(MINUTE)
     own = "https://us-central1-python.pkg.dev/acme-packages/mine/"
     assert (uploads(simulation), uploads(simulation, "team")) == (own, own)
-    assert reason(simulation, key) == "Ready"
+    assert reason(simulation, key, "ResolvedRefs") == "ResolvedRefs"
     simulation.fakes.cluster.delete(Kind.REPOSITORY, ObjectKey("owners", "mine"))
     await simulation.run(MINUTE)
     assert (uploads(simulation), uploads(simulation, "team")) == (None, None)
@@ -403,3 +413,52 @@ async def test_a_crash_at_the_write_loses_no_removal(moment: str) -> None:
     await simulation.run(MINUTE)
     assert uploads(simulation) is None
     assert telltales(simulation, key) == []
+
+
+async def test_ready_needs_the_role_writer() -> None:
+    """Verified says what is missing; a later grant is found within 90 seconds, without a write of the Secret."""
+    simulation, key = await world({"accessFrom": CONSENT})
+    assert uploads(simulation) == URL
+    told = []
+    for _ in range(40):
+        row = condition(simulation, key, "Verified")
+        assert row is not None
+        assert "may not upload to the repository of spec.secret.uploadRepositoryRef" in row.message
+        told.append(row.reason)
+        await simulation.run(MINUTE)
+    assert list(dict.fromkeys(told)) == ["Propagating", "Refused"]
+    assert told.index("Refused") in {15, 16}
+    version = secret(simulation).version
+    grant(simulation)
+    await simulation.run(90)
+    assert reason(simulation, key) == "Ready"
+    assert secret(simulation).version == version
+    assert telltales(simulation, key)  # What it shows while there is consent.
+    declare(simulation, {})
+    await simulation.run(MINUTE)
+    assert telltales(simulation, key) == []
+
+
+async def test_a_token_is_asked_about_the_upload_repository_once() -> None:
+    """As about the index: again after a drift interval. Without the field, nothing is asked."""
+    simulation, key = await world()
+    asked = simulation.fakes.calls.count()["index.may_upload"]
+    assert asked == simulation.fakes.calls.count()["index.probe"] == 1
+    await simulation.run(600)
+    assert simulation.fakes.calls.count()["index.may_upload"] == 2
+    edit(simulation, key, secret={"name": "pip"})
+    await simulation.run(HOUR)
+    assert simulation.fakes.calls.count()["index.may_upload"] == 2
+
+
+async def test_an_outage_of_the_question_is_no_refusal() -> None:
+    """Ready stays for 15 minutes, as for the index."""
+    simulation, key = await world()
+    fail(simulation, "index.may_upload", Unavailable("503"))
+    await simulation.run(20 * MINUTE)
+    assert reason(simulation, key) == "Ready"
+    await simulation.run(15 * MINUTE)
+    assert reason(simulation, key, "Verified") == "Unavailable"
+    heal(simulation)
+    await simulation.run(2 * MINUTE)
+    assert reason(simulation, key) == "Ready"

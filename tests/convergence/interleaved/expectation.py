@@ -10,7 +10,7 @@ from typing import Any
 
 from convergence.interleaved import places
 from convergence.interleaved.level import Level
-from convergence.interleaved.uploads import Uploads, expected_uploads
+from convergence.interleaved.uploads import Uploads, expected_uploads, named_for_uploads
 from fakes.world import Fakes
 
 from wheelhouse.domain.iam import Identity
@@ -322,7 +322,21 @@ class Judge:
         uploads = expected_uploads(key, spec, known if paused else (), expected.repositories, self.admits)
         if uploads is not None:
             expected.uploads[key] = uploads
-            expected.ready[Kind.ACCESS, key] = min(expected.ready[Kind.ACCESS, key], uploads.level)
+            # Whether the token may upload is a matter of other accesses, and is checked again at the drift interval.
+            allowed = uploads.level if uploads.level is Level.NO or self._writes(key, spec, expected) else Level.MAY
+            expected.ready[Kind.ACCESS, key] = min(expected.ready[Kind.ACCESS, key], allowed)
+
+    def _writes(self, key: ObjectKey, spec: Spec, expected: Expected) -> bool:
+        """Whether the identities of the Secrets can upload to the repository that the spec names."""
+        named, account = named_for_uploads(spec, key.namespace), service_account(spec)
+        repository = expected.repositories.get(named) if named is not None else None
+        name = RepositoryName.parse(repository.full or "") if repository is not None else None
+        if name is None or account is None:
+            return True
+        sources = self._sources(key, spec["secret"], own=True, everywhere=False)
+        members = {self._fakes.workload.member(Identity(source, account)) for source in sources}
+        held = self._fakes.google.policy(name).grants()
+        return all(any((ROLES[role], member) in held for role in ("Writer", "RepoAdmin")) for member in members)
 
     def _consent(self, key: ObjectKey, spec: Spec, repository: Repository) -> Level:
         role = spec.get("role", "Reader")

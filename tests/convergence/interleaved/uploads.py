@@ -55,7 +55,7 @@ def expected_uploads(
         admits: whether the owner of one allows a namespace a role.
     """
     versions, frozen = [*before, spec], bool(before)
-    asked = {id(version): target(version, key.namespace) for version in versions}
+    asked = {id(version): named_for_uploads(version, key.namespace) for version in versions}
     if not any(asked.values()):
         return None
     allowed, must, level = set(), None, Level.MUST
@@ -73,7 +73,7 @@ def expected_uploads(
     return Uploads(frozenset(allowed), must, min(level, Level.MAY) if frozen else level, followed)
 
 
-def target(spec: Spec, own: str) -> ObjectKey | None:
+def named_for_uploads(spec: Spec, own: str) -> ObjectKey | None:
     """The PythonRepository that a spec names for uploads."""
     reference = (spec.get("secret") or {}).get("uploadRepositoryRef")
     return ObjectKey(reference.get("namespace", own), reference["name"]) if reference else None

@@ -119,4 +119,18 @@ BUGS = (
         '    return [{**index, "publish-url": publish}, {**other,',
         FILES,
     ),
+    Bug(
+        "an identity that may not upload is verified",
+        "reconcile/secret/verify.py",
+        "barred = not await self._world.may_upload(page.uploads_to, held.token)",
+        "barred = await self._world.may_upload(page.uploads_to, held.token) is None",
+        SCENES,
+    ),
+    Bug(
+        "the operator asks for itself whether uploads work",
+        "clients/google/permissions.py",
+        'metadata = [("authorization", f"Bearer {token.value}")]',
+        "metadata: list[tuple[str, str]] = []",
+        ("tests/contract/test_permissions.py",),
+    ),
 )

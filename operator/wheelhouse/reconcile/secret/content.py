@@ -33,6 +33,14 @@ _ROLES = {role.iam: role for role in Role}
 _HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is requested with a token, to verify it: a package page, and where it must be able to upload."""
+
+    page: str
+    uploads_to: RepositoryName | None = None
+
+
 class Absence(Enum):
     """Why nothing is written: no Secret may exist, or an existing one stays unchanged."""
 
@@ -66,6 +74,11 @@ class Content:
     identity: str = field(compare=False)
     form: Form = UNSET
     uploads_to: RepositoryName | None = None
+
+    @property
+    def proof(self) -> Proof:
+        """What is requested with the token."""
+        return Proof(self.page, self.uploads_to)
 
 
 Wanted = Content | Absence
