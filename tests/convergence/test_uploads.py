@@ -462,3 +462,17 @@ async def test_an_outage_of_the_question_is_no_refusal() -> None:
     heal(simulation)
     await simulation.run(2 * MINUTE)
     assert reason(simulation, key) == "Ready"
+
+
+async def test_uploads_that_wait_for_a_token_are_no_edit() -> None:
+    """Consent came while no operator ran, and Google issues no token for a while: nobody edited the Secret."""
+    simulation, _ = await world({})
+    declare(simulation, {"accessFrom": CONSENT})
+    simulation.boot()
+    fail(simulation, "tokens.mint", Unavailable("503"))
+    await simulation.run(5 * MINUTE)
+    assert uploads(simulation) is None
+    heal(simulation)
+    await simulation.run(5 * MINUTE)
+    assert uploads(simulation) == URL
+    assert not [each for each in simulation.fakes.cluster.events if each.reason == "SecretEdited"]

@@ -127,6 +127,13 @@ BUGS = (
         SCENES,
     ),
     Bug(
+        "uploads that wait for a token count as an edit",
+        "reconcile/secret/contained.py",
+        "    if target.digest == digest(content):\n",
+        "    if True:\n",
+        SCENES,
+    ),
+    Bug(
         "the operator asks for itself whether uploads work",
         "clients/google/permissions.py",
         'metadata = [("authorization", f"Bearer {token.value}")]',

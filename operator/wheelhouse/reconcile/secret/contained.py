@@ -1,11 +1,13 @@
 """What the Secrets of an access contain, in the findings: status has it, so that the next process knows it."""
 
+from dataclasses import replace
 from typing import Any
 
 from wheelhouse.domain.findings import pending
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.reconcile.findings import Findings
-from wheelhouse.reconcile.secret.content import Content
+from wheelhouse.reconcile.secret.content import Content, digest
+from wheelhouse.reconcile.secret.targets import Target
 
 
 def about_to_contain(findings: Findings, stored: CustomObject, content: Content) -> bool:
@@ -27,6 +29,16 @@ def note_contained(findings: Findings, stored: CustomObject, content: Content) -
     """Note what was written."""
     changes = {"identity": content.identity, "acting": content.token.impersonate, "form": content.form}
     _note(findings, stored, content, **changes)
+
+
+def to_expect(content: Content, target: Target) -> Content:
+    """The content by which the sweep checks a Secret.
+
+    While a changed content waits for a token, the Secret does not have the files for uploads yet. That is no edit.
+    """
+    if target.digest == digest(content):
+        return content
+    return replace(content, upload_url=None, uploads_to=None)
 
 
 def _note(findings: Findings, stored: CustomObject, content: Content, **changes: Any) -> None:

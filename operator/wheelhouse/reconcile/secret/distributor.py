@@ -15,7 +15,7 @@ from wheelhouse.plan.places import LIMIT
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.ledger import Ledger
-from wheelhouse.reconcile.secret.contained import about_to_contain, note_contained
+from wheelhouse.reconcile.secret.contained import about_to_contain, note_contained, to_expect
 from wheelhouse.reconcile.secret.content import Content, digest
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.rendering import Renderer, paths
@@ -152,7 +152,7 @@ class Distributor:
         if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
             return holds
         try:
-            found = await self._sweep.check(bare, target, paths(bare.access, key.namespace, content))
+            found = await self._sweep.check(bare, target, paths(bare.access, key.namespace, to_expect(content, target)))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
             logger.info("Could not check a Secret", secret=where, because=error.message)
