@@ -47,6 +47,8 @@ class GoogleServer:
     silent: set[str] = field(default_factory=set)
     requests: list[tuple[str, Any]] = field(default_factory=list)
     metadata: list[dict[str, str]] = field(default_factory=list)
+    permissions: set[str] = field(default_factory=set)
+    """What every caller may do on every repository."""
 
     def plant(self, name: str, **fields: Any) -> None:
         """A repository that another client created."""
@@ -115,6 +117,14 @@ class GoogleServer:
         self.policies[request.resource] = stored
         return stored
 
+    def test_iam_permissions(
+        self, request: iam_policy_pb2.TestIamPermissionsRequest
+    ) -> iam_policy_pb2.TestIamPermissionsResponse:
+        held = [
+            each for each in request.permissions if each in self.permissions and request.resource in self.repositories
+        ]
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
+
     def get_operation(self, request: operations_pb2.GetOperationRequest) -> operations_pb2.Operation:
         if request.name not in self.operations:
             raise Refused(grpc.StatusCode.NOT_FOUND, "Requested entity was not found.")
@@ -158,6 +168,11 @@ _RPCS: dict[str, tuple[tuple[Any, Any], tuple[Any, Any], str]] = {
     "DeleteRepository": (_plus(registry.DeleteRepositoryRequest), _OPERATION, "delete_repository"),
     "GetIamPolicy": (_plain(iam_policy_pb2.GetIamPolicyRequest), _plain(policy_pb2.Policy), "get_iam_policy"),
     "SetIamPolicy": (_plain(iam_policy_pb2.SetIamPolicyRequest), _plain(policy_pb2.Policy), "set_iam_policy"),
+    "TestIamPermissions": (
+        _plain(iam_policy_pb2.TestIamPermissionsRequest),
+        _plain(iam_policy_pb2.TestIamPermissionsResponse),
+        "test_iam_permissions",
+    ),
 }
 
 

@@ -7,11 +7,11 @@ from fakes.calls import Calls, port_call
 from fakes.clock import Clock
 from fakes.google import Google
 from fakes.kubernetes import Cluster
-from wheelhouse.domain.iam import Identity, WorkloadIdentity
+from wheelhouse.domain.iam import Grant, Identity, Role, WorkloadIdentity
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.token import MintedToken, Token
-from wheelhouse.errors import NotReady, Refused
+from wheelhouse.errors import NotReady, Refused, Unavailable
 
 
 class FakeTokens:
@@ -92,3 +92,14 @@ class FakeIndex:
         ):
             return 403
         return 200 if page in self.pages else 404
+
+    @port_call
+    async def may_upload(self, name: RepositoryName, token: Token) -> bool:
+        """Whether the token's identity has a role with which it can upload."""
+        identity, minted = self._tokens.minted.get(token.value, (None, None))
+        if identity is None or minted is None or minted.expires <= self._clock.now():
+            raise Unavailable("Google did not accept the token.")
+        acting = self._tokens.acting.get(token.value)
+        member = self._workload.member(identity) if acting is None else f"serviceAccount:{acting}"
+        roles = (role.iam for role in Role if role.uploads)
+        return any(Grant(role, member).identity in self._google.policy(name).grants() for role in roles)

@@ -74,6 +74,7 @@ class Fakes:
             policies=self.policies,
             tokens=self.tokens,
             probe=self.index.probe,
+            may_upload=self.index.may_upload,
             secrets=self.secrets,
             objects=self.objects,
             cache=self.cache,

@@ -17,6 +17,7 @@ from mutations.seeded import (
     repositories,
     secrets,
     subjects,
+    uploads,
     upstreams,
 )
 
@@ -33,6 +34,7 @@ BUGS: tuple[Bug, ...] = (
     *ledger.BUGS,
     *subjects.BUGS,
     *impersonation.BUGS,
+    *uploads.BUGS,
 )
 SAMPLE = 5
 QUICK = "tests/unit/"

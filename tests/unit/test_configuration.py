@@ -20,7 +20,8 @@ from wheelhouse.domain.configuration import netrc as our_netrc
 from wheelhouse.domain.configuration import pip, pypirc, uv
 from wheelhouse.domain.configuration.files import INDEX_URL, KEYS, keys, render
 from wheelhouse.domain.configuration.form import Authentication, Form, Format, Index
-from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError, UploadIndex
+from wheelhouse.domain.configuration.reserved import RESERVED
 from wheelhouse.domain.token import USERNAME, MintedToken, Token, is_access_token
 
 HOST = "us-central1-python.pkg.dev"
@@ -31,6 +32,8 @@ EXTRA = Form(Authentication.NETRC, Index.EXTRA)
 FORMS = [NETRC, IN_URLS, EXTRA, Form(Authentication.URL, Index.EXTRA)]
 READER = ClientConfiguration("wheels", f"{BASE}simple/", None, Token("ya29.secret_TOKEN-1"), IN_URLS)
 WRITER = replace(READER, upload_url=BASE)
+THERE = "https://europe-west1-python.pkg.dev/other-packages/uploads/"
+COMBINED = replace(READER, upload_url=THERE, upload_index=UploadIndex("uploads", f"{THERE}simple/"))
 FIELDS = ["repository_id", "index_url", "upload_url", "token"]
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 LONGEST = (ALPHABET * 200)[:12_286] + "=="
@@ -95,18 +98,27 @@ def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguratio
     assert credentials(found["global"][key]) == index
     toml = tomllib.loads(texts["uv.toml"])
     assert set(toml) == {"index", "publish-url"}
-    (entry,) = toml["index"]
-    assert set(entry) == {"name", "url", "authenticate", "publish-url"} | ({"default"} if primary else set())
+    entry, *others = toml["index"]
+    there = configuration.upload_index
+    publishes = others[0] if there is not None else entry
+    fields = {"name", "url", "authenticate"} | ({"default"} if primary else set())
+    assert set(entry) == (fields | {"publish-url"} if there is None else fields)
     assert (entry["name"], entry["authenticate"]) == (configuration.name, "always")
     assert entry.get("default", False) is primary
-    assert toml["publish-url"] == entry["publish-url"]
-    assert (credentials(entry["url"]), credentials(entry["publish-url"])) == (index, upload)
+    assert toml["publish-url"] == publishes["publish-url"]
+    assert (credentials(entry["url"]), credentials(publishes["publish-url"])) == (index, upload)
+    if there is not None:
+        (other,) = others
+        assert set(other) == {"name", "url", "authenticate", "explicit", "publish-url"}
+        assert (other["name"], other["authenticate"], other["explicit"]) == (configuration.upload_name, "always", True)
+        assert credentials(other["url"]) == (there.index_url, *login)
+        assert other["name"] != entry["name"]
     hosts = {urlsplit(url).hostname for url in (configuration.index_url, str(configuration.upload_url))}
     assert read_as_netrc(texts["netrc"]) == dict.fromkeys(hosts, (USERNAME, "", token))
     section = {"repository": configuration.upload_url, "username": USERNAME, "password": token}
     for parser in (configparser.RawConfigParser(), configparser.ConfigParser()):
-        servers = {"index-servers": f"\n{configuration.name}"}
-        assert read_ini(parser, texts[".pypirc"]) == {"distutils": servers, configuration.name: section}
+        servers = {"index-servers": f"\n{configuration.upload_name}"}
+        assert read_ini(parser, texts[".pypirc"]) == {"distutils": servers, configuration.upload_name: section}
     assert texts["index-url"] == configuration.index_url
 
 
@@ -184,6 +196,51 @@ def test_netrc_has_a_line_for_each_host() -> None:
     assert [line.split()[1] for line in texts["netrc"].splitlines()] == [HOST, other]
     assert_clients_read(texts, replace(WRITER, upload_url=f"https://{other}/acme-packages/wheels/", form=NETRC))
     assert len(render(WRITER, None)["netrc"].splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["netrc", "url", "extra", "extra-url"])
+def test_uploads_can_go_to_another_repository(form: Form) -> None:
+    """Clients install from one index and upload to the other, in another location and project."""
+    configuration = replace(COMBINED, form=form)
+    texts = render(configuration, None)
+    assert_clients_read(texts, configuration)
+    assert [line.split()[1] for line in texts["netrc"].splitlines()] == [HOST, "europe-west1-python.pkg.dev"]
+    assert "uploads" not in texts["pip.conf"] + texts["index-url"]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "name"),
+    [
+        ("wheels", "uploads", "uploads"),
+        ("wheels", "wheels", "wheels-upload"),
+        ("wheels", "pypi", "pypi-repository"),
+        ("pypi", "pypi", "pypi-repository-upload"),
+        ("pypi-repository", "pypi", "pypi-repository-upload"),
+        ("pypi", "pypi-repository", "pypi-repository-upload"),
+    ],
+)
+def test_two_repositories_have_two_names(here: str, there: str, name: str) -> None:
+    """Also with one id in two locations; neither name means something to a client, and the first keeps its own."""
+    index = UploadIndex(there, f"{THERE}simple/")
+    configuration = replace(COMBINED, repository_id=here, upload_index=index)
+    assert configuration.upload_name == name
+    assert configuration.name == replace(READER, repository_id=here).name
+    assert name not in RESERVED
+    assert_clients_read(render(configuration, None), configuration)
+
+
+@pytest.mark.parametrize("text", INJECTIONS, ids=lambda text: ascii(text)[:40])
+@pytest.mark.parametrize("field", ["repository_id", "index_url"])
+def test_no_value_of_the_upload_repository_smuggles_anything_in(field: str, text: str) -> None:
+    """There are no files, or every client reads exactly the value."""
+    there = UploadIndex("uploads", f"{THERE}simple/")
+    changes: dict[str, Any] = {field: getattr(there, field) + text}
+    configuration = replace(COMBINED, upload_index=replace(there, **changes))
+    try:
+        texts = render(configuration, None)
+    except RenderError:
+        return
+    assert_clients_read(texts, configuration)
 
 
 def test_the_index_url_file_holds_no_credential() -> None:

@@ -28,6 +28,7 @@ _WHOSE_IDENTITY = (
     " subjects has exactly one ServiceAccount of this namespace)"
 )
 _NO_TOKEN = "pip and uv find no token: add netrc to secret.formats, or set secret.authentication to URL"  # noqa: S105 - a text
+_NO_UPLOADS = "secret.uploadRepositoryRef has no effect: add uv, pypirc or netrc to secret.formats"
 _NO_SUBJECT = "set at least one subject, or set secret"
 
 
@@ -66,6 +67,17 @@ class RepositoryReference(Model):
     allow this namespace and this role in its `accessFrom`. Immutable."""
 
 
+class UploadRepositoryReference(Model):
+    """A PythonRepository to upload to."""
+
+    name: ObjectName
+    """The PythonRepository's name. It must be a Standard repository."""
+
+    namespace: NamespaceName | None = None
+    """The namespace of the PythonRepository. Default: this object's namespace. A repository in another namespace must
+    allow this namespace and the role `Writer` in its `accessFrom`."""
+
+
 class Secret(Model):
     """The Secret with pip.conf, uv.toml and netrc, and .pypirc for writers. The operator refreshes its token."""
 
@@ -77,6 +89,12 @@ class Secret(Model):
                 " || (has(self.authentication) && self.authentication == 'URL')",
                 _NO_TOKEN,
                 fieldPath=".formats",
+            ),
+            rule(
+                "!has(self.uploadRepositoryRef) || !has(self.formats) || size(self.formats) == 0"
+                " || self.formats.exists(f, f in ['uv', 'pypirc', 'netrc'])",
+                _NO_UPLOADS,
+                fieldPath=".uploadRepositoryRef",
             ),
         )
     )
@@ -138,8 +156,23 @@ class Secret(Model):
         | None
     ) = None
     """What the Secret has besides the key `index-url`. `pip`: pip.conf. `uv`: uv.toml. `netrc`: netrc. `pypirc`:
-    .pypirc, only with the role Writer or RepoAdmin on a Standard repository. `token`: the keys username and token, for
-    programs that read them at each start. Default: all except `token`."""
+    .pypirc, only with `uploadRepositoryRef`, or the role Writer or RepoAdmin on a Standard repository. `token`: the
+    keys username and token, for programs that read them at each start. Default: all except `token`."""
+
+    upload_repository_ref: UploadRepositoryReference | None = None
+    """The repository that twine and uv upload to, if it is not the one that they install from. With it, one Secret
+    serves a CI job that installs from a Virtual repository and uploads to a Standard one, also in another location. It
+    grants nothing: grant the ServiceAccount the role Writer there, with a RepositoryAccess of its own. While the
+    repository does not exist or its owner does not allow this namespace, the Secret has no configuration for uploads,
+    and the rest of it stays. With `namespaces` or `namespaceSelector`, only a repository in this namespace is allowed.
+    Default: the repository of `repositoryRef`, with the role Writer or RepoAdmin on a Standard repository."""
+
+    @model_validator(mode="after")
+    def _uploads_are_configured(self) -> Self:
+        uploads = {Format.UV, Format.PYPIRC, Format.NETRC}
+        if self.upload_repository_ref is not None and self.formats and not uploads & set(self.formats):
+            raise ValueError(_NO_UPLOADS)
+        return self
 
     @model_validator(mode="after")
     def _clients_find_the_token(self) -> Self:

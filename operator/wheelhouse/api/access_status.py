@@ -90,6 +90,10 @@ class SecretStatus(Model):
     index: Annotated[str, Field(max_length=32)] | None = None
     """`Extra` if the Secret adds the repository to the public index."""
 
+    upload_repository: Annotated[str, Field(max_length=512)] | None = None
+    """The full resource name of the repository in Google that `secret.uploadRepositoryRef` resolved to, if the Secrets
+    have it. It is missing while its owner does not allow it."""
+
     identity: Annotated[str, Field(max_length=512)] | None = None
     """The ServiceAccount that the token authenticates as: namespace/name. The namespace is `*` if each Secret has the
     token of a ServiceAccount of its own namespace."""

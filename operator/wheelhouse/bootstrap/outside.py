@@ -16,6 +16,7 @@ from wheelhouse.clients.google.credentials import IamCredentials
 from wheelhouse.clients.google.http import GoogleHttp
 from wheelhouse.clients.google.identity import GOOGLE_UNIVERSE, MetadataFacts, operator_credentials
 from wheelhouse.clients.google.index import PackageIndex
+from wheelhouse.clients.google.permissions import NoCredentials, TenantPermissions
 from wheelhouse.clients.google.policies import GooglePolicies
 from wheelhouse.clients.google.projects import Endpoints, GoogleProjects, ResourceManager
 from wheelhouse.clients.google.rate import Rate
@@ -78,6 +79,8 @@ async def outside(
     http = await stack.enter_async_context(aiohttp.ClientSession())
     registry = ArtifactRegistry(credentials, universe, settings.artifact_registry_endpoint, google)
     stack.push_async_callback(registry.close)
+    tenants = ArtifactRegistry(NoCredentials(universe), universe, settings.artifact_registry_endpoint, google)
+    stack.push_async_callback(tenants.close)
     options = _options(settings, identity, settings.cluster_name or await cluster(), inside)
     return World(
         repositories=GoogleRepositories(registry),
@@ -85,6 +88,7 @@ async def outside(
         policies=GooglePolicies(registry),
         tokens=_tokens(settings, http, federation, universe, inside),
         probe=PackageIndex(http, settings.index_url_template, google).probe,
+        may_upload=TenantPermissions(tenants).may_upload,
         secrets=KubernetesSecrets(inside.transport),
         objects=inside.objects,
         cache=inside.cache,

@@ -94,7 +94,13 @@ def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> De
         _form(secret),
         _fan_out(secret),
         secret.identity_from is IdentityFrom.ACCESS_NAMESPACE,
+        _upload(secret, namespace),
     )
+
+
+def _upload(secret: Secret, namespace: str) -> ObjectKey | None:
+    reference = secret.upload_repository_ref
+    return ObjectKey(reference.namespace or namespace, reference.name) if reference is not None else None
 
 
 def _fan_out(secret: Secret) -> FanOut | None:

@@ -72,6 +72,7 @@ class DesiredSecret:
         form: which files it has, and where they have the token.
         fan_out: where the Secrets are; None for the access's own namespace alone.
         shared: whether all Secrets have a token of `identity`, and not of the ServiceAccount of that name there.
+        upload: the PythonRepository that uploads go to, if the spec names one.
     """
 
     name: str
@@ -80,6 +81,7 @@ class DesiredSecret:
     form: Form = UNSET
     fan_out: FanOut | None = None
     shared: bool = False
+    upload: ObjectKey | None = None
 
     @property
     def local_identities(self) -> bool:

@@ -176,6 +176,7 @@ class DistributionFindings:
         unproven: why it does not issue one; None if it does, or if that is not known yet.
         form: the form of the Secrets, or the authentication of new ones; without an authentication if status, which may
             be lost, does not say whether there is a Secret.
+        upload: the repository that uploads go to by the Secrets; None if it is the one that clients install from.
     """
 
     made_for: int | None = None
@@ -193,3 +194,4 @@ class DistributionFindings:
     proven: frozenset[Actor] = frozenset()
     unproven: Check | None = None
     form: Form = UNSET
+    upload: RepositoryName | None = None

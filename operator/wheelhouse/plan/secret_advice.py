@@ -92,7 +92,8 @@ def _authentication(name: str) -> str:
 def _hidden(name: str) -> str:
     return (
         f"Secret {name} replaces the public index with a Standard repository, so a build that uses it finds no public "
-        "build requirements. To build packages, mount the Secret of an access to a Virtual repository."
+        "build requirements. To build and upload packages with one Secret, refer to a Virtual repository in "
+        "spec.repositoryRef of another access, and to the Standard one in its spec.secret.uploadRepositoryRef."
     )
 
 

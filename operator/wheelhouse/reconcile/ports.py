@@ -23,6 +23,8 @@ from wheelhouse.reconcile.namespaces import Namespaces
 GoogleAccount = Callable[[Identity], str | None]  # the annotation of a ServiceAccount; None if it does not exist
 Probe = Callable[[str, Token], Awaitable[int]]  # GET a package page as a tenant: 200, 401, 403 or 404
 
+MayUpload = Callable[[RepositoryName, Token], Awaitable[bool]]  # testIamPermissions as a tenant
+
 
 class Repositories(Protocol):
     """Artifact Registry's repositories."""

@@ -11,6 +11,7 @@ from wheelhouse.reconcile.options import Options
 from wheelhouse.reconcile.ports import (
     Cache,
     GoogleAccount,
+    MayUpload,
     Objects,
     Policies,
     Probe,
@@ -42,6 +43,7 @@ class World:
     policies: Policies
     tokens: Tokens
     probe: Probe
+    may_upload: MayUpload
     secrets: Secrets
     objects: Objects
     cache: Cache

@@ -162,6 +162,7 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "authentication": found.form.authentication,
         "formats": sorted(found.form.formats) if found.form.formats != DEFAULT_FORMATS else None,
         "index": found.form.index if found.form.index is Index.EXTRA else None,
+        "uploadRepository": found.upload.full if found.upload is not None else None,
         "identity": found.identity,
         "googleServiceAccount": found.acting,
     }

@@ -57,6 +57,7 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
         identity=_text(raw, "identity"),
         acting=_text(raw, "googleServiceAccount"),
         form=_form(raw),
+        upload=RepositoryName.parse(_text(raw, "uploadRepository")),
     )
 
 

@@ -68,7 +68,7 @@ class Effects:
     def after(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], reply: Any) -> None:
         """Check the effect."""
         site = self._site
-        if method in {"policies.get", "objects.event", "index.probe", "tokens.mint"}:
+        if method in {"policies.get", "objects.event", "index.probe", "index.may_upload", "tokens.mint"}:
             return
         site.changed()
         match method:

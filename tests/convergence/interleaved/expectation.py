@@ -6,10 +6,11 @@ everything that can be granted has one of three levels, and nothing else must ex
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from convergence.interleaved import places
+from convergence.interleaved.level import Level
+from convergence.interleaved.uploads import Uploads, expected_uploads, named_for_uploads
 from fakes.world import Fakes
 
 from wheelhouse.domain.iam import Identity
@@ -37,14 +38,6 @@ PREFIXES = {"Principal": "", "GoogleGroup": "group:", "GoogleUser": "user:", "Go
 KEEPERS = {"managed-by-cnrm", "goog-terraform-provisioned"}
 GRACE = 30.0
 """Seconds that a PythonRepository may be missing before its accesses lose what they have."""
-
-
-class Level(IntEnum):
-    """How certain it is that something exists."""
-
-    NO = 0
-    MAY = 1
-    MUST = 2
 
 
 def malformed(kind: Kind, spec: Spec) -> bool:
@@ -107,6 +100,8 @@ class Expected:
     """What an access had before and does not request now: unless another one requests it, it may stay or go."""
     contests: dict[Place, frozenset[ObjectKey]] = field(default_factory=dict)
     """Secrets that several healthy accesses want: one of them has it."""
+    uploads: dict[ObjectKey, Uploads] = field(default_factory=dict)
+    """Where uploads go by the Secrets of an access, if it names a repository for that."""
 
     def grant(self, grant: Granted, level: Level, access: ObjectKey) -> None:
         """Record a claim; the highest level counts."""
@@ -322,6 +317,26 @@ class Judge:
             mine = {grant for grant, keys in expected.wanted_by.items() if key in keys}
             expected.optional |= mine - asked
         expected.ready[Kind.ACCESS, key] = self._healthy(key, body, spec, repository, frozen=frozen)
+        paused = malformed(Kind.ACCESS, body["spec"]) or bool(spec.get("suspend"))
+        known = self.memory.versions.get(uid, [spec])
+        uploads = expected_uploads(key, spec, known if paused else (), expected.repositories, self.admits)
+        if uploads is not None:
+            expected.uploads[key] = uploads
+            # Whether the token may upload is a matter of other accesses, and is checked again at the drift interval.
+            allowed = uploads.level if uploads.level is Level.NO or self._writes(key, spec, expected) else Level.MAY
+            expected.ready[Kind.ACCESS, key] = min(expected.ready[Kind.ACCESS, key], allowed)
+
+    def _writes(self, key: ObjectKey, spec: Spec, expected: Expected) -> bool:
+        """Whether the identities of the Secrets can upload to the repository that the spec names."""
+        named, account = named_for_uploads(spec, key.namespace), service_account(spec)
+        repository = expected.repositories.get(named) if named is not None else None
+        name = RepositoryName.parse(repository.full or "") if repository is not None else None
+        if name is None or account is None:
+            return True
+        sources = self._sources(key, spec["secret"], own=True, everywhere=False)
+        members = {self._fakes.workload.member(Identity(source, account)) for source in sources}
+        held = self._fakes.google.policy(name).grants()
+        return all(any((ROLES[role], member) in held for role in ("Writer", "RepoAdmin")) for member in members)
 
     def _consent(self, key: ObjectKey, spec: Spec, repository: Repository) -> Level:
         role = spec.get("role", "Reader")

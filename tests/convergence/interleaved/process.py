@@ -88,6 +88,7 @@ class Process:
             absences=Absences(lambda: site.seconds),
             elapsed=lambda: site.uptime,
             probe=Slow(self._line, "index", fakes.index).probe,
+            may_upload=Slow(self._line, "index", fakes.index).may_upload,
             now=site.shown,
             jitter=lambda: self._random.uniform(-1.0, 1.0),
             **slow,

@@ -18,6 +18,7 @@ from convergence.interleaved.expectation import (
 )
 from convergence.interleaved.places import asks
 from convergence.interleaved.tuples import ledger, parsed
+from convergence.interleaved.uploads import uploads_of
 
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey
@@ -133,6 +134,8 @@ class Standing:
         if kind is Kind.ACCESS and body is not None:
             reference = body["spec"].get("repositoryRef", {})
             target = ObjectKey(reference.get("namespace", key.namespace), reference["name"])
+            uploads = self._site.expected.uploads.get(key)
+            words |= {str(each) for each in uploads.targets} if uploads is not None else set()
             if asks(body["spec"].get("secret") or {}):
                 words |= set(self._site.cluster.namespaces)
         repository = self._site.expected.repositories.get(target)
@@ -233,9 +236,22 @@ class Standing:
         elif known[1].expires <= site.wall.now() and self._refreshed(known[0], accounts):
             ago = (site.wall.now() - known[1].expires).total_seconds()
             yield Wrong("expired", place, words, EXPIRED, f"the token expired {ago:.0f} s ago")
+        if len(claims) == 1:
+            yield from self._uploads(place, wish, next(iter(claims)), uploads_of(stored.data))
         if wish.level is Level.MUST and len(wish.claims) == 1:
             for text in self._content(wish.claims[0], stored.data):
                 yield Wrong("secret", place, words, MISSING, text, claims)
+
+    def _uploads(self, place: Place, wish: SecretWish, access: ObjectKey, found: str | None) -> Iterator[Wrong]:
+        """Whether a Secret names only a repository for uploads whose owner allows it."""
+        expected = self._site.expected.uploads.get(access)
+        if expected is None:
+            return
+        words, claims = self._words(Kind.ACCESS, access), frozenset({access})
+        if found is not None and found not in expected.allowed:
+            yield Wrong("uploads", place, words, WITHDRAWN, f"no consent to name {found}", claims)
+        elif wish.level is Level.MUST and expected.must is not None and found != expected.must:
+            yield Wrong("secret", place, words, MISSING, f"uploads go to {found}", claims)
 
     def _refreshed(self, identity: Identity, accounts: set[tuple[str, str]]) -> bool:
         """Whether a Secret with such a token is refreshed: its ServiceAccount exists, and it has its grant."""
@@ -248,7 +264,9 @@ class Standing:
         identity = self._site.fakes.tokens.minted.get(token_of(data) or "", (None,))[0]
         if data.get("index-url") != url:
             yield f"index-url is {data.get('index-url')}"
-        if (".pypirc" in data) is not (uploads and self._writable(access)):
+        if access not in self._site.expected.uploads and (".pypirc" in data) is not (
+            uploads and self._writable(access)
+        ):
             yield f"it has {sorted(data)}"
         if identity is not None and (identity.namespace, identity.service_account) != account:
             yield f"its token is that of {identity}"

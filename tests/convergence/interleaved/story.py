@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from convergence.interleaved import acts, fan_out, machines, strangers
+from convergence.interleaved import acts, fan_out, machines, strangers, upload_acts
 from convergence.interleaved.acts import OFTEN, SELDOM, Act, Users
 from convergence.interleaved.effects import token_of
 from convergence.interleaved.process import RESYNC
@@ -107,7 +107,17 @@ LATER: Mapping[str, Plot] = {
     "places": Plot((acts.change_places, acts.change_places, acts.relabel, acts.delete_namespace), about=WHEELS),
 }
 """Kinds that were added later: they have seeds of their own, so that every earlier seed still is the same run."""
-TIERS = (PLOTS, LATER, LATEST)
+UPLOADS: Mapping[str, Plot] = {
+    "uploads": Plot(
+        (
+            *(upload_acts.refer, upload_acts.refer, upload_acts.refer),
+            *(acts.consent, acts.relabel, upload_acts.rest, acts.break_spec),
+            *(fan_out.spread, machines.PROCESSES[0]),
+        ),
+        about=ALL,
+    ),
+}
+TIERS = (PLOTS, LATER, LATEST, UPLOADS)
 TIER = 1_000_000
 """Seeds of a tier."""
 

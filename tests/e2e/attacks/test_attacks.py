@@ -16,6 +16,7 @@ from e2e.attacks import (
     races,
     subjects,
     takeover,
+    uploads,
     upstreams,
     values,
     withdrawal,
@@ -41,6 +42,7 @@ MODULES = (
         values,
         subjects,
         fan_out,
+        uploads,
     ),
 )
 """Each of them registers its scenarios."""

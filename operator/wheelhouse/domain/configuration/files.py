@@ -83,5 +83,10 @@ def _check(configuration: ClientConfiguration, template: str | None) -> None:
         raise RenderError("index_url: a URL that must not receive a token")
     if configuration.upload_url is not None and not gets_token(configuration.upload_url, template):
         raise RenderError("upload_url: a URL that must not receive a token")
+    upload = configuration.upload_index
+    if upload is not None and not is_repository_id(upload.repository_id):
+        raise RenderError("upload_index: not a valid repository id")
+    if upload is not None and not gets_token(upload.index_url, template):
+        raise RenderError("upload_index: a URL that must not receive a token")
     if not is_access_token(configuration.token.value):
         raise RenderError("token: a character that is not valid in an access token")

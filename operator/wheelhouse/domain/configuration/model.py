@@ -13,19 +13,39 @@ class RenderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class UploadIndex:
+    """The repository that uploads go to, if it is another one: its id, and its URL (…/simple/)."""
+
+    repository_id: str
+    index_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClientConfiguration:
-    """The values for the clients: a repository's id, its URL (…/simple/), the upload URL (writers), token and form."""
+    """The values for the clients: a repository's id, its URL (…/simple/), the upload URL (writers), token and form.
+
+    `upload_index` is the repository of the upload URL; None if it is the one that clients install from.
+    """
 
     repository_id: str
     index_url: str
     upload_url: str | None
     token: Token
     form: Form = UNSET
+    upload_index: UploadIndex | None = None
 
     @property
     def name(self) -> str:
         """The repository's name in every client's file."""
         return index_name(self.repository_id)
+
+    @property
+    def upload_name(self) -> str:
+        """The name of the repository that uploads go to: two repositories of one file never have the same name."""
+        if self.upload_index is None:
+            return self.name
+        name = index_name(self.upload_index.repository_id)
+        return f"{name}-upload" if name == self.name else name
 
     @property
     def hosts(self) -> tuple[str, ...]:

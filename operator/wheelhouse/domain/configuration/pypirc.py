@@ -10,8 +10,8 @@ FILE = ".pypirc"
 def render(configuration: ClientConfiguration) -> str:
     """The text."""
     return (
-        f"[distutils]\nindex-servers =\n    {configuration.name}\n\n"
-        f"[{configuration.name}]\nrepository = {configuration.upload_url}\n"
+        f"[distutils]\nindex-servers =\n    {configuration.upload_name}\n\n"
+        f"[{configuration.upload_name}]\nrepository = {configuration.upload_url}\n"
         f"username = {USERNAME}\npassword = {configuration.token.value}\n"
     )
 
@@ -23,5 +23,5 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
         RenderError: the text does not parse.
     """
     section = {"repository": configuration.upload_url, "username": USERNAME, "password": configuration.token.value}
-    servers = {"index-servers": f"\n{configuration.name}"}
-    return ini.read(text) == {"distutils": servers, configuration.name: section}
+    servers = {"index-servers": f"\n{configuration.upload_name}"}
+    return ini.read(text) == {"distutils": servers, configuration.upload_name: section}

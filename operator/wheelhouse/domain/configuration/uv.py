@@ -1,7 +1,6 @@
 """uv.toml."""
 
 import tomllib
-from typing import Any
 
 from wheelhouse.domain.configuration.form import Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
@@ -17,16 +16,11 @@ def render(configuration: ClientConfiguration) -> str:
     """
     publish = _publish_url(configuration)
     lines = [f'publish-url = "{publish}"', ""] if publish is not None else []
-    lines += [
-        "[[index]]",
-        f'name = "{configuration.name}"',
-        f'url = "{configuration.url(configuration.index_url)}"',
-    ]
-    lines += ["default = true"] if configuration.form.index is Index.PRIMARY else []
-    lines.append('authenticate = "always"')
-    if publish is not None:
-        lines.append(f'publish-url = "{publish}"')
-    return "\n".join(lines) + "\n"
+    for index in _indexes(configuration):
+        lines.append("[[index]]")
+        lines += (f"{key} = true" if value is True else f'{key} = "{value}"' for key, value in index.items())
+        lines.append("")
+    return "\n".join(lines[:-1]) + "\n"
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
@@ -39,16 +33,28 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise RenderError("uv.toml does not parse") from None
-    index: dict[str, Any] = {
-        "name": configuration.name,
-        "url": configuration.url(configuration.index_url),
-        "authenticate": "always",
-    }
-    if configuration.form.index is Index.PRIMARY:
-        index["default"] = True
     publish = _publish_url(configuration)
     uploads = {"publish-url": publish} if publish is not None else {}
-    return found == {**uploads, "index": [index | uploads]}
+    return found == {**uploads, "index": _indexes(configuration)}
+
+
+def _indexes(configuration: ClientConfiguration) -> list[dict[str, str | bool]]:
+    """The indexes: the one to install from, and the one to upload to if it is another.
+
+    `uv publish --index` skips files that the index already has. If the index to install from had the `publish-url`,
+    that would include everything that a Virtual repository shows.
+    """
+    index: dict[str, str | bool] = {"name": configuration.name, "url": configuration.url(configuration.index_url)}
+    if configuration.form.index is Index.PRIMARY:
+        index["default"] = True
+    index["authenticate"] = "always"
+    publish, upload = _publish_url(configuration), configuration.upload_index
+    if publish is None:
+        return [index]
+    if upload is None:
+        return [{**index, "publish-url": publish}]
+    other: dict[str, str | bool] = {"name": configuration.upload_name, "url": configuration.url(upload.index_url)}
+    return [index, {**other, "explicit": True, "authenticate": "always", "publish-url": publish}]
 
 
 def _publish_url(configuration: ClientConfiguration) -> str | None:

@@ -15,6 +15,7 @@ from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.plan.consent import Standing
 from wheelhouse.plan.secret_advice import index_safety, secret_advice, sharing_advice
+from wheelhouse.plan.uploads import Upload
 from wheelhouse.reconcile.debts import Debts, GrantDebt, SecretDebt
 from wheelhouse.reconcile.finalizer import add_finalizer, remove_finalizer
 from wheelhouse.reconcile.findings import Findings
@@ -75,8 +76,9 @@ class AccessUnit:
         claim = self._claims.of(declared)
         self._decide(declared, claim)
         self._wake(declared, claim)
-        progress = await self._ledger.report(KIND, key)
-        return min((seconds for seconds in (progress, claim.again) if seconds is not None), default=None)
+        progress, upload = await self._ledger.report(KIND, key), self._claims.uploads.of(declared, claim.access)
+        waits = (progress, claim.again, upload.again)
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     async def _hold(self, declared: Declared[DesiredAccess]) -> Declared[DesiredAccess] | None:
         """Add the finalizer; None if the access does not exist."""
@@ -133,7 +135,7 @@ class AccessUnit:
         self._findings.note_access(
             stored,
             generation=stored.generation,
-            resolved=_resolved(claim) or before.resolved,
+            resolved=_resolved(claim, self._claims.uploads.of(declared, claim.access)) or before.resolved,
             granted=_refusal(declared, claim),
             advice=self._advice(declared),
             sharing=sharing_advice(claim.access, claim.places),
@@ -171,6 +173,8 @@ class AccessUnit:
             return True
         if secret is None:
             return False
+        if self._claims.uploads.asked(declared, access) != found.upload:
+            return True
         return secret.form.completed(found.form).without(self._world.options.denied_formats) != found.form
 
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
@@ -240,11 +244,13 @@ class AccessUnit:
         return None
 
 
-def _resolved(claim: Claim) -> Check | None:
-    """The decision about the repository, and about the namespaces of the Secrets."""
+def _resolved(claim: Claim, upload: Upload) -> Check | None:
+    """The decision about the repository, about the namespaces of the Secrets, and about where uploads go."""
     found, refused = claim.consent.check, claim.places.refused
     fan_out = refused is not None and refused.reason is Reason.FAN_OUT_NOT_ALLOWED
-    return refused if fan_out and (found is None or found.ok) else found
+    if fan_out and (found is None or found.ok):
+        return refused
+    return upload.check if found is not None and found.ok else found
 
 
 def _refusal(declared: Declared[DesiredAccess], claim: Claim) -> Check | None:
@@ -265,6 +271,8 @@ def _topics(declared: Declared[DesiredAccess]) -> Iterator[Topic]:
     yield NamespaceTopic(declared.stored.key.namespace)
     if declared.effective is not None:
         yield declared.effective.repository
+        if declared.effective.secret is not None and declared.effective.secret.upload is not None:
+            yield declared.effective.secret.upload
         yield from _accounts(declared)
         for subject in declared.effective.subjects:
             if subject.selector is not None:

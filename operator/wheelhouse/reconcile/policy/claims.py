@@ -22,6 +22,7 @@ from wheelhouse.reconcile.policy.actors import Actors
 from wheelhouse.reconcile.policy.ledgers import Ledgers
 from wheelhouse.reconcile.policy.moving import Moving
 from wheelhouse.reconcile.repository.views import view
+from wheelhouse.reconcile.uploads import Uploads
 from wheelhouse.reconcile.world import World
 
 READ_ONLY = frozenset({Mode.REMOTE, Mode.VIRTUAL})
@@ -89,6 +90,7 @@ class Claims:
         self._places: Memo[ObjectKey, Places] = Memo()
         self._spread: Memo[ObjectKey, Claim] = Memo()
         self.actors = Actors(world, findings)
+        self.uploads = Uploads(world, findings)
         self._ledgers = Ledgers(world, findings, self.actors)
 
     def namespace(self, name: str) -> Namespace | None:
@@ -282,5 +284,6 @@ def _roles(held: tuple[Grant, ...]) -> frozenset[Role]:
 
 
 def _not_writable(access: DesiredAccess, mode: Mode) -> Invalid:
-    message = f"PythonRepository {access.repository} is {mode}, which does not accept uploads. Request Reader in a"
-    return Invalid(f"{message} new object, or refer to a Standard repository in it.", Reason.NOT_WRITABLE)
+    message = f"PythonRepository {access.repository} is {mode}, which does not accept uploads. Request Reader in a new"
+    remedy = "object, and refer to a Standard repository in its spec.secret.uploadRepositoryRef."
+    return Invalid(f"{message} {remedy}", Reason.NOT_WRITABLE)

@@ -33,6 +33,14 @@ _ROLES = {role.iam: role for role in Role}
 _HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is requested with a token, to verify it: a package page, and where it must be able to upload."""
+
+    page: str
+    uploads_to: RepositoryName | None = None
+
+
 class Absence(Enum):
     """Why nothing is written: no Secret may exist, or an existing one stays unchanged."""
 
@@ -51,6 +59,7 @@ class Content:
         index: the name of the index in clients' files.
         index_url: the URL to install from.
         upload_url: the URL to upload to; None for users who only install.
+        uploads_to: the repository that `secret.uploadRepositoryRef` names; None without one, or without consent.
         page: the package page that is requested to verify the token.
         form: which files it has, and where they have the token.
         identity: whose token the Secrets of the access have, as status names it.
@@ -64,6 +73,12 @@ class Content:
     page: str = field(compare=False)
     identity: str = field(compare=False)
     form: Form = UNSET
+    uploads_to: RepositoryName | None = None
+
+    @property
+    def proof(self) -> Proof:
+        """What is requested with the token."""
+        return Proof(self.page, self.uploads_to)
 
 
 Wanted = Content | Absence
@@ -105,21 +120,28 @@ class Contents:
         paused = declared.current is None or access.suspend
         name = found.name if paused or access.secret is None else access.secret.name
         actor, role = self._actor(declared, claim, access, namespace, paused=paused)
-        repository = self._repository(declared, claim)
+        repository, upload = self._repository(declared, claim), self._claims.uploads.of(declared, access)
         if not name or actor is None or repository is None:
-            return Absence.WAITING
+            # Without a token nothing can be written. A Secret must not name what another owner no longer allows.
+            return Absence.NOT_WANTED if upload.name is None and found.upload is not None else Absence.WAITING
         mode = self._mode(repository, claim)
-        index_url, upload_url = index_urls(repository, self._world.options.index_url_template)
+        index_url, _ = index_urls(repository, self._world.options.index_url_template)
+        own = role.uploads and mode is Mode.STANDARD
+        uploads_to = upload.name if upload.requested else repository if own else None
         return Content(
             name=name,
             token=TokenKey(actor.identity, _lifetime(access), actor.email),
             index=repository.repository_id,
             index_url=index_url,
-            upload_url=upload_url if role.uploads and mode is Mode.STANDARD else None,
+            upload_url=self._upload_url(uploads_to),
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
             identity=_shown(access, found, actor, paused=paused),
             form=_form(access, found, paused=paused).without(self._world.options.denied_formats),
+            uploads_to=upload.name,
         )
+
+    def _upload_url(self, name: RepositoryName | None) -> str | None:
+        return index_urls(name, self._world.options.index_url_template)[1] if name is not None else None
 
     def at(self, declared: Declared[DesiredAccess], wanted: Wanted, claim: Claim, namespace: str) -> Wanted:
         """The desired content in one namespace, given the one for the whole access."""

@@ -15,6 +15,7 @@ from wheelhouse.plan.places import LIMIT
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.secret.contained import about_to_contain, note_contained, to_expect
 from wheelhouse.reconcile.secret.content import Content, digest
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.rendering import Renderer, paths
@@ -149,7 +150,7 @@ class Distributor:
         if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
             return holds
         try:
-            found = await self._sweep.check(bare, target, paths(bare.access, key.namespace, content))
+            found = await self._sweep.check(bare, target, paths(bare.access, key.namespace, to_expect(content, target)))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
             logger.info("Could not check a Secret", secret=where, because=error.message)
@@ -202,9 +203,7 @@ class Distributor:
         target.amiss = ""
         all_of.added.discard(key.namespace)
         self._sweep.plan(target)
-        self._findings.note_distribution(
-            stored, identity=content.identity, acting=content.token.impersonate, form=content.form
-        )
+        note_contained(self._findings, stored, content)
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _released(self, stored: CustomObject) -> bool:
@@ -262,6 +261,7 @@ class Distributor:
         if found.expires is not None and (found.expires - held.lease.expires).total_seconds() > tolerance:
             self._findings.note_distribution(stored, expires=held.lease.expires, refresh=held.lease.refreshes)
             record = True
+        record = about_to_contain(self._findings, stored, content) or record
         return await self._ledger.record(Kind.ACCESS, stored.key) if record else True
 
     def _list(self, key: SecretKey, stored: CustomObject, content: Content, all_of: Distribution) -> None:

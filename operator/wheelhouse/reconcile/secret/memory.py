@@ -100,6 +100,7 @@ class Memory:
         partly = distributed is not None and distributed.reason is Reason.PARTLY_DISTRIBUTED
         finished = not failure and distributed is not None and (distributed.ok or partly)
         finished = finished and row.get("observedGeneration") == stored.generation
+        finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
         if found.current + len(found.failed) < (found.desired or 0):

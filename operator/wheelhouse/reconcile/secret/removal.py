@@ -34,6 +34,7 @@ _NOTHING: dict[str, Any] = {
     "refresh": None,
     "identity": "",
     "form": Form(Authentication.NETRC),
+    "upload": None,
 }
 """The ledger of an access that has no Secret."""
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from wheelhouse.domain.configuration.files import keys, render
-from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError, UploadIndex
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import (
     AUTHENTICATION_ANNOTATION,
@@ -13,6 +13,7 @@ from wheelhouse.domain.secret import (
     AccessReference,
     SecretManifest,
 )
+from wheelhouse.domain.urls import index_urls
 from wheelhouse.errors import Refused
 from wheelhouse.plan.leases import HeldToken
 from wheelhouse.reconcile.secret.content import Content
@@ -50,7 +51,10 @@ class Renderer:
         return SecretManifest(namespace, content.name, access, self._data(content, held), annotations)
 
     def _data(self, content: Content, held: HeldToken) -> Mapping[str, str]:
-        asked = ClientConfiguration(content.index, content.index_url, content.upload_url, held.token, content.form)
+        upload = self._upload_index(content)
+        asked = ClientConfiguration(
+            content.index, content.index_url, content.upload_url, held.token, content.form, upload
+        )
         known = self._rendered.get(asked)
         if known is not None:
             return known
@@ -62,6 +66,13 @@ class Renderer:
         if len(self._rendered) > RENDERED:
             self._rendered.popitem(last=False)
         return data
+
+    def _upload_index(self, content: Content) -> UploadIndex | None:
+        """The index of the repository that uploads go to, if that is not the one that clients install from."""
+        if content.uploads_to is None:
+            return None
+        url, _ = index_urls(content.uploads_to, self._template)
+        return UploadIndex(content.uploads_to.repository_id, url) if url != content.index_url else None
 
 
 def paths(access: AccessReference, namespace: str, content: Content) -> frozenset[str]:

@@ -256,9 +256,9 @@ class SecretUnit:
             return None, None
         restored = self._findings.grants(declared.stored).restored
         if restored != target.restored:
-            self._verifier.restored(content.token, content.page)
+            self._verifier.restored(content.token, content.proof)
             target.restored = restored
-        verdict = await self._verifier.check(key, content.token, held, content.page)
+        verdict = await self._verifier.check(key, content.token, held, content.proof)
         if verdict.mint_again:
             self._tokens.ask(content.token, held)
         return verdict.check, verdict.wait

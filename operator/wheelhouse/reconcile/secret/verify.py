@@ -1,4 +1,7 @@
-"""Verification for Ready: one real request to the index with the minted token, per token and page."""
+"""Verification for Ready: one real request to the index with the minted token, per token and page.
+
+If the Secret names another repository for uploads, a second request asks whether the token may upload there.
+"""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +11,18 @@ from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Refused, Unavailable
 from wheelhouse.plan.leases import HeldToken
 from wheelhouse.plan.probes import PROPAGATION, probe_delay
+from wheelhouse.reconcile.secret.content import Proof
 from wheelhouse.reconcile.world import World
 
 OFF = Check(Truth.UNKNOWN, Reason.VERIFICATION_OFF)
 SLOW = 60.0
+_READS = frozenset({200, 404})
+"""The answers of the index to a token that may read."""
+_MAY_NOT_UPLOAD = (
+    "The ServiceAccount may not upload to the repository of spec.secret.uploadRepositoryRef. Grant it the role Writer "
+    "there with a RepositoryAccess of its own. A new grant takes 2 to 7 minutes, and sometimes more."
+)
+"""It does not name the repository in Google: the message outlives the consent of the repository's owner."""
 TIDY_INTERVAL = 600.0
 
 
@@ -59,23 +70,23 @@ class Verifier:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._pages: dict[tuple[TokenKey, str], _Page] = {}
+        self._pages: dict[tuple[TokenKey, Proof], _Page] = {}
         self._tidied = 0.0
 
-    def restored(self, token: TokenKey, page: str) -> None:
+    def restored(self, token: TokenKey, page: Proof) -> None:
         """A grant was restored: check the index again, and allow time for propagation."""
         known = self._pages.get((token, page))
         if known is not None:
             known.again, known.good, known.refused = 0.0, None, None
 
-    async def check(self, key: SecretKey, token: TokenKey, held: HeldToken, page: str) -> Verdict:
+    async def check(self, key: SecretKey, token: TokenKey, held: HeldToken, page: Proof) -> Verdict:
         """The index's answer for a token; it is requested for a new token, or after a drift interval.
 
         Args:
             key: the Secret that needs it; while another pass requests the page, it is woken once that is done.
             token: the identity and lifetime of the token.
             held: the token.
-            page: the package page's URL.
+            page: the package page, and where the token must be able to upload.
         """
         now = self._world.elapsed()
         self._tidy(now)
@@ -94,9 +105,12 @@ class Verifier:
                 self._world.queue.add(waiting)
             known.waiting.clear()
 
-    async def _ask(self, known: _Page, held: HeldToken, page: str) -> Verdict:
+    async def _ask(self, known: _Page, held: HeldToken, page: Proof) -> Verdict:
+        barred = False
         try:
-            status = await self._world.probe(page, held.token)
+            status = await self._world.probe(page.page, held.token)
+            if status in _READS and page.uploads_to is not None:
+                barred = not await self._world.may_upload(page.uploads_to, held.token)
         except Unavailable as error:
             wait = self._unavailable(known, error)
         except Refused as error:
@@ -108,29 +122,40 @@ class Verifier:
                 if known.check is None or not known.check.ok:
                     known.check = pending("The index did not accept the token. The operator mints another one.")
                 return Verdict(known.check, SLOW, mint_again=True)
-            wait = self._answered(known, status)
+            wait = self._barred(known) if barred else self._answered(known, status)
         known.held, known.again = held, self._world.elapsed() + wait
         return Verdict(known.check, wait)
 
     def _answered(self, known: _Page, status: int) -> float:
         """Record an answer. Seconds until the next request."""
         now, known.silent = self._world.elapsed(), None
-        if status in {200, 404}:
+        if status in _READS:
             known.good, known.refused, known.doubted = now, None, False
             known.check = passed(Reason.VERIFIED)
             return self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
-        known.refused = now if known.refused is None else known.refused
-        begun = known.refused if known.good is None else known.good
-        if status == 403 and now - begun < PROPAGATION:
+        refused, since = self._denied(known)
+        if status == 403 and since < PROPAGATION:
             message = "The grant is not in effect yet. IAM takes 2 to 7 minutes, and sometimes more."
             known.check = failed(Reason.PROPAGATING, message)
-            return probe_delay(now - known.refused)
+            return probe_delay(refused)
         message = (
             f"The index answers {status} for the ServiceAccount's token. Check that its Workload Identity pool is the "
             "cluster's, and that no deny policy or VPC Service Controls perimeter blocks the request."
         )
         known.check = failed(Reason.REFUSED, message)
         return SLOW
+
+    def _barred(self, known: _Page) -> float:
+        """Record that the token may read, and may not upload. Seconds until the next request."""
+        refused, since = self._denied(known)
+        known.check = failed(Reason.PROPAGATING if since < PROPAGATION else Reason.REFUSED, _MAY_NOT_UPLOAD)
+        return probe_delay(refused) if since < PROPAGATION else SLOW
+
+    def _denied(self, known: _Page) -> tuple[float, float]:
+        """Record a denied request. For how many seconds they are denied, and since when none was accepted."""
+        now, known.silent = self._world.elapsed(), None
+        known.refused = now if known.refused is None else known.refused
+        return now - known.refused, now - (known.refused if known.good is None else known.good)
 
     def _unavailable(self, known: _Page, error: Unavailable) -> float:
         """Record an outage: a passed finding stays for 15 minutes, since Ready must not flap on a 5xx."""

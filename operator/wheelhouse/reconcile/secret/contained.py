@@ -1,0 +1,48 @@
+"""What the Secrets of an access contain, in the findings: status has it, so that the next process knows it."""
+
+from dataclasses import replace
+from typing import Any
+
+from wheelhouse.domain.findings import pending
+from wheelhouse.domain.objects import CustomObject
+from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.secret.content import Content, digest
+from wheelhouse.reconcile.secret.targets import Target
+
+
+def about_to_contain(findings: Findings, stored: CustomObject, content: Content) -> bool:
+    """Note the repository that a Secret is about to name for uploads.
+
+    It must be in status first: after a crash, a process that does not know of it would not remove it once its owner
+    withdraws the consent.
+
+    Returns:
+        Whether status must be written before the Secret.
+    """
+    if content.uploads_to is None or findings.distribution(stored).upload == content.uploads_to:
+        return False
+    _note(findings, stored, content)
+    return True
+
+
+def note_contained(findings: Findings, stored: CustomObject, content: Content) -> None:
+    """Note what was written."""
+    changes = {"identity": content.identity, "acting": content.token.impersonate, "form": content.form}
+    _note(findings, stored, content, **changes)
+
+
+def to_expect(content: Content, target: Target) -> Content:
+    """The content by which the sweep checks a Secret.
+
+    While a changed content waits for a token, the Secret does not have the files for uploads yet. That is no edit.
+    """
+    if target.digest == digest(content):
+        return content
+    return replace(content, upload_url=None, uploads_to=None)
+
+
+def _note(findings: Findings, stored: CustomObject, content: Content, **changes: Any) -> None:
+    if findings.distribution(stored).upload != content.uploads_to:
+        # Until all Secrets are counted, status must not say that they are as desired.
+        changes |= {"upload": content.uploads_to, "distributed": pending("Waiting for the Secret.")}
+    findings.note_distribution(stored, **changes)
