@@ -10,6 +10,7 @@ from mutations.seeded import (
     domain,
     fan_out,
     impersonation,
+    keyring,
     ledger,
     memory,
     policies,
@@ -33,6 +34,7 @@ BUGS: tuple[Bug, ...] = (
     *ledger.BUGS,
     *subjects.BUGS,
     *impersonation.BUGS,
+    *keyring.BUGS,
 )
 SAMPLE = 5
 QUICK = "tests/unit/"

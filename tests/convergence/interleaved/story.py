@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from convergence.interleaved import acts, fan_out, machines, strangers
+from convergence.interleaved import acts, fan_out, keyring, machines, strangers
 from convergence.interleaved.acts import OFTEN, SELDOM, Act, Users
 from convergence.interleaved.effects import token_of
 from convergence.interleaved.process import RESYNC
@@ -106,8 +106,22 @@ LATEST: Mapping[str, Plot] = {
 LATER: Mapping[str, Plot] = {
     "places": Plot((acts.change_places, acts.change_places, acts.relabel, acts.delete_namespace), about=WHEELS),
 }
+KEYRING: Mapping[str, Plot] = {
+    "keyring": Plot(
+        (
+            *(keyring.change_credential,) * 3,
+            fan_out.spread,
+            acts.suspend,
+            acts.accounts,
+            machines.kill,
+            machines.reconnect,
+        ),
+        kills=(0.0, 0.01),
+        about=WHEELS,
+    ),
+}
 """Kinds that were added later: they have seeds of their own, so that every earlier seed still is the same run."""
-TIERS = (PLOTS, LATER, LATEST)
+TIERS = (PLOTS, LATER, LATEST, KEYRING)
 TIER = 1_000_000
 """Seeds of a tier."""
 

@@ -13,10 +13,12 @@ def render(configuration: ClientConfiguration) -> str:
     """The text.
 
     With `authenticate`, uv sends no request without credentials, and says so if it has none. The `publish-url` at the
-    top is for `uv publish` without `--index`, which otherwise uploads to PyPI.
+    top is for `uv publish` without `--index`, which otherwise uploads to PyPI. With the `keyring-provider`, uv asks the
+    program keyring for the token of the user in the URLs.
     """
     publish = _publish_url(configuration)
-    lines = [f'publish-url = "{publish}"', ""] if publish is not None else []
+    lines = [f'{key} = "{value}"' for key, value in _settings(configuration).items()]
+    lines += [""] if lines else []
     lines += [
         "[[index]]",
         f'name = "{configuration.name}"',
@@ -48,7 +50,14 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
         index["default"] = True
     publish = _publish_url(configuration)
     uploads = {"publish-url": publish} if publish is not None else {}
-    return found == {**uploads, "index": [index | uploads]}
+    return found == {**_settings(configuration), "index": [index | uploads]}
+
+
+def _settings(configuration: ClientConfiguration) -> dict[str, str]:
+    """The settings above the index."""
+    publish = _publish_url(configuration)
+    settings = {"keyring-provider": "subprocess"} if configuration.form.keyring is not None else {}
+    return settings | ({"publish-url": publish} if publish is not None else {})
 
 
 def _publish_url(configuration: ClientConfiguration) -> str | None:
