@@ -56,12 +56,12 @@ QUIET = {
 
 
 def injected(folder: Path, secret: Mapping[str, str]) -> Pod:
-    """The layout of a pod with the label: each key in its place, and NETRC."""
+    """The layout of a pod with the label, as tests/integration/test_pod_injection.py compares it with the real one."""
     for key, text in secret.items():
         path = folder / "etc" / PATHS.get(key, f"wheelhouse/{key}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Pod(folder, NETRC if "netrc" in secret else {})
+    return Pod(folder, NETRC)
 
 
 def manual(folder: Path, secret: Mapping[str, str]) -> Pod:

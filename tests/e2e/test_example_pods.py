@@ -133,9 +133,9 @@ def test_a_secret_in_many_namespaces(kube: Kube) -> None:
 
 def test_every_example_is_applied_here_or_a_story() -> None:
     """A new file in manifests/examples needs a test."""
-    # repositories/: the stories' own test
+    # repositories/: the stories' own test; keyring: test_keyring_secret.py
     here = {"quickstart", "pod", "pod-with-label", "job", "ci-job", "ci-job-uv"}
-    here |= {"google-members", "other-namespaces", "many-namespaces"}
+    here |= {"google-members", "other-namespaces", "many-namespaces", "keyring"}
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == here
 
 

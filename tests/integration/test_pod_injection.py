@@ -1,10 +1,15 @@
 """The component pod-injection on a real API server: what a pod with the label gets, and which pods stay as they are."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from clients.pod import injected
 from support.hands import MERGE, Hands, Json
+from support.pods import lay_out
+
+from wheelhouse.domain.configuration.files import INDEX_URL, KEYS
 
 LABEL, NETRC_LABEL = "wheelhouse.dev/pip-config", "wheelhouse.dev/netrc"
 NAMESPACE, SECRET = "injected", "team.wheels-2"
@@ -92,6 +97,27 @@ def test_one_label_is_enough(cluster: Hands) -> None:
     assert list(mounts(main).items()) == list(MOUNTS.items())
     assert all(each["readOnly"] for each in main["volumeMounts"])
     assert main["env"] == [NETRC]
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """The files below a folder."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
+
+
+@pytest.mark.parametrize("absent", [(), ("netrc", "username", "token"), ("uv.toml", ".pypirc")])
+def test_the_matrix_of_clients_has_the_layout_of_the_policy(
+    cluster: Hands, tmp_path: Path, absent: tuple[str, ...]
+) -> None:
+    """tests/clients builds its injected pods without an API server: files and variables are those of a real Pod."""
+    keys = [INDEX_URL, *(key for names in KEYS.values() for key in names)]
+    secret = {key: f"the text of {key}" for key in keys if key not in absent}
+    spec = created(cluster, pod())
+    (main,) = spec["containers"]
+    lay_out(tmp_path / "real", spec["volumes"], main["volumeMounts"], lambda _kind, _name: secret)
+    built = injected(tmp_path / "built", secret)
+    assert texts(tmp_path / "real") == texts(tmp_path / "built") != {}
+    assert {each["name"]: each["value"] for each in main["env"]} == built.variables
 
 
 def test_every_container_is_configured(cluster: Hands) -> None:

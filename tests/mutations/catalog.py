@@ -10,6 +10,7 @@ from mutations.seeded import (
     domain,
     fan_out,
     impersonation,
+    keyring,
     ledger,
     memory,
     policies,
@@ -34,6 +35,7 @@ BUGS: tuple[Bug, ...] = (
     *ledger.BUGS,
     *subjects.BUGS,
     *impersonation.BUGS,
+    *keyring.BUGS,
     *uploads.BUGS,
 )
 SAMPLE = 5

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from wheelhouse.api.credential import CREDENTIAL_RULES, check_credential
 from wheelhouse.api.lifetime import Lifetime
 from wheelhouse.api.meta import (
     Flag,
@@ -19,6 +20,7 @@ from wheelhouse.api.meta import (
 )
 from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
+from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
 from wheelhouse.domain.configuration.form import Authentication, Format, Index
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
@@ -86,7 +88,7 @@ class Secret(Model):
             rule("self.name == oldSelf.name", _IMMUTABLE_NAME, fieldPath=".name"),
             rule(
                 "!has(self.formats) || 'netrc' in self.formats || !self.formats.exists(f, f in ['pip', 'uv'])"
-                " || (has(self.authentication) && self.authentication == 'URL')",
+                " || self.credential == 'Keyring' || (has(self.authentication) && self.authentication == 'URL')",
                 _NO_TOKEN,
                 fieldPath=".formats",
             ),
@@ -96,6 +98,7 @@ class Secret(Model):
                 _NO_UPLOADS,
                 fieldPath=".uploadRepositoryRef",
             ),
+            *CREDENTIAL_RULES,
         )
     )
 
@@ -121,10 +124,20 @@ class Secret(Model):
     most 5,000 namespaces can get the Secret. If a namespace has an access of its own with the same Secret name, that
     access has priority there."""
 
+    credential: Credential = Credential.TOKEN
+    """Where clients get the token. `Token` (default): from the Secret. `Keyring`: from the keyring plugin
+    `keyrings.google-artifactregistry-auth`, which your images must have. It gets a token of the pod's own
+    ServiceAccount. The Secret then has the same files without a token, and the operator mints none."""
+
+    keyring_provider: KeyringProvider | None = None
+    """How pip calls keyring, only with `credential: Keyring`. `Auto` (default): as pip decides, which works for most
+    images, but not with the option `--no-input`. `Import`: as a library, if keyring is installed beside pip.
+    `Subprocess`: as the program `keyring` on PATH. uv always runs the program."""
+
     service_account_name: ObjectName | None = None
     """The ServiceAccount that the token authenticates as. It is granted the role. Default: the only ServiceAccount of
     this namespace in `subjects`. Use a ServiceAccount that has no other permissions: anyone who can read the Secret can
-    act as it."""
+    act as it. With `credential: Keyring`, it is optional, and your pods run as it or as one of the `subjects`."""
 
     identity_from: IdentityFrom = IdentityFrom.TARGET_NAMESPACE
     """Whose token the Secrets have, if `namespaces` or `namespaceSelector` is set. `TargetNamespace` (default): in each
@@ -157,7 +170,8 @@ class Secret(Model):
     ) = None
     """What the Secret has besides the key `index-url`. `pip`: pip.conf. `uv`: uv.toml. `netrc`: netrc. `pypirc`:
     .pypirc, only with `uploadRepositoryRef`, or the role Writer or RepoAdmin on a Standard repository. `token`: the
-    keys username and token, for programs that read them at each start. Default: all except `token`."""
+    keys username and token, for programs that read them at each start. Default: all except `token`. With
+    `credential: Keyring`, there is no `netrc` and no `token`."""
 
     upload_repository_ref: UploadRepositoryReference | None = None
     """The repository that twine and uv upload to, if it is not the one that they install from. With it, one Secret
@@ -177,7 +191,12 @@ class Secret(Model):
     @model_validator(mode="after")
     def _clients_find_the_token(self) -> Self:
         formats = set(self.formats or ())
-        in_netrc = self.authentication is not Authentication.URL
+        check_credential(
+            *(self.credential, self.keyring_provider, self.formats, self.authentication),
+            lifetime=self.token_lifetime,
+            shared=self.identity_from is IdentityFrom.ACCESS_NAMESPACE,
+        )
+        in_netrc = self.authentication is not Authentication.URL and self.credential is Credential.TOKEN
         if in_netrc and formats & {Format.PIP, Format.UV} and Format.NETRC not in formats:
             raise ValueError(_NO_TOKEN)
         return self
@@ -190,7 +209,7 @@ class RepositoryAccessSpec(Model):
         json_schema_extra=rules(
             rule("has(self.secret) || (has(self.subjects) && size(self.subjects) > 0)", _NO_SUBJECT),
             rule(
-                "!has(self.secret) || has(self.secret.serviceAccountName) ||"
+                "!has(self.secret) || self.secret.credential == 'Keyring' || has(self.secret.serviceAccountName) ||"
                 " (has(self.subjects) && self.subjects.filter(s, s.kind == 'ServiceAccount' &&"
                 " !has(s.__namespace__) && !has(s.namespaceSelector)).size() == 1)",
                 _WHOSE_IDENTITY,
@@ -228,6 +247,7 @@ class RepositoryAccessSpec(Model):
         accounts = [subject for subject in self.subjects or () if subject.own_account]
         if self.secret is None and not self.subjects:
             raise ValueError(_NO_SUBJECT)
-        if self.secret is not None and self.secret.service_account_name is None and len(accounts) != 1:
+        token = self.secret is not None and self.secret.credential is Credential.TOKEN
+        if token and self.secret is not None and self.secret.service_account_name is None and len(accounts) != 1:
             raise ValueError(_WHOSE_IDENTITY)
         return self

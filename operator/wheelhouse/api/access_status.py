@@ -54,14 +54,14 @@ class SecretStatus(Model):
     """The namespaces that have the Secret, or are about to get it."""
 
     summary: Annotated[str, Field(max_length=32)] | None = None
-    """How many Secrets have a valid token, and how many are requested, like `417/1000`. While many Secrets are written,
+    """How many Secrets are valid, and how many are requested, like `417/1000`. While many Secrets are written,
     the operator updates it every five seconds."""
 
     desired: int | None = None
     """How many Secrets are requested."""
 
     current: int | None = None
-    """How many Secrets have a valid token."""
+    """How many Secrets have a valid token, or the requested files with `credential: Keyring`."""
 
     failed: (
         Annotated[list[FailedNamespace], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
@@ -70,10 +70,16 @@ class SecretStatus(Model):
     """The namespaces where the operator could not write the Secret; at most ten."""
 
     expiration_time: Timestamp | None = None
-    """When the current token expires. The operator replaces it before then."""
+    """When the current token expires. The operator replaces it before then. Not set if the Secret has no token."""
 
     refresh_time: Timestamp | None = None
     """When the operator replaces the token."""
+
+    credential: Annotated[str, Field(max_length=32)] | None = None
+    """`Keyring` if the Secret has no token."""
+
+    keyring_provider: Annotated[str, Field(max_length=32)] | None = None
+    """How pip calls keyring, if the Secret has no token and the spec says how."""
 
     authentication: Annotated[str, Field(max_length=32)] | None = None
     """Where pip and uv find the token, `Netrc` or `URL`. A Secret from before this field has `URL`."""
@@ -96,7 +102,7 @@ class SecretStatus(Model):
 
     identity: Annotated[str, Field(max_length=512)] | None = None
     """The ServiceAccount that the token authenticates as: namespace/name. The namespace is `*` if each Secret has the
-    token of a ServiceAccount of its own namespace."""
+    token of a ServiceAccount of its own namespace. If the Secret has no token, the ServiceAccount that pods run as."""
 
     google_service_account: Annotated[str, Field(max_length=512)] | None = None
     """The Google service account that this ServiceAccount acts as, from its annotation

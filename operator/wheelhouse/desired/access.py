@@ -9,6 +9,7 @@ from wheelhouse.api.subjects import Subject as DeclaredSubject
 from wheelhouse.desired.declared import Declared, complaint, declare
 from wheelhouse.desired.selectors import label_selector, with_opt_in
 from wheelhouse.domain.access import DesiredAccess, DesiredSecret, FanOut, Subject
+from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
 from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Form
 from wheelhouse.domain.iam import Identity, Role
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME, lifetime_seconds
@@ -59,7 +60,7 @@ def salvaged_access(stored: CustomObject) -> DesiredAccess | None:
     secret = None
     try:
         read = Secret.model_validate(spec.get("secret"), extra="ignore")
-        if read.service_account_name is not None:
+        if read.service_account_name is not None or read.credential is Credential.KEYRING:
             secret = _secret(read, stored.key.namespace, ())
     except ValidationError:
         pass
@@ -85,11 +86,11 @@ def _subject(subject: DeclaredSubject) -> Subject:
 def _secret(secret: Secret, namespace: str, subjects: tuple[Subject, ...]) -> DesiredSecret:
     accounts = [subject.name for subject in subjects if subject.own_account]
     account = secret.service_account_name or (accounts[0] if len(accounts) == 1 else None)
-    if account is None:
+    if account is None and secret.credential is Credential.TOKEN:
         raise Invalid(_WHOSE_IDENTITY)
     return DesiredSecret(
         secret.name,
-        Identity(namespace, account),
+        Identity(namespace, account) if account is not None else None,
         lifetime_seconds(secret.token_lifetime) or DEFAULT_LIFETIME,
         _form(secret),
         _fan_out(secret),
@@ -113,4 +114,6 @@ def _fan_out(secret: Secret) -> FanOut | None:
 
 
 def _form(secret: Secret) -> Form:
-    return Form(secret.authentication, secret.index, frozenset(secret.formats or DEFAULT_FORMATS))
+    provider = secret.keyring_provider or KeyringProvider.AUTO
+    keyring = provider if secret.credential is Credential.KEYRING else None
+    return Form(secret.authentication, secret.index, frozenset(secret.formats or DEFAULT_FORMATS), keyring)

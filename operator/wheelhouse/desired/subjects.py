@@ -40,7 +40,7 @@ def desired_grants(
             continue
         invalid = invalid or error
         members |= {member: subject.kind is SubjectKind.PRINCIPAL for member in found if member not in members}
-    if access.secret is not None:
+    if access.secret is not None and access.secret.identity is not None:
         namespaces = places if access.secret.local_identities else (access.key.namespace,)
         found, error = _accounts(workload, access.secret.identity.service_account, namespaces)
         invalid = invalid or error

@@ -67,7 +67,7 @@ class DesiredSecret:
 
     Attributes:
         name: its name, in each of its namespaces.
-        identity: the ServiceAccount in the access's own namespace.
+        identity: the ServiceAccount in the access's own namespace; None if the Secret has no token and names none.
         lifetime: of the token, in seconds.
         form: which files it has, and where they have the token.
         fan_out: where the Secrets are; None for the access's own namespace alone.
@@ -76,7 +76,7 @@ class DesiredSecret:
     """
 
     name: str
-    identity: Identity
+    identity: Identity | None
     lifetime: int = DEFAULT_LIFETIME
     form: Form = UNSET
     fan_out: FanOut | None = None
@@ -86,7 +86,7 @@ class DesiredSecret:
     @property
     def local_identities(self) -> bool:
         """Whether each Secret has the token of a ServiceAccount of its own namespace, which acts as itself."""
-        return self.fan_out is not None and not self.shared
+        return self.fan_out is not None and self.identity is not None and not self.shared
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def secret_advice(
     if access is None or access.secret is None or not found.name:
         return ()
     form, advice = access.secret.form, []
-    if form.authentication is None and found.form.authentication is Authentication.URL:
+    if form.keyring is None and form.authentication is None and found.form.authentication is Authentication.URL:
         advice.append((AUTHENTICATION_NOT_SET, _authentication(found.name)))
     if access.role.uploads and mode is Mode.STANDARD and form.index is Index.PRIMARY:
         advice.append((PUBLIC_INDEX_HIDDEN, _hidden(found.name)))

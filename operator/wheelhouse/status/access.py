@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
-from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Index
+from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
+from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Form, Index
 from wheelhouse.domain.findings import (
     AccessFindings,
     Check,
@@ -70,7 +71,7 @@ def distributed(facts: AccessFacts) -> Check | None:
         return pending("Waiting for the Secret.")
     found, advice = facts.distribution.distributed, [text for _, text in facts.access.secret_advice]
     if found is not None and found.ok and (facts.access.sharing or advice):
-        what = facts.access.sharing or distributed_as(facts.distribution.name, facts.distribution.desired or 1)
+        what = facts.access.sharing or _in_place(facts.distribution)
         return passed(found.reason, " ".join((what, *advice)))
     return found
 
@@ -110,7 +111,7 @@ def access_status(facts: AccessFacts, now: datetime) -> dict[str, Any]:
     words = {
         ConditionType.RESOLVED_REFS: ACCESS_REFS,
         ConditionType.GRANTED: granted_to(grants.grants),
-        ConditionType.DISTRIBUTED: distributed_as(facts.distribution.name, facts.distribution.desired or 1),
+        ConditionType.DISTRIBUTED: _in_place(facts.distribution),
     }
     found = known(((kind, check(facts)) for kind, check in CHECKS), status, situation, words)
     fields = {
@@ -132,6 +133,10 @@ def _index_safe(facts: AccessFacts) -> list[tuple[ConditionType, Check]]:
     if safe is None and facts.access.generation is None:
         safe = check_of(by_type(facts.stored.status).get(ConditionType.INDEX_SAFE, {}))
     return [(ConditionType.INDEX_SAFE, worded(ConditionType.INDEX_SAFE, safe))] if safe is not None else []
+
+
+def _in_place(found: DistributionFindings) -> str:
+    return distributed_as(found.name, found.desired or 1, token=found.form.keyring is None)
 
 
 def _of_another_secret(facts: AccessFacts) -> bool:
@@ -160,6 +165,7 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "expirationTime": timestamp(found.expires) if found.expires else None,
         "refreshTime": timestamp(found.refresh) if found.refresh else None,
         "authentication": found.form.authentication,
+        **_keyring(found.form),
         "formats": sorted(found.form.formats) if found.form.formats != DEFAULT_FORMATS else None,
         "index": found.form.index if found.form.index is Index.EXTRA else None,
         "uploadRepository": found.upload.full if found.upload is not None else None,
@@ -167,3 +173,11 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "googleServiceAccount": found.acting,
     }
     return {name: value for name, value in fields.items() if value not in (None, [], "")}
+
+
+def _keyring(form: Form) -> Mapping[str, str | None]:
+    """How clients get a token, if the Secret has none."""
+    if form.keyring is None:
+        return {}
+    provider = None if form.keyring is KeyringProvider.AUTO else form.keyring
+    return {"credential": Credential.KEYRING, "keyringProvider": provider}

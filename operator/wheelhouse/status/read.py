@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
+from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
 from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Authentication, Form, Format, Index
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
@@ -99,11 +100,21 @@ def _form(raw: Mapping[str, Any]) -> Form:
     """The form of the Secrets. Earlier versions recorded no authentication, and wrote the token into the URLs."""
     names = set(_texts(raw.get("formats")))
     in_netrc = raw.get("authentication") == Authentication.NETRC
+    keyring = _keyring(raw)
+    authentication = Authentication.NETRC if in_netrc else Authentication.URL
     return Form(
-        authentication=Authentication.NETRC if in_netrc else Authentication.URL,
+        authentication=authentication if keyring is None else None,
         index=Index.EXTRA if raw.get("index") == Index.EXTRA else Index.PRIMARY,
         formats=frozenset(each for each in Format if each in names) or DEFAULT_FORMATS,
+        keyring=keyring,
     )
+
+
+def _keyring(raw: Mapping[str, Any]) -> KeyringProvider | None:
+    """How pip calls keyring, if the Secrets have no token."""
+    if raw.get("credential") != Credential.KEYRING:
+        return None
+    return next((each for each in KeyringProvider if each == raw.get("keyringProvider")), KeyringProvider.AUTO)
 
 
 def _text(status: Mapping[str, Any], name: str) -> str:

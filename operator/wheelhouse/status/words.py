@@ -58,8 +58,17 @@ def granted_to(grants: Iterable[GrantRecord]) -> str:
     return f"{members} member{' has' if members == 1 else 's have'} {roles} on the repository."
 
 
-def distributed_as(name: str, desired: int) -> str:
-    """Which Secret has a token; its times are in status only, because a message must not change at a refresh."""
+def distributed_as(name: str, desired: int, *, token: bool = True) -> str:
+    """Which Secret is in place; the times of its token are in status only: a message must not change at a refresh.
+
+    Args:
+        name: the name of the Secret.
+        desired: how many are requested.
+        token: whether it has a token.
+    """
+    if not token:
+        where = " in each namespace" if desired > 1 else ""
+        return f"The Secret {name} is in place{where}. It has no token: clients get theirs from the keyring plugin."
     if desired > 1:
         return f"The Secret {name} has a valid token in each namespace. See status.secret for their number and times."
     return f"The Secret {name} has a valid token. See status.secret for the token's times."

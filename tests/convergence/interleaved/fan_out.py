@@ -19,7 +19,7 @@ PLACES: list[Spec] = [
     {"namespaces": [TRAINING, WEB]} | _SHARED,
     {"namespaceSelector": {}} | _SHARED,
 ]
-FIELDS = ("namespaces", "namespaceSelector", "identityFrom")
+FIELDS = ("namespaces", "namespaceSelector", "identityFrom", "credential")
 
 
 def spread(users: Users, rnd: Random) -> str | None:

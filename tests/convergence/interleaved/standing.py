@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from convergence.interleaved import credential
 from convergence.interleaved.effects import token_of
 from convergence.interleaved.expectation import (
     CLUSTER,
@@ -231,15 +232,16 @@ class Standing:
         words |= {f"{place[0]}/{stored.fields.get('.metadata.labels.wheelhouse.dev/access')}"}
         known = site.fakes.tokens.minted.get(token_of(stored.data) or "")
         accounts = {account for *_, account in wish.claims}
-        if known is None:
+        if known is None and not credential.has_none(stored):
             yield Wrong("secret", place, words, MISSING, "it holds no token that was minted", claims)
-        elif known[1].expires <= site.wall.now() and self._refreshed(known[0], accounts):
+        elif known is not None and known[1].expires <= site.wall.now() and self._refreshed(known[0], accounts):
             ago = (site.wall.now() - known[1].expires).total_seconds()
             yield Wrong("expired", place, words, EXPIRED, f"the token expired {ago:.0f} s ago")
         if len(claims) == 1:
             yield from self._uploads(place, wish, next(iter(claims)), uploads_of(stored.data))
         if wish.level is Level.MUST and len(wish.claims) == 1:
-            for text in self._content(wish.claims[0], stored.data):
+            spec = site.cluster.objects[Kind.ACCESS, wish.claims[0][0]]["spec"]
+            for text in (*self._content(wish.claims[0], stored.data), *credential.wrong(stored, spec)):
                 yield Wrong("secret", place, words, MISSING, text, claims)
 
     def _uploads(self, place: Place, wish: SecretWish, access: ObjectKey, found: str | None) -> Iterator[Wrong]:

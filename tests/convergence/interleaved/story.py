@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from convergence.interleaved import acts, fan_out, machines, strangers, upload_acts
+from convergence.interleaved import acts, fan_out, keyring, machines, strangers, upload_acts
 from convergence.interleaved.acts import OFTEN, SELDOM, Act, Users
 from convergence.interleaved.effects import token_of
 from convergence.interleaved.process import RESYNC
@@ -106,6 +106,20 @@ LATEST: Mapping[str, Plot] = {
 LATER: Mapping[str, Plot] = {
     "places": Plot((acts.change_places, acts.change_places, acts.relabel, acts.delete_namespace), about=WHEELS),
 }
+KEYRING: Mapping[str, Plot] = {
+    "keyring": Plot(
+        (
+            *(keyring.change_credential,) * 3,
+            fan_out.spread,
+            acts.suspend,
+            acts.accounts,
+            machines.kill,
+            machines.reconnect,
+        ),
+        kills=(0.0, 0.01),
+        about=WHEELS,
+    ),
+}
 """Kinds that were added later: they have seeds of their own, so that every earlier seed still is the same run."""
 UPLOADS: Mapping[str, Plot] = {
     "uploads": Plot(
@@ -117,7 +131,7 @@ UPLOADS: Mapping[str, Plot] = {
         about=ALL,
     ),
 }
-TIERS = (PLOTS, LATER, LATEST, UPLOADS)
+TIERS = (PLOTS, LATER, LATEST, KEYRING, UPLOADS)
 TIER = 1_000_000
 """Seeds of a tier."""
 

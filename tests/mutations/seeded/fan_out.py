@@ -61,8 +61,8 @@ BUGS = (
     Bug(
         "a fan-out with an identity for each namespace follows an annotation",
         "reconcile/policy/claims.py",
-        "if access.secret is None or access.secret.local_identities or not where.wanted:",
-        "if access.secret is None or not where.wanted:",
+        "if access.secret is None or identity is None or access.secret.local_identities or not where.wanted:",
+        "if access.secret is None or identity is None or not where.wanted:",
         ACTING,
     ),
     Bug(

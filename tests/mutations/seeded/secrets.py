@@ -110,7 +110,7 @@ BUGS = (
     ),
     Bug(
         "a token whose timer has stopped is never replaced",
-        "reconcile/secret/distributor.py",
+        "reconcile/secret/choice.py",
         'return "refresh" if target.lease.due(self._now()) <= 0 else ""',
         'return "refresh" if target.token is None and target.lease.due(self._now()) <= 0 else ""',
         RETURNS,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.cases import fan_out, subjects
+from support.cases import fan_out, keyring, subjects
 from support.cases.case import MISSING, Base, case, hostile
 from support.cases.fan_out import FAN_OUT
 from support.cases.subjects import GKE, NOT_A_PRINCIPAL
@@ -111,6 +111,7 @@ _TAKEN: list[tuple[str, Any]] = [
     ("subjects", [{"kind": "ServiceAccount", "name": "a"}] * 100),
     *subjects.TAKEN,
     *fan_out.TAKEN,
+    *keyring.TAKEN,
 ]
 
 _REFUSED: list[tuple[str, Any, str]] = [
@@ -166,10 +167,12 @@ _REFUSED: list[tuple[str, Any, str]] = [
     *((f"subjects/{index}/name", name, "") for index in (1, 2, 3) for name in OTHER_MEMBERS),
     *subjects.REFUSED,
     *fan_out.REFUSED,
+    *keyring.REFUSED,
 ]
 
 ACCESS_CASES = [
     *(case(_BASE, place, value, None) for place, value in _TAKEN),
     *(case(_BASE, place, value, words) for place, value, words in _REFUSED),
+    *keyring.CASES,
     *(each for place, words in _GRAMMARS for each in hostile(_BASE, place, words)),
 ]

@@ -1,14 +1,15 @@
 """Client configuration files: rendered from a model, and parsed again before they are used.
 
-pip.conf, uv.toml, netrc and .pypirc contain tokens. Each rendered file is parsed the way its client parses it and must
-equal the model, so that no value can inject a line, a section or another host.
+pip.conf, uv.toml, netrc and .pypirc contain tokens, or name the servers that the keyring plugin gets tokens for. Each
+rendered file is parsed the way its client parses it and must equal the model, so that no value can inject a line, a
+section or another host.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from wheelhouse.domain.configuration import netrc, pip, pypirc, uv
-from wheelhouse.domain.configuration.form import Form, Format
+from wheelhouse.domain.configuration.form import WITH_TOKEN, Form, Format
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.names import is_repository_id
 from wheelhouse.domain.token import USERNAME, is_access_token
@@ -40,7 +41,8 @@ KEYS: Mapping[Format, tuple[str, ...]] = {
 
 def keys(form: Form, *, uploads: bool) -> frozenset[str]:
     """The keys of a Secret of this form, for users who upload or who only install."""
-    wanted = (format_ for format_ in form.formats if uploads or format_ is not Format.PYPIRC)
+    formats = form.formats if form.keyring is None else form.formats - WITH_TOKEN
+    wanted = (format_ for format_ in formats if uploads or format_ is not Format.PYPIRC)
     return frozenset({INDEX_URL, *(key for format_ in wanted for key in KEYS[format_])})
 
 
@@ -62,8 +64,8 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
     _check(configuration, template)
     texts = {INDEX_URL: configuration.index_url}
     wanted = keys(configuration.form, uploads=configuration.upload_url is not None)
-    if Format.TOKEN in configuration.form.formats:
-        texts |= {"username": USERNAME, "token": configuration.token.value}
+    if wanted.issuperset(KEYS[Format.TOKEN]):
+        texts |= {"username": USERNAME, "token": configuration.password}
     for client in (client for client in _CLIENTS.values() if client.FILE in wanted):
         text = client.render(configuration)
         # A bare CR starts a new line for pip but not for configparser.read_string, so no control character is allowed.
@@ -88,5 +90,7 @@ def _check(configuration: ClientConfiguration, template: str | None) -> None:
         raise RenderError("upload_index: not a valid repository id")
     if upload is not None and not gets_token(upload.index_url, template):
         raise RenderError("upload_index: a URL that must not receive a token")
-    if not is_access_token(configuration.token.value):
+    if (configuration.token is None) != (configuration.form.keyring is not None):
+        raise RenderError("token: a Secret has one unless its form says that the keyring plugin gets it")
+    if configuration.token is not None and not is_access_token(configuration.token.value):
         raise RenderError("token: a character that is not valid in an access token")

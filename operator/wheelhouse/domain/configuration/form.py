@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from wheelhouse.domain.configuration.credential import KeyringProvider
+
 
 class Authentication(StrEnum):
     """Where pip and uv find the token: in the netrc file, or in the URLs of their own files."""
@@ -29,6 +31,8 @@ class Format(StrEnum):
 
 
 DEFAULT_FORMATS = frozenset({Format.PIP, Format.UV, Format.NETRC, Format.PYPIRC})
+WITH_TOKEN = frozenset({Format.NETRC, Format.TOKEN})
+"""Formats of nothing but a token and its user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,16 @@ class Form:
     Attributes:
         authentication: where pip and uv find the token; None: as in the Secret that exists, and netrc for a new one.
         index: whether the repository replaces the public index.
-        formats: what the Secret has besides the URL of the index; `pypirc` only for users who upload.
+        formats: what the Secret has besides the URL of the index; `pypirc` only for users who upload, and no format of
+            `WITH_TOKEN` in a Secret without a token.
+        keyring: how pip calls the keyring plugin, which gets the token in the pod; None if the Secret has the token.
+            With it, there is no authentication.
     """
 
     authentication: Authentication | None = None
     index: Index = Index.PRIMARY
     formats: frozenset[Format] = DEFAULT_FORMATS
+    keyring: KeyringProvider | None = None
 
     @property
     def in_urls(self) -> bool:
@@ -55,7 +63,9 @@ class Form:
         return replace(self, formats=self.formats - formats)
 
     def completed(self, standing: "Form") -> "Form":
-        """This form, with the authentication of an existing Secret if it has none of its own."""
+        """This form, with the authentication of an existing Secret if it has a token and none of its own."""
+        if self.keyring is not None:
+            return self
         return replace(self, authentication=self.authentication or standing.authentication)
 
 

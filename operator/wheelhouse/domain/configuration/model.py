@@ -24,13 +24,14 @@ class UploadIndex:
 class ClientConfiguration:
     """The values for the clients: a repository's id, its URL (…/simple/), the upload URL (writers), token and form.
 
-    `upload_index` is the repository of the upload URL; None if it is the one that clients install from.
+    There is a token unless the clients get one from the keyring plugin. `upload_index` is the repository of the upload
+    URL; None if it is the one that clients install from.
     """
 
     repository_id: str
     index_url: str
     upload_url: str | None
-    token: Token
+    token: Token | None
     form: Form = UNSET
     upload_index: UploadIndex | None = None
 
@@ -53,9 +54,21 @@ class ClientConfiguration:
         urls = (self.index_url, self.upload_url or self.index_url)
         return tuple(dict.fromkeys(urlsplit(url).hostname or "" for url in urls))
 
+    @property
+    def password(self) -> str:
+        """The text of the token; empty if there is none."""
+        return self.token.value if self.token is not None else ""
+
     def url(self, plain: str) -> str:
-        """A URL for pip and uv: in the form `URL` with user name and token, each quoted as a component."""
-        if not self.form.in_urls:
+        """A URL for pip and uv: in the form `URL` with user name and token, each quoted as a component.
+
+        They ask the keyring plugin only for the token of a user that the URL names.
+        """
+        if self.form.keyring is not None:
+            account = USERNAME
+        elif self.form.in_urls:
+            account = f"{USERNAME}:{quote(self.password, safe='')}"
+        else:
             return plain
         parts = urlsplit(plain)
-        return parts._replace(netloc=f"{USERNAME}:{quote(self.token.value, safe='')}@{parts.netloc}").geturl()
+        return parts._replace(netloc=f"{account}@{parts.netloc}").geturl()

@@ -8,7 +8,7 @@ FILE = "netrc"
 
 def render(configuration: ClientConfiguration) -> str:
     """The text."""
-    account = f"login {USERNAME} password {configuration.token.value}"
+    account = f"login {USERNAME} password {configuration.password}"
     return "".join(f"machine {host} {account}\n" for host in configuration.hosts)
 
 
@@ -22,5 +22,5 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     # parsed here. It has only plain words, without quotes, escapes and comments: all readers split it alike.
     if any(character in text for character in "\"'\\#"):
         raise RenderError("netrc: the configuration contains a quote, an escape or a comment sign")
-    account = ["login", USERNAME, "password", configuration.token.value]
+    account = ["login", USERNAME, "password", configuration.password]
     return [line.split() for line in text.splitlines()] == [["machine", host, *account] for host in configuration.hosts]

@@ -9,7 +9,7 @@ FILE = "pip.conf"
 
 def render(configuration: ClientConfiguration) -> str:
     """The text."""
-    return f"[global]\n{_key(configuration)} = {configuration.url(configuration.index_url)}\n"
+    return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in _values(configuration).items())
 
 
 def reads_back(text: str, configuration: ClientConfiguration) -> bool:
@@ -18,8 +18,11 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    return ini.read(text) == {"global": {_key(configuration): configuration.url(configuration.index_url)}}
+    return ini.read(text) == {"global": _values(configuration)}
 
 
-def _key(configuration: ClientConfiguration) -> str:
-    return "extra-index-url" if configuration.form.index is Index.EXTRA else "index-url"
+def _values(configuration: ClientConfiguration) -> dict[str, str]:
+    key = "extra-index-url" if configuration.form.index is Index.EXTRA else "index-url"
+    provider = configuration.form.keyring.pip_value if configuration.form.keyring is not None else None
+    values = {key: configuration.url(configuration.index_url)}
+    return values | ({"keyring-provider": provider} if provider is not None else {})

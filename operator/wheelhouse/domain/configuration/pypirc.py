@@ -12,7 +12,7 @@ def render(configuration: ClientConfiguration) -> str:
     return (
         f"[distutils]\nindex-servers =\n    {configuration.upload_name}\n\n"
         f"[{configuration.upload_name}]\nrepository = {configuration.upload_url}\n"
-        f"username = {USERNAME}\npassword = {configuration.token.value}\n"
+        + "".join(f"{key} = {value}\n" for key, value in _account(configuration).items())
     )
 
 
@@ -22,6 +22,12 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    section = {"repository": configuration.upload_url, "username": USERNAME, "password": configuration.token.value}
+    section = {"repository": configuration.upload_url, **_account(configuration)}
     servers = {"index-servers": f"\n{configuration.upload_name}"}
     return ini.read(text) == {"distutils": servers, configuration.upload_name: section}
+
+
+def _account(configuration: ClientConfiguration) -> dict[str, str]:
+    """The user, and the token unless twine asks the keyring plugin for it."""
+    account = {"username": USERNAME}
+    return account if configuration.form.keyring is not None else account | {"password": configuration.password}

@@ -12,10 +12,11 @@ def render(configuration: ClientConfiguration) -> str:
     """The text.
 
     With `authenticate`, uv sends no request without credentials, and says so if it has none. The `publish-url` at the
-    top is for `uv publish` without `--index`, which otherwise uploads to PyPI.
+    top is for `uv publish` without `--index`, which otherwise uploads to PyPI. With the `keyring-provider`, uv asks the
+    program keyring for the token of the user in the URLs.
     """
-    publish = _publish_url(configuration)
-    lines = [f'publish-url = "{publish}"', ""] if publish is not None else []
+    lines = [f'{key} = "{value}"' for key, value in _settings(configuration).items()]
+    lines += [""] if lines else []
     for index in _indexes(configuration):
         lines.append("[[index]]")
         lines += (f"{key} = true" if value is True else f'{key} = "{value}"' for key, value in index.items())
@@ -33,9 +34,7 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise RenderError("uv.toml does not parse") from None
-    publish = _publish_url(configuration)
-    uploads = {"publish-url": publish} if publish is not None else {}
-    return found == {**uploads, "index": _indexes(configuration)}
+    return found == {**_settings(configuration), "index": _indexes(configuration)}
 
 
 def _indexes(configuration: ClientConfiguration) -> list[dict[str, str | bool]]:
@@ -55,6 +54,13 @@ def _indexes(configuration: ClientConfiguration) -> list[dict[str, str | bool]]:
         return [{**index, "publish-url": publish}]
     other: dict[str, str | bool] = {"name": configuration.upload_name, "url": configuration.url(upload.index_url)}
     return [index, {**other, "explicit": True, "authenticate": "always", "publish-url": publish}]
+
+
+def _settings(configuration: ClientConfiguration) -> dict[str, str]:
+    """The settings above the indexes."""
+    publish = _publish_url(configuration)
+    settings = {"keyring-provider": "subprocess"} if configuration.form.keyring is not None else {}
+    return settings | ({"publish-url": publish} if publish is not None else {})
 
 
 def _publish_url(configuration: ClientConfiguration) -> str | None:

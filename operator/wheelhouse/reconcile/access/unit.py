@@ -180,7 +180,8 @@ class AccessUnit:
     def _advice(self, declared: Declared[DesiredAccess]) -> str:
         """The subjects that do not exist and get their grants anyway; Distributed reports the identity of the token."""
         secret = declared.effective.secret if declared.effective is not None else None
-        named = {each for each in _accounts(declared) if secret is None or each != secret.identity}
+        token_of = secret.identity if secret is not None and secret.form.keyring is None else None
+        named = {each for each in _accounts(declared) if each != token_of}
         missing = sorted(str(each) for each in named if self._world.cache.account(each) is False)
         if not missing:
             return ""
@@ -292,5 +293,6 @@ def _accounts(declared: Declared[DesiredAccess]) -> Iterator[Identity]:
     for subject in access.subjects:
         if subject.own_account:
             yield Identity(access.key.namespace, subject.name)
-    if access.secret is not None and not access.secret.local_identities:
-        yield access.secret.identity
+    identity = access.secret.identity if access.secret is not None else None
+    if access.secret is not None and identity is not None and not access.secret.local_identities:
+        yield identity

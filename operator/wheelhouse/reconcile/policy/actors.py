@@ -36,8 +36,8 @@ class Actors:
         A decision is kept only as long as none of these changes.
         """
         found, access = self._findings.distribution(declared.stored), declared.effective
-        secret = access.secret if access is not None else None
-        annotation = self._world.google_account(secret.identity) if secret is not None else None
+        identity = access.secret.identity if access is not None and access.secret is not None else None
+        annotation = self._world.google_account(identity) if identity is not None else None
         return annotation, found.identity, found.acting, found.proven, found.unproven
 
     def judged(self, identity: Identity, repository: RepositoryView | None) -> Judged:
@@ -121,7 +121,8 @@ class Actors:
             return False
         if self._findings.distribution(declared.stored).acting == email:
             return True
-        if access.secret is not None and self._world.google_account(access.secret.identity) == email:
+        identity = access.secret.identity if access.secret is not None else None
+        if identity is not None and self._world.google_account(identity) == email:
             return True
         return self._allowed(access.key.namespace, repository).permits(email) is True
 

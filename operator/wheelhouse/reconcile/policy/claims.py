@@ -115,9 +115,10 @@ class Claims:
     ) -> tuple[tuple[Grant, ...], Invalid | None]:
         grants, invalid = desired_grants(access, self._world.workload, self._selected, where.names)
         # Without a place for a Secret, no token is requested that could prove the Google service account.
-        if access.secret is None or access.secret.local_identities or not where.wanted:
+        identity = access.secret.identity if access.secret is not None else None
+        if access.secret is None or identity is None or access.secret.local_identities or not where.wanted:
             return grants, invalid
-        grants, error = self.actors.applied(declared, repository, ledger, grants, access.secret.identity)
+        grants, error = self.actors.applied(declared, repository, ledger, grants, identity)
         return grants, invalid or error
 
     def _selected(self, selector: Selector) -> tuple[str, ...] | None:

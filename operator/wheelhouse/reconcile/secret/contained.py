@@ -27,7 +27,7 @@ def about_to_contain(findings: Findings, stored: CustomObject, content: Content)
 
 def note_contained(findings: Findings, stored: CustomObject, content: Content) -> None:
     """Note what was written."""
-    changes = {"identity": content.identity, "acting": content.token.impersonate, "form": content.form}
+    changes = {"identity": content.identity, "acting": content.acting, "form": content.form}
     _note(findings, stored, content, **changes)
 
 

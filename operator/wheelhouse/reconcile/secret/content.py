@@ -55,18 +55,19 @@ class Content:
 
     Attributes:
         name: the name of the Secret.
-        token: the identity and the lifetime of the token.
+        token: the identity and the lifetime of the token; None if the Secret has none.
         index: the name of the index in clients' files.
         index_url: the URL to install from.
         upload_url: the URL to upload to; None for users who only install.
         uploads_to: the repository that `secret.uploadRepositoryRef` names; None without one, or without consent.
         page: the package page that is requested to verify the token.
         form: which files it has, and where they have the token.
+        actor: as whom its users authenticate; None if the access names no ServiceAccount.
         identity: whose token the Secrets of the access have, as status names it.
     """
 
     name: str
-    token: TokenKey
+    token: TokenKey | None
     index: str
     index_url: str
     upload_url: str | None
@@ -74,11 +75,17 @@ class Content:
     identity: str = field(compare=False)
     form: Form = UNSET
     uploads_to: RepositoryName | None = None
+    actor: Actor | None = None
 
     @property
     def proof(self) -> Proof:
         """What is requested with the token."""
         return Proof(self.page, self.uploads_to)
+
+    @property
+    def acting(self) -> str:
+        """The Google service account that its users authenticate as; empty if there is none."""
+        return self.actor.email if self.actor is not None else ""
 
 
 Wanted = Content | Absence
@@ -119,9 +126,13 @@ class Contents:
         found = self._findings.distribution(stored)
         paused = declared.current is None or access.suspend
         name = found.name if paused or access.secret is None else access.secret.name
-        actor, role = self._actor(declared, claim, access, namespace, paused=paused)
+        form = _form(access, found, paused=paused).without(self._world.options.denied_formats)
+        if form.keyring is not None and _unnamed(access, found, paused=paused):
+            actor, role = None, self._any(declared, claim)
+        else:
+            actor, role = self._actor(declared, claim, access, namespace, paused=paused)
         repository, upload = self._repository(declared, claim), self._claims.uploads.of(declared, access)
-        if not name or actor is None or repository is None:
+        if not name or role is None or repository is None:
             # Without a token nothing can be written. A Secret must not name what another owner no longer allows.
             return Absence.NOT_WANTED if upload.name is None and found.upload is not None else Absence.WAITING
         mode = self._mode(repository, claim)
@@ -130,13 +141,14 @@ class Contents:
         uploads_to = upload.name if upload.requested else repository if own else None
         return Content(
             name=name,
-            token=TokenKey(actor.identity, _lifetime(access), actor.email),
+            token=_token(access, actor) if form.keyring is None else None,
+            actor=actor,
             index=repository.repository_id,
             index_url=index_url,
             upload_url=self._upload_url(uploads_to),
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
             identity=_shown(access, found, actor, paused=paused),
-            form=_form(access, found, paused=paused).without(self._world.options.denied_formats),
+            form=form,
             uploads_to=upload.name,
         )
 
@@ -157,24 +169,32 @@ class Contents:
 
     def _actor(
         self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, namespace: str, *, paused: bool
-    ) -> tuple[Actor | None, Role]:
-        """As whom the token of a Secret authenticates, and with which role: the one that is granted."""
-        if _local(access) and access.secret is not None and not namespace:
+    ) -> tuple[Actor | None, Role | None]:
+        """As whom the users of a Secret authenticate, and with which granted role; None without a grant."""
+        if _local(access) and access.secret is not None and access.secret.identity is not None and not namespace:
             return Actor(Identity(EVERYWHERE, access.secret.identity.service_account)), claim.role
         return self._granted(declared, claim, self._actors(declared, claim, access, namespace, paused=paused))
 
     def _granted(
         self, declared: Declared[DesiredAccess], claim: Claim, actors: tuple[Actor, ...]
-    ) -> tuple[Actor | None, Role]:
+    ) -> tuple[Actor | None, Role | None]:
         """The first of the actors that has a grant, with the requested role, or otherwise the granted one."""
-        if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
-            return None, claim.role  # Grants on another repository, which are about to be revoked.
-        ledger = self._held.get(declared.stored.key, (claim.ledger,), lambda: _roles(claim.ledger))
+        ledger = self._granted_roles(declared, claim)
         for actor in actors:
             held = ledger.get(actor.member(self._world.workload))
             if held:
-                return actor, claim.role if claim.role in held else max(held, key=list(Role).index)
-        return None, claim.role
+                return actor, _best(held, claim)
+        return None, None
+
+    def _any(self, declared: Declared[DesiredAccess], claim: Claim) -> Role | None:
+        """The role that any member has been granted; None without a grant."""
+        held = frozenset[Role]().union(*self._granted_roles(declared, claim).values())
+        return _best(held, claim) if held else None
+
+    def _granted_roles(self, declared: Declared[DesiredAccess], claim: Claim) -> Mapping[str, frozenset[Role]]:
+        if claim.name is not None and self._findings.grants(declared.stored).repository != claim.name:
+            return {}  # Grants on another repository, which are about to be revoked.
+        return self._held.get(declared.stored.key, (claim.ledger,), lambda: _roles(claim.ledger))
 
     def _actors(
         self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, namespace: str, *, paused: bool
@@ -211,8 +231,20 @@ def digest(wanted: Wanted) -> int:
     return (hash(wanted) or 1) if isinstance(wanted, Content) else 0
 
 
-def _lifetime(access: DesiredAccess) -> int:
-    return access.secret.lifetime if access.secret is not None else DEFAULT_LIFETIME
+def _token(access: DesiredAccess, actor: Actor | None) -> TokenKey | None:
+    lifetime = access.secret.lifetime if access.secret is not None else DEFAULT_LIFETIME
+    return TokenKey(actor.identity, lifetime, actor.email) if actor is not None else None
+
+
+def _best(held: frozenset[Role], claim: Claim) -> Role:
+    return claim.role if claim.role in held else max(held, key=list(Role).index)
+
+
+def _unnamed(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> bool:
+    """Whether the access names no ServiceAccount for its Secret, or did not when the spec was last applied."""
+    if paused and found.name:
+        return not found.identity
+    return access.secret is None or access.secret.identity is None
 
 
 def _local(access: DesiredAccess) -> bool:
@@ -220,10 +252,12 @@ def _local(access: DesiredAccess) -> bool:
     return access.secret is not None and access.secret.local_identities
 
 
-def _shown(access: DesiredAccess, found: DistributionFindings, actor: Actor, *, paused: bool) -> str:
+def _shown(access: DesiredAccess, found: DistributionFindings, actor: Actor | None, *, paused: bool) -> str:
     """Whose token the Secrets have, as status names it: while the spec waits, it stays the same."""
     if paused and found.identity:
         return found.identity
+    if actor is None:
+        return ""
     return f"{EVERYWHERE}/{actor.identity.service_account}" if _local(access) else str(actor.identity)
 
 
@@ -254,7 +288,7 @@ def _identities(
     allowed = {own, namespace} if paused else {namespace or own}
     recorded = (Identity(there, account),) if account and there in allowed else ()
     asked: tuple[Identity, ...] = ()
-    if access.secret is not None:
+    if access.secret is not None and access.secret.identity is not None:
         account = access.secret.identity.service_account
         asked = (Identity(namespace if _local(access) else own, account),)
     return (*recorded, *asked) if paused else (*asked, *recorded)

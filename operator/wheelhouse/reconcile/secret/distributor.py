@@ -4,32 +4,36 @@ import structlog
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.configuration.credential import Credential
 from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.keys import SecretKey
+from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.domain.secret import AccessReference, Applied, Denied, SecretManifest
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
-from wheelhouse.plan.leases import HeldToken, Lease, Moment, recorded, replaces, retry, retry_refused
+from wheelhouse.plan.leases import HeldToken, Moment, retry, retry_refused
 from wheelhouse.plan.places import LIMIT
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
 from wheelhouse.reconcile.ledger import Ledger
+from wheelhouse.reconcile.secret.choice import Choice
 from wheelhouse.reconcile.secret.contained import about_to_contain, note_contained, to_expect
 from wheelhouse.reconcile.secret.content import Content, digest
 from wheelhouse.reconcile.secret.holders import Holders
-from wheelhouse.reconcile.secret.rendering import Renderer, paths
+from wheelhouse.reconcile.secret.rendering import Renderer, paths, unwanted
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target
 from wheelhouse.reconcile.secret.tokens import TokenUnit
 from wheelhouse.reconcile.secret.writer import SecretWriter, belongs_to
 from wheelhouse.reconcile.world import World
-from wheelhouse.status.conditions import moment
 from wheelhouse.status.read import is_recorded
 
 logger = structlog.get_logger(__name__)
 
 SOON = 5.0
+WITHOUT_URLS = frozenset({str(Authentication.NETRC), str(Credential.KEYRING)})
+"""Values of the annotation of a Secret whose URLs have no token."""
 
 
 class Distributor:
@@ -58,10 +62,10 @@ class Distributor:
         self._world = world
         self._findings = findings
         self._ledger = ledger
-        self._tokens = tokens
         self._holders = holders
         self._writer = writer
         self._sweep = sweep
+        self._choice = Choice(world, tokens)
         self._renderer = Renderer(world.options.index_url_template)
 
     async def distribute(
@@ -94,7 +98,8 @@ class Distributor:
             return error.retry_after * (1 + 0.1 * self._world.jitter())
         except (Refused, Invalid, Unavailable) as error:
             target.failure = error
-            life = target.lease.life if target.token is not None and target.lease else content.token.lifetime
+            wanted = content.token.lifetime if content.token is not None else DEFAULT_LIFETIME
+            life = target.lease.life if target.token is not None and target.lease else wanted
             if not isinstance(error, Unavailable):
                 return retry_refused(life, self._world.jitter())
             target.floor = now + error.floor
@@ -126,10 +131,10 @@ class Distributor:
             return
         authentication = Authentication.NETRC
         manifest = SecretManifest(key.namespace, secret.name, AccessReference(stored.key, stored.uid))
-        if secret.form.authentication is None:
+        if secret.form.authentication is None and secret.form.keyring is None:
             try:
                 reply = await self._writer.ask(manifest)
-                if _holds(reply) and isinstance(reply, Applied) and reply.authentication != Authentication.NETRC:
+                if _holds(reply) and isinstance(reply, Applied) and reply.authentication not in WITHOUT_URLS:
                     authentication = Authentication.URL
             except NotReady:  # It is another access's.
                 pass
@@ -147,25 +152,21 @@ class Distributor:
             reply = await self._writer.ask(bare)
             holds = _holds(reply)
             target.conflicted = False
-        if target.lease is None or target.amiss or self._sweep.wait(target) > 0:
+        if not target.stands or target.amiss or self._sweep.wait(target) > 0:
+            return holds
+        if target.tokenless and content.token is not None:
+            self._sweep.plan(target)  # Its keys change as soon as there is a token.
             return holds
         try:
-            found = await self._sweep.check(bare, target, paths(bare.access, key.namespace, to_expect(content, target)))
+            expected = paths(bare.access, key.namespace, to_expect(content, target))
+            found = await self._sweep.check(bare, target, expected, unwanted(content))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
             logger.info("Could not check a Secret", secret=where, because=error.message)
             return holds
-        if found is not None and target.token is None:
-            target.lease = self._corrected(target.lease, found, content.token.lifetime)
+        if found is not None and target.token is None and target.lease is not None and content.token is not None:
+            target.lease = self._choice.corrected(target.lease, found, content.token.lifetime)
         return holds
-
-    def _corrected(self, lease: Lease, found: Applied, lifetime: int) -> Lease | None:
-        """The times in the Secret itself, if those in status are of another token or of a wrong clock."""
-        now, ends = self._now(), moment(found.expires_at)
-        shown = recorded(ends, None, lifetime, now, moment(found.written_at))
-        if shown is None or ends is None:
-            return None
-        return lease if abs((ends - lease.expires).total_seconds()) <= 1 else shown
 
     async def _write(
         self,
@@ -178,19 +179,20 @@ class Distributor:
         holds: bool,
     ) -> None:
         stored = declared.stored
-        why = self._why(content, target)
+        why = self._choice.why(content, target)
         if not why and not all_of.lists(self._findings.distribution(stored).namespaces, key.namespace):
             why = "unrecorded"  # Another client removed the record: a release must know of the Secret.
         if not why:
             return
-        if target.lease is None and not holds:
+        if not target.stands and not holds:
             place = SecretTopic(key.namespace, content.name)
             if (rival := self._holders.ahead(key, declared, place)) is not None:
                 raise belongs_to(place, key.access, rival)
-        held = self._choose(content, target, why)
-        if held is None:
+        held = self._choice.token(content.token, target, why) if content.token is not None else None
+        if held is None and content.token is not None:
             return
-        shown = HeldToken(held.token, held.lease.rebased(self._now()))
+        now = Moment(self._world.now(), self._world.elapsed())
+        shown = HeldToken(held.token, held.lease.rebased(now)) if held is not None else None
         if not await self._record(key, stored, content, all_of, target, shown):
             return
         if self._released(stored):
@@ -199,8 +201,8 @@ class Distributor:
         edited = target.amiss == "edited"
         applied = await self._writer.write(stored, wanted, edited=edited)
         target.uid, target.written_at = applied.uid, applied.written_at
-        target.digest, target.key, target.token, target.lease = digest(content), content.token, held, shown.lease
-        target.amiss = ""
+        target.digest, target.key, target.token = digest(content), content.token, held
+        target.lease, target.tokenless, target.amiss = shown.lease if shown is not None else None, held is None, ""
         all_of.added.discard(key.namespace)
         self._sweep.plan(target)
         note_contained(self._findings, stored, content)
@@ -211,34 +213,6 @@ class Distributor:
         now = self._world.cache.access(stored.key)
         return now is None or now.stored.uid != stored.uid or (now.stored.deleting and not stored.deleting)
 
-    def _why(self, content: Content, target: Target) -> str:
-        """Why the Secret is written now; empty if it is as desired."""
-        if target.amiss or target.lease is None:
-            return target.amiss or "new"
-        if target.digest != digest(content):
-            return "changed"
-        held = self._tokens.held(content.token)
-        if held is not None:
-            return "refresh" if held is not target.token else ""
-        # The token unit forgets a token that no Secret needs, for example while the repository is missing.
-        return "refresh" if target.lease.due(self._now()) <= 0 else ""
-
-    def _choose(self, content: Content, target: Target, why: str) -> HeldToken | None:
-        """The token to write; None if the current one is kept, or if one was requested."""
-        now = self._now()
-        held = self._tokens.held(content.token)
-        if held is not None and held is target.token and held.lease.left(now) > 0:
-            return held
-        same = target.key == content.token
-        standing = target.true_lease if same and not target.amiss else None
-        if held is not None and held.fresh(now) and replaces(held, standing, now):
-            return held
-        if same and why != "refresh" and target.token is not None and target.token.lease.left(now) > 0:
-            return target.token
-        if held is None or not held.fresh(now):
-            self._tokens.ask(content.token, held)
-        return None
-
     async def _record(
         self,
         key: SecretKey,
@@ -246,7 +220,7 @@ class Distributor:
         content: Content,
         all_of: Distribution,
         target: Target,
-        held: HeldToken,
+        held: HeldToken | None,
     ) -> bool:
         """Record in status what a restart must know, before the effect. False if the access does not exist."""
         record = False
@@ -257,8 +231,9 @@ class Distributor:
             record = now is None or not is_recorded(now.stored, content.name, key.namespace)
         found = self._findings.distribution(stored)
         # Many tokens are minted one after another: a short time must not cost a write for each of them.
-        tolerance = held.lease.life / 60 if all_of.places.wanted > 1 else 0.0
-        if found.expires is not None and (found.expires - held.lease.expires).total_seconds() > tolerance:
+        tolerance = held.lease.life / 60 if held is not None and all_of.places.wanted > 1 else 0.0
+        later = (found.expires - held.lease.expires).total_seconds() if held is not None and found.expires else 0.0
+        if held is not None and later > tolerance:
             self._findings.note_distribution(stored, expires=held.lease.expires, refresh=held.lease.refreshes)
             record = True
         record = about_to_contain(self._findings, stored, content) or record
@@ -283,9 +258,6 @@ class Distributor:
         self._findings.note_distribution(
             stored, name=content.name, namespaces=(*ledger, *new), desired=all_of.places.wanted, form=form
         )
-
-    def _now(self) -> Moment:
-        return Moment(self._world.now(), self._world.elapsed())
 
 
 def _bare(key: SecretKey, stored: CustomObject, content: Content) -> SecretManifest:

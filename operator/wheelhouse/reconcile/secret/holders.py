@@ -48,7 +48,7 @@ class Holders:
             if rival is None:
                 continue
             target = self._targets.peek(other, rival.stored.uid)
-            if target is not None and target.lease is not None:
+            if target is not None and target.stands:
                 return other.access
             if _rank(other.access, rival, place) < own and self._wants(rival, place):
                 return other.access

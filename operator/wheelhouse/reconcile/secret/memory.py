@@ -80,9 +80,11 @@ class Memory:
         self, namespace: str, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted
     ) -> None:
         """Read what an earlier process wrote into status."""
-        lifetime = wanted.token.lifetime if isinstance(wanted, Content) else LONGEST_LIFETIME
+        token = wanted.token if isinstance(wanted, Content) else None
+        lifetime = token.lifetime if token is not None else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
-        target.doubtful = found.expires is None
+        target.tokenless = found.form.keyring is not None and found.current > 0
+        target.doubtful = found.expires is None and not target.tokenless
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
         rows = recorded_conditions(stored)
         row = rows.get(ConditionType.DISTRIBUTED, {})
@@ -95,12 +97,14 @@ class Memory:
             target.lease = lease
             return
         if target.conflicted or found.name != wanted.name or _other(found, wanted):
+            target.tokenless = target.tokenless and not target.conflicted
             return
         target.lease, target.key = lease, wanted.token
         partly = distributed is not None and distributed.reason is Reason.PARTLY_DISTRIBUTED
         finished = not failure and distributed is not None and (distributed.ok or partly)
         finished = finished and row.get("observedGeneration") == stored.generation
         finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
+        finished = finished and (found.form.keyring is None) == (token is not None)
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
         if found.current + len(found.failed) < (found.desired or 0):
@@ -109,7 +113,7 @@ class Memory:
 
 def _other(found: DistributionFindings, wanted: Content) -> bool:
     """Whether the recorded times are of another identity's token."""
-    return (found.identity, found.acting) != (wanted.identity, wanted.token.impersonate)
+    return (found.identity, found.acting) != (wanted.identity, wanted.acting)
 
 
 def _checks(found: DistributionFindings) -> tuple[int | None, Check | None, Check | None, str]:

@@ -34,17 +34,22 @@ class Proofs:
     def key(self, claim: Claim, wanted: Wanted) -> TokenKey | None:
         """The token that the access will have once its Google service account has a grant; None if it has that one.
 
+        A Secret without a token needs this one too: without the proof, the account gets no grant.
+
         If each Secret has the token of a ServiceAccount of its own namespace, no annotation is followed.
         """
         access = claim.access
         if access is None or access.secret is None or access.secret.local_identities or not claim.may_add:
             return None
-        namespace = self._claims.namespace(access.secret.identity.namespace)
-        actor = self._claims.actors.judged(access.secret.identity, claim.repository).actor
+        identity = access.secret.identity
+        if identity is None:
+            return None
+        namespace = self._claims.namespace(identity.namespace)
+        actor = self._claims.actors.judged(identity, claim.repository).actor
         if actor is None or not actor.email or namespace is None or not namespace.opted_in:
             return None
         key = TokenKey(actor.identity, access.secret.lifetime, actor.email)
-        return None if isinstance(wanted, Content) and wanted.token == key else key
+        return None if isinstance(wanted, Content) and wanted.actor == actor else key
 
     def seek(self, declared: Declared[DesiredAccess], claim: Claim, wanted: Wanted) -> TokenKey | None:
         """Request the token, and wake the access once Google issued it or refused it.

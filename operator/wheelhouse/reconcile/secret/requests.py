@@ -52,4 +52,5 @@ class Requests:
         if not isinstance(whole, Content):
             return ()
         there = (self._contents.at(declared, whole, claim, namespace) for namespace in claim.places.names)
-        return tuple(dict.fromkeys(content.token for content in there if isinstance(content, Content)))
+        tokens = (content.token for content in there if isinstance(content, Content))
+        return tuple(dict.fromkeys(token for token in tokens if token is not None))

@@ -51,13 +51,20 @@ class Sweep:
         target.turn = False
         target.sweep_at = self._world.elapsed() + self._period() * (1 + 0.1 * self._world.jitter())
 
-    async def check(self, manifest: SecretManifest, target: Target, expected: frozenset[str]) -> Applied | None:
+    async def check(
+        self,
+        manifest: SecretManifest,
+        target: Target,
+        expected: frozenset[str],
+        unwanted: frozenset[str] = frozenset(),
+    ) -> Applied | None:
         """Check a Secret now.
 
         Args:
             manifest: the Secret and its access.
             target: what is known of it; a problem is recorded there.
             expected: the paths that our manager must own; additional ones of a later version stay until the refresh.
+            unwanted: paths that our manager must not own.
 
         Returns:
             The reply for a Secret that is as desired.
@@ -70,7 +77,7 @@ class Sweep:
         reply = await self._writer.ask(manifest)
         if not isinstance(reply, Applied) or reply.created:
             target.amiss = "missing"
-        elif (reply.owned is not None and not expected <= reply.owned) or target.uid not in {"", reply.uid}:
+        elif target.uid not in {"", reply.uid} or _differs(reply.owned, expected, unwanted):
             target.amiss = "edited"
         elif self._outdated(target, reply):
             target.amiss = "outdated"
@@ -94,3 +101,7 @@ class Sweep:
             return False
         now = Moment(self._world.now(), self._world.elapsed())
         return (target.token.lease.rebased(now).expires - ends).total_seconds() > FLOOR_TOLERANCE
+
+
+def _differs(owned: frozenset[str] | None, expected: frozenset[str], unwanted: frozenset[str]) -> bool:
+    return owned is not None and (not expected <= owned or bool(unwanted & owned))

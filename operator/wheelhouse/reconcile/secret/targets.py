@@ -27,6 +27,7 @@ class Target:
         key: whose token the Secret has.
         token: the token in the Secret, if this process wrote it.
         lease: the times of the token, as the Secret shows them; None if they are missing or not valid.
+        tokenless: whether there is a Secret without a token.
         uid: the Secret's, if this process wrote it.
         written_at: when this process wrote it, by the API server's clock.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
@@ -49,6 +50,7 @@ class Target:
     key: TokenKey | None = None
     token: HeldToken | None = None
     lease: Lease | None = None
+    tokenless: bool = False
     uid: str = ""
     written_at: str = ""
     written: bool = False
@@ -66,6 +68,11 @@ class Target:
     counted: tuple[datetime, datetime] | None = None
 
     @property
+    def stands(self) -> bool:
+        """Whether there is a Secret that this access wrote, as far as is known."""
+        return self.lease is not None or self.tokenless
+
+    @property
     def true_lease(self) -> Lease | None:
         """The token's times by its mint, if this process minted it: those in the Secret may be of a wrong clock."""
         return self.token.lease if self.token is not None else self.lease
@@ -73,6 +80,7 @@ class Target:
     def removed(self) -> None:
         """Note that our Secret no longer exists."""
         self.digest, self.token, self.lease, self.uid, self.amiss = 0, None, None, "", ""
+        self.tokenless = False
 
 
 @dataclass(slots=True, eq=False)
@@ -161,9 +169,9 @@ class Distribution:
         else:
             self.unverified[token] = check
 
-    def forget_verified(self) -> None:
-        """No Secret is left."""
-        self.verified = None
+    def replace_verified(self, check: Check | None) -> None:
+        """What holds now, instead of all that the index answered: no Secret is left, or none has a token."""
+        self.verified = check
         self.unverified.clear()
 
     def check_verified(self) -> Check | None:

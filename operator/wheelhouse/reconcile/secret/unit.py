@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.findings import Check, pending
+from wheelhouse.domain.findings import pending
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.errors import Conflict
+from wheelhouse.plan.keyring import keyring_finding
 from wheelhouse.plan.leases import Moment
 from wheelhouse.plan.places import not_opted_in
 from wheelhouse.plan.secrets import token_finding, until_next_finding
@@ -19,14 +20,13 @@ from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Want
 from wheelhouse.reconcile.secret.distributor import Distributor
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
-from wheelhouse.reconcile.secret.notices import Notices
 from wheelhouse.reconcile.secret.proofs import Proofs
 from wheelhouse.reconcile.secret.removal import Removal
+from wheelhouse.reconcile.secret.reports import Reports
 from wheelhouse.reconcile.secret.requests import Requests
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.secret.tokens import TokenUnit
-from wheelhouse.reconcile.secret.verify import OFF, Verifier
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
 
@@ -67,8 +67,7 @@ class SecretUnit:
         holders = Holders(world, findings, claims, self._contents, self._targets)
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
-        self._verifier = Verifier(world)
-        self._notices = Notices(world)
+        self._reports = Reports(world, findings, tokens)
         self._proofs = Proofs(world, findings, claims, tokens)
         self._distributor = Distributor(world, findings, ledger, tokens, holders, writer, self._sweep)
         self._removal = Removal(world, findings, writer, debts)
@@ -112,7 +111,7 @@ class SecretUnit:
             elif namespace in recorded:
                 self._world.queue.add_resync(key)
             else:  # Its claim to the name counts from now on: another access may be about to write.
-                self._world.interests.follow(key, (SecretTopic(namespace, wanted.name), wanted.token))
+                self._world.interests.follow(key, _topics(namespace, wanted))
                 self._world.queue.add_soon(key, COMPANY, COMPANY)
 
     def request(self, declared: Declared[DesiredAccess], claim: Claim) -> bool:
@@ -167,7 +166,7 @@ class SecretUnit:
             if target.doubtful and not claim.may_add:
                 target.written = await self._distributor.stands(key, stored, wanted)
             target.doubtful = False
-            if claim.may_add or target.written or target.lease is not None:
+            if claim.may_add or target.written or target.stands:
                 return await self._keep(key, declared, wanted, distribution, target)
         elif wanted is not Absence.WAITING:
             wait = await self._removal.remove(key, stored, _WHY[wanted])
@@ -187,7 +186,7 @@ class SecretUnit:
         if not (missing or key.namespace in claim.places.members) or declared.stored.deleting:
             self._targets.drop(key.access, key.namespace)
         if not self._findings.distribution(declared.stored).name:
-            all_of.forget_verified()  # No Secret has a token that the index could have accepted.
+            all_of.replace_verified(None)  # No Secret has a token that the index could have accepted.
         if not declared.stored.deleting:
             self._memory.note(
                 declared.stored, all_of, pending("The operator writes no Secret. See the condition ResolvedRefs.")
@@ -210,6 +209,8 @@ class SecretUnit:
         now = self._now()
         failure = self._tokens.failure(target.proof) if target.proof is not None else None
         check = token_finding(target.true_lease, failure, f"{key.namespace}/{found.name}", now)
+        if target.tokenless:
+            check = keyring_finding(stands=True, failure=None)
         all_of.count(key.namespace, target, check)
         self._memory.note(stored, all_of, pending("Waiting for the grant."))
         return until_next_finding(target.true_lease, None, now)
@@ -217,51 +218,20 @@ class SecretUnit:
     async def _keep(
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, all_of: Distribution, target: Target
     ) -> float | None:
-        self._follow(key, target, (SecretTopic(key.namespace, content.name), content.token))
+        self._follow(key, target, _topics(key.namespace, content))
         conflict: Conflict | None = None
         wait: float | None = None
         try:
             wait = await self._distributor.distribute(key, declared, content, all_of, target)
         except Conflict as error:
             conflict = error
-        if target.token is not None and target.key == content.token:
-            await self._notices.written(declared.stored, content.token, target.token, all_of.reported)
-        now = self._now()
-        failure = target.failure or self._tokens.failure(content.token)
-        lease = target.true_lease
-        if lease is not None and lease.left(now) > 0 and target.digest != digest(content):
-            lease = None  # The token in the Secret is not the desired one.
-        all_of.count(key.namespace, target, token_finding(lease, failure, f"{key.namespace}/{content.name}", now))
-        if self._tokens.overdue(content.token):
-            self._world.queue.add_resync(content.token)
-        verified, again = await self._verify(key, declared, content, target)
-        all_of.count_verified(content.token, verified)
+        waits = await self._reports.on(key, declared, content, all_of, target)
         self._memory.note(declared.stored, all_of, pending("Waiting for the Secret."))
         if conflict is not None:
             raise conflict
-        timed = self._tokens.held(content.token) is not None  # The token unit wakes this key.
-        due = lease.due(now) if lease is not None and not timed and lease.due(now) > 0 else None
         # The sweep does not apply to what is to be written or retried.
-        sweep = self._sweep.wait(target) if target.lease is not None and wait is None and not target.amiss else None
-        return earliest(wait, again, due, sweep, until_next_finding(target.true_lease, failure, now))
-
-    async def _verify(
-        self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, target: Target
-    ) -> tuple[Check | None, float | None]:
-        """The index's answer for the token in the Secret, while it is in memory."""
-        if not self._world.options.verify_access:
-            return OFF, None
-        held = target.token
-        if held is None or target.digest != digest(content) or held.lease.left(self._now()) <= 0:
-            return None, None
-        restored = self._findings.grants(declared.stored).restored
-        if restored != target.restored:
-            self._verifier.restored(content.token, content.proof)
-            target.restored = restored
-        verdict = await self._verifier.check(key, content.token, held, content.proof)
-        if verdict.mint_again:
-            self._tokens.ask(content.token, held)
-        return verdict.check, verdict.wait
+        sweep = self._sweep.wait(target) if target.stands and wait is None and not target.amiss else None
+        return earliest(wait, sweep, *waits)
 
     def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, whole: Wanted, wanted: Wanted) -> int:
         """What a pass decides by, for comparison."""
@@ -289,6 +259,12 @@ class SecretUnit:
 
     def _now(self) -> Moment:
         return Moment(self._world.now(), self._world.elapsed())
+
+
+def _topics(namespace: str, content: Content) -> tuple[Topic, ...]:
+    """What a desired Secret depends on: its place, and its token if it has one."""
+    place = SecretTopic(namespace, content.name)
+    return (place,) if content.token is None else (place, content.token)
 
 
 def earliest(*waits: float | None) -> float | None:
