@@ -31,6 +31,7 @@ class Target:
         written_at: when this process wrote it, by the API server's clock.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
         doubtful: whether status names the Secret but not its times: a process may have ended right after writing it.
+        inherited: whether only status named the Secret so far: this process has not checked it.
         amiss: why the Secret must be written again: it is missing, edited, or older than the last write.
         conflicted: whether the Secret was found not to be this access's.
         failure: the error of the last write.
@@ -53,6 +54,7 @@ class Target:
     written_at: str = ""
     written: bool = False
     doubtful: bool = False
+    inherited: bool = False
     amiss: str = ""
     conflicted: bool = False
     failure: WheelhouseError | None = None
@@ -171,13 +173,15 @@ class Distribution:
         return next(iter(self.unverified.values()), self.verified)
 
     def check(self, otherwise: Check) -> Check | None:
-        """The finding for the whole access; None while only status has one.
+        """The finding for the whole access; None while only status has one, because some Secrets are not checked yet.
 
         The message of a partial failure has no numbers: it must not change with each Secret that is written.
 
         Args:
             otherwise: the finding while some are missing and there is no failure.
         """
+        if self.unseen:
+            return None
         if self.failed:
             namespace, first = next(iter(self.failed.items()))
             if self.places.wanted <= 1:
@@ -186,8 +190,6 @@ class Distribution:
                 return failed(first.reason, f"{namespace}: {first.message}")
             message = "Some namespaces have no Secret as requested: status.secret.failed lists at most ten of them."
             return failed(Reason.PARTLY_DISTRIBUTED, f"{message} {namespace}: {first.message}")
-        if self.unseen:
-            return None
         return passed(Reason.DISTRIBUTED) if self.current and self.current >= self.places.wanted else otherwise
 
     def shown(self) -> tuple[tuple[str, str], ...]:
