@@ -97,7 +97,9 @@ class Operator:
             accounts = ServiceAccounts()
             cache = _cache(self._settings, accounts)
             loops: list[Loop] = []
-            queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
+            queue = WorkQueue(
+                lambda key: loops[0].reconcile(key), self._metrics.passed, rank=lambda key: loops[0].rank(key)
+            )
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
             denied = await self._denied_formats(transport)
             inside = Inside(transport, objects, cache, accounts, queue, self._metrics, denied)

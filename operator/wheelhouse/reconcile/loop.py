@@ -52,6 +52,10 @@ class Loop:
             case TokenKey():
                 return await self._tokens.reconcile(key)
 
+    def rank(self, key: Key) -> float:
+        """The order of the tokens to mint: the lowest rank first."""
+        return self._tokens.rank(key) if isinstance(key, TokenKey) else 0.0
+
     def until_expiry(self) -> float | None:
         """Seconds until the first token in any Secret expires, negative if it has; None without a token."""
         return self._secrets.until_expiry()

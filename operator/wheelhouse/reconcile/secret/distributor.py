@@ -212,7 +212,7 @@ class Distributor:
         if same and why != "refresh" and target.token is not None and target.token.lease.left(now) > 0:
             return target.token
         if held is None or not held.fresh(now):
-            self._tokens.ask(content.token, held)
+            self._tokens.ask(content.token, held, left=standing.left(now) if standing is not None else None)
         return None
 
     async def _record(

@@ -242,7 +242,7 @@ class SecretUnit:
             lease = None  # The token in the Secret is not the desired one.
         all_of.count(key.namespace, target, token_finding(lease, failure, f"{key.namespace}/{content.name}", now))
         if self._tokens.overdue(content.token):
-            self._world.queue.add_resync(content.token)
+            self._world.queue.add(content.token)
         verified, again = await self._verify(key, declared, content, target)
         all_of.count_verified(content.token, verified)
         self._memory.note(declared.stored, all_of, pending("Waiting for the Secret."))
