@@ -1,5 +1,6 @@
 """What is known of each Secret, and the aggregate of an access: a pass costs the same for any number of Secrets."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -38,6 +39,7 @@ class Target:
         floor: elapsed seconds before which nothing is written again: Retry-After.
         sweep_at: elapsed seconds of the next check whether it still exists; None before it is planned.
         turn: whether it is its turn in the sweep.
+        hastened: elapsed seconds of the last check that a watch requested.
         restored: how often grants had been restored when the index was last checked.
         place: its place, while this access wants it.
         proof: the token that is requested before its Google service account has a grant; None if there is none.
@@ -61,6 +63,7 @@ class Target:
     floor: float = 0.0
     sweep_at: float | None = None
     turn: bool = False
+    hastened: float = -math.inf
     restored: int = 0
     place: SecretTopic | None = None
     proof: TokenKey | None = None

@@ -30,6 +30,7 @@ from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.secret.tokens import TokenUnit
 from wheelhouse.reconcile.secret.verify import OFF, Verifier
+from wheelhouse.reconcile.secret.watched import Watched
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
 
@@ -63,6 +64,7 @@ class SecretUnit:
         holders = Holders(world, findings, claims, self._contents, self._targets)
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
+        self.watched = Watched(world, self._targets, self._sweep)
         self._verifier = Verifier(world)
         self._notices = Notices(world)
         self._proofs = Proofs(world, findings, claims, tokens)
@@ -126,8 +128,7 @@ class SecretUnit:
         Raises:
             Conflict: for the queue to retry.
         """
-        declared = self._world.cache.access(key.access)
-        if declared is None:
+        if (declared := self._world.cache.access(key.access)) is None:
             wait = await self._removal.pay(key, "", None)
             self._forget(key)
             return wait
@@ -235,9 +236,8 @@ class SecretUnit:
             conflict = error
         if target.token is not None and target.key == content.token:
             await self._notices.written(declared.stored, content.token, target.token, all_of.reported)
-        now = self._now()
+        now, lease = self._now(), target.true_lease
         failure = target.failure or self._tokens.failure(content.token)
-        lease = target.true_lease
         if lease is not None and lease.left(now) > 0 and target.digest != digest(content):
             lease = None  # The token in the Secret is not the desired one.
         all_of.count(key.namespace, target, token_finding(lease, failure, f"{key.namespace}/{content.name}", now))
