@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import crowd
 import declare
@@ -22,6 +23,8 @@ LATE = 2
 """Namespaces that join."""
 FAN, SECRET = "fan", "pip"
 PATIENCE = 300.0
+WATCH_SETTLES = 10.0
+"""Seconds until the watch has delivered the Secrets' first events, and their checks are over."""
 STATUS = "patch repositoryaccesses/status"
 LABELS = {"fan": "yes", "wheelhouse.dev/credentials": "enabled"}
 
@@ -41,6 +44,7 @@ def report(size: float) -> Report:
         gone = _removed(world)
         own = _spread(world, count + LATE, "TargetNamespace")
         bare = _bare(world, count)
+    watched = _watched(count)
     about = (
         f"One access, whose Secret goes into {count} namespaces.\nBare is a client that sends the same server-side "
         f"applies to the same API server, {WORKERS} at a time, and nothing else."
@@ -53,6 +57,7 @@ def report(size: float) -> Report:
         Row("a new namespace during that update, s", during, "≤ 0.5"),
         Row("of these, Secrets without the new token", 1 - same, "0"),
         Row("a deleted Secret is back, s", back, "≤ 120"),
+        Row("with the component secret-watch, s", watched, "≤ 0.2"),
         Row("restart: mints", minted, "0"),
         Row("restart: Secrets that changed", changed, "0"),
         Row("all Secrets removed with the access, s", gone),
@@ -171,6 +176,22 @@ def _deleted(world: World) -> float:
     begun = time.monotonic()
     _until(lambda: _secret(world, f"{FAN}-0") is not None, "the deleted Secret")
     return time.monotonic() - begun
+
+
+def _watched(count: int) -> float:
+    """Seconds until a deleted Secret is back, with the component secret-watch, by the API server's log."""
+    component = Path(__file__).parents[1] / "manifests" / "components" / "secret-watch"
+    with declare.world(WHEELHOUSE_WATCH_SECRETS="true") as world:
+        world.kubectl("apply", "--server-side", "-f", str(component / "rbac.yaml"))
+        world.stop("operator")  # The watch would wait for a minute until it tries again.
+        world.start("operator")
+        _prepare(world, count)
+        _spread(world, count, "AccessNamespace")
+        time.sleep(WATCH_SETTLES)
+        begun, place = time.time(), f"{FAN}-0"
+        world.api().call("DELETE", f"/api/v1/namespaces/{place}/secrets/{SECRET}")
+        _until(lambda: any(_writes(row, place, begun) for row in _audit(world)), "the deleted Secret")
+        return min(_time(row) for row in _audit(world) if _writes(row, place, begun)) - begun
 
 
 def _restarted(world: World) -> tuple[int, int]:

@@ -146,6 +146,32 @@ def test_policies_mean_the_operator_that_is_shipped() -> None:
 
 
 POD_INJECTION = "manifests/components/pod-injection"
+SECRET_WATCH = "manifests/components/secret-watch"
+
+
+def test_the_secret_watch_adds_two_verbs_and_a_setting(tmp_path: Path) -> None:
+    """Without the component the operator cannot read Secrets and does not try; with it, it may list and watch them."""
+    (tmp_path / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+        f"resources: [{os.path.relpath(ROOT / 'manifests/base', tmp_path.resolve())}]\n"
+        f"components: [{os.path.relpath(ROOT / SECRET_WATCH, tmp_path.resolve())}]\n"
+    )
+    without, component = rendered("manifests/base"), rendered(str(tmp_path))
+    before = {(each["kind"], each["metadata"]["name"]): each for each in without}
+    after = {(each["kind"], each["metadata"]["name"]): each for each in component}
+    settings = ("ConfigMap", "wheelhouse-settings")
+    role = ("ClusterRole", "wheelhouse-secret-watch")
+    binding = ("ClusterRoleBinding", "wheelhouse-secret-watch")
+    assert after.keys() - before.keys() == {role, binding}
+    assert [place for place in before if before[place] != after[place]] == [settings]
+    data = {"WHEELHOUSE_WATCH_SECRETS": "true"}
+    assert after[settings]["data"] == before[settings]["data"] | data
+    assert Settings(watch_secrets=data["WHEELHOUSE_WATCH_SECRETS"]).watch_secrets
+    assert not Settings().watch_secrets
+    assert after[role]["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list", "watch"]}]
+    shipped = one(without, "ClusterRoleBinding", "wheelhouse-operator")
+    assert after[binding]["subjects"] == shipped["subjects"]
+    assert after[binding]["roleRef"]["name"] == "wheelhouse-secret-watch"
 
 
 def test_pod_injection_is_only_a_policy_and_its_binding() -> None:

@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     verify_access: Annotated[bool, SWITCH] = True
     """Whether the operator requests a page of the index with the minted token before an access is Ready."""
 
+    watch_secrets: Annotated[bool, SWITCH] = False
+    """Whether the operator watches its Secrets, so that a deleted or edited one is right again at once.
+    manifests/components/secret-watch sets this together with the permission, which includes all Secrets."""
+
     drift_interval: Annotated[float, Field(ge=1, le=86400), Form("seconds from 1 to 86400")] = 600.0
     """Seconds between checks of a repository and its policy for changes made elsewhere, ± 20 %."""
 

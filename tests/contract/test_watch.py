@@ -27,10 +27,14 @@ from structlog.testing import capture_logs
 from wheelhouse.clients.http import TooLong, lines
 from wheelhouse.clients.kubernetes import lists
 from wheelhouse.clients.kubernetes import watch as watch_module
+from wheelhouse.clients.kubernetes.secret_metadata import REMEDY, SELECTOR, seen_secret
+from wheelhouse.clients.kubernetes.transport import METADATA_LIST
 from wheelhouse.clients.kubernetes.watch import FIRST_PAUSE, LONGEST_PAUSE, MetadataWatch
 from wheelhouse.domain.objects import ServiceAccount
+from wheelhouse.domain.secret import SeenSecret
 from wheelhouse.errors import Refused, Unavailable
 from wheelhouse.runtime.accounts import ServiceAccounts
+from wheelhouse.runtime.secret_watch import SecretWatch
 
 BOOKMARK = line("BOOKMARK", {"metadata": {"resourceVersion": "12"}})
 ODD = [
@@ -411,3 +415,46 @@ async def test_the_end_closes_the_stream(rig: Rig) -> None:
     async with rig.watching():
         await rig.server.signal.until(lambda: rig.server.open)
     await rig.server.signal.until(lambda: not rig.server.open)
+
+
+async def test_a_watch_of_secrets_asks_for_metadata_of_its_own(rig: Rig) -> None:
+    """List and stream have the label selector, and no reply may contain data."""
+    found: list[SeenSecret] = []
+    sink = SecretWatch(lambda _namespace, _name: None)
+    rig.server.put("team/first", uid="1", managedFields=[{"manager": "wheelhouse.1", "operation": "Apply"}])
+    accepted: list[str] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        accepted.append(request.headers["Accept"])
+        return rig.server.list(request)
+
+    rig.server.faults.append(note)
+    async with rig.server.serve() as transport:
+        watch = MetadataWatch(transport, PATH, "secrets", seen_secret, sink, selector=SELECTOR, remedy=REMEDY)
+        sink.listed = found.extend  # type: ignore[method-assign] # records what the list has
+        await watch.list()
+        task = asyncio.create_task(watch.run())
+        await rig.server.signal.until(lambda: any("watch" in query for query in rig.server.asked))
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert [(each.namespace, each.name, each.uid) for each in found] == [("team", "first", "1")]
+    assert {query.get("labelSelector") for query in rig.server.asked} == {"app.kubernetes.io/managed-by=wheelhouse"}
+    assert accepted == [METADATA_LIST]
+
+
+async def test_a_denied_watch_of_secrets_names_the_remedy(rig: Rig) -> None:
+    """The operator logs it, tries again after a minute, and watches as soon as the permission exists."""
+    rig.server.put("team/first", uid="1")
+    rig.server.faults.append(answering(403))
+    async with rig.server.serve() as transport:
+        watch = MetadataWatch(transport, PATH, "secrets", seen_secret, SecretWatch(print), SELECTOR, REMEDY)
+        with capture_logs() as logs:
+            task = asyncio.create_task(watch.run())
+            await rig.server.signal.until(lambda: any("watch" in query for query in rig.server.asked))
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    (told,) = [each for each in logs if each["log_level"] == "warning"]
+    assert "Apply manifests/components/secret-watch" in told["because"]
+    assert rig.pauses[0] == watch_module.REFUSED_SECONDS

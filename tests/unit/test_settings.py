@@ -112,6 +112,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "create_interval": (["0", "0.1", "600"], [*INTERVAL, "601"]),
     "exchange_rate": (["1", "20", "60"], [*INTERVAL, "0", "61"]),
     "verify_access": (["true", "false"], ["sometimes"]),
+    "watch_secrets": (["true", "false"], ["sometimes"]),
     "drift_interval": (["1", "600", "86400"], [*INTERVAL, "0"]),
     "resync_interval": (["10", "3600"], [*INTERVAL, "9", "3601"]),
     "http_host": (["127.0.0.1", "::"], ["localhost", "256.0.0.1", "127.0.0.1:80"]),

@@ -18,6 +18,10 @@ from wheelhouse.clients.kubernetes.denied_keys import denied_keys
 from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.installed import not_installed
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
+from wheelhouse.clients.kubernetes.secret_metadata import PATH as SECRETS
+from wheelhouse.clients.kubernetes.secret_metadata import REMEDY as SECRETS_REMEDY
+from wheelhouse.clients.kubernetes.secret_metadata import SELECTOR as MANAGED
+from wheelhouse.clients.kubernetes.secret_metadata import seen_secret
 from wheelhouse.clients.kubernetes.transport import Transport
 from wheelhouse.clients.kubernetes.watch import MetadataWatch
 from wheelhouse.domain.configuration.files import INDEX_URL, KEYS, denied_formats
@@ -36,6 +40,7 @@ from wheelhouse.runtime.http import HttpServer
 from wheelhouse.runtime.informer import Informer
 from wheelhouse.runtime.metrics import Metrics
 from wheelhouse.runtime.queue.work import UNIT_NAMES, WorkQueue
+from wheelhouse.runtime.secret_watch import SecretWatch
 from wheelhouse.runtime.supervise import Work, background
 from wheelhouse.settings import ProjectPolicy, Settings
 from wheelhouse.status.read import read_grants
@@ -97,7 +102,9 @@ class Operator:
             accounts = ServiceAccounts()
             cache = _cache(self._settings, accounts)
             loops: list[Loop] = []
-            queue = WorkQueue(lambda key: loops[0].reconcile(key), self._metrics.passed)
+            queue = WorkQueue(
+                lambda key: loops[0].reconcile(key), self._metrics.passed, rank=lambda key: loops[0].rank(key)
+            )
             self._metrics.watch_depths(list(UNIT_NAMES.values()), queue.depths)
             denied = await self._denied_formats(transport)
             inside = Inside(transport, objects, cache, accounts, queue, self._metrics, denied)
@@ -118,7 +125,7 @@ class Operator:
             informer.start()
             watching = watches(informer, connection.server, connection.session(outlast_definitions))
             self._queue = queue  # The liveness probe checks it from here on: until now its keys wait for the lists.
-            works: dict[str, Work] = {
+            works: dict[str, Work] = self._secrets(transport, loops[0]) | {
                 "queue": queue.run,
                 "resync": partial(self._resync, informer, objects),
                 "accounts": watch.run,
@@ -128,6 +135,14 @@ class Operator:
                 logger.info("Ready", server=connection.server, pool=world.workload.pool)
                 # Kopf handles the signals. If it had a stop flag, it would wait 5 s for the flag when it ends.
                 await kopf.operator(registry=watching, settings=kopf_settings(), clusterwide=True)
+
+    def _secrets(self, transport: Transport, loop: Loop) -> dict[str, Work]:
+        """The watch of Secrets, if the setting requests it: without the component it would be denied."""
+        if not self._settings.watch_secrets:
+            return {}
+        sink = SecretWatch(loop.doubt_secret)
+        watch = MetadataWatch(transport, SECRETS, "secrets", seen_secret, sink, selector=MANAGED, remedy=SECRETS_REMEDY)
+        return {"secrets": watch.run}
 
     async def _enforced(self, transport: Transport) -> None:
         """Wait until crds/ and manifests/base are installed and enforced. Until then the operator does nothing."""

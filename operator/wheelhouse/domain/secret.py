@@ -7,6 +7,8 @@ from wheelhouse.domain.names import ObjectKey
 
 SECRET_TYPE = "wheelhouse.dev/pip-config"  # noqa: S105 - a type, not a credential
 MANAGER_PREFIX = "wheelhouse."
+MANAGED_BY = ("app.kubernetes.io/managed-by", "wheelhouse")
+"""The label of all Secrets that Wheelhouse writes."""
 EXPIRES_ANNOTATION = "wheelhouse.dev/expires-at"
 REFRESH_ANNOTATION = "wheelhouse.dev/refresh-at"
 AUTHENTICATION_ANNOTATION = "wheelhouse.dev/authentication"
@@ -40,7 +42,7 @@ class SecretManifest:
     def labels(self) -> dict[str, str]:
         """The labels that mark the Secret as ours and name its access."""
         return {
-            "app.kubernetes.io/managed-by": "wheelhouse",
+            MANAGED_BY[0]: MANAGED_BY[1],
             "wheelhouse.dev/access-uid": self.access.uid,
             "wheelhouse.dev/access": self.access.key.name,
             "wheelhouse.dev/access-namespace": self.access.key.namespace,
@@ -68,6 +70,23 @@ class SecretManifest:
         if self.owned_by_access:
             paths.add(f"metadata.ownerReferences.{self.access.uid}")
         return frozenset(paths)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSecret:
+    """A Secret in a watch, without data.
+
+    Attributes:
+        namespace: where it is.
+        name: its name.
+        uid: its uid.
+        owned: a digest of the fields that accesses' field managers own.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    owned: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Places:
         missing: namespaces that the spec names, but that do not exist or have not opted in.
         refused: why some of the namespaces are not used; None if all are.
         empty: the finding if no namespace is selected; None otherwise.
+        former: those of `names` that only status names, and not the spec: they keep their Secrets while it waits.
         members: `names`, for lookups.
     """
 
@@ -28,6 +29,7 @@ class Places:
     missing: tuple[str, ...] = ()
     refused: Check | None = None
     empty: Check | None = None
+    former: frozenset[str] = frozenset()
     members: frozenset[str] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +67,9 @@ def places(
     own = access.key.namespace
     fan_out = access.secret.fan_out if access.secret is not None else None
     if paused and ledger:
-        return Places(tuple(name for name in ledger if name == own or may_fan_out(access)))
+        kept = tuple(name for name in ledger if name == own or may_fan_out(access))
+        asked = places(access, (), selected, namespace, paused=False) if access.secret is not None else NO_PLACES
+        return Places(kept, former=frozenset(kept) - asked.members - {own})
     if fan_out is None:
         return Places((own,))
     if not may_fan_out(access):

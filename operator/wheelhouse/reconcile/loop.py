@@ -52,6 +52,19 @@ class Loop:
             case TokenKey():
                 return await self._tokens.reconcile(key)
 
+    def rank(self, key: Key) -> float:
+        """The order of the tokens to mint: the lowest rank first."""
+        return self._tokens.rank(key) if isinstance(key, TokenKey) else 0.0
+
+    def doubt_secret(self, namespace: str, name: str) -> None:
+        """A watch reports that a Secret may be deleted or edited: check it now.
+
+        Args:
+            namespace: where it is.
+            name: its name.
+        """
+        self._secrets.watched.doubt(namespace, name)
+
     def until_expiry(self) -> float | None:
         """Seconds until the first token in any Secret expires, negative if it has; None without a token."""
         return self._secrets.until_expiry()

@@ -4,6 +4,7 @@ from mutations.bug import Bug
 
 PLACES = ("tests/unit/test_places.py",)
 FAN_OUT = ("tests/convergence/test_fan_out.py",)
+FORGED = ("tests/convergence/test_fan_out_forged.py",)
 RIVALS = ("tests/convergence/test_fan_out_rivals.py",)
 ACTING = ("tests/convergence/test_fan_out_impersonation.py",)
 
@@ -31,8 +32,29 @@ BUGS = (
         ("tests/unit/test_desired.py",),
     ),
     Bug(
-        "an identity of the access's namespace gets into others unasked",
+        "a suspended fan-out follows the annotations of other namespaces",
         "reconcile/secret/content.py",
+        "if not actor.email or identity.namespace == access.key.namespace",
+        "if True",
+        FORGED,
+    ),
+    Bug(
+        "a forged ledger makes Secrets",
+        "reconcile/secret/doubts.py",
+        "return target.written or not former",
+        "return True",
+        FORGED,
+    ),
+    Bug(
+        "a restart trusts the count of another identity",
+        "reconcile/secret/distributor.py",
+        "current = found.current if same else all_of.current",
+        "current = found.current",
+        FORGED,
+    ),
+    Bug(
+        "an identity of the access's namespace gets into others unasked",
+        "reconcile/secret/identities.py",
         "allowed = {own, namespace} if paused else {namespace or own}",
         "allowed = {own, namespace}",
         FAN_OUT,

@@ -4,8 +4,16 @@ from mutations.bug import Bug
 
 AGENDA = ("tests/unit/test_queue_agenda.py",)
 BACKOFF = ("tests/unit/test_queue_backoff.py",)
+MINTS = ("tests/unit/test_mint_order.py",)
 
 BUGS = (
+    Bug(
+        "tokens are minted in the order of their requests",
+        "runtime/queue/work.py",
+        "rank if unit is TokenKey else as_they_come",
+        "as_they_come",
+        MINTS,
+    ),
     Bug(
         "Retry-After is ignored",
         "runtime/queue/backoff.py",

@@ -117,9 +117,9 @@ BUGS = (
     ),
     Bug(
         "a Secret that only a record names is not refreshed",
-        "reconcile/secret/unit.py",
-        "            if target.doubtful and not claim.may_add:\n",
-        "            if False:\n",
+        "reconcile/secret/doubts.py",
+        "        if (target.doubtful or former) and not claim.may_add:\n",
+        "        if False:\n",
         RETURNS,
     ),
     Bug(

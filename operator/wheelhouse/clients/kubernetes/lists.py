@@ -23,13 +23,15 @@ class Listing:
         where: the path of the list.
         kind: its name in metrics and messages.
         accept: the requested form of the objects.
+        selector: the label selector of the list; empty for all objects.
     """
 
-    def __init__(self, transport: Transport, where: str, kind: str, accept: str = JSON) -> None:
+    def __init__(self, transport: Transport, where: str, kind: str, accept: str = JSON, selector: str = "") -> None:
         self._transport = transport
         self._where = where
         self._kind = kind
         self._accept = accept
+        self._selector = selector
         self._version = ""
 
     @property
@@ -65,6 +67,7 @@ class Listing:
 
     async def _page(self, size: int, token: str) -> Reply:
         params = {"limit": str(size)} | ({"continue": token} if token else {})
+        params |= {"labelSelector": self._selector} if self._selector else {}
         call = Call("list", self._kind, "GET", self._where, params=params, accept=self._accept, limit=LARGEST)
         reply = await self._transport.send(call)
         if reply.status == 404:

@@ -35,6 +35,8 @@ STEADY_SECONDS = 10.0
 LIST_SECONDS = 600.0
 """Seconds after which the list is read again when a stream ends, to correct what a watch missed."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+REFUSED_SECONDS = 60.0
+"""Seconds until the next attempt of a watch that the operator can do without, if the permission is missing."""
 
 
 class Sink(Protocol[Taken]):
@@ -56,6 +58,8 @@ class MetadataWatch(Generic[Found]):
         kind: its name in metrics and messages.
         parse: reads an object's metadata; may raise KeyError, TypeError and AttributeError.
         sink: receives the objects.
+        selector: the label selector of the watch; empty for all objects.
+        remedy: what to do if the permission for the watch is missing.
     """
 
     def __init__(
@@ -65,12 +69,16 @@ class MetadataWatch(Generic[Found]):
         kind: str,
         parse: Callable[[Mapping[str, Any]], Found],
         sink: Sink[Found],
+        selector: str = "",
+        remedy: str = "",
     ) -> None:
         self._transport = transport
         self._where = where
         self._kind = kind
         self._parse = parse
         self._sink = sink
+        self._selector = selector
+        self._remedy = remedy
         self._version = ""
         self._listed = Stopwatch()
 
@@ -80,7 +88,7 @@ class MetadataWatch(Generic[Found]):
         Raises:
             Unavailable, Refused: the list failed, and the sink received nothing.
         """
-        listing = Listing(self._transport, self._where, self._kind, METADATA_LIST)
+        listing = Listing(self._transport, self._where, self._kind, METADATA_LIST, self._selector)
         found = [self._read(item) async for item in listing]
         self._sink.listed(found)
         self._version, self._listed = listing.resource_version, Stopwatch()
@@ -97,7 +105,8 @@ class MetadataWatch(Generic[Found]):
                 await self._follow()
             except WheelhouseError as error:
                 log = logger.warning if isinstance(error, Refused) else logger.info
-                log("Will restart the watch", kind=self._kind, because=error.message)
+                log("Will restart the watch", kind=self._kind, because=f"{error.message} {self._remedy}".strip())
+                floor = REFUSED_SECONDS if isinstance(error, Refused) and self._remedy else 0.0
                 if not isinstance(error, Unavailable) or isinstance(error, TooLong):
                     self._version = ""
                 else:
@@ -111,7 +120,7 @@ class MetadataWatch(Generic[Found]):
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": str(STREAM_SECONDS),
-        }
+        } | ({"labelSelector": self._selector} if self._selector else {})
         call = Call("watch", self._kind, "GET", self._where, params=params, accept=METADATA, limit=LARGEST)
         heard = False
         async with aclosing(self._transport.stream(call, IDLE_SECONDS)) as stream:

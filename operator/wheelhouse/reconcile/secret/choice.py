@@ -49,7 +49,7 @@ class Choice:
         if same and why != "refresh" and target.token is not None and target.token.lease.left(now) > 0:
             return target.token
         if held is None or not held.fresh(now):
-            self._tokens.ask(key, held)
+            self._tokens.ask(key, held, left=standing.left(now) if standing is not None else None)
         return None
 
     def corrected(self, lease: Lease, found: Applied, lifetime: int) -> Lease | None:

@@ -25,10 +25,20 @@ def about_to_contain(findings: Findings, stored: CustomObject, content: Content)
     return True
 
 
-def note_contained(findings: Findings, stored: CustomObject, content: Content) -> None:
-    """Note what was written."""
+def note_contained(findings: Findings, stored: CustomObject, content: Content, counted: int) -> None:
+    """Note what was written.
+
+    Args:
+        findings: where it is noted.
+        stored: the access.
+        content: what the Secret contains.
+        counted: the Secrets that this process found as desired. A status that names another identity never counts
+            others.
+    """
+    found = findings.distribution(stored)
+    same = (found.identity, found.acting) == (content.identity, content.acting)
     changes = {"identity": content.identity, "acting": content.acting, "form": content.form}
-    _note(findings, stored, content, **changes)
+    _note(findings, stored, content, **changes, current=found.current if same else counted)
 
 
 def to_expect(content: Content, target: Target) -> Content:

@@ -19,15 +19,13 @@ from wheelhouse.plan.consent import Permission
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.memo import Memo
 from wheelhouse.reconcile.policy.claims import Claim, Claims
+from wheelhouse.reconcile.secret.identities import EVERYWHERE, identities_of, shown, spreads
 from wheelhouse.reconcile.world import World
 
 PROBE = "wheelhouse-probe"
 """A package page that need not exist: a 404 there means that the token may read; the root is 404 to everyone."""
 PUBLIC_PROBE = "pip"
 """The page for Remote and Virtual repositories: their cache probably has it."""
-
-EVERYWHERE = "*"
-"""The namespace of an identity, if each Secret has the token of a ServiceAccount of its own namespace."""
 
 _ROLES = {role.iam: role for role in Role}
 _HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
@@ -147,7 +145,7 @@ class Contents:
             index_url=index_url,
             upload_url=self._upload_url(uploads_to),
             page=f"{index_url}{PROBE if mode is Mode.STANDARD else PUBLIC_PROBE}/",
-            identity=_shown(access, found, actor, paused=paused),
+            identity=shown(access, found, actor, namespace, paused=paused),
             form=form,
             uploads_to=upload.name,
         )
@@ -164,15 +162,17 @@ class Contents:
         needed = {namespace, declared.stored.key.namespace} if shared else {namespace}
         if not all(there is not None and there.opted_in for there in map(self._claims.namespace, needed)):
             return Absence.NOT_OPTED_IN
-        local = access is not None and _local(access) and isinstance(wanted, Content)
-        return self.of(declared, claim, namespace) if local else wanted
+        actor = wanted.actor if isinstance(wanted, Content) else None
+        spread = actor is not None and actor.identity.namespace == EVERYWHERE
+        return self.of(declared, claim, namespace) if spread else wanted
 
     def _actor(
         self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, namespace: str, *, paused: bool
     ) -> tuple[Actor | None, Role | None]:
         """As whom the users of a Secret authenticate, and with which granted role; None without a grant."""
-        if _local(access) and access.secret is not None and access.secret.identity is not None and not namespace:
-            return Actor(Identity(EVERYWHERE, access.secret.identity.service_account)), claim.role
+        account = spreads(access, self._findings.distribution(declared.stored), paused=paused)
+        if account and not namespace:
+            return Actor(Identity(EVERYWHERE, account)), claim.role
         return self._granted(declared, claim, self._actors(declared, claim, access, namespace, paused=paused))
 
     def _granted(
@@ -201,8 +201,8 @@ class Contents:
     ) -> tuple[Actor, ...]:
         """As whom the token may authenticate: the spec's first, or the Secret's while the spec waits."""
         found = self._findings.distribution(declared.stored)
-        identities = _identities(access, found, namespace, paused=paused)
-        follows = not _local(access)
+        identities = identities_of(access, found, namespace, paused=paused)
+        follows = access.secret is None or not access.secret.local_identities
         if not (follows or paused):
             return tuple(map(Actor, identities))
         recorded = [Actor(each, found.acting) for each in identities if str(each) == found.identity] if paused else []
@@ -210,7 +210,7 @@ class Contents:
             actor
             for identity in identities
             for actor in self._claims.actors.candidates(declared, identity, claim.repository, follows=follows)
-            if follows or not actor.email or identity.namespace == access.key.namespace
+            if not actor.email or identity.namespace == access.key.namespace
         ]
         permitted = [each for each in recorded if each in allowed]
         return tuple(dict.fromkeys((*permitted, *allowed)))
@@ -247,20 +247,6 @@ def _unnamed(access: DesiredAccess, found: DistributionFindings, *, paused: bool
     return access.secret is None or access.secret.identity is None
 
 
-def _local(access: DesiredAccess) -> bool:
-    """Whether each Secret has the token of a ServiceAccount of its own namespace."""
-    return access.secret is not None and access.secret.local_identities
-
-
-def _shown(access: DesiredAccess, found: DistributionFindings, actor: Actor | None, *, paused: bool) -> str:
-    """Whose token the Secrets have, as status names it: while the spec waits, it stays the same."""
-    if paused and found.identity:
-        return found.identity
-    if actor is None:
-        return ""
-    return f"{EVERYWHERE}/{actor.identity.service_account}" if _local(access) else str(actor.identity)
-
-
 def _roles(ledger: Iterable[GrantRecord]) -> dict[str, frozenset[Role]]:
     """The roles of each member that has any."""
     found: dict[str, set[Role]] = {}
@@ -268,30 +254,6 @@ def _roles(ledger: Iterable[GrantRecord]) -> dict[str, frozenset[Role]]:
         if record.state in _HELD:
             found.setdefault(record.grant.member, set()).add(_ROLES[record.grant.role])
     return {member: frozenset(roles) for member, roles in found.items()}
-
-
-def _identities(
-    access: DesiredAccess, found: DistributionFindings, namespace: str, *, paused: bool
-) -> tuple[Identity, ...]:
-    """Identities for the token, the preferred one first: the spec's, or the existing Secret's while the spec waits.
-
-    Args:
-        access: the desired state.
-        found: what is known of its Secrets.
-        namespace: where the Secret is; empty if all Secrets have the same token.
-        paused: whether the spec waits.
-    """
-    own = access.key.namespace
-    there, _, account = found.identity.partition("/")
-    there = (namespace or own) if there == EVERYWHERE else there
-    # The access's own identity comes into another namespace only if the spec says so.
-    allowed = {own, namespace} if paused else {namespace or own}
-    recorded = (Identity(there, account),) if account and there in allowed else ()
-    asked: tuple[Identity, ...] = ()
-    if access.secret is not None and access.secret.identity is not None:
-        account = access.secret.identity.service_account
-        asked = (Identity(namespace if _local(access) else own, account),)
-    return (*recorded, *asked) if paused else (*asked, *recorded)
 
 
 def _form(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> Form:

@@ -4,13 +4,11 @@ import structlog
 
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
-from wheelhouse.domain.configuration.credential import Credential
-from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.domain.secret import AccessReference, Applied, Denied, SecretManifest
+from wheelhouse.domain.secret import AccessReference, SecretManifest
 from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable
 from wheelhouse.plan.leases import HeldToken, Moment, retry, retry_refused
 from wheelhouse.plan.places import LIMIT
@@ -25,15 +23,13 @@ from wheelhouse.reconcile.secret.rendering import Renderer, paths, unwanted
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target
 from wheelhouse.reconcile.secret.tokens import TokenUnit
-from wheelhouse.reconcile.secret.writer import SecretWriter, belongs_to
+from wheelhouse.reconcile.secret.writer import SecretWriter, belongs_to, holds
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.read import is_recorded
 
 logger = structlog.get_logger(__name__)
 
 SOON = 5.0
-WITHOUT_URLS = frozenset({str(Authentication.NETRC), str(Credential.KEYRING)})
-"""Values of the annotation of a Secret whose URLs have no token."""
 
 
 class Distributor:
@@ -88,8 +84,8 @@ class Distributor:
         if target.floor > now:
             return target.floor - now
         try:
-            holds = await self._check(key, declared.stored, content, target)
-            await self._write(key, declared, content, all_of, target, holds=holds)
+            stands = await self._check(key, declared.stored, content, target)
+            await self._write(key, declared, content, all_of, target, stands=stands)
         except NotReady as error:
             target.failure = error
             if error.reason is Reason.SECRET_CONFLICT:
@@ -107,39 +103,6 @@ class Distributor:
         target.failure = None
         return None
 
-    async def stands(self, key: SecretKey, stored: CustomObject, content: Content) -> bool:
-        """Whether a Secret that status names exists, and is this access's.
-
-        Raises:
-            Conflict, Invalid, Refused, Unavailable: the check failed.
-        """
-        try:
-            reply = await self._writer.ask(_bare(key, stored, content))
-        except NotReady:  # It is another access's.
-            return False
-        return _holds(reply)
-
-    async def recall(self, key: SecretKey, declared: Declared[DesiredAccess]) -> None:
-        """Find out where an existing Secret has the token, if status does not say whether there is one.
-
-        Raises:
-            Conflict, Invalid, Refused, Unavailable: the check failed.
-        """
-        stored, secret = declared.stored, declared.current.secret if declared.current is not None else None
-        found = self._findings.distribution(stored)
-        if secret is None or found.name or found.form.authentication is not None:
-            return
-        authentication = Authentication.NETRC
-        manifest = SecretManifest(key.namespace, secret.name, AccessReference(stored.key, stored.uid))
-        if secret.form.authentication is None and secret.form.keyring is None:
-            try:
-                reply = await self._writer.ask(manifest)
-                if _holds(reply) and isinstance(reply, Applied) and reply.authentication not in WITHOUT_URLS:
-                    authentication = Authentication.URL
-            except NotReady:  # It is another access's.
-                pass
-        self._findings.note_distribution(stored, form=Form(authentication))
-
     async def _check(self, key: SecretKey, stored: CustomObject, content: Content, target: Target) -> bool:
         """Check whether another access's Secret is gone, or whether ours still exists.
 
@@ -147,26 +110,26 @@ class Distributor:
             Whether a Secret that belonged to another access turned out to be this access's.
         """
         bare = _bare(key, stored, content)
-        holds = False
+        stands = False
         if target.conflicted:
             reply = await self._writer.ask(bare)
-            holds = _holds(reply)
+            stands = holds(reply)
             target.conflicted = False
         if not target.stands or target.amiss or self._sweep.wait(target) > 0:
-            return holds
+            return stands
         if target.tokenless and content.token is not None:
             self._sweep.plan(target)  # Its keys change as soon as there is a token.
-            return holds
+            return stands
         try:
             expected = paths(bare.access, key.namespace, to_expect(content, target))
             found = await self._sweep.check(bare, target, expected, unwanted(content))
         except (Refused, Invalid, Unavailable) as error:
             where = f"{key.namespace}/{content.name}"
             logger.info("Could not check a Secret", secret=where, because=error.message)
-            return holds
+            return stands
         if found is not None and target.token is None and target.lease is not None and content.token is not None:
             target.lease = self._choice.corrected(target.lease, found, content.token.lifetime)
-        return holds
+        return stands
 
     async def _write(
         self,
@@ -176,7 +139,7 @@ class Distributor:
         all_of: Distribution,
         target: Target,
         *,
-        holds: bool,
+        stands: bool,
     ) -> None:
         stored = declared.stored
         why = self._choice.why(content, target)
@@ -184,7 +147,7 @@ class Distributor:
             why = "unrecorded"  # Another client removed the record: a release must know of the Secret.
         if not why:
             return
-        if not target.stands and not holds:
+        if not target.stands and not stands:
             place = SecretTopic(key.namespace, content.name)
             if (rival := self._holders.ahead(key, declared, place)) is not None:
                 raise belongs_to(place, key.access, rival)
@@ -205,7 +168,7 @@ class Distributor:
         target.lease, target.tokenless, target.amiss = shown.lease if shown is not None else None, held is None, ""
         all_of.added.discard(key.namespace)
         self._sweep.plan(target)
-        note_contained(self._findings, stored, content)
+        note_contained(self._findings, stored, content, all_of.current)
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _released(self, stored: CustomObject) -> bool:
@@ -263,8 +226,3 @@ class Distributor:
 def _bare(key: SecretKey, stored: CustomObject, content: Content) -> SecretManifest:
     """The manifest for a check."""
     return SecretManifest(key.namespace, content.name, AccessReference(stored.key, stored.uid))
-
-
-def _holds(reply: Applied | Denied) -> bool:
-    """Whether the Secret exists, and our manager owns fields of it."""
-    return isinstance(reply, Applied) and not reply.created and bool(reply.owned)

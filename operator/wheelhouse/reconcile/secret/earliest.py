@@ -3,6 +3,9 @@
 import heapq
 from datetime import datetime
 
+TICK = 0.01
+"""Seconds."""
+
 
 class Earliest:
     """The earliest of many times that are added and removed; a removed time is dropped when it becomes the first."""
@@ -34,3 +37,8 @@ class Earliest:
         if gone > 1:
             self._gone[moment] = gone - 1
         return gone > 0
+
+
+def soonest(*waits: float | None) -> float | None:
+    """The shortest of some waits, None if there is none; at least a tick, so that a rounded clock advances."""
+    return min((max(TICK, seconds) for seconds in waits if seconds is not None), default=None)

@@ -10,6 +10,7 @@ from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.plan.leases import Lease, Moment, recorded
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.secret.content import Content, Wanted, digest
+from wheelhouse.reconcile.secret.identities import EVERYWHERE
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import check_of
@@ -84,7 +85,7 @@ class Memory:
         lifetime = token.lifetime if token is not None else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
         target.tokenless = found.form.keyring is not None and found.current > 0
-        target.doubtful = found.expires is None and not target.tokenless
+        target.doubtful, target.inherited = found.expires is None and not target.tokenless, True
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
         rows = recorded_conditions(stored)
         row = rows.get(ConditionType.DISTRIBUTED, {})
@@ -102,12 +103,16 @@ class Memory:
         target.lease, target.key = lease, wanted.token
         partly = distributed is not None and distributed.reason is Reason.PARTLY_DISTRIBUTED
         finished = not failure and distributed is not None and (distributed.ok or partly)
+        incomplete = found.current + len(found.failed) < (found.desired or 0)
+        # Tokens of many ServiceAccounts are not minted again only to be sure; that of one is. The annotation of that
+        # one may have changed shortly before, and no Secret shows which annotation its token was minted for.
+        finished = finished and not (incomplete and not wanted.identity.startswith(EVERYWHERE))
         finished = finished and row.get("observedGeneration") == stored.generation
         finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
         finished = finished and (found.form.keyring is None) == (token is not None)
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
-        if found.current + len(found.failed) < (found.desired or 0):
+        if incomplete:
             target.sweep_at = now.elapsed  # Some are recorded, and were never written: check at once.
 
 

@@ -13,6 +13,7 @@ from wheelhouse.errors import Invalid, Refused, Unavailable
 from wheelhouse.reconcile.debts import Debts, SecretDebt
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic
+from wheelhouse.reconcile.secret.content import Absence
 from wheelhouse.reconcile.secret.targets import Target
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
@@ -23,6 +24,12 @@ SLOW = 60.0
 SOON = 10.0
 MORE = (0.1, 1.0)
 """Seconds that the report of a removed Secret waits for more removals, minimum and maximum."""
+
+WHY = {
+    Absence.NOT_WANTED: "the access no longer permits or requests it",
+    Absence.NOT_OPTED_IN: "the namespace has not opted in",
+}
+"""For the log."""
 
 _NOTHING: dict[str, Any] = {
     "name": "",

@@ -65,7 +65,7 @@ class Reports:
             lease = None  # The token in the Secret is not the desired one.
         all_of.count(key.namespace, target, token_finding(lease, failure, f"{key.namespace}/{content.name}", now))
         if self._tokens.overdue(token):
-            self._world.queue.add_resync(token)
+            self._world.queue.add(token)
         if all_of.verified == NOT_VERIFIABLE:
             all_of.replace_verified(None)  # The Secret had no token before.
         verified, again = await self._verify(key, declared, content, token, target)

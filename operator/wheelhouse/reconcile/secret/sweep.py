@@ -11,6 +11,8 @@ PERIOD = 60.0
 """Seconds between two checks of one Secret."""
 A_SECOND = 20
 """Checks per second, for all Secrets together."""
+SPACING = 5.0
+"""Seconds between two checks of one Secret that a watch requests: another client may edit it again and again."""
 ROUNDED = 1e-3
 """Seconds that clocks and timers may differ."""
 
@@ -50,6 +52,14 @@ class Sweep:
         """The Secret was checked or written now: the next check is a period later."""
         target.turn = False
         target.sweep_at = self._world.elapsed() + self._period() * (1 + 0.1 * self._world.jitter())
+
+    def hasten(self, target: Target) -> float:
+        """Check a Secret earlier, because it may have changed. Seconds until then."""
+        now = self._world.elapsed()
+        due = max(now, target.hastened + SPACING)
+        if not target.turn or target.sweep_at is None or target.sweep_at > due:
+            target.turn, target.sweep_at, target.hastened = True, due, due
+        return target.sweep_at - now
 
     async def check(
         self,

@@ -1,5 +1,6 @@
 """What is known of each Secret, and the aggregate of an access: a pass costs the same for any number of Secrets."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -32,12 +33,14 @@ class Target:
         written_at: when this process wrote it, by the API server's clock.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
         doubtful: whether status names the Secret but not its times: a process may have ended right after writing it.
+        inherited: whether only status named the Secret so far: this process has not checked it.
         amiss: why the Secret must be written again: it is missing, edited, or older than the last write.
         conflicted: whether the Secret was found not to be this access's.
         failure: the error of the last write.
         floor: elapsed seconds before which nothing is written again: Retry-After.
         sweep_at: elapsed seconds of the next check whether it still exists; None before it is planned.
         turn: whether it is its turn in the sweep.
+        hastened: elapsed seconds of the last check that a watch requested.
         restored: how often grants had been restored when the index was last checked.
         place: its place, while this access wants it.
         proof: the token that is requested before its Google service account has a grant; None if there is none.
@@ -55,12 +58,14 @@ class Target:
     written_at: str = ""
     written: bool = False
     doubtful: bool = False
+    inherited: bool = False
     amiss: str = ""
     conflicted: bool = False
     failure: WheelhouseError | None = None
     floor: float = 0.0
     sweep_at: float | None = None
     turn: bool = False
+    hastened: float = -math.inf
     restored: int = 0
     place: SecretTopic | None = None
     proof: TokenKey | None = None
@@ -179,13 +184,15 @@ class Distribution:
         return next(iter(self.unverified.values()), self.verified)
 
     def check(self, otherwise: Check) -> Check | None:
-        """The finding for the whole access; None while only status has one.
+        """The finding for the whole access; None while only status has one, because some Secrets are not checked yet.
 
         The message of a partial failure has no numbers: it must not change with each Secret that is written.
 
         Args:
             otherwise: the finding while some are missing and there is no failure.
         """
+        if self.unseen:
+            return None
         if self.failed:
             namespace, first = next(iter(self.failed.items()))
             if self.places.wanted <= 1:
@@ -194,8 +201,6 @@ class Distribution:
                 return failed(first.reason, f"{namespace}: {first.message}")
             message = "Some namespaces have no Secret as requested: status.secret.failed lists at most ten of them."
             return failed(Reason.PARTLY_DISTRIBUTED, f"{message} {namespace}: {first.message}")
-        if self.unseen:
-            return None
         return passed(Reason.DISTRIBUTED) if self.current and self.current >= self.places.wanted else otherwise
 
     def shown(self) -> tuple[tuple[str, str], ...]:

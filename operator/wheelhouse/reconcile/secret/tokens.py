@@ -1,5 +1,6 @@
 """Tokens by identity: minted once, refreshed here, shared by every Secret of the identity."""
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,8 +9,9 @@ import structlog
 from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.reasons import Reason
-from wheelhouse.errors import NotReady, Refused, Unavailable, WheelhouseError
+from wheelhouse.errors import Invalid, NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.leases import SLOWEST_RETRY, HeldToken, Moment, held, retry, retry_refused, spacing
+from wheelhouse.plan.urgency import FAILURES, deadline, rank
 from wheelhouse.reconcile.interests import NamespaceTopic
 from wheelhouse.reconcile.world import World
 
@@ -30,6 +32,8 @@ class _Tokens:
     Attributes:
         wanted: whether a token other than the held one is needed now.
         requested: whether a person requested it.
+        needed: when the wanted token is needed, by the order of mints.
+        failures: how many attempts failed since the last one that succeeded.
         earliest: of the next mint, since mints have a minimum interval.
         retry_at: of the next attempt after a failure.
         floor: before this there is no attempt, even after a change: Retry-After.
@@ -40,6 +44,8 @@ class _Tokens:
     failure: WheelhouseError | None = None
     wanted: bool = False
     requested: bool = False
+    needed: float = math.inf
+    failures: int = 0
     earliest: float = 0.0
     requestable: float = 0.0
     retry_at: float = 0.0
@@ -70,18 +76,32 @@ class TokenUnit:
         known = self._known.get(key)
         return known.failure if known is not None else None
 
-    def ask(self, key: TokenKey, instead_of: HeldToken | None, *, request: bool = False) -> None:
+    def rank(self, key: TokenKey) -> float:
+        """The order of mints: the token that replaces the one that expires soonest has the lowest rank."""
+        now, known = self._now(), self._known.get(key) or _Tokens()
+        left = known.held.lease.left(now) if known.held is not None else None
+        needed = known.needed if known.wanted else deadline(now.elapsed, left)
+        fails = known.failures >= FAILURES or isinstance(known.failure, NotReady | Refused | Invalid)
+        return rank(now.elapsed, needed, fails=fails)
+
+    def ask(
+        self, key: TokenKey, instead_of: HeldToken | None, *, request: bool = False, left: float | None = None
+    ) -> None:
         """Request a token; the followers of the key are woken once it is minted.
 
         Args:
             key: the identity and the lifetime.
             instead_of: the token that is not usable; if another one is held by now, nothing is minted.
             request: whether a person requested it, which counts every 30 seconds at most.
+            left: seconds until the token that it replaces expires; None if it replaces none.
         """
         known = self._known.setdefault(key, _Tokens())
-        if known.held is not instead_of or known.wanted:
+        needed = deadline(self._world.elapsed(), left)
+        if known.held is not instead_of or (known.wanted and needed >= known.needed):
             return
-        known.wanted, known.requested = True, request
+        if not known.wanted:
+            known.wanted, known.requested = True, request
+        known.needed = needed
         self._world.queue.add(key)
 
     def overdue(self, key: TokenKey) -> bool:
@@ -138,7 +158,8 @@ class TokenUnit:
             self._failed(key, known, error, circumstances)
             return False
         known.held = held(minted, asked, self._world.jitter())
-        known.failure, known.wanted, known.requested = None, False, False
+        known.failure, known.failures = None, 0
+        known.wanted, known.requested, known.needed = False, False, math.inf
         now = self._world.elapsed()
         known.earliest = now + spacing(key.lifetime, known.held.lease.life)
         known.requestable = now + REQUEST_SPACING
@@ -157,6 +178,7 @@ class TokenUnit:
         if _words(known.failure) != _words(error):
             logger.info("Could not get a token", identity=str(key.identity), because=error.message)
         known.failure, known.failed_in = error, circumstances
+        known.failures += 1
         if isinstance(error, Unavailable):
             delay = retry(life, jitter, error.floor)
             known.floor = now + error.floor

@@ -18,27 +18,24 @@ from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.claims import Claim, Claims
 from wheelhouse.reconcile.secret.content import Absence, Content, Contents, Wanted, digest
 from wheelhouse.reconcile.secret.distributor import Distributor
+from wheelhouse.reconcile.secret.doubts import Doubts
+from wheelhouse.reconcile.secret.earliest import soonest
+from wheelhouse.reconcile.secret.forms import Forms
 from wheelhouse.reconcile.secret.holders import Holders
 from wheelhouse.reconcile.secret.memory import Memory
 from wheelhouse.reconcile.secret.proofs import Proofs
-from wheelhouse.reconcile.secret.removal import Removal
+from wheelhouse.reconcile.secret.removal import WHY, Removal
 from wheelhouse.reconcile.secret.reports import Reports
 from wheelhouse.reconcile.secret.requests import Requests
 from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.secret.tokens import TokenUnit
+from wheelhouse.reconcile.secret.watched import Watched
 from wheelhouse.reconcile.secret.writer import SecretWriter
 from wheelhouse.reconcile.world import World
 
-TICK = 0.01
-"""Seconds."""
 COMPANY = 0.1
 """Seconds that a new Secret of a fan-out waits for others, so that one write of status records all of them."""
-
-_WHY = {
-    Absence.NOT_WANTED: "the access no longer permits or requests it",
-    Absence.NOT_OPTED_IN: "the namespace has not opted in",
-}
 
 
 class SecretUnit:
@@ -68,7 +65,10 @@ class SecretUnit:
         writer = SecretWriter(world, holders)
         self._sweep = Sweep(world, self._targets, writer)
         self._reports = Reports(world, findings, tokens)
+        self.watched = Watched(world, self._targets, self._sweep)
         self._proofs = Proofs(world, findings, claims, tokens)
+        self._forms = Forms(findings, writer)
+        self._doubts = Doubts(writer)
         self._distributor = Distributor(world, findings, ledger, tokens, holders, writer, self._sweep)
         self._removal = Removal(world, findings, writer, debts)
 
@@ -127,21 +127,20 @@ class SecretUnit:
         Raises:
             Conflict: for the queue to retry.
         """
-        declared = self._world.cache.access(key.access)
-        if declared is None:
+        if (declared := self._world.cache.access(key.access)) is None:
             wait = await self._removal.pay(key, "", None)
             self._forget(key)
             return wait
         claim = self._claims.of(declared)
-        await self._distributor.recall(key, declared)
+        await self._forms.recall(declared, claim.places)
         whole = self._contents.of(declared, claim)
         wanted = self._contents.at(declared, whole, claim, key.namespace)
         distribution, target = self._memory.recall(key, declared.stored, wanted)
         distribution.ask_for(digest(whole), claim.places)
         target.seen = self._fingerprint(declared, claim, whole, wanted)
-        target.proof = self._proofs.seek(declared, claim, wanted)
+        target.proof = self._proofs.seek(declared, claim, whole)
         debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target)
-        return earliest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
+        return soonest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
 
     async def _pass(
         self,
@@ -163,17 +162,29 @@ class SecretUnit:
                 found = self._findings.distribution(stored)
             listed = distribution.lists(found.namespaces, key.namespace)
             target.written |= listed and found.expires is not None and key.namespace not in distribution.added
-            if target.doubtful and not claim.may_add:
-                target.written = await self._distributor.stands(key, stored, wanted)
-            target.doubtful = False
+            if not await self._doubts.settled(key, stored, claim, wanted.name, target):
+                return await self._remove(key, declared, claim, Absence.NOT_WANTED, distribution, target)
             if claim.may_add or target.written or target.stands:
                 return await self._keep(key, declared, wanted, distribution, target)
         elif wanted is not Absence.WAITING:
-            wait = await self._removal.remove(key, stored, _WHY[wanted])
-            if wait is None:
-                self._removed(key, declared, claim, distribution, target)
-            return wait
+            return await self._remove(key, declared, claim, wanted, distribution, target)
+        elif not await self._doubts.settled(key, stored, claim, found.name, target):
+            return await self._remove(key, declared, claim, Absence.NOT_WANTED, distribution, target)
         return self._wait(key, declared, claim, distribution, target)
+
+    async def _remove(
+        self,
+        key: SecretKey,
+        declared: Declared[DesiredAccess],
+        claim: Claim,
+        why: Absence,
+        all_of: Distribution,
+        target: Target,
+    ) -> float | None:
+        wait = await self._removal.remove(key, declared.stored, WHY[why])
+        if wait is None:
+            self._removed(key, declared, claim, all_of, target)
+        return wait
 
     def _removed(
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
@@ -196,8 +207,7 @@ class SecretUnit:
         self, key: SecretKey, declared: Declared[DesiredAccess], claim: Claim, all_of: Distribution, target: Target
     ) -> float | None:
         """Nothing new may be written now: an existing Secret stays, and its expiry is reported."""
-        stored, access = declared.stored, claim.access
-        found = self._findings.distribution(stored)
+        stored, access, found = declared.stored, claim.access, self._findings.distribution(declared.stored)
         if access is not None and access.secret is not None and claim.may_add and not found.name:
             # The grant is recorded before it is made: that write includes the Secret's name.
             form = access.secret.form.completed(found.form)
@@ -231,12 +241,12 @@ class SecretUnit:
             raise conflict
         # The sweep does not apply to what is to be written or retried.
         sweep = self._sweep.wait(target) if target.stands and wait is None and not target.amiss else None
-        return earliest(wait, sweep, *waits)
+        return soonest(wait, sweep, *waits)
 
     def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, whole: Wanted, wanted: Wanted) -> int:
         """What a pass decides by, for comparison."""
         restored = self._findings.grants(declared.stored).restored
-        proof = self._proofs.key(claim, wanted)
+        proof = self._proofs.key(claim, whole)
         return hash((declared.stored.uid, digest(whole), wanted, claim.may_add, restored, proof))
 
     def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
@@ -265,8 +275,3 @@ def _topics(namespace: str, content: Content) -> tuple[Topic, ...]:
     """What a desired Secret depends on: its place, and its token if it has one."""
     place = SecretTopic(namespace, content.name)
     return (place,) if content.token is None else (place, content.token)
-
-
-def earliest(*waits: float | None) -> float | None:
-    """The shortest of some waits, None if there is none; at least a tick, so that a rounded clock advances."""
-    return min((max(TICK, seconds) for seconds in waits if seconds is not None), default=None)

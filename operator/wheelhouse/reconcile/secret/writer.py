@@ -155,6 +155,11 @@ class SecretWriter:
         await self._world.objects.event(Kind.ACCESS, stored, reason, note, warning=True)
 
 
+def holds(reply: Applied | Denied) -> bool:
+    """Whether the Secret exists, and our manager owns fields of it."""
+    return isinstance(reply, Applied) and not reply.created and bool(reply.owned)
+
+
 def belongs_to(place: SecretTopic, access: ObjectKey, holder: ObjectKey | None) -> NotReady:
     """SecretConflict: it names the owner of the Secret. Only a Secret without one may be deleted by hand.
 

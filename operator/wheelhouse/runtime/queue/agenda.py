@@ -1,9 +1,8 @@
 """Which keys wait, which run, and which come later."""
 
-from collections import OrderedDict
-
 from wheelhouse.domain.keys import Key
 from wheelhouse.runtime.queue.backoff import Next
+from wheelhouse.runtime.queue.line import Line, Rank, as_they_come
 from wheelhouse.runtime.queue.timers import Timers
 
 
@@ -11,11 +10,15 @@ class Agenda:
     """The order of one lane's keys; a key that neither waits, runs, nor has a timer takes no memory.
 
     It reads no clock: `now` is an argument, in monotonic seconds.
+
+    Args:
+        rank: orders the keys that wait.
     """
 
-    def __init__(self) -> None:
-        self._changes: OrderedDict[Key, None] = OrderedDict()
-        self._resyncs: OrderedDict[Key, None] = OrderedDict()
+    def __init__(self, rank: Rank = as_they_come) -> None:
+        self._rank = rank
+        self._changes = Line()
+        self._resyncs = Line()
         self._running: set[Key] = set()
         self._again: dict[Key, bool] = {}  # Added while they run; True if only by a resync.
         self._later = Timers()
@@ -81,9 +84,9 @@ class Agenda:
     def begin(self) -> Key | None:
         """Take the next key: its pass covers everything that was added before."""
         waiting = self._changes or self._resyncs
-        if not waiting:
+        key = waiting.pop()
+        if key is None:
             return None
-        key, _ = waiting.popitem(last=False)
         self._unplan(key)
         self._running.add(key)
         return key
@@ -123,13 +126,11 @@ class Agenda:
     def _enqueue(self, key: Key, *, resync: bool) -> None:
         if key in self._running:
             self._again[key] = resync and self._again.get(key, True)
-        elif key in self._changes:
-            return
-        elif resync:
-            self._resyncs[key] = None
-        else:
-            self._resyncs.pop(key, None)  # A change replaces the resync.
-            self._changes[key] = None
+        elif not resync:
+            self._resyncs.discard(key)  # A change replaces the resync.
+            self._changes.add(key, self._rank(key))
+        elif key not in self._changes:
+            self._resyncs.add(key, self._rank(key))
 
     def _unplan(self, key: Key) -> None:
         """Delete the key's timers and its floor."""

@@ -8,6 +8,7 @@ from wheelhouse.errors import WheelhouseError
 from wheelhouse.runtime.queue.agenda import Agenda
 from wheelhouse.runtime.queue.backoff import REFUSED_SECONDS, Next
 from wheelhouse.runtime.queue.clock import Clock
+from wheelhouse.runtime.queue.line import Rank, as_they_come
 from wheelhouse.runtime.queue.progress import Progress
 from wheelhouse.runtime.queue.troubles import Troubles
 from wheelhouse.runtime.supervise import asked_to_end
@@ -29,14 +30,15 @@ class Lane:
         process: one pass; returns the seconds until the next pass, None if only a change can matter.
         observe: called after each pass with the unit, the result, and the seconds.
         clock: the queue's clock.
+        rank: orders the keys that wait.
     """
 
-    def __init__(self, name: str, process: Process, observe: Observe, clock: Clock) -> None:
+    def __init__(self, name: str, process: Process, observe: Observe, clock: Clock, rank: Rank = as_they_come) -> None:
         self._name = name
         self._process = process
         self._observe = observe
         self._clock = clock
-        self._agenda = Agenda()
+        self._agenda = Agenda(rank)
         self._progress = Progress()
         self._places = asyncio.Semaphore(0)
         self._offered = 0

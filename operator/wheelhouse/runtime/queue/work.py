@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from wheelhouse.domain.keys import AccessKey, Key, PolicyKey, RepositoryKey, SecretKey, TokenKey
 from wheelhouse.runtime.queue.clock import Clock
 from wheelhouse.runtime.queue.lane import Lane, Observe, Process
+from wheelhouse.runtime.queue.line import Rank, as_they_come
 from wheelhouse.runtime.supervise import background
 
 UNIT_NAMES: Mapping[type, str] = {
@@ -30,11 +31,21 @@ class WorkQueue:
         process: one pass for a key; returns the seconds until the next pass, None if only a change can matter.
         observe: called after each pass with the unit, the result, and the seconds.
         wall: POSIX seconds; a forward jump means that the machine slept.
+        rank: orders the tokens to mint, of which Google allows a few a second; all other keys keep their order.
     """
 
-    def __init__(self, process: Process, observe: Observe, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        process: Process,
+        observe: Observe,
+        wall: Callable[[], float] = time.time,
+        rank: Rank = as_they_come,
+    ) -> None:
         clock = Clock(wall)
-        self._lanes = {unit: Lane(name, process, observe, clock) for unit, name in UNIT_NAMES.items()}
+        self._lanes = {
+            unit: Lane(name, process, observe, clock, rank if unit is TokenKey else as_they_come)
+            for unit, name in UNIT_NAMES.items()
+        }
         self._begun: float | None = None
 
     def add(self, key: Key) -> None:
