@@ -1,5 +1,6 @@
 """The matrix of clients on the real programs: one cell for each client, and in `make test-long` all of them."""
 
+import base64
 import os
 import re
 from collections.abc import Mapping
@@ -56,9 +57,10 @@ def pod(cell: Cell, folder: Path, files: Mapping[str, str]) -> Pod:
 
 
 def containing(folder: Path, token: str) -> set[str]:
-    """The files in the working directory and the home that have the token, which some clients write."""
+    """The files in the working directory and the home, with its caches, that have the token: as it is, or in base64."""
+    forms = token.encode(), base64.b64encode(f"oauth2accesstoken:{token}".encode()).rstrip(b"=")
     found = [path for name in ("work", "home") for path in (folder / name).rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix() for path in found if token.encode() in path.read_bytes()}
+    return {path.relative_to(folder).as_posix() for path in found if any(form in path.read_bytes() for form in forms)}
 
 
 @pytest.mark.parametrize("cell", supported() if LONG else diagonal(), ids=str)

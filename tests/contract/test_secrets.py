@@ -10,6 +10,9 @@ from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.transport import Call, Transport
+from wheelhouse.domain.configuration.files import render
+from wheelhouse.domain.configuration.form import Authentication, Form, Format
+from wheelhouse.domain.configuration.model import ClientConfiguration
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.secret import (
     EXPIRES_ANNOTATION,
@@ -21,8 +24,10 @@ from wheelhouse.domain.secret import (
     SecretManifest,
     SecretReply,
 )
+from wheelhouse.domain.token import Token
 from wheelhouse.errors import Conflict, Refused
 
+EVERY_FILE = Form(Authentication.URL, formats=frozenset(Format))
 DATA = {"pip.conf": "a token", "netrc": "a token too"}
 OTHER = AccessReference(ObjectKey("elsewhere", "other"), "22222222-2222-4222-8222-222222222222")
 
@@ -302,3 +307,15 @@ async def test_no_data_comes_back(operator: Transport, admin: Transport) -> None
     await bench.secrets.apply(secret, force=True, dry_run=True)
     assert [body.get("kind") for body in bodies] == ["PartialObjectMetadata"] * 2  # type: ignore[attr-defined]
     assert "canary" not in str(bodies)
+
+
+async def test_a_secret_with_the_longest_token_is_stored_whole(bench: Bench) -> None:
+    """12,288 bytes, the maximum of the Security Token Service, in every file, and replaced by another token."""
+    upload = "https://us-central1-python.pkg.dev/acme-packages/wheels/"
+    wanted = ClientConfiguration("wheels", f"{upload}simple/", upload, Token("a" * 12288), EVERY_FILE)
+    secret = await manifest(bench, await bench.namespace())
+    for letter in "ab":
+        data = render(replace(wanted, token=Token(letter * 12288)), None)
+        assert set(data) == {"index-url", "pip.conf", "uv.toml", "netrc", ".pypirc", "username", "token"}
+        assert isinstance(await bench.secrets.apply(replace(secret, data=data), force=False), Applied)
+        assert await bench.data(secret.namespace, secret.name) == data

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from convergence.fan_out_scenes import fan_out
 from convergence.scenes import PULL, access, living_token, reason
 from convergence.secret_scenes import HOUR, SECRET, distributed, left, mints, secret, token
 
@@ -71,3 +72,19 @@ async def test_a_token_of_the_maximum_size_reaches_every_file() -> None:
     files = secret(simulation).data
     assert all(token(simulation) in files[name] for name in ("netrc", "pip.conf", "uv.toml"))
     assert mints(simulation) <= 3
+
+
+@pytest.mark.parametrize("acting", [False, True])
+async def test_a_token_of_the_maximum_size_reaches_every_namespace(*, acting: bool) -> None:
+    """In each Secret of a fan-out, as the ServiceAccount itself and as a Google service account; still one mint."""
+    simulation, key = await fan_out("a", "b", "c")
+    email = "ci@acme-packages.iam.gserviceaccount.com"
+    if acting:
+        simulation.fakes.cluster.google_accounts["owners", "pull"] = email
+        simulation.fakes.tokens.may_act.add((Identity("owners", "pull"), email))
+    simulation.fakes.tokens.size = LONGEST
+    await simulation.run(HOUR)
+    assert reason(simulation, key) == "Ready"
+    tokens = {token(simulation, namespace) for namespace in ("a", "b", "c")}
+    assert [len(each) for each in tokens] == [LONGEST]
+    assert (tokens & set(simulation.fakes.tokens.acting) == tokens) is acting

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.google import ask
+from support.google import ACT_AS, google_account
 from support.kube import ACCESSES, PROJECT, Kube, await_that, principal
 
 from wheelhouse_local import control
@@ -11,17 +11,7 @@ from wheelhouse_local import control
 pytestmark = pytest.mark.e2e
 
 READER = "roles/artifactregistry.reader"
-ACT_AS = "iam.gke.io/gcp-service-account"
 HOURS = timedelta(hours=12)
-
-
-def google_account(kube: Kube, name: str, user: str) -> str:
-    """A Google service account that one ServiceAccount may act as; its e-mail."""
-    ask(kube, "POST", f"projects/{PROJECT}/serviceAccounts", {"accountId": name})
-    email = f"{name}@{PROJECT}.iam.gserviceaccount.com"
-    policy = {"bindings": [{"role": "roles/iam.workloadIdentityUser", "members": [user]}]}
-    ask(kube, "POST", f"projects/{PROJECT}/serviceAccounts/{email}:setIamPolicy", {"policy": policy})
-    return email
 
 
 def left(kube: Kube, namespace: str, name: str) -> timedelta:

@@ -22,6 +22,7 @@ from google.iam.v1 import policy_pb2
 
 from wheelhouse_local.constants import ISSUER, LOCATION, POOL, PROJECT
 from wheelhouse_local.controlplane import certificates
+from wheelhouse_local.google.iam.identities import KIND as TOKEN_KIND
 from wheelhouse_local.google.iam.identities import service_account_identity
 from wheelhouse_local.google.server import Configuration, Server
 from wheelhouse_local.google.transport.faults import Faults
@@ -139,6 +140,15 @@ class Emulated:
     def token(self, identity: str, lifetime: float = 600) -> str:
         """A token of an IAM member."""
         return self.server.services.identities.issue(identity, lifetime)
+
+    def long_token(self, identity: str, size: int) -> str:
+        """A token of an IAM member with this many bytes; the emulated Google itself issues short ones."""
+        store, token = self.server.services.store, self.token(identity)
+        longer = token.ljust(size, "x")
+        found = store.get(TOKEN_KIND, hashlib.sha256(token.encode()).hexdigest())
+        assert found is not None
+        store.put(TOKEN_KIND, hashlib.sha256(longer.encode()).hexdigest(), found)
+        return longer
 
     def create(self, repository: str = REPOSITORY) -> None:
         """Create a Python repository."""

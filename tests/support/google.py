@@ -9,6 +9,7 @@ from support.kube import PROJECT, Kube, full_name
 
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
 AGENT = "service-123456789012@gcp-sa-artifactregistry.iam.gserviceaccount.com"
+ACT_AS = "iam.gke.io/gcp-service-account"
 
 
 def ask(kube: Kube, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -74,3 +75,12 @@ def owner_authorization(kube: Kube) -> str:
     """Basic credentials of the project's owner for the index."""
     token = Path(kube.world.environment()["accessTokenFile"]).read_text().strip()
     return "Basic " + base64.b64encode(f"oauth2accesstoken:{token}".encode()).decode()
+
+
+def google_account(kube: Kube, name: str, user: str) -> str:
+    """A Google service account that one ServiceAccount may act as; its e-mail."""
+    ask(kube, "POST", f"projects/{PROJECT}/serviceAccounts", {"accountId": name})
+    email = f"{name}@{PROJECT}.iam.gserviceaccount.com"
+    policy = {"bindings": [{"role": "roles/iam.workloadIdentityUser", "members": [user]}]}
+    ask(kube, "POST", f"projects/{PROJECT}/serviceAccounts/{email}:setIamPolicy", {"policy": policy})
+    return email

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from wheelhouse.clients.echoes import masked
 from wheelhouse.clients.floors import BUSY, Floors
 from wheelhouse.clients.google.lives import believed
 from wheelhouse.clients.google.rpc import Observe, unobserved
@@ -104,10 +105,11 @@ class IamCredentials:
 
 def _refusal(identity: Identity, email: str, body: Mapping[str, Any], federated: Token) -> str:
     error = body.get("error")
-    words = reduced(error.get("message", "")) if isinstance(error, Mapping) else ""
+    told = str(error.get("message", "")) if isinstance(error, Mapping) else ""
+    words = reduced(masked(told, federated.value))
     return (
         f"Google does not let ServiceAccount {identity} act as {email}: "
-        f"{words.replace(federated.value, '***') or 'without a message.'} Grant the ServiceAccount the role "
+        f"{words or 'without a message.'} Grant the ServiceAccount the role "
         "roles/iam.workloadIdentityUser on that Google service account, or correct the ServiceAccount's annotation "
         f"{GOOGLE_ACCOUNT_ANNOTATION}."
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from wheelhouse.clients.echoes import masked
 from wheelhouse.clients.floors import BUSY, Floors
 from wheelhouse.clients.google.credentials import SCOPE, IamCredentials
 from wheelhouse.clients.google.lives import believed
@@ -131,9 +132,8 @@ class FederatedTokens:
         finally:
             self._observe("Sts.Token", str(status), watch.seconds)
         if status in {400, 401, 403}:
-            words = reduced(body.get("error_description") or body.get("error") or status)
-            message = f"Google denied a token for {identity}: {words.replace(subject.value, '***')}"
-            raise Refused(message, Reason.TOKEN_REFUSED)
+            words = masked(str(body.get("error_description") or body.get("error") or status), subject.value)
+            raise Refused(f"Google denied a token for {identity}: {reduced(words)}", Reason.TOKEN_REFUSED)
         if status == 429:
             self._rate.slow(wait or PAUSE)
         if status != 200:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from wheelhouse.clients.echoes import without_data
 from wheelhouse.clients.floors import BUSY, Floors
 from wheelhouse.clients.http import MEBIBYTE, Stopwatch, json_object, lines, read_bounded, reduced, retry_after
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
@@ -112,6 +113,8 @@ class Transport:
         """
         async with self._open(call, self._timeout) as response:
             reply = Reply(response.status, json_object(await read_bounded(response, call.limit)))
+        if not reply.ok:
+            reply = Reply(reply.status, without_data(reply.body, call.body))
         return self._answer(call, reply, response)
 
     async def stream(self, call: Call, idle: float) -> AsyncGenerator[bytes, None]:
