@@ -85,7 +85,8 @@ async def scene(size: int, prefix: str, *, acting: bool = False) -> AsyncIterato
             accounts, session, Rate(1e6), server.base, FEDERATION, credentials, metrics.google, fakes.clock.local
         )
         fakes.secrets = KubernetesSecrets(transport)
-        fakes.index = SimpleNamespace(probe=PackageIndex(session, template, metrics.google).probe)
+        probe = PackageIndex(session, template, metrics.google).probe
+        fakes.index = SimpleNamespace(probe=probe, may_upload=fakes.index.may_upload)
         simulation = Recorded(fakes)
         declare(simulation, acting=acting)
         yield Scene(simulation, server, metrics)

@@ -97,7 +97,8 @@ class Effects:
             self._added(grant)
         for grant in sorted(removed - site.tuples.doubtful):
             level, since = site.expected.grants.get(grant), self._wished.get(grant, site.seconds)
-            if level is Level.MAY and grant in site.expected.optional:
+            # While all is deleted, an access may wait for a grant that only a deleted access ever held.
+            if level is Level.MAY and (grant in site.expected.optional or site.releasing):
                 continue
             wanting = site.expected.wanted_by.get(grant, set())
             if wanting and all(site.calm.disturbed(str(key), site.seconds - STALE) for key in wanting):

@@ -295,6 +295,7 @@ def _tokens(site: Site) -> dict[tuple[str, str], str | None]:
 
 async def _release(site: Site, users: Users, rnd: random.Random) -> None:
     """Everything is deleted: nothing of ours is left."""
+    site.releasing = True
     for kind, key in list(site.cluster.objects):
         users.delete(kind, key)
         if rnd.random() < 0.5:
