@@ -47,9 +47,9 @@ BUGS = (
     ),
     Bug(
         "a restart trusts the count of another identity",
-        "reconcile/secret/distributor.py",
-        "current = found.current if same else all_of.current",
-        "current = found.current",
+        "reconcile/secret/contained.py",
+        "current=found.current if same else counted",
+        "current=found.current",
         FORGED,
     ),
     Bug(
