@@ -13,6 +13,7 @@ from typing import Any
 from clients import scripts
 from support.environments import NEWEST, OLDEST
 
+from wheelhouse.domain.configuration.credential import KeyringProvider
 from wheelhouse.domain.configuration.form import Authentication, Form
 
 PAGE = Path(__file__).parents[2] / "docs/reference/clients.md"
@@ -25,16 +26,19 @@ class Mode:
     Attributes:
         configuration: what the ClientConfiguration has besides the URLs and the token.
         two_files: why pip.conf or uv.toml alone is not enough; empty if it is.
+        keyring: whether the clients get the token from the keyring plugin.
     """
 
     configuration: Mapping[str, Any]
     two_files: str = ""
+    keyring: bool = False
 
 
 IN_NETRC = "The token is in `netrc`, which is a second file."
 MODES: Mapping[str, Mode] = {
     "Netrc": Mode({"form": Form(Authentication.NETRC)}, IN_NETRC),
     "URL": Mode({"form": Form(Authentication.URL)}),
+    "Keyring": Mode({"form": Form(keyring=KeyringProvider.AUTO)}, keyring=True),
 }
 INJECTED, MANUAL, SINGLE = "injected pod", "manual mount", "single file"
 LAYOUTS = (INJECTED, MANUAL, SINGLE)
@@ -45,6 +49,14 @@ NEEDS_BOTH = "pipx calls uv if it is on PATH, and pip otherwise. Mount both file
 NEEDS_TOKEN = (
     "The client takes the upload URL and the token only from its own options. They come from `netrc` and `index-url`."
 )
+
+WITHOUT_TOKEN: Mapping[str, str] = {
+    NEEDS_NETRC: "The client does not read pip.conf or uv.toml. It needs the key `index-url`.",
+    NEEDS_TOKEN: "The client takes the upload URL only from its own options. It comes from `index-url`.",
+}
+"""The same reasons for a Secret without a token."""
+NOT_ASKED = "The client does not ask keyring for this index."
+NO_PROXY = "Not run: hatch publish ignores the proxy that leads the tests to the emulated Artifact Registry."
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class Client:
         environment: where its program is.
         uploads: whether it uploads; otherwise it installs.
         writes: the files in the working directory into which it writes the URL of the index.
+        no_keyring: why it does not work with a Secret without a token; empty if it does.
     """
 
     name: str
@@ -66,6 +79,7 @@ class Client:
     environment: str = NEWEST
     uploads: bool = False
     writes: frozenset[str] = frozenset()
+    no_keyring: str = ""
 
 
 CLIENTS = (
@@ -76,7 +90,7 @@ CLIENTS = (
     Client("uv 0.7.9: uv sync", scripts.UV_PROJECT, UV_TOML, OLDEST),
     Client("uv sync", scripts.UV_PROJECT, UV_TOML),
     Client("pip-tools", scripts.PIP_TOOLS, writes=frozenset({"requirements.txt"})),
-    Client("pipenv", scripts.PIPENV, writes=frozenset({"Pipfile", "Pipfile.lock"})),
+    Client("pipenv", scripts.PIPENV, writes=frozenset({"Pipfile", "Pipfile.lock"}), no_keyring=NOT_ASKED),
     Client("pipx", scripts.PIPX, NEEDS_BOTH),
     Client("tox", scripts.TOX),
     Client("tox with tox-uv", scripts.TOX_UV, UV_TOML),
@@ -86,12 +100,12 @@ CLIENTS = (
     Client("poetry", scripts.POETRY, NEEDS_NETRC),
     Client("pdm", scripts.PDM, NEEDS_NETRC),
     Client("twine", scripts.TWINE, PYPIRC, uploads=True),
-    Client("flit publish", scripts.FLIT_PUBLISH, PYPIRC, uploads=True),
+    Client("flit publish", scripts.FLIT_PUBLISH, PYPIRC, uploads=True, no_keyring=NOT_ASKED),
     Client("uv 0.7.9: uv publish", scripts.UV_PUBLISH, UV_TOML, OLDEST, uploads=True),
     Client("uv publish", scripts.UV_PUBLISH, UV_TOML, uploads=True),
     Client("poetry publish", scripts.POETRY_PUBLISH, NEEDS_TOKEN, uploads=True),
     Client("pdm publish", scripts.PDM_PUBLISH, NEEDS_TOKEN, uploads=True),
-    Client("hatch publish", scripts.HATCH_PUBLISH, NEEDS_TOKEN, uploads=True),
+    Client("hatch publish", scripts.HATCH_PUBLISH, NEEDS_TOKEN, uploads=True, no_keyring=NO_PROXY),
 )
 
 
@@ -109,9 +123,19 @@ class Cell:
     @property
     def reason(self) -> str:
         """Why the cell is not supported; empty if it is."""
-        if self.layout != SINGLE or self.client.alone == PYPIRC:
+        mode, alone = MODES[self.mode], self.client.alone
+        if mode.keyring and self.client.no_keyring:
+            return self.client.no_keyring
+        if self.layout != SINGLE or alone == PYPIRC:
             return ""
-        return MODES[self.mode].two_files if self.client.alone in (PIP_CONF, UV_TOML) else self.client.alone
+        if alone in (PIP_CONF, UV_TOML):
+            return mode.two_files
+        return WITHOUT_TOKEN.get(alone, alone) if mode.keyring else alone
+
+    @property
+    def script(self) -> str:
+        """What a user types; without a token in the Secret, no variable has one."""
+        return scripts.without_token(self.client.script) if MODES[self.mode].keyring else self.client.script
 
 
 def cells() -> Iterator[Cell]:

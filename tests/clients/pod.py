@@ -65,13 +65,15 @@ def injected(folder: Path, secret: Mapping[str, str]) -> Pod:
 
 
 def manual(folder: Path, secret: Mapping[str, str]) -> Pod:
-    """The mounts of the README, with the line for writers if the Secret has a .pypirc."""
+    """The mounts of the README, with the line for writers if the Secret has a .pypirc, and without an absent netrc."""
     block = re.search(r"```yaml\n(env: .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert block is not None
     text = re.sub(r"# (- \{key: \.pypirc.*?\}).*", r"\1", block[1]) if ".pypirc" in secret else block[1]
+    if "netrc" not in secret:
+        text = re.sub(r"^.*\bnetrc\b.*\n", "", text, flags=re.MULTILINE)
     part: dict[str, Any] = yaml.safe_load(text)
     lay_out(folder, part["volumes"], part["volumeMounts"], lambda _kind, _name: dict(secret))
-    return Pod(folder, {each["name"]: each["value"] for each in part["env"]})
+    return Pod(folder, {each["name"]: each["value"] for each in part.get("env", ())})
 
 
 def single(folder: Path, secret: Mapping[str, str], key: str) -> Pod:

@@ -4,6 +4,8 @@ Each script ends with the package installed and imported, or uploaded. None of t
 files that the pod mounts.
 """
 
+import re
+
 ENVIRONMENT = "python -m venv --without-pip env"
 USE = "env/bin/python -c 'import demo'"
 PROJECT = """
@@ -100,3 +102,9 @@ HATCH_PUBLISH = f"""{UPLOAD_URL}export HATCH_INDEX_USER=oauth2accesstoken HATCH_
 hatch publish --no-prompt --repo "$upload" dist/*.whl
 """
 FLIT_PUBLISH = "flit publish --pypirc /etc/wheelhouse/.pypirc --repository team-wheels\n"
+
+
+def without_token(script: str) -> str:
+    """The script without the variables that have the token: the client asks keyring instead."""
+    variable = rf'\w+="{re.escape(TOKEN)}"'
+    return re.sub(rf"^export {variable}\n| {variable}", "", script, flags=re.MULTILINE)

@@ -4,12 +4,15 @@ import base64
 import os
 import re
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from clients.matrix import CLIENTS, INJECTED, LAYOUTS, MANUAL, MODES, PAGE, Cell, Client, diagonal, supported, table
 from clients.packages import GREETING, GREETING_PROJECT, PACKAGES
 from clients.pod import Pod, injected, manual, single, strays
+from clients.workload import workload
 from fakes.clients import clients
 from fakes.emulated import READ, READER, WRITE, WRITER, Emulated, upload_form
 from fakes.registry_clients import alone
@@ -34,11 +37,14 @@ async def repository(google: Emulated) -> None:
 
 
 def secret(google: Emulated, client: Client, mode: str, token: str) -> Mapping[str, str]:
-    """The keys and texts of the Secret, as the operator renders them."""
-    template = google.endpoints["index"] + "{location}-python.pkg.dev/{project}/{repository}/"
-    upload_url = google.index if client.uploads else None
+    """The keys and texts of the Secret, as the operator renders them; the keyring plugin needs the real hosts."""
+    template: str | None = google.endpoints["index"] + "{location}-python.pkg.dev/{project}/{repository}/"
+    index, secret_token = google.index, Token(token)
+    if MODES[mode].keyring:
+        template, index, secret_token = None, google.index.replace(google.endpoints["index"], "https://"), None
+    upload_url = index if client.uploads else None
     wanted = ClientConfiguration(
-        "team-wheels", f"{google.index}simple/", upload_url, Token(token), **MODES[mode].configuration
+        "team-wheels", f"{index}simple/", upload_url, secret_token, **MODES[mode].configuration
     )
     return render(wanted, template)
 
@@ -71,11 +77,17 @@ async def test_a_client_works_with_the_files_of_the_secret(cell: Cell, tmp_path:
         await repository(google)
         token = google.token(WRITER if cell.client.uploads else READER)
         container = pod(cell, tmp_path / "pod", secret(google, cell.client, cell.mode, token))
-        done = await container.sh(cell.client.script, programs(cell.client.environment), outside)
+        async with AsyncExitStack() as stack:
+            if MODES[cell.mode].keyring:
+                (place := tmp_path / "identity").mkdir()
+                own = await stack.enter_async_context(workload(google, token, place, outside))
+                container = replace(container, variables={**container.variables, **own})
+            done = await container.sh(cell.script, programs(cell.client.environment), outside)
         assert done.returncode == 0, done.stdout + done.stderr
         assert strays(outside) == []
         assert token not in done.stdout + done.stderr
-        written = {f"work/{name}" for name in cell.client.writes} if not MODES[cell.mode].two_files else set()
+        mode = MODES[cell.mode]
+        written = set() if mode.two_files or mode.keyring else {f"work/{name}" for name in cell.client.writes}
         assert containing(tmp_path / "pod", token) == written
         if cell.client.uploads:
             assert "greeting" in (await google.get("simple/greeting/", token)).text

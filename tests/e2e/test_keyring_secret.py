@@ -104,7 +104,7 @@ def elsewhere(folder: Path) -> None:
 @pytest.mark.parametrize("provider", ["Import", "Subprocess"])
 @pytest.mark.parametrize("index", ["Primary", "Extra"])
 def test_pip_works_without_input(prepared: Kube, tmp_path: Path, provider: str, index: str) -> None:
-    """With the option `--no-input`, which `python -m build` passes, pip asks keyring only if the file says how."""
+    """With the option `--no-input`, pip asks keyring only if the file says how."""
     name = f"{provider}-{index}".lower()
     subjects = [{"kind": "ServiceAccount", "name": "reader"}]
     secret = {"name": name, "index": index, "keyringProvider": provider, **KEYRING}
