@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from convergence.fan_out_scenes import LOCAL, SHARED, fan_out, join, places
 from convergence.scenes import reason
-from convergence.secret_scenes import HOUR, asked_data, distributed, edit, secret, token
+from convergence.secret_scenes import HOUR, SECRET, asked_data, distributed, edit, secret, token
 from convergence.simulation import Simulation
 from fakes.stored_secret import StoredSecret
 
@@ -90,6 +90,19 @@ async def test_a_harmed_secret_is_right_again_at_once(
     asked, changed = requests(simulation, "a")
     assert (asked <= 3, changed) == (True, 1)
     assert reason(simulation, key) == "Ready"
+
+
+@pytest.mark.parametrize("harm", [delete, spoil])
+async def test_a_harmed_secret_without_a_token_is_right_again_at_once(
+    harm: Callable[[Simulation, str], None],
+) -> None:
+    """The files for the keyring plugin come back as quickly, although no token is due."""
+    simulation, _ = await distributed(secret={**SECRET, "credential": "Keyring"})
+    before = dict(secret(simulation).data)
+    Watching(simulation)
+    harm(simulation, "owners")
+    await simulation.run(REPAIR)
+    assert dict(secret(simulation).data) == before
 
 
 async def test_the_operators_own_writes_trigger_nothing() -> None:

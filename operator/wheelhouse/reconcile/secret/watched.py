@@ -30,7 +30,7 @@ class Watched:
         """
         for key in self._world.interests.followers(SecretTopic(namespace, name)):
             target = self._target(key) if isinstance(key, SecretKey) else None
-            if target is None or target.lease is None:  # It is not written yet, or it is another access's.
+            if target is None or not target.stands:  # It is not written yet, or it is another access's.
                 continue
             wait = self._sweep.hasten(target)
             if wait > 0:
