@@ -45,6 +45,8 @@ def logged() -> Iterator[io.StringIO]:
     text = io.StringIO()
     with redirect_stderr(text):
         logs.configure("DEBUG", json=True)
+    # A logger that is kept would stay configured like this for the tests that follow.
+    structlog.configure(cache_logger_on_first_use=False)
     try:
         yield text
     finally:

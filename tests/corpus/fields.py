@@ -27,17 +27,25 @@ ACCESS: dict[str, Any] = {
         "namespaceSelector": SELECTOR,
         "serviceAccountName": "pull",
         "identityFrom": "AccessNamespace",
+        "credential": "Token",
+        "uploadRepositoryRef": {"name": "uploads", "namespace": "owners"},
         "tokenLifetime": "1h",
         "authentication": "Netrc",
         "index": "Primary",
         "formats": ["pip", "uv", "netrc", "pypirc", "token"],
     },
 }
+KEYRING: dict[str, Any] = {
+    "repositoryRef": {"name": "wheels", "namespace": "owners"},
+    "subjects": [{"kind": "ServiceAccount", "name": "pull"}],
+    "secret": {"name": "pip-config", "credential": "Keyring", "keyringProvider": "Subprocess"},
+}
 BASES: dict[str, tuple[str, dict[str, Any]]] = {
     "Standard": ("PythonRepository", STANDARD),
     "Remote": ("PythonRepository", REMOTE),
     "Virtual": ("PythonRepository", VIRTUAL),
     "Access": ("RepositoryAccess", ACCESS),
+    "Keyring": ("RepositoryAccess", KEYRING),
 }
 
 

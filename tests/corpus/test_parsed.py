@@ -121,11 +121,12 @@ def read_by_twine(text: str, name: str) -> tuple[str | None, ...]:
 def test_what_is_in_paths_stays_in_its_segment(place: str) -> None:
     """The paths of Secrets and of token requests have as many segments as ever, and the text unchanged."""
     counted = Counter[str]()
-    for field in (each for each in ALL if each.place[0] == "secret" and each.place[1] == place):
+    for field in (each for each in ALL if each.base == "Access" and each.place[:2] == ("secret", place)):
         for _, found in accepted(field):
             assert isinstance(found, DesiredAccess)
             assert found.secret is not None
             assert found.secret.fan_out is not None
+            assert found.secret.identity is not None
             for namespace in found.secret.fan_out.namespaces:
                 for parts in (
                     ("secrets", found.secret.name),

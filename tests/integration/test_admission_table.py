@@ -382,7 +382,13 @@ def test_defaults_of_secret_name_and_status(admin: Hands) -> None:
     spec = {"repositoryRef": {"name": "a"}, "subjects": [{"kind": "ServiceAccount", "name": "x"}], "secret": {}}
     _, body = admin.ask("POST", PATHS["RepositoryAccess"], manifest("RepositoryAccess", spec), dryRun="All")
     assert (body["spec"]["secret"], body["spec"]["role"]) == (
-        {"index": "Primary", "name": "pip-config", "tokenLifetime": "1h", "identityFrom": "TargetNamespace"},
+        {
+            "credential": "Token",
+            "index": "Primary",
+            "name": "pip-config",
+            "tokenLifetime": "1h",
+            "identityFrom": "TargetNamespace",
+        },
         "Reader",
     )
     assert body["status"] == {"observedGeneration": -1}
