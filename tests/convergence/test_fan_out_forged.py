@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from convergence.fan_out_scenes import LOCAL, SHARED, fan_out, join, places, summary
-from convergence.scenes import PULL, access, members, owners, reason
+from convergence.scenes import PULL, access, living_token, members, owners, reason
 from convergence.secret_scenes import HOUR, REFUSED, asked_data, edit, fail, heal, left, mints, secret, token
 from convergence.simulation import Simulation
 from convergence.test_impersonation import OTHER, OWN, acting, annotate
@@ -14,6 +14,7 @@ from fakes.calls import PortCall
 
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
+from wheelhouse.errors import Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.places import LIMIT
 
 TEAMS = ("a", "b", "c")
@@ -316,3 +317,17 @@ async def test_the_form_stays_unknown_while_no_secret_can_be_asked() -> None:
     heal(simulation)
     await simulation.run(HOUR)
     assert [form(simulation, team) for team in TEAMS] == ["URL"] * 3
+
+
+@pytest.mark.parametrize("trouble", [Refused("exceeded quota"), Unavailable("no answer"), "deleting"], ids=str)
+async def test_the_trouble_of_one_namespace_is_no_answer_about_the_form(trouble: WheelhouseError | str) -> None:
+    """Status is lost and the form is not set: the tokens in the other namespaces are refreshed all the same."""
+    simulation, key = await fan_out("a", "b", "c", "d", secret=LOCAL)
+    simulation.fakes.cluster.objects[Kind.ACCESS, key]["status"] = {"observedGeneration": -1}
+    if isinstance(trouble, str):
+        simulation.fakes.cluster.secrets["b", "pip"].deleting = True
+    else:
+        fail(simulation, "secrets.apply", trouble, lambda call: call.args[0].namespace == "b")
+    simulation.boot()
+    await simulation.run(1.5 * HOUR)
+    assert all(living_token(simulation, name) for name in "acd")

@@ -342,3 +342,13 @@ async def test_forged_times_leave_no_dead_token(field: str, value: str | None) -
         await simulation.run(120)
         assert living_token(simulation, "owners")
     assert mints(simulation) < 6
+
+
+async def test_an_edit_after_a_restart_does_not_wait_for_a_new_token() -> None:
+    """If the Secret stays as it is, so does what the index answered for its token."""
+    simulation, key = await distributed()
+    simulation.boot()
+    await simulation.run(100)
+    edit(simulation, key, subjects=[*PULL, {"kind": "GoogleGroup", "name": "readers@acme.example"}])
+    await simulation.run(30)
+    assert reason(simulation, key) == "Ready"

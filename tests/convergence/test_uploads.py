@@ -11,7 +11,7 @@ from fakes.calls import PortCall
 
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Kind
-from wheelhouse.errors import Unavailable
+from wheelhouse.errors import Refused, Unavailable
 
 TARGET = ObjectKey("team-b", "uploads")
 THERE = RepositoryName("b-packages", "europe-west1", "uploads")
@@ -476,3 +476,35 @@ async def test_uploads_that_wait_for_a_token_are_no_edit() -> None:
     await simulation.run(5 * MINUTE)
     assert uploads(simulation) == URL
     assert not [each for each in simulation.fakes.cluster.events if each.reason == "SecretEdited"]
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"suspend": "nonsense"}])
+async def test_a_spec_that_waits_takes_no_uploads_away(spec: dict[str, Any]) -> None:
+    """A writer's own uploads stay while an edit that adds the reference is not applied, also after a restart."""
+    simulation, key = await world(role="Writer", secret={"name": "pip"})
+    before = uploads(simulation)
+    edit(simulation, key, **spec, secret={**SECRET, "serviceAccountName": "pull"})
+    await simulation.run(MINUTE)
+    simulation.boot()
+    await simulation.run(HOUR)
+    assert uploads(simulation) == before is not None
+
+
+async def test_a_secret_that_is_still_elsewhere_names_no_repository_of_another_team() -> None:
+    """Its removal is refused, the reference comes, and the access is suspended: the other namespace learns nothing."""
+    fan_out = {"name": "pip", "namespaces": ["owners", "a"], "identityFrom": "AccessNamespace"}
+    simulation, key = await world(secret=fan_out)
+    simulation.fakes.cluster.put_namespace("a", opted_in=True)
+    await simulation.run(MINUTE)
+    fail(simulation, "secrets.delete", Refused("A webhook denies it."))
+    edit(simulation, key, secret=SECRET)
+    await simulation.run(MINUTE)
+    edit(simulation, key, suspend=True)
+    await simulation.run(5 * MINUTE)
+    assert uploads(simulation, "a") is None
+    assert not any(word in str(dict(secret(simulation, "a").data)) for word in TELLTALES)
+    heal(simulation)
+    edit(simulation, key, suspend=False)
+    await simulation.run(5 * MINUTE)
+    assert ("a", "pip") not in simulation.fakes.cluster.secrets
+    assert uploads(simulation) == URL

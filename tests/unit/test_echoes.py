@@ -53,3 +53,14 @@ def test_other_replies_stay_as_they_are() -> None:
     assert without_data(reply, {"data": None}) is reply
     assert without_data({"details": {"causes": 5}}, SENT) == {"details": {"causes": []}}
     assert without_data({"message": 5}, SENT) == {"message": "5"}
+
+
+def test_the_manager_of_a_conflict_is_not_masked() -> None:
+    """Whose Secret it is depends on the manager's uid, and a repository can have a part of it as its name."""
+    uid = "3f2b1c9d-0000-4000-8000-123456789abc"
+    sent = {"data": {"index-url": base64.b64encode(f"https://x/{uid[9:]}/simple/ {uid}".encode()).decode()}}
+    message = f'conflict with "wheelhouse.{uid}" using v1: {uid}'
+    cause = {"reason": "FieldManagerConflict", "field": ".data.index-url", "message": message}
+    rows = without_data({"details": {"causes": [cause, {**cause, "reason": "Other"}]}}, sent)["details"]["causes"]
+    assert rows[0]["message"] == f'conflict with "wheelhouse.{uid}" using v1:***'
+    assert uid not in rows[1]["message"]

@@ -1,10 +1,12 @@
 """Rejections that repeat what was sent, such as those of an admission webhook that quotes the Secret it denies."""
 
 import base64
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+_MANAGER = re.compile(r'conflict with "wheelhouse\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"')
 _BLOCK = 6
 SHORTEST = 2 * _BLOCK
 """Characters in a row that count as a part of what was sent."""
@@ -72,9 +74,18 @@ def without_data(status: Mapping[str, Any], sent: Mapping[str, Any] | None) -> M
         changed["message"] = secret.masked(str(status["message"]))
     details = status.get("details")
     if isinstance(details, Mapping):
-        rows = [{name: secret.masked(str(text)) for name, text in cause.items()} for cause in _causes(details)]
+        rows = [_masked_cause(cause, secret) for cause in _causes(details)]
         changed["details"] = {**details, "causes": rows}
     return changed
+
+
+def _masked_cause(cause: Mapping[str, Any], secret: Sent) -> dict[str, str]:
+    """A cause without quotes. It keeps the field manager of an access, because that decides whose Secret it is."""
+    row = {name: secret.masked(str(text)) for name, text in cause.items()}
+    own = _MANAGER.match(str(cause.get("message")))
+    if own is not None and cause.get("reason") == "FieldManagerConflict":
+        row["message"] = own[0] + secret.masked(str(cause["message"])[own.end() :])
+    return row
 
 
 def _causes(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:

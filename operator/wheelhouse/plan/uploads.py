@@ -42,6 +42,8 @@ def judge_upload(
     view: RepositoryView | None,
     gone: float,
     standing: RepositoryName | None,
+    *,
+    elsewhere: bool = False,
 ) -> Upload:
     """Decide whether a Secret may name a repository for uploads, by the rules for `spec.repositoryRef`.
 
@@ -54,8 +56,9 @@ def judge_upload(
         view: that PythonRepository; None if it does not exist.
         gone: for how many seconds it has been missing.
         standing: the repository that it manages, if the Secret names that one now; None otherwise.
+        elsewhere: whether the access still has a Secret in another namespace.
     """
-    if target.namespace != access.key.namespace and _spreads(access):
+    if target.namespace != access.key.namespace and (elsewhere or _spreads(access)):
         return Upload(check=failed(Reason.FAN_OUT_NOT_ALLOWED, _fan_out(access)))
     asker = Requester(
         replace(access, repository=target, role=Role.WRITER),

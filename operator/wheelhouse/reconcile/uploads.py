@@ -1,5 +1,7 @@
 """Which repository the clients of an access's Secrets upload to, decided without a request."""
 
+from dataclasses import replace
+
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.names import ObjectKey, RepositoryName
@@ -41,7 +43,9 @@ class Uploads:
             self._seen.pop(key, None)
             return NOT_REQUESTED
         asked = self._judge(declared, access, target) if target is not None else NOT_REQUESTED
-        if paused and (standing is None or asked.name != standing):
+        if paused and standing is None:
+            return replace(asked, name=None, requested=False)  # The Secret stays as it is.
+        if paused and asked.name != standing:
             asked = self._kept(declared, access, standing, asked)
         elif target is not None and asked.name is not None:
             self._seen[key] = target, asked.name
@@ -58,7 +62,9 @@ class Uploads:
         standing = self._findings.distribution(declared.stored).upload
         if standing is not None and standing != self._managed(declared, target, found):
             standing = None
-        return judge_upload(access, self._namespace(access), target, found, gone, standing)
+        own = access.key.namespace
+        elsewhere = any(name != own for name in self._findings.distribution(declared.stored).namespaces)
+        return judge_upload(access, self._namespace(access), target, found, gone, standing, elsewhere=elsewhere)
 
     def _kept(
         self,

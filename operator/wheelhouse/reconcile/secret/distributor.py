@@ -117,8 +117,8 @@ class Distributor:
             target.conflicted = False
         if not target.stands or target.amiss or self._sweep.wait(target) > 0:
             return stands
-        if target.tokenless and content.token is not None:
-            self._sweep.plan(target)  # Its keys change as soon as there is a token.
+        if (target.tokenless and content.token is not None) or target.digest not in {0, digest(content)}:
+            self._sweep.plan(target)  # Its keys are about to change.
             return stands
         try:
             expected = paths(bare.access, key.namespace, to_expect(content, target))

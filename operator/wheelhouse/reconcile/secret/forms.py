@@ -9,7 +9,7 @@ from wheelhouse.domain.configuration.credential import Credential
 from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.secret import AUTHENTICATION_ANNOTATION, AccessReference, Applied, SecretManifest
-from wheelhouse.errors import NotReady
+from wheelhouse.errors import Conflict, Invalid, NotReady, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.places import Places
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.secret.writer import SecretWriter, holds
@@ -67,15 +67,27 @@ class Forms:
         return bool(found.name) or found.form.authentication is not None
 
     async def _shown(self, stored: CustomObject, name: str, places: Places) -> Authentication:
-        """The form that existing Secrets have; Netrc if there are none, or as many of each form."""
+        """The form that existing Secrets have; Netrc if there are none, or as many of each form.
+
+        The trouble of one namespace is no answer, so that it does not stop the others.
+
+        Raises:
+            Conflict, Invalid, Refused, Unavailable: no Secret was found, and a check failed.
+        """
         own = stored.key.namespace
         found: list[Authentication] = []
+        problem: WheelhouseError | None = None
         for namespace in _sample(places.names, own):
-            shown = await self._ask(SecretManifest(namespace, name, AccessReference(stored.key, stored.uid)))
+            try:
+                shown = await self._ask(SecretManifest(namespace, name, AccessReference(stored.key, stored.uid)))
+            except (Conflict, Invalid, Refused, Unavailable) as error:
+                problem, shown = problem or error, None
             if shown is not None:
                 found.append(shown)
             if shown is not None and (namespace == own or len(found) == ENOUGH):
                 break
+        if not found and problem is not None:
+            raise problem
         in_urls = found.count(Authentication.URL)
         return Authentication.URL if 2 * in_urls > len(found) else Authentication.NETRC
 

@@ -46,7 +46,8 @@ class Memory:
         if target is None:
             target = self._targets.target(distribution, key.namespace)
             if distribution.lists(found.namespaces, key.namespace) and key.namespace not in distribution.added:
-                self._inherit(key.namespace, target, stored, found, wanted)
+                verified = self._inherit(key.namespace, target, stored, found, wanted)
+                distribution.verified = distribution.verified or verified
         return distribution, target
 
     def note(self, stored: CustomObject, distribution: Distribution, otherwise: Check) -> None:
@@ -79,8 +80,12 @@ class Memory:
 
     def _inherit(
         self, namespace: str, target: Target, stored: CustomObject, found: DistributionFindings, wanted: Wanted
-    ) -> None:
-        """Read what an earlier process wrote into status."""
+    ) -> Check | None:
+        """Read what an earlier process wrote into status.
+
+        Returns:
+            What the index answered for the token that is still in the Secret, if it accepted it.
+        """
         token = wanted.token if isinstance(wanted, Content) else None
         lifetime = token.lifetime if token is not None else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
@@ -96,10 +101,10 @@ class Memory:
         target.conflicted = failure == Reason.SECRET_CONFLICT
         if not isinstance(wanted, Content):
             target.lease = lease
-            return
+            return None
         if target.conflicted or found.name != wanted.name or _other(found, wanted):
             target.tokenless = target.tokenless and not target.conflicted
-            return
+            return None
         target.lease, target.key = lease, wanted.token
         partly = distributed is not None and distributed.reason is Reason.PARTLY_DISTRIBUTED
         finished = not failure and distributed is not None and (distributed.ok or partly)
@@ -114,6 +119,7 @@ class Memory:
             target.digest = digest(wanted)
         if incomplete:
             target.sweep_at = now.elapsed  # Some are recorded, and were never written: check at once.
+        return verified if target.digest and verified is not None and verified.ok else None
 
 
 def _other(found: DistributionFindings, wanted: Content) -> bool:

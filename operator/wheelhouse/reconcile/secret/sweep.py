@@ -18,7 +18,7 @@ ROUNDED = 1e-3
 
 
 class Sweep:
-    """Checks each Secret about once a minute, and at most 20 per second.
+    """Checks each Secret about once a minute, and at most 20 per second, besides those that a watch requests.
 
     Args:
         world: the ports.
