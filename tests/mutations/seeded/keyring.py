@@ -72,7 +72,7 @@ BUGS = (
     Bug(
         "a Secret waits in a busy loop for its first token",
         "reconcile/secret/distributor.py",
-        "            self._sweep.plan(target)  # Its keys change as soon as there is a token.\n",
+        "            self._sweep.plan(target)  # Its keys are about to change.\n",
         "",
         KEYRING,
     ),

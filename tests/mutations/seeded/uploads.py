@@ -38,8 +38,8 @@ BUGS = (
     Bug(
         "a fan-out shows the upload repository of another team",
         "plan/uploads.py",
-        "if target.namespace != access.key.namespace and _spreads(access):",
-        "if target.namespace == access.key.namespace and _spreads(access):",
+        "if target.namespace != access.key.namespace and (elsewhere or _spreads(access)):",
+        "if target.namespace == access.key.namespace and (elsewhere or _spreads(access)):",
         PLAN,
     ),
     Bug(
