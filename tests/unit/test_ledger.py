@@ -153,18 +153,20 @@ async def test_a_limited_number_of_events_is_remembered(monkeypatch: pytest.Monk
     assert await office.tell("reason 0")
 
 
-async def test_a_write_under_way_is_awaited() -> None:
+async def test_a_write_under_way_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
     """While status is being written, what the cache shows of it may already be replaced: only its end tells."""
-    office = Office()
-    waiting: list[asyncio.Task[None]] = []
+    office, waiting = Office(), list[asyncio.Task[None]]()
+    write = office.fakes.objects.write_status
 
-    def during_the_write(_call: object) -> None:
+    async def slowly(*arguments: Any) -> Any:
         waiting.append(asyncio.create_task(office.ledger.quiet(KIND, KEY)))
+        for _ in range(5):
+            await asyncio.sleep(0)
         assert not waiting[0].done()
+        return await write(*arguments)
 
-    office.fakes.calls.before = during_the_write
+    monkeypatch.setattr(office.fakes.objects, "write_status", slowly)
     office.find("one")
-    await office.ledger.quiet(KIND, KEY)
+    await office.ledger.quiet(KIND, KEY)  # Nothing is being written yet.
     await office.ledger.record(KIND, KEY)
-    assert not waiting[0].done()
-    await waiting[0]
+    await asyncio.wait_for(waiting[0], 1)
