@@ -93,7 +93,7 @@ def uploads_after_consent(pair: Pair) -> Steps:
     pair.says(ACCESSES, "theirs", "RefNotPermitted", *WORDS)
 
 
-@attack(labels={"team": "red"})
+@attack()
 def uploads_through_a_fan_out(pair: Pair) -> Steps:
     """The attacker has consent, and shows the repository in a Secret of another namespace."""
     pair.open(namespaces=[pair.attacker], roles=["Writer"])
