@@ -105,6 +105,17 @@ async def test_a_harmed_secret_without_a_token_is_right_again_at_once(
     assert dict(secret(simulation).data) == before
 
 
+async def test_a_secret_that_is_harmed_during_a_start_is_right_again_with_its_first_pass() -> None:
+    """The event comes before the process knows the Secret."""
+    simulation, _ = await distributed()
+    await simulation.run(SPACING)
+    simulation.boot()
+    Watching(simulation)
+    spoil(simulation, "owners")
+    await simulation.run(REPAIR)
+    assert secret(simulation).data["pip.conf"] != EDITED[".data.pip.conf"]
+
+
 async def test_the_operators_own_writes_trigger_nothing() -> None:
     """A refresh, new and lost namespaces, and a restart: the same requests with and without the watch."""
     counted = []

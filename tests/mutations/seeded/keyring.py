@@ -83,4 +83,11 @@ BUGS = (
         "",
         KEYRING,
     ),
+    Bug(
+        "the watch repairs no Secret without a token",
+        "reconcile/secret/watched.py",
+        "if target is None or not target.stands:",
+        "if target is None or target.lease is None:",
+        ("tests/convergence/test_secret_watch.py",),
+    ),
 )

@@ -136,4 +136,11 @@ BUGS = (
         "if False:",
         TROUBLES,
     ),
+    Bug(
+        "a report of the watch that comes during a start is forgotten",
+        "reconcile/secret/watched.py",
+        "            self._early.add(topic)\n",
+        "            pass\n",
+        ("tests/convergence/test_secret_watch.py",),
+    ),
 )

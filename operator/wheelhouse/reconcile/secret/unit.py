@@ -229,6 +229,7 @@ class SecretUnit:
         self, key: SecretKey, declared: Declared[DesiredAccess], content: Content, all_of: Distribution, target: Target
     ) -> float | None:
         self._follow(key, target, _topics(key.namespace, content))
+        self.watched.followed(SecretTopic(key.namespace, content.name), target)
         conflict: Conflict | None = None
         wait: float | None = None
         try:

@@ -6,6 +6,9 @@ from wheelhouse.reconcile.secret.sweep import Sweep
 from wheelhouse.reconcile.secret.targets import Target, Targets
 from wheelhouse.reconcile.world import World
 
+MOST = 5000
+"""Early reports that are remembered; the sweep finds the others."""
+
 
 class Watched:
     """Brings the check of a Secret forward. Only the check decides whether the Secret is written.
@@ -20,6 +23,7 @@ class Watched:
         self._world = world
         self._targets = targets
         self._sweep = sweep
+        self._early: set[SecretTopic] = set()
 
     def doubt(self, namespace: str, name: str) -> None:
         """Check a Secret that may be deleted or edited, for each access that has its Secret there.
@@ -28,7 +32,11 @@ class Watched:
             namespace: where the Secret is.
             name: its name.
         """
-        for key in self._world.interests.followers(SecretTopic(namespace, name)):
+        topic = SecretTopic(namespace, name)
+        followers = self._world.interests.followers(topic)
+        if not followers and len(self._early) < MOST:
+            self._early.add(topic)
+        for key in followers:
             target = self._target(key) if isinstance(key, SecretKey) else None
             if target is None or not target.stands:  # It is not written yet, or it is another access's.
                 continue
@@ -37,6 +45,12 @@ class Watched:
                 self._world.queue.add_after(key, wait)
             else:
                 self._world.queue.add(key)
+
+    def followed(self, topic: SecretTopic, target: Target) -> None:
+        """A Secret is known from now on: check it at once if it was reported before, as it happens after a start."""
+        if topic in self._early:
+            self._early.discard(topic)
+            self._sweep.hasten(target)
 
     def _target(self, key: SecretKey) -> Target | None:
         declared = self._world.cache.access(key.access)
