@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.clock import Clock, problem
+from support.clock import Clock
 from support.consumer import mounted
 from support.kube import ACCESSES, Kube, await_that
 
@@ -24,14 +24,6 @@ PATIENCE = 120.0
 """Seconds after which the index denies no client any more, once the clock is right."""
 MOUNT_PATIENCE = 5.0
 """Seconds in which a new token reaches the mounted files."""
-
-
-@pytest.fixture
-def clock(tmp_path: Path) -> Clock:
-    """The operator's clock; right at first."""
-    if why := problem():
-        pytest.fail(f"The clock of the operator cannot be changed: {why}")
-    return Clock(tmp_path / "offset")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support import google
-from support.clock import Clock, problem
+from support.clock import Clock
 from support.kube import ACCESSES, PROJECT, Kube, await_that
 from support.observer import Observer
 
@@ -32,28 +32,23 @@ REST = LIFETIME
 """Seconds between two outages."""
 DELAY = LIFETIME / 30
 """Seconds in which kubelet brings a changed Secret into a pod."""
-DUE = OUTAGE * 3 / 4
-"""Seconds until the refreshes that an outage is to affect."""
+SOONEST = REFRESH * 0.9
+"""A token is replaced at half its life, or up to a tenth of that before or after."""
+DUE = OUTAGE / 3
+"""An outage begins when many tokens reach their soonest refresh within these seconds; each outage is longer."""
 LONGEST = OUTAGE * 1.1
 """Maximum seconds of an outage, which includes the start of the program that was killed."""
 ATTEMPTS = 3
 ROUNDS = 5 if os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long" else 1
 """Rounds of four lifetimes each, with all outages."""
-ENOUGH = SECRETS // 4
+ENOUGH = SECRETS // 10
 """Minimum exchanges or writes that must fail in an outage: fewer would mean that it did not matter."""
 NAMESPACE = "soak"
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> Clock:
-    if why := problem():
-        pytest.fail(f"The clock of the operator cannot be changed: {why}")
-    return Clock(tmp_path / "offset")
-
-
-@pytest.fixture
 def brief(tmp_path: Path, clock: Clock) -> Iterator[Kube]:
-    """A world whose federated tokens live a minute. The rate of exchanges is shortened less than the lives."""
+    """A world whose tokens live a minute. An hour of exchanges is a minute too, as far as the highest rate permits."""
     world = World(tmp_path / "brief world")
     world.up(Options(token_lifetime=int(LIFETIME), settings={**clock.variables, "WHEELHOUSE_EXCHANGE_RATE": "60"}))
     yield Kube(world)
@@ -137,10 +132,10 @@ def _unanswered(kube: Kube) -> int:
 def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer], int]) -> int:
     """Disturb when the refreshes of many tokens become due, so that it matters, and return what failed.
 
-    On a busy machine a start takes longer. An outage that lasted too long proves nothing, so it is repeated.
+    On a busy machine a start takes longer. Refusals after an outage that lasted too long prove nothing: it is repeated.
     """
     for _ in range(ATTEMPTS):
-        await_that(lambda: sum(REFRESH - age < DUE for age in observer.ages()) > 2 * ENOUGH, "refreshes")
+        await_that(lambda: sum(0 < SOONEST - age < DUE for age in observer.ages()) >= 2 * ENOUGH, "refreshes")
         begun, refused = time.monotonic(), len(observer.refused)
         failed = disturb(kube, observer)
         took = time.monotonic() - begun
@@ -148,10 +143,10 @@ def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer]
         print(
             f"{disturb.__name__}: {took:.0f} s, {failed} failed, {len(observer.refused) - refused} refused", flush=True
         )
-        if took <= LONGEST:
+        if took <= LONGEST or len(observer.refused) == refused:
             return failed
         del observer.refused[refused:]
-    raise AssertionError(f"{disturb.__name__} took {took:.0f} s, {ATTEMPTS} times: the machine is too busy")
+    raise AssertionError(f"{disturb.__name__} took too long {ATTEMPTS} times, at last {took:.0f} s")
 
 
 def test_no_pod_sees_an_expired_token(brief: Kube, observer: Observer, clock: Clock) -> None:
@@ -166,6 +161,7 @@ def test_no_pod_sees_an_expired_token(brief: Kube, observer: Observer, clock: Cl
     observer.end()
     print(f"{seconds:.0f} s, answers {dict(observer.answers)}")
     assert observer.refused == []
+    assert set(observer.answers) <= {200, 401, 403}  # Refusals in an outage that was repeated do not count.
     assert sum(observer.answers.values()) > SECRETS * seconds / 2, "the pods did not request a page every second or two"
     assert min(failed) >= ENOUGH, "too little failed in an outage"
     lives = {name: len(pod.tokens) for name, pod in observer.pods.items()}
