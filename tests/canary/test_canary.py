@@ -24,7 +24,7 @@ from wheelhouse.clients.google.tokens import FederatedTokens, Federation
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
 from wheelhouse.clients.kubernetes.transport import Transport
-from wheelhouse.domain.configuration import netrc, pip, pypirc, uv
+from wheelhouse.domain.configuration import netrc, pdm, pip, pypirc, uv
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 from wheelhouse.runtime.metrics import Metrics
@@ -34,7 +34,7 @@ PATHS = 72
 FEDERATION = Federation.gke("acme-packages.svc.id.goog", "projects/acme-packages/locations/us-central1/clusters/local")
 ACTING = "ci@acme-packages.iam.gserviceaccount.com"
 TEAMS = ("a", "b", "c")
-FORMATS = ["pip", "uv", "netrc", "pypirc", "token"]
+FORMATS = ["pip", "uv", "pdm", "netrc", "pypirc", "token"]
 SIZES = [(64, PREFIXES[0]), (700, PREFIXES[1]), (12288, PREFIXES[1])]
 """Lengths of tokens, the last one the maximum of the Security Token Service, and how the tokens begin."""
 
@@ -130,7 +130,7 @@ def leaks(stage: Scene, log: str, capfd: pytest.CaptureFixture[str]) -> set[str]
     return {name for name, text in texts.items() if found(text)}
 
 
-@pytest.mark.parametrize("client", [pip, uv, netrc, pypirc], ids=lambda module: module.FILE)
+@pytest.mark.parametrize("client", [pip, uv, pdm, netrc, pypirc], ids=lambda module: module.FILE)
 async def test_a_file_that_is_not_read_back_leaks_nothing(
     client: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

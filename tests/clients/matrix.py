@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clients import scripts
 from support.environments import NEWEST, OLDEST
@@ -24,37 +23,45 @@ class Mode:
     """Where the Secret has the token.
 
     Attributes:
-        configuration: what the ClientConfiguration has besides the URLs and the token.
+        form: the form of the Secret.
         two_files: why pip.conf or uv.toml alone is not enough; empty if it is.
         keyring: whether the clients get the token from the keyring plugin.
     """
 
-    configuration: Mapping[str, Any]
+    form: Form
     two_files: str = ""
     keyring: bool = False
 
 
 IN_NETRC = "The token is in `netrc`, which is a second file."
 MODES: Mapping[str, Mode] = {
-    "Netrc": Mode({"form": Form(Authentication.NETRC)}, IN_NETRC),
-    "URL": Mode({"form": Form(Authentication.URL)}),
-    "Keyring": Mode({"form": Form(keyring=KeyringProvider.AUTO)}, keyring=True),
+    "Netrc": Mode(Form(Authentication.NETRC), IN_NETRC),
+    "URL": Mode(Form(Authentication.URL)),
+    "Keyring": Mode(Form(keyring=KeyringProvider.AUTO), keyring=True),
 }
 INJECTED, MANUAL, SINGLE = "injected pod", "manual mount", "single file"
 LAYOUTS = (INJECTED, MANUAL, SINGLE)
+PRIMARY, EXTRA, COMBINED = "Primary", "Extra", "combined"
+INDEXES = (PRIMARY, EXTRA, COMBINED)
+"""Of the Secret: its repository is the only index, or is added to the public one; combined, it installs from a Virtual
+repository and uploads to another one."""
 
-PIP_CONF, UV_TOML, PYPIRC = "pip.conf", "uv.toml", ".pypirc"
+PIP_CONF, UV_TOML, PDM_TOML, PYPIRC = "pip.conf", "uv.toml", "pdm.toml", ".pypirc"
 NEEDS_NETRC = "The client does not read pip.conf or uv.toml. It needs the keys `netrc` and `index-url`."
+NEEDS_PDM = "The client does not read pip.conf or uv.toml. It needs the keys `netrc` and `pdm.toml`."
 NEEDS_BOTH = "pipx calls uv if it is on PATH, and pip otherwise. Mount both files."
 NEEDS_TOKEN = (
     "The client takes the upload URL and the token only from its own options. They come from `netrc` and `index-url`."
 )
+NEEDS_PDM_TOKEN = "The client takes the token only from its own options. It needs the keys `netrc` and `pdm.toml`."
 
 WITHOUT_TOKEN: Mapping[str, str] = {
     NEEDS_NETRC: "The client does not read pip.conf or uv.toml. It needs the key `index-url`.",
+    NEEDS_PDM: "",
+    NEEDS_PDM_TOKEN: "",
     NEEDS_TOKEN: "The client takes the upload URL only from its own options. It comes from `index-url`.",
 }
-"""The same reasons for a Secret without a token."""
+"""The same reasons for a Secret without a token; empty if there is none: pdm.toml alone is enough."""
 NOT_ASKED = "The client does not ask keyring for this index."
 NO_PROXY = "Not run: hatch publish ignores the proxy that leads the tests to the emulated Artifact Registry."
 
@@ -98,13 +105,13 @@ CLIENTS = (
     Client("hatch", scripts.HATCH),
     Client("build", scripts.BUILD),
     Client("poetry", scripts.POETRY, NEEDS_NETRC),
-    Client("pdm", scripts.PDM, NEEDS_NETRC),
+    Client("pdm", scripts.PDM, NEEDS_PDM),
     Client("twine", scripts.TWINE, PYPIRC, uploads=True),
     Client("flit publish", scripts.FLIT_PUBLISH, PYPIRC, uploads=True, no_keyring=NOT_ASKED),
     Client("uv 0.7.9: uv publish", scripts.UV_PUBLISH, UV_TOML, OLDEST, uploads=True),
     Client("uv publish", scripts.UV_PUBLISH, UV_TOML, uploads=True),
     Client("poetry publish", scripts.POETRY_PUBLISH, NEEDS_TOKEN, uploads=True),
-    Client("pdm publish", scripts.PDM_PUBLISH, NEEDS_TOKEN, uploads=True),
+    Client("pdm publish", scripts.PDM_PUBLISH, NEEDS_PDM_TOKEN, uploads=True),
     Client("hatch publish", scripts.HATCH_PUBLISH, NEEDS_TOKEN, uploads=True, no_keyring=NO_PROXY),
 )
 
@@ -116,9 +123,10 @@ class Cell:
     client: Client
     mode: str
     layout: str
+    index: str = PRIMARY
 
     def __str__(self) -> str:
-        return f"{self.client.name}, {self.mode}, {self.layout}"
+        return f"{self.client.name}, {self.mode}, {self.layout}, {self.index}"
 
     @property
     def reason(self) -> str:
@@ -133,16 +141,22 @@ class Cell:
         return WITHOUT_TOKEN.get(alone, alone) if mode.keyring else alone
 
     @property
+    def file(self) -> str:
+        """The key that is enough for the client, if one is."""
+        return PDM_TOML if self.client.alone in (NEEDS_PDM, NEEDS_PDM_TOKEN) else self.client.alone
+
+    @property
     def script(self) -> str:
         """What a user types; without a token in the Secret, no variable has one."""
-        return scripts.without_token(self.client.script) if MODES[self.mode].keyring else self.client.script
+        script = scripts.elsewhere(self.client.script) if self.index == COMBINED else self.client.script
+        return scripts.without_token(script) if MODES[self.mode].keyring else script
 
 
 def cells() -> Iterator[Cell]:
     """All cells, those that are not supported too."""
     for client in CLIENTS:
         for mode in MODES:
-            yield from (Cell(client, mode, layout) for layout in LAYOUTS)
+            yield from (Cell(client, mode, layout, index) for layout in LAYOUTS for index in INDEXES)
 
 
 def supported() -> list[Cell]:
@@ -151,13 +165,13 @@ def supported() -> list[Cell]:
 
 
 def diagonal() -> list[Cell]:
-    """One cell for each client; together they have every mode and every layout."""
+    """One cell for each client; together they have every mode in every layout, and every index in every mode."""
     chosen: list[Cell] = []
     used: Counter[tuple[str, str]] = Counter()
     for client in CLIENTS:
         own = (each for each in supported() if each.client is client)
-        chosen.append(min(own, key=lambda each: used[each.mode, each.layout]))
-        used[chosen[-1].mode, chosen[-1].layout] += 1
+        chosen.append(min(own, key=lambda each: (used[each.mode, each.layout], used[each.mode, each.index])))
+        used.update(((chosen[-1].mode, chosen[-1].layout), (chosen[-1].mode, chosen[-1].index)))
     return chosen
 
 

@@ -15,7 +15,7 @@ from support.pods import lay_out, run
 
 ROOT = Path(__file__).parents[2]
 NETRC = {"NETRC": "/etc/wheelhouse/netrc"}
-SINGLE = {"pip.conf": "PIP_CONFIG_FILE", "uv.toml": "UV_CONFIG_FILE", ".pypirc": ""}
+SINGLE = {"pip.conf": "PIP_CONFIG_FILE", "uv.toml": "UV_CONFIG_FILE", "pdm.toml": "PDM_CONFIG_FILE", ".pypirc": ""}
 """The variable that names a file that is mounted alone; twine has an option instead."""
 PATHS = {"pip.conf": "xdg/pip/pip.conf", "uv.toml": "xdg/uv/uv.toml", "pdm.toml": "xdg/pdm/config.toml"}
 """Where clients look for their system configuration below /etc; all other keys are in /etc/wheelhouse."""
@@ -65,15 +65,25 @@ def injected(folder: Path, secret: Mapping[str, str]) -> Pod:
 
 
 def manual(folder: Path, secret: Mapping[str, str]) -> Pod:
-    """The mounts of the README, with the line for writers if the Secret has a .pypirc, and without an absent netrc."""
-    block = re.search(r"```yaml\n(env: .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert block is not None
-    text = re.sub(r"# (- \{key: \.pypirc.*?\}).*", r"\1", block[1]) if ".pypirc" in secret else block[1]
+    """The mounts of the README and, for pdm, of projects.md.
+
+    With the line for writers if the Secret has a .pypirc, and without an absent netrc.
+    """
+    text = _block("README.md", "env: ")
+    text = re.sub(r"# (- \{key: \.pypirc.*?\}).*", r"\1", text) if ".pypirc" in secret else text
     if "netrc" not in secret:
         text = re.sub(r"^.*\bnetrc\b.*\n", "", text, flags=re.MULTILINE)
     part: dict[str, Any] = yaml.safe_load(text)
-    lay_out(folder, part["volumes"], part["volumeMounts"], lambda _kind, _name: dict(secret))
+    for each in (part, yaml.safe_load(_block("docs/how-to/projects.md", "volumeMounts:"))):
+        lay_out(folder, each["volumes"], each["volumeMounts"], lambda _kind, _name: dict(secret))
     return Pod(folder, {each["name"]: each["value"] for each in part.get("env", ())})
+
+
+def _block(page: str, start: str) -> str:
+    """The block of YAML on a page that starts with this text."""
+    found = re.search(rf"```yaml\n({start}.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
 
 
 def single(folder: Path, secret: Mapping[str, str], key: str) -> Pod:

@@ -69,9 +69,6 @@ poetry run python -c 'import demo'
 """
 PDM = f"""{PROJECT}[tool.pdm]
 distribution = false
-[[tool.pdm.source]]
-name = "pypi"
-{INDEX}
 END
 pdm install
 pdm run python -c 'import demo'
@@ -95,13 +92,18 @@ export POETRY_HTTP_BASIC_TEAM_WHEELS_USERNAME=oauth2accesstoken
 export POETRY_HTTP_BASIC_TEAM_WHEELS_PASSWORD="{TOKEN}"
 poetry publish --no-interaction -r team-wheels
 """
-PDM_PUBLISH = f"""{UPLOAD_URL}export PDM_PUBLISH_USERNAME=oauth2accesstoken PDM_PUBLISH_PASSWORD="{TOKEN}"
-pdm publish --no-build -r "$upload"
+PDM_PUBLISH = f"""export PDM_PUBLISH_USERNAME=oauth2accesstoken PDM_PUBLISH_PASSWORD="{TOKEN}"
+pdm publish --no-build -r team-wheels
 """
 HATCH_PUBLISH = f"""{UPLOAD_URL}export HATCH_INDEX_USER=oauth2accesstoken HATCH_INDEX_AUTH="{TOKEN}"
 hatch publish --no-prompt --repo "$upload" dist/*.whl
 """
 FLIT_PUBLISH = "flit publish --pypirc /etc/wheelhouse/.pypirc --repository team-wheels\n"
+
+
+def elsewhere(script: str) -> str:
+    """The script for a Secret that uploads to another repository than it installs from."""
+    return script.replace(UPLOAD_URL, "upload=$(sed -n 's/^repository = //p' /etc/wheelhouse/.pypirc)\n")
 
 
 def without_token(script: str) -> str:

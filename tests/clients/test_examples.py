@@ -20,6 +20,15 @@ from support.repackage import closure, wheel
 EXAMPLES = ROOT / "manifests/examples"
 PROJECTS, OUTSIDE = (ROOT / f"docs/how-to/{name}" for name in ("projects.md", "outside-the-cluster.md"))
 HELLO = "Hello from a private wheel!"
+PDM_PROJECT = """[project]
+name = "app"
+version = "1.0"
+requires-python = ">=3.11"
+dependencies = []
+
+[tool.pdm]
+distribution = false
+"""
 
 
 @pytest.fixture
@@ -62,6 +71,20 @@ async def test_a_project_installs_from_the_index_that_it_names(
     shop.files(pod.folder, {"pyproject.toml": shop.here(text, google)})
     printed = await run(pod, trap, shown(PROJECTS, f"{client} install").text)
     assert HELLO in printed
+    assert strays(trap) == []
+
+
+async def test_pdm_finds_the_index_in_its_own_file(google: Emulated, trap: Clients, tmp_path: Path) -> None:
+    """The page's mount is where a pod with the label has the file. A project without a source asks no other index."""
+    mount = yaml.safe_load(shown(PROJECTS, "pdm.toml, path").text)
+    (volume,), (place,) = mount["volumes"], mount["volumeMounts"]
+    (item,) = volume["secret"]["items"]
+    pod = shop.mounted(google, tmp_path / "pod", google.token(READER))
+    file = pod.folder / place["mountPath"].lstrip("/") / item["path"]
+    assert (file.is_file(), item["key"], volume["name"]) == (True, "pdm.toml", place["name"])
+    shop.files(pod.folder, {"pyproject.toml": PDM_PROJECT})
+    added = shown(PROJECTS, "pdm add").text
+    assert HELLO in await run(pod, trap, f"{added}pdm run python -m acme_greeting\n")
     assert strays(trap) == []
 
 

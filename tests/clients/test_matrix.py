@@ -9,7 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clients.matrix import CLIENTS, INJECTED, LAYOUTS, MANUAL, MODES, PAGE, Cell, Client, diagonal, supported, table
+from clients import shop
+from clients.matrix import (
+    CLIENTS,
+    COMBINED,
+    EXTRA,
+    INDEXES,
+    INJECTED,
+    LAYOUTS,
+    MANUAL,
+    MODES,
+    PAGE,
+    Cell,
+    diagonal,
+    supported,
+    table,
+)
 from clients.packages import GREETING, GREETING_PROJECT, PACKAGES
 from clients.pod import Pod, injected, manual, single, strays
 from clients.workload import workload
@@ -20,33 +35,44 @@ from support.environments import programs
 from support.pods import require_mounts
 
 from wheelhouse.domain.configuration.files import render
-from wheelhouse.domain.configuration.model import ClientConfiguration
+from wheelhouse.domain.configuration.form import Index
+from wheelhouse.domain.configuration.model import ClientConfiguration, UploadIndex
 from wheelhouse.domain.token import Token
 
 LONG = os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long"
 
 
 async def repository(google: Emulated) -> None:
-    """A repository with a reader, a writer, and the packages that the scripts install."""
+    """A repository with a reader, a writer, and the packages that the scripts install; and a Virtual one over it."""
     google.create()
     google.grant((READ, READER), (WRITE, WRITER))
     for name, (filename, content) in PACKAGES.items():
         form = upload_form(name, "1.0", filename, content)
         reply = await google.send("POST", google.index, google.token(WRITER), data=form)
         assert reply.status == 200, reply.text
+    await shop.virtual(google, "team-wheels")
 
 
-def secret(google: Emulated, client: Client, mode: str, token: str) -> Mapping[str, str]:
+def secret(google: Emulated, cell: Cell, token: str) -> Mapping[str, str]:
     """The keys and texts of the Secret, as the operator renders them; the keyring plugin needs the real hosts."""
     template: str | None = google.endpoints["index"] + "{location}-python.pkg.dev/{project}/{repository}/"
     index, secret_token = google.index, Token(token)
-    if MODES[mode].keyring:
+    if MODES[cell.mode].keyring:
         template, index, secret_token = None, google.index.replace(google.endpoints["index"], "https://"), None
-    upload_url = index if client.uploads else None
-    wanted = ClientConfiguration(
-        "team-wheels", f"{index}simple/", upload_url, secret_token, **MODES[mode].configuration
-    )
+    form = replace(MODES[cell.mode].form, index=Index.EXTRA if cell.index == EXTRA else Index.PRIMARY)
+    if cell.index == COMBINED:
+        virtual, upload = index.replace("team-wheels", "acme-index"), UploadIndex("team-wheels", f"{index}simple/")
+        wanted = ClientConfiguration("acme-index", f"{virtual}simple/", index, secret_token, form, upload)
+    else:
+        upload_url = index if cell.client.uploads else None
+        wanted = ClientConfiguration("team-wheels", f"{index}simple/", upload_url, secret_token, form)
     return render(wanted, template)
+
+
+def public(google: Emulated, cell: Cell) -> Mapping[str, str]:
+    """The variables that say where the public index is, to which `Extra` adds the repository."""
+    url = shop.public(google, "simple/")
+    return dict.fromkeys(("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "PDM_PYPI_URL"), url) if cell.index == EXTRA else {}
 
 
 def pod(cell: Cell, folder: Path, files: Mapping[str, str]) -> Pod:
@@ -59,7 +85,7 @@ def pod(cell: Cell, folder: Path, files: Mapping[str, str]) -> Pod:
         (work / "pyproject.toml").write_text(GREETING_PROJECT)
     if cell.layout == INJECTED:
         return injected(folder, files)
-    return manual(folder, files) if cell.layout == MANUAL else single(folder, files, cell.client.alone)
+    return manual(folder, files) if cell.layout == MANUAL else single(folder, files, cell.file)
 
 
 def containing(folder: Path, token: str) -> set[str]:
@@ -76,7 +102,8 @@ async def test_a_client_works_with_the_files_of_the_secret(cell: Cell, tmp_path:
     async with alone(tmp_path / "google") as google, clients(tmp_path) as outside:
         await repository(google)
         token = google.token(WRITER if cell.client.uploads else READER)
-        container = pod(cell, tmp_path / "pod", secret(google, cell.client, cell.mode, token))
+        container = pod(cell, tmp_path / "pod", secret(google, cell, token))
+        container = replace(container, variables={**container.variables, **public(google, cell)})
         async with AsyncExitStack() as stack:
             if MODES[cell.mode].keyring:
                 (place := tmp_path / "identity").mkdir()
@@ -94,10 +121,11 @@ async def test_a_client_works_with_the_files_of_the_secret(cell: Cell, tmp_path:
 
 
 def test_the_diagonal_has_every_client_mode_and_layout() -> None:
-    """`make test` runs each client once, and each mode and layout at least once."""
+    """`make test` runs each client once, each mode in each layout, and each index in each mode."""
     chosen = diagonal()
     assert [each.client for each in chosen] == list(CLIENTS)
     assert {(each.mode, each.layout) for each in chosen} == {(mode, layout) for mode in MODES for layout in LAYOUTS}
+    assert {(each.mode, each.index) for each in chosen} == {(mode, index) for mode in MODES for index in INDEXES}
 
 
 def test_the_page_shows_the_table() -> None:

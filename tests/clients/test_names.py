@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from support.environments import NEWEST, programs
 from support.uploaders import PYPI, TEST_PYPI, Upload, flit, hatch, twine
 
 from wheelhouse.domain.configuration.files import render
+from wheelhouse.domain.configuration.form import Form, Index
 from wheelhouse.domain.configuration.model import ClientConfiguration
 from wheelhouse.domain.configuration.reserved import RESERVED, index_name
 from wheelhouse.domain.names import RepositoryName
@@ -104,6 +106,47 @@ def test_the_rules_of_the_unit_tests_are_the_clients(rule: Any) -> None:
             ruled = rule(text, asked)
             assert found in (None, ruled and [ruled.url, ruled.username, ruled.password]), (repository_id, asked)
             assert found or ruled is None or Upload(ruled.url, None, None) == ruled, (repository_id, asked)
+
+
+PDM_SOURCES = """import json
+from pdm.core import Core
+project = Core().create_project(".")
+print(json.dumps([[each.name, each.url, each.username, each.password] for each in project.sources]))
+"""
+
+
+def sources_of_pdm(folder: Path, text: str) -> list[list[str | None]]:
+    """What pdm's own code makes of a pdm.toml: name, URL, user and password of each index, for an empty project."""
+    path = folder / "xdg/pdm/config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    done = subprocess.run(
+        [programs(NEWEST) / "python", "-c", PDM_SOURCES], cwd=folder, capture_output=True, text=True, check=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "XDG_CONFIG_DIRS": str(folder / "xdg")},
+    )  # fmt: skip
+    found: list[list[str | None]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("repository_id", [*RESERVED, "team-wheels"])
+def test_pdm_finds_our_index(repository_id: str, tmp_path: Path) -> None:
+    """As the only index, or beside the public one under our name. The file has no user."""
+    ours = configuration(repository_id)
+    texts = (render(replace(ours, form=Form(index=index)), None)["pdm.toml"] for index in (Index.PRIMARY, Index.EXTRA))
+    only, added = (sources_of_pdm(tmp_path, text) for text in texts)
+    assert only == [["pypi", ours.index_url, None, None]]
+    assert [each[0] for each in added] == ["pypi", index_name(repository_id)]
+    assert added[1][1:] == [ours.index_url, None, None]
+    assert "python.pkg.dev" not in str(added[0])
+
+
+@pytest.mark.parametrize("name", ["url", "username", "password"])
+def test_pdm_has_settings_with_reserved_names(name: str, tmp_path: Path) -> None:
+    """An index with such a name is none to pdm."""
+    assert name in RESERVED
+    text = render(replace(configuration(name), form=Form(index=Index.EXTRA)), None)["pdm.toml"]
+    found = sources_of_pdm(tmp_path, text.replace(f"pypi.{index_name(name)}", f"pypi.{name}"))
+    assert [each[0] for each in found] == ["pypi"]
 
 
 @pytest.mark.parametrize("repository_id", [*RESERVED, "team-wheels"])

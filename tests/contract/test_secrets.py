@@ -316,6 +316,6 @@ async def test_a_secret_with_the_longest_token_is_stored_whole(bench: Bench) -> 
     secret = await manifest(bench, await bench.namespace())
     for letter in "ab":
         data = render(replace(wanted, token=Token(letter * 12288)), None)
-        assert set(data) == {"index-url", "pip.conf", "uv.toml", "netrc", ".pypirc", "username", "token"}
+        assert set(data) == {"index-url", "pip.conf", "uv.toml", "pdm.toml", "netrc", ".pypirc", "username", "token"}
         assert isinstance(await bench.secrets.apply(replace(secret, data=data), force=False), Applied)
         assert await bench.data(secret.namespace, secret.name) == data

@@ -67,7 +67,7 @@ class Specification:
             return f"Secrets: too many {ours - set(wanted)}, missing {set(wanted) - ours}"
         for place, uploads in wanted.items():
             data = self._fakes.cluster.secrets[place].data
-            keys = {"pip.conf", "uv.toml", "netrc", "index-url"} | ({".pypirc"} if uploads else set())
+            keys = {"pip.conf", "uv.toml", "pdm.toml", "netrc", "index-url"} | ({".pypirc"} if uploads else set())
             if set(data) != keys:
                 return f"{place}: keys {sorted(data)}"
             token = data["netrc"].split()[-1]

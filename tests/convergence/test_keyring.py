@@ -15,7 +15,7 @@ from wheelhouse.domain.objects import Kind
 from wheelhouse.domain.secret import AUTHENTICATION_ANNOTATION, EXPIRES_ANNOTATION, REFRESH_ANNOTATION
 
 KEYRING: dict[str, Any] = SECRET | {"credential": "Keyring"}
-FILES = {"pip.conf", "uv.toml", "index-url"}
+FILES = {"pip.conf", "uv.toml", "pdm.toml", "index-url"}
 LONG = 6 * HOUR
 
 
@@ -118,6 +118,22 @@ async def test_a_restart_writes_nothing() -> None:
         assert verified(simulation, key) == ("Unknown", "NotApplicable")
     assert summary(simulation, key)["keyringProvider"] == "Import"
     assert mints(simulation) == 0
+
+
+async def test_an_update_brings_the_files_of_the_new_version() -> None:
+    """There is no token whose refresh could bring them: the first pass does, and that is no edit of the Secret."""
+    simulation, key = await distributed(secret=KEYRING)
+    stored = secret(simulation)
+    stored.fields.pop(".data.pdm.toml")
+    for paths in stored.managers.values():
+        paths.discard(".data.pdm.toml")
+    summary(simulation, key).pop("formats")
+    simulation.boot()
+    await simulation.run(HOUR)
+    assert bare(simulation)
+    assert summary(simulation, key)["formats"] == ["netrc", "pdm", "pip", "pypirc", "uv"]
+    assert mints(simulation) == 0
+    assert not [each for each in simulation.fakes.cluster.events if each.reason == "SecretEdited"]
 
 
 @pytest.mark.parametrize("restarted", [False, True])

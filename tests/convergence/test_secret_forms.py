@@ -127,7 +127,7 @@ async def test_formats_come_and_go() -> None:
     assert set(secret(simulation).data) == token_only
     edit(simulation, key, suspend=None)
     await simulation.run(120)
-    assert set(secret(simulation).data) == {"pip.conf", "uv.toml", "netrc", ".pypirc", "index-url"}
+    assert set(secret(simulation).data) == {"pip.conf", "uv.toml", "pdm.toml", "netrc", ".pypirc", "index-url"}
     edit(simulation, key, secret=SECRET | {"formats": ["netrc", "pypirc"]}, role="Reader")
     await simulation.run(HOUR)
     assert set(secret(simulation).data) == {"netrc", "index-url"}

@@ -63,6 +63,8 @@ def uploads(simulation: Simulation, namespace: str = "owners") -> str | None:
     indexes = [index for index in toml["index"] if "publish-url" in index]
     assert [index["publish-url"] for index in indexes] == ([url] if url else [])
     assert (".pypirc" in data) is (url is not None)
+    repositories = [table["url"] for table in tomllib.loads(data["pdm.toml"]).get("repository", {}).values()]
+    assert repositories == ([url] if url else [])
     if url is not None:
         assert f"repository = {url}\n" in data[".pypirc"]
         assert url.split("/")[2] in data["netrc"]
@@ -102,6 +104,8 @@ async def test_one_secret_installs_here_and_uploads_there() -> None:
         f'url = "{URL}simple/"\nexplicit = true\nauthenticate = "always"\npublish-url = "{URL}"\n',
         ".pypirc": f"[distutils]\nindex-servers =\n    uploads\n\n[uploads]\nrepository = {URL}\n"
         f"username = oauth2accesstoken\npassword = {found}\n",
+        "pdm.toml": '[pypi]\nurl = "https://us-central1-python.pkg.dev/acme-packages/wheels/simple/"\n\n'
+        f'[repository.uploads]\nurl = "{URL}"\n',
     }
     assert recorded(simulation, key) == THERE.full
     assert simulation.fakes.calls.count()["secrets.apply"] == 1

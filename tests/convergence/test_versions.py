@@ -74,7 +74,10 @@ def granted(simulation: Simulation) -> tuple[set[str], set[str]]:
 
 
 async def test_what_the_version_before_wrote_is_read(state: dict[str, Any]) -> None:
-    """An update mints nothing, writes no Secret and no policy before it is due, and each status at most once."""
+    """An update mints nothing, writes no Secret and no policy before it is due, and each status at most once.
+
+    pdm.toml is new since then: it comes with the next token.
+    """
     simulation = Simulation(left_behind(state))
     calls = simulation.fakes.calls
     await simulation.run(REFRESH - 60 - simulation.fakes.clock.elapsed())
@@ -87,6 +90,9 @@ async def test_what_the_version_before_wrote_is_read(state: dict[str, Any]) -> N
     await simulation.run(3600)
     assert living_token(simulation, "owners", "upload")
     assert living_token(simulation, "team", "pip")
+    for place in (("owners", "upload"), ("team", "pip")):
+        assert "pdm.toml" in simulation.fakes.cluster.secrets[place].data
+    assert not [each for each in simulation.fakes.cluster.events if each.reason == "SecretEdited"]
 
 
 def edit(state: dict[str, Any], key: ObjectKey, part: str, **fields: Any) -> None:
@@ -121,7 +127,7 @@ async def test_fields_of_a_newer_version_stop_no_refresh(state: dict[str, Any], 
         edit(state, key, "metadata", generation=2)
         edit(state, key, "status", observedGeneration=2, conditions=rows, audit={"of": ["a", 1]})
     secret = state["secrets"]["team/pip"]
-    more = {".data.pdm.toml": "[pypi]\n", ".metadata.annotations.wheelhouse.dev/authentication": "Netrc"}
+    more = {".data.poetry.toml": "[repositories]\n", ".metadata.annotations.wheelhouse.dev/authentication": "Netrc"}
     secret["fields"] |= more
     next(iter(secret["managers"].values())).extend(more)
     simulation = Simulation(left_behind(state))

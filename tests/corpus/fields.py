@@ -32,7 +32,7 @@ ACCESS: dict[str, Any] = {
         "tokenLifetime": "1h",
         "authentication": "Netrc",
         "index": "Primary",
-        "formats": ["pip", "uv", "netrc", "pypirc", "token"],
+        "formats": ["pip", "uv", "pdm", "netrc", "pypirc", "token"],
     },
 }
 KEYRING: dict[str, Any] = {

@@ -50,7 +50,7 @@ def test_the_demo_succeeds(env: dict[str, str]) -> None:
         "Uploading acme_greeting",
         "Successfully installed acme-greeting-1.0",
         "+ acme-greeting==1.0",
-        ".pypirc  index-url  netrc  pip.conf  uv.toml",
+        ".pypirc  index-url  netrc  pdm.toml  pip.conf  uv.toml",
         "the Secret has a new token",
         "subject/ns/ml-training/sa/wheels-reader",
         'secrets "pip-config" not found',

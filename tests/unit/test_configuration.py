@@ -5,6 +5,7 @@ import netrc
 import tempfile
 import tomllib
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wheelhouse.domain.configuration import netrc as our_netrc
-from wheelhouse.domain.configuration import pip, pypirc, uv
+from wheelhouse.domain.configuration import pdm, pip, pypirc, uv
 from wheelhouse.domain.configuration.files import INDEX_URL, KEYS, keys, render
 from wheelhouse.domain.configuration.form import Authentication, Form, Format, Index
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError, UploadIndex
@@ -76,6 +77,17 @@ def read_as_netrc(text: str) -> dict[str, tuple[str, str, str]]:
         return dict(netrc.netrc(str(path)).hosts)
 
 
+def read_by_pdm(text: str) -> dict[str, str]:
+    """The URL of each index and repository: `pypi` is the default index. There is nothing else in the file."""
+    toml = tomllib.loads(text)
+    found = {kind: toml[kind].pop("url") for kind in toml if "url" in toml[kind]}
+    for kind, named in toml.items():
+        for name, table in named.items():
+            found[f"{kind}.{name}"] = table.pop("url")
+            assert table == {}
+    return found
+
+
 def credentials(url: str) -> tuple[str, str | None, str]:
     """The URL without its credentials, the user, and the password as clients send it."""
     parts = urlsplit(url)
@@ -115,6 +127,10 @@ def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguratio
         assert other["name"] != entry["name"]
     hosts = {urlsplit(url).hostname for url in (configuration.index_url, str(configuration.upload_url))}
     assert read_as_netrc(texts["netrc"]) == dict.fromkeys(hosts, (USERNAME, "", token))
+    assert read_by_pdm(texts["pdm.toml"]) == {
+        "pypi" if primary else f"pypi.{configuration.name}": configuration.index_url,
+        f"repository.{configuration.upload_name}": configuration.upload_url,
+    }
     section = {"repository": configuration.upload_url, "username": USERNAME, "password": token}
     for parser in (configparser.RawConfigParser(), configparser.ConfigParser()):
         servers = {"index-servers": f"\n{configuration.upload_name}"}
@@ -123,18 +139,19 @@ def assert_clients_read(texts: dict[str, str], configuration: ClientConfiguratio
 
 
 def test_a_readers_files() -> None:
-    """A Reader gets pip.conf, uv.toml, netrc and the plain index URL, and nothing to upload with."""
+    """A Reader gets pip.conf, uv.toml, pdm.toml, netrc and the plain index URL, and nothing to upload with."""
     url = f"https://oauth2accesstoken:ya29.secret_TOKEN-1@{HOST}/acme-packages/wheels/simple/"
     assert render(READER, None) == {
         "pip.conf": f"[global]\nindex-url = {url}\n",
         "uv.toml": f'[[index]]\nname = "wheels"\nurl = "{url}"\ndefault = true\nauthenticate = "always"\n',
+        "pdm.toml": f'[pypi]\nurl = "https://{HOST}/acme-packages/wheels/simple/"\n',
         "netrc": f"machine {HOST} login oauth2accesstoken password ya29.secret_TOKEN-1\n",
         "index-url": f"https://{HOST}/acme-packages/wheels/simple/",
     }
 
 
 def test_a_writers_files() -> None:
-    """A Writer also gets .pypirc and uv's publish-url, where uploads go to the URL without /simple/."""
+    """A Writer also gets .pypirc, uv's publish-url and pdm's repository: uploads go to the URL without /simple/."""
     texts = render(WRITER, None)
     assert texts[".pypirc"] == (
         "[distutils]\nindex-servers =\n    wheels\n\n"
@@ -142,8 +159,9 @@ def test_a_writers_files() -> None:
     )
     (index,) = tomllib.loads(texts["uv.toml"])["index"]
     assert index["publish-url"] == f"https://oauth2accesstoken:ya29.secret_TOKEN-1@{HOST}/acme-packages/wheels/"
-    assert {key: text for key, text in texts.items() if key not in {".pypirc", "uv.toml"}} == {
-        key: text for key, text in render(READER, None).items() if key != "uv.toml"
+    assert texts["pdm.toml"] == f'{render(READER, None)["pdm.toml"]}\n[repository.wheels]\nurl = "{BASE}"\n'
+    assert {key: text for key, text in texts.items() if key not in {".pypirc", "uv.toml", "pdm.toml"}} == {
+        key: text for key, text in render(READER, None).items() if key not in {"uv.toml", "pdm.toml"}
     }
     assert_clients_read(texts, WRITER)
 
@@ -182,11 +200,12 @@ def test_the_format_token_is_the_user_and_the_token_alone() -> None:
 
 
 def test_extra_adds_the_index_to_the_public_one() -> None:
-    """Pip has `extra-index-url`, and uv an index that is not the default one."""
+    """Pip has `extra-index-url`, and uv and pdm an index that is not the default one."""
     texts = render(replace(READER, form=EXTRA), None)
     url = f"https://{HOST}/acme-packages/wheels/simple/"
     assert texts["pip.conf"] == f"[global]\nextra-index-url = {url}\n"
     assert texts["uv.toml"] == f'[[index]]\nname = "wheels"\nurl = "{url}"\nauthenticate = "always"\n'
+    assert texts["pdm.toml"] == f'[pypi.wheels]\nurl = "{url}"\n'
 
 
 def test_netrc_has_a_line_for_each_host() -> None:
@@ -359,6 +378,9 @@ def meant(client: ModuleType, configuration: ClientConfiguration) -> dict[str, A
         return {"distutils": {"index-servers": "\nwheels"}, "wheels": section}
     if client is our_netrc:
         return dict.fromkeys(configuration.hosts, (USERNAME, "", configuration.token.value))
+    if client is pdm:
+        uploads = {"wheels": {"url": configuration.upload_url}}
+        return {"pypi": {"url": configuration.index_url}, "repository": uploads}
     publish = {"publish-url": configuration.url(str(configuration.upload_url))}
     index = {
         "name": "wheels",
@@ -370,6 +392,13 @@ def meant(client: ModuleType, configuration: ClientConfiguration) -> dict[str, A
     return {"index": [index], **publish}
 
 
+READERS: tuple[tuple[ModuleType, Callable[[str], Any]], ...] = (
+    (pip, read_as_pip),
+    (pypirc, read_as_pip),
+    (uv, tomllib.loads),
+    (pdm, tomllib.loads),
+    (our_netrc, read_as_netrc),
+)
 HOSTILE = st.text(max_size=8) | st.sampled_from(INJECTIONS).filter(lambda text: len(text) < 100 and text.isprintable())
 
 
@@ -385,7 +414,7 @@ def test_reading_back_sees_what_the_checks_would_have_let_through(field: str, te
     Control characters are refused before (a bare CR is a line end to pip and none to a string's reader).
     """
     configuration = injected(field, text, where)
-    for client, read in ((pip, read_as_pip), (pypirc, read_as_pip), (uv, tomllib.loads), (our_netrc, read_as_netrc)):
+    for client, read in READERS:
         try:
             rendered = client.render(configuration)
             if not rendered.replace("\n", "").isprintable() or not client.reads_back(rendered, configuration):

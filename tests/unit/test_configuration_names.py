@@ -2,6 +2,7 @@
 
 import configparser
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from support.uploaders import PYPI, TEST_PYPI, UPLOADERS, Upload, Uploader, hatc
 from twine.utils import get_config
 
 from wheelhouse.domain.configuration.files import render
+from wheelhouse.domain.configuration.form import Form, Index
 from wheelhouse.domain.configuration.model import ClientConfiguration
 from wheelhouse.domain.configuration.reserved import RESERVED, index_name
 from wheelhouse.domain.names import RepositoryName, is_repository_id
@@ -17,13 +19,15 @@ from wheelhouse.domain.urls import index_urls
 
 TOKEN = "ya29.our-token"
 OTHERS = [
-    "a", "default", "global", "install", "index", "index-servers", "simple", "legacy", "root", "user", "username",
-    "password", "login", "server", "repository", "repositories", "upload", "publish", "uploads", "private",
-    "internal", "public", "local", "remote", "extra", "primary", "netrc", "machine", "token", "url", "name", "twine",
+    "a", "default", "global", "install", "index", "index-servers", "simple", "legacy", "root", "user", "users",
+    "passwords", "login", "server", "repository", "repositories", "upload", "publish", "uploads", "private",
+    "internal", "public", "local", "remote", "extra", "primary", "netrc", "machine", "token", "urls", "name", "twine",
     "flit", "hatch", "pdm", "poetry", "maturin", "devpi", "uv", "pip", "pipenv", "setuptools", "conda", "pytorch",
     "artifact-registry", "none", "null", "true", "yes", "on", "pypi2", "pypi-org", "test-pypi", "pypitest",
     "testpypi2", "tests", "mains", "main-repository", "pypi-repository", "distutils2", "team-wheels",
 ]  # fmt: skip
+PDM_SETTINGS = {"url", "username", "password"}
+"""Settings of pdm's default index that are also possible ids."""
 IDS = [*RESERVED, *OTHERS, "x" * 63]
 
 
@@ -42,7 +46,7 @@ def astray(uploader: Uploader, text: str, repository_id: str) -> list[Upload]:
 
 def test_the_list_is_long_and_every_name_is_an_id() -> None:
     """All reserved names are possible ids, or the table would be pointless; fifty others are tested too."""
-    assert set(RESERVED) == {"distutils", "server-login", "pypi", "testpypi", "main", "test"}
+    assert set(RESERVED) == {"distutils", "server-login", "pypi", "testpypi", "main", "test", *PDM_SETTINGS}
     assert len(set(OTHERS)) >= 50
     assert not set(OTHERS) & set(RESERVED)
     assert all(is_repository_id(each) and is_repository_id(index_name(each)) for each in IDS)
@@ -77,7 +81,7 @@ def test_twine_has_our_token_in_our_section_alone(tmp_path: Path) -> None:
         assert get_config(str(path)) == {"pypi": pypi, index_name(repository_id): ours}
 
 
-@pytest.mark.parametrize("repository_id", RESERVED)
+@pytest.mark.parametrize("repository_id", sorted(RESERVED.keys() - PDM_SETTINGS))
 def test_every_name_of_the_table_is_there_for_a_reason(repository_id: str) -> None:
     """A file with the id itself as its section sends our token to another server, or is not valid."""
     text = render(configuration(repository_id), None)[".pypirc"].replace(index_name(repository_id), repository_id)
@@ -88,7 +92,7 @@ def test_every_name_of_the_table_is_there_for_a_reason(repository_id: str) -> No
 
 
 def test_all_formats_say_the_same_name() -> None:
-    """The index in uv.toml and the server in .pypirc have one name: the id, or the id with `-repository` after it."""
+    """The index in uv.toml, the server in .pypirc and those in pdm.toml have one name: the id, or `ID-repository`."""
     for repository_id in IDS:
         texts = render(configuration(repository_id), None)
         (index,) = tomllib.loads(texts["uv.toml"])["index"]
@@ -97,6 +101,9 @@ def test_all_formats_say_the_same_name() -> None:
         expected = f"{repository_id}-repository" if repository_id in RESERVED else repository_id
         assert {index["name"], parser["distutils"]["index-servers"].strip()} == {expected}
         assert set(parser.sections()) == {"distutils", expected}
+        added = replace(configuration(repository_id), form=Form(index=Index.EXTRA))
+        toml = tomllib.loads(render(added, None)["pdm.toml"])
+        assert set(toml["repository"]) == set(toml["pypi"]) == {expected}
 
 
 def test_no_name_is_one_that_pdm_and_poetry_have() -> None:

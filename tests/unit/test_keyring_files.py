@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelhouse.domain.configuration import pip, pypirc, uv
+from wheelhouse.domain.configuration import pdm, pip, pypirc, uv
 from wheelhouse.domain.configuration.credential import KeyringProvider
 from wheelhouse.domain.configuration.files import keys, render
 from wheelhouse.domain.configuration.form import WITH_TOKEN, Form, Format, Index
@@ -53,6 +53,15 @@ def test_uv_gets_all_three(form: Form, *, uploads: bool) -> None:
     index |= {"default": True} if form.index is Index.PRIMARY else {}
     more = {"publish-url": USER} if uploads else {}
     assert found == {"keyring-provider": "subprocess", **more, "index": [index | more]}
+
+
+def test_pdm_gets_plain_urls() -> None:
+    """A project that replaces only the URL of the source gets no user with it."""
+    found = tomllib.loads(files(FORMS[0])["pdm.toml"])
+    assert found == {
+        "pypi": {"url": f"https://{PLACE}simple/"},
+        "repository": {"wheels": {"url": f"https://{PLACE}"}},
+    }
 
 
 def test_twine_gets_the_user_without_a_password() -> None:
@@ -104,7 +113,7 @@ def understood(client: ModuleType, text: str, wanted: ClientConfiguration) -> bo
 def test_reading_back_notices_each_missing_line(form: Form) -> None:
     """A file without one of its lines is not what was meant."""
     wanted = replace(READER, form=form, upload_url=f"https://{PLACE}")
-    for client in (pip, uv, pypirc):
+    for client in (pip, uv, pdm, pypirc):
         lines = client.render(wanted).splitlines(keepends=True)
         assert client.reads_back("".join(lines), wanted)
         for number, line in enumerate(lines):

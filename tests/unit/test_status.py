@@ -101,7 +101,7 @@ def repository(
     ("repository_id", "words"),
     [
         ("wheels", ""),
-        ("pypi", " In .pypirc and uv.toml its name is pypi-repository, because pypi has a meaning to clients."),
+        ("pypi", " In client configuration its name is pypi-repository, because pypi has a meaning to clients."),
     ],
 )
 def test_the_status_tells_a_name_that_clients_do_not_know_by_its_id(repository_id: str, words: str) -> None:

@@ -30,7 +30,7 @@ _WHOSE_IDENTITY = (
     " subjects has exactly one ServiceAccount of this namespace)"
 )
 _NO_TOKEN = "pip and uv find no token: add netrc to secret.formats, or set secret.authentication to URL"  # noqa: S105 - a text
-_NO_UPLOADS = "secret.uploadRepositoryRef has no effect: add uv, pypirc or netrc to secret.formats"
+_NO_UPLOADS = "secret.uploadRepositoryRef has no effect: add uv, pypirc, pdm or netrc to secret.formats"
 _NO_SUBJECT = "set at least one subject, or set secret"
 
 
@@ -94,7 +94,7 @@ class Secret(Model):
             ),
             rule(
                 "!has(self.uploadRepositoryRef) || !has(self.formats) || size(self.formats) == 0"
-                " || self.formats.exists(f, f in ['uv', 'pypirc', 'netrc'])",
+                " || self.formats.exists(f, f in ['uv', 'pypirc', 'pdm', 'netrc'])",
                 _NO_UPLOADS,
                 fieldPath=".uploadRepositoryRef",
             ),
@@ -165,13 +165,13 @@ class Secret(Model):
     names on the public one. The condition `IndexSafe` says so."""
 
     formats: (
-        Annotated[list[Format], Field(min_length=1, max_length=5, json_schema_extra={"x-kubernetes-list-type": "set"})]
+        Annotated[list[Format], Field(min_length=1, max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})]
         | None
     ) = None
-    """What the Secret has besides the key `index-url`. `pip`: pip.conf. `uv`: uv.toml. `netrc`: netrc. `pypirc`:
-    .pypirc, only with `uploadRepositoryRef`, or the role Writer or RepoAdmin on a Standard repository. `token`: the
-    keys username and token, for programs that read them at each start. Default: all except `token`. With
-    `credential: Keyring`, there is no `netrc` and no `token`."""
+    """What the Secret has besides the key `index-url`. `pip`: pip.conf. `uv`: uv.toml. `pdm`: pdm.toml, never with the
+    token. `netrc`: netrc. `pypirc`: .pypirc, only with `uploadRepositoryRef`, or the role Writer or RepoAdmin on a
+    Standard repository. `token`: the keys username and token, for programs that read them at each start. Default: all
+    except `token`. With `credential: Keyring`, there is no `netrc` and no `token`."""
 
     upload_repository_ref: UploadRepositoryReference | None = None
     """The repository that twine and uv upload to, if it is not the one that they install from. With it, one Secret
@@ -183,7 +183,7 @@ class Secret(Model):
 
     @model_validator(mode="after")
     def _uploads_are_configured(self) -> Self:
-        uploads = {Format.UV, Format.PYPIRC, Format.NETRC}
+        uploads = {Format.UV, Format.PYPIRC, Format.PDM, Format.NETRC}
         if self.upload_repository_ref is not None and self.formats and not uploads & set(self.formats):
             raise ValueError(_NO_UPLOADS)
         return self

@@ -91,7 +91,7 @@ class SecretStatus(Model):
         ]
         | None
     ) = None
-    """The formats of the Secret, if they are not the default ones."""
+    """The formats of the Secret, if they are not `pip`, `uv`, `netrc` and `pypirc`."""
 
     index: Annotated[str, Field(max_length=32)] | None = None
     """`Extra` if the Secret adds the repository to the public index."""

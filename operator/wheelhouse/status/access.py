@@ -7,7 +7,7 @@ from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
 from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
-from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Form, Index
+from wheelhouse.domain.configuration.form import FIRST_FORMATS, Form, Index
 from wheelhouse.domain.findings import (
     AccessFindings,
     Check,
@@ -166,7 +166,7 @@ def _secret(found: DistributionFindings) -> Mapping[str, Any]:
         "refreshTime": timestamp(found.refresh) if found.refresh else None,
         "authentication": found.form.authentication,
         **_keyring(found.form),
-        "formats": sorted(found.form.formats) if found.form.formats != DEFAULT_FORMATS else None,
+        "formats": sorted(found.form.formats) if found.form.formats != FIRST_FORMATS else None,
         "index": found.form.index if found.form.index is Index.EXTRA else None,
         "uploadRepository": found.upload.full if found.upload is not None else None,
         "identity": found.identity,

@@ -6,7 +6,7 @@ from typing import Any
 
 from wheelhouse.domain.access import SubjectKind
 from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
-from wheelhouse.domain.configuration.form import DEFAULT_FORMATS, Authentication, Form, Format, Index
+from wheelhouse.domain.configuration.form import FIRST_FORMATS, Authentication, Form, Format, Index
 from wheelhouse.domain.findings import AccessSummary, DistributionFindings, GrantFindings, RepositoryFindings
 from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
@@ -105,7 +105,7 @@ def _form(raw: Mapping[str, Any]) -> Form:
     return Form(
         authentication=authentication if keyring is None else None,
         index=Index.EXTRA if raw.get("index") == Index.EXTRA else Index.PRIMARY,
-        formats=frozenset(each for each in Format if each in names) or DEFAULT_FORMATS,
+        formats=frozenset(each for each in Format if each in names) or FIRST_FORMATS,
         keyring=keyring,
     )
 

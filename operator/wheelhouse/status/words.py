@@ -45,7 +45,7 @@ def matches_as(repository_id: str) -> str:
     name = index_name(repository_id)
     if name == repository_id:
         return MATCHES
-    return f"{MATCHES} In .pypirc and uv.toml its name is {name}, because {repository_id} has a meaning to clients."
+    return f"{MATCHES} In client configuration its name is {name}, because {repository_id} has a meaning to clients."
 
 
 def granted_to(grants: Iterable[GrantRecord]) -> str:

@@ -35,6 +35,13 @@ BUGS = (
         FILES,
     ),
     Bug(
+        "a Secret without a token never gets the files of a new version",
+        "reconcile/secret/memory.py",
+        "found.form.formats == wanted.form.formats)",
+        "True)",
+        KEYRING,
+    ),
+    Bug(
         "a token is minted for a Secret without one",
         "reconcile/secret/content.py",
         "token=_token(access, actor) if form.keyring is None else None,",

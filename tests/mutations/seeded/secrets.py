@@ -137,6 +137,20 @@ BUGS = (
         TROUBLES,
     ),
     Bug(
+        "a file that the version before did not know is an edit",
+        "reconcile/secret/memory.py",
+        "        target.formats = found.form.formats\n",
+        "",
+        ("tests/convergence/test_versions.py",),
+    ),
+    Bug(
+        "status does not say that a Secret has no pdm.toml",
+        "status/read.py",
+        "or FIRST_FORMATS,",
+        "or frozenset(Format),",
+        ("tests/convergence/test_versions.py",),
+    ),
+    Bug(
         "a report of the watch that comes during a start is forgotten",
         "reconcile/secret/watched.py",
         "            self._early.add(topic)\n",

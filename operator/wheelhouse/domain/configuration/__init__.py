@@ -1,1 +1,1 @@
-"""The files that clients read: pip.conf, uv.toml, netrc and .pypirc, one module each."""
+"""The files that clients read: pip.conf, uv.toml, pdm.toml, netrc and .pypirc, one module each."""

@@ -1,6 +1,6 @@
 """Client configuration files: rendered from a model, and parsed again before they are used.
 
-pip.conf, uv.toml, netrc and .pypirc contain tokens, or name the servers that the keyring plugin gets tokens for. Each
+pip.conf, uv.toml, pdm.toml, netrc and .pypirc contain tokens, or name the servers that clients send tokens to. Each
 rendered file is parsed the way its client parses it and must equal the model, so that no value can inject a line, a
 section or another host.
 """
@@ -8,7 +8,7 @@ section or another host.
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from wheelhouse.domain.configuration import netrc, pip, pypirc, uv
+from wheelhouse.domain.configuration import netrc, pdm, pip, pypirc, uv
 from wheelhouse.domain.configuration.form import WITH_TOKEN, Form, Format
 from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
 from wheelhouse.domain.names import is_repository_id
@@ -31,7 +31,13 @@ class _Client(Protocol):
         """Whether the client parses the model's values from the text."""
 
 
-_CLIENTS: Mapping[Format, _Client] = {Format.PIP: pip, Format.UV: uv, Format.NETRC: netrc, Format.PYPIRC: pypirc}
+_CLIENTS: Mapping[Format, _Client] = {
+    Format.PIP: pip,
+    Format.UV: uv,
+    Format.PDM: pdm,
+    Format.NETRC: netrc,
+    Format.PYPIRC: pypirc,
+}
 KEYS: Mapping[Format, tuple[str, ...]] = {
     **{format_: (client.FILE,) for format_, client in _CLIENTS.items()},
     Format.TOKEN: ("username", "token"),

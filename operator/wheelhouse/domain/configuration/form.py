@@ -27,10 +27,14 @@ class Format(StrEnum):
     UV = "uv"
     NETRC = "netrc"
     PYPIRC = "pypirc"
+    PDM = "pdm"
     TOKEN = "token"  # noqa: S105 - a name, not a credential
 
 
-DEFAULT_FORMATS = frozenset({Format.PIP, Format.UV, Format.NETRC, Format.PYPIRC})
+ALL_FORMATS = frozenset(Format)
+FIRST_FORMATS = frozenset({Format.PIP, Format.UV, Format.NETRC, Format.PYPIRC})
+"""The formats of a Secret if status records none: the default of the version that recorded none."""
+DEFAULT_FORMATS = FIRST_FORMATS | {Format.PDM}
 WITH_TOKEN = frozenset({Format.NETRC, Format.TOKEN})
 """Formats of nothing but a token and its user."""
 

@@ -19,6 +19,9 @@ RESERVED: Mapping[str, str] = {
     ),
     "main": "PyPI, even with another URL, and the default: hatch.publish.index.IndexPublisher.get_repos.",
     "test": "TestPyPI, even with another URL: hatch.publish.index.IndexPublisher.get_repos.",
+    "url": "A setting of the default index, where an index would have its name: pdm.project.config.Config.",
+    "username": "A setting of pdm's default index, as url.",
+    "password": "A setting of pdm's default index, as url.",
 }
 """The names, from the sources of twine 7.0, flit 4.2, hatch 1.18, pdm 2.29, poetry 2.5, maturin 1.
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from wheelhouse.domain.configuration.form import ALL_FORMATS
 from wheelhouse.domain.findings import pending
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.reconcile.findings import Findings
@@ -45,10 +46,10 @@ def to_expect(content: Content, target: Target) -> Content:
     """The content by which the sweep checks a Secret.
 
     While a changed content waits for a token, the Secret does not have the files for uploads yet. That is no edit.
+    After an update of the operator, a Secret gets the files of the new version with its next token.
     """
-    if target.digest == digest(content):
-        return content
-    return replace(content, upload_url=None, uploads_to=None)
+    there = replace(content, form=content.form.without(ALL_FORMATS - target.formats))
+    return there if target.digest == digest(content) else replace(there, upload_url=None, uploads_to=None)
 
 
 def _note(findings: Findings, stored: CustomObject, content: Content, **changes: Any) -> None:

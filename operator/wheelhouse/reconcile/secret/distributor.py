@@ -165,6 +165,7 @@ class Distributor:
         applied = await self._writer.write(stored, wanted, edited=edited)
         target.uid, target.written_at = applied.uid, applied.written_at
         target.digest, target.key, target.token = digest(content), content.token, held
+        target.formats = content.form.formats
         target.lease, target.tokenless, target.amiss = shown.lease if shown is not None else None, held is None, ""
         all_of.added.discard(key.namespace)
         self._sweep.plan(target)

@@ -90,6 +90,7 @@ class Memory:
         lifetime = token.lifetime if token is not None else LONGEST_LIFETIME
         now = Moment(self._world.now(), self._world.elapsed())
         target.tokenless = found.form.keyring is not None and found.current > 0
+        target.formats = found.form.formats
         target.doubtful, target.inherited = found.expires is None and not target.tokenless, True
         lease: Lease | None = recorded(found.expires, found.refresh, lifetime, now)
         rows = recorded_conditions(stored)
@@ -115,6 +116,8 @@ class Memory:
         finished = finished and row.get("observedGeneration") == stored.generation
         finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
         finished = finished and (found.form.keyring is None) == (token is not None)
+        # Without a token there is no refresh that would bring the files of a new version of the operator.
+        finished = finished and (token is not None or found.form.formats == wanted.form.formats)
         if finished and verified is not None and verified.reason not in _UNFINISHED:
             target.digest = digest(wanted)
         if incomplete:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from wheelhouse.domain.configuration.form import ALL_FORMATS, Format
 from wheelhouse.domain.findings import Check, failed, passed
 from wheelhouse.domain.keys import SecretKey, TokenKey
 from wheelhouse.domain.names import ObjectKey
@@ -29,6 +30,7 @@ class Target:
         token: the token in the Secret, if this process wrote it.
         lease: the times of the token, as the Secret shows them; None if they are missing or not valid.
         tokenless: whether there is a Secret without a token.
+        formats: what the Secret can have: an earlier version may have written it, with fewer formats.
         uid: the Secret's, if this process wrote it.
         written_at: when this process wrote it, by the API server's clock.
         written: whether status showed a written Secret; true also when the recorded expiry cannot be trusted.
@@ -54,6 +56,7 @@ class Target:
     token: HeldToken | None = None
     lease: Lease | None = None
     tokenless: bool = False
+    formats: frozenset[Format] = ALL_FORMATS
     uid: str = ""
     written_at: str = ""
     written: bool = False
