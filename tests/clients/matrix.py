@@ -63,6 +63,7 @@ WITHOUT_TOKEN: Mapping[str, str] = {
 }
 """The same reasons for a Secret without a token; empty if there is none: pdm.toml alone is enough."""
 NOT_ASKED = "The client does not ask keyring for this index."
+FIRST_SOURCE = "With `Extra`, pipenv takes a package from another source only if the Pipfile says so."
 NO_PROXY = "Not run: hatch publish ignores the proxy that leads the tests to the emulated Artifact Registry."
 
 
@@ -78,6 +79,7 @@ class Client:
         uploads: whether it uploads; otherwise it installs.
         writes: the files in the working directory into which it writes the URL of the index.
         no_keyring: why it does not work with a Secret without a token; empty if it does.
+        no_extra: why it does not find a package of a repository that is added to the public index; empty if it does.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Client:
     uploads: bool = False
     writes: frozenset[str] = frozenset()
     no_keyring: str = ""
+    no_extra: str = ""
 
 
 CLIENTS = (
@@ -97,7 +100,13 @@ CLIENTS = (
     Client("uv 0.7.9: uv sync", scripts.UV_PROJECT, UV_TOML, OLDEST),
     Client("uv sync", scripts.UV_PROJECT, UV_TOML),
     Client("pip-tools", scripts.PIP_TOOLS, writes=frozenset({"requirements.txt"})),
-    Client("pipenv", scripts.PIPENV, writes=frozenset({"Pipfile", "Pipfile.lock"}), no_keyring=NOT_ASKED),
+    Client(
+        "pipenv",
+        scripts.PIPENV,
+        writes=frozenset({"Pipfile", "Pipfile.lock"}),
+        no_keyring=NOT_ASKED,
+        no_extra=FIRST_SOURCE,
+    ),
     Client("pipx", scripts.PIPX, NEEDS_BOTH),
     Client("tox", scripts.TOX),
     Client("tox with tox-uv", scripts.TOX_UV, UV_TOML),
@@ -134,6 +143,8 @@ class Cell:
         mode, alone = MODES[self.mode], self.client.alone
         if mode.keyring and self.client.no_keyring:
             return self.client.no_keyring
+        if self.index == EXTRA and self.client.no_extra:
+            return self.client.no_extra
         if self.layout != SINGLE or alone == PYPIRC:
             return ""
         if alone in (PIP_CONF, UV_TOML):
@@ -182,11 +193,17 @@ def table() -> str:
     lines = ["| client | " + " | ".join(f"{mode}: {layout}" for mode, layout in columns) + " |"]
     lines.append("|---" * (len(columns) + 1) + "|")
     for client in CLIENTS:
-        found = [Cell(client, mode, layout).reason for mode, layout in columns]
-        marks = [f"no ({reasons.index(each) + 1})" if each else "yes" for each in found]
+        marks = [_mark([Cell(client, *column, index).reason for index in INDEXES], reasons) for column in columns]
         lines.append(f"| {client.name} | " + " | ".join(marks) + " |")
     notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
     return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _mark(found: list[str], reasons: list[str]) -> str:
+    """Whether the client works with each of the indexes, and the notes that say why not."""
+    notes = ", ".join(str(reasons.index(each) + 1) for each in dict.fromkeys(found) if each)
+    works = "no" if all(found) else "yes"
+    return f"{works} ({notes})" if notes else works
 
 
 def written(page: str, text: str) -> str:

@@ -107,7 +107,7 @@ def test_it_sees_the_policies_by_name(operator: Hands, plural: str, name: str) -
         (secret("x", kind="kubernetes.io/tls", tls_crt="", tls_key=""), "only Secrets of type"),
         (secret("x", label="somebody"), "app.kubernetes.io/managed-by=wheelhouse"),
         (secret("x", evil_sh="cm0="), "only the keys pip.conf"),
-        (secret("x", pdm_toml="cm0="), "only the keys pip.conf"),
+        (secret("x", poetry_toml="cm0="), "only the keys pip.conf"),
     ],
 )
 def test_only_secrets_of_its_own_kind(operator: Hands, body: Json, words: str) -> None:
@@ -132,7 +132,7 @@ async def test_the_operator_finds_out_which_keys_are_denied(operator: Hands, nam
     """Every key of this version is allowed and another one is not, whether or not the namespace has opted in."""
     keys = {key for names in KEYS.values() for key in names}
     assert await denied_keys(OverHands(operator), namespace, INDEX_URL, keys) == frozenset()
-    assert await denied_keys(OverHands(operator), namespace, INDEX_URL, {*keys, "pdm.toml"}) == {"pdm.toml"}
+    assert await denied_keys(OverHands(operator), namespace, INDEX_URL, {*keys, "poetry.toml"}) == {"poetry.toml"}
 
 
 def test_no_secret_without_opt_in(operator: Hands) -> None:

@@ -129,8 +129,8 @@ BUGS = (
     Bug(
         "uploads that wait for a token count as an edit",
         "reconcile/secret/contained.py",
-        "    if target.digest == digest(content):\n",
-        "    if True:\n",
+        "return there if target.digest == digest(content) else",
+        "return there if True else",
         SCENES,
     ),
     Bug(
