@@ -155,7 +155,7 @@ def test_no_token_is_requested(prepared: Kube) -> None:
     prepared.patch(ACCESSES, NAMESPACE, "counted", {"spec": {"secret": {"credential": "Keyring"}}})
     await_that(lambda: "netrc" not in (prepared.secret(NAMESPACE, "counted") or {"netrc": ""}), "the token to go")
     found = prepared.secret(NAMESPACE, "counted") or {}
-    assert set(found) == {"pip.conf", "uv.toml", "index-url"}
+    assert set(found) == {"pip.conf", "uv.toml", "pdm.toml", "index-url"}
     assert not re.search("oauth2accesstoken:|password", "".join(found.values()))
 
 
@@ -180,4 +180,4 @@ def test_the_example_has_its_files(kube: Kube) -> None:
     (container,) = body["spec"]["containers"]
     assert [each["name"] for each in container["env"]] == ["HOME"]
     assert "/etc/xdg/pip" in {each["mountPath"] for each in container["volumeMounts"]}
-    assert set(kube.secret("ml-training", "keyring-config") or {}) == {"pip.conf", "uv.toml", "index-url"}
+    assert set(kube.secret("ml-training", "keyring-config") or {}) == {"pip.conf", "uv.toml", "pdm.toml", "index-url"}
