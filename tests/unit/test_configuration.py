@@ -2,6 +2,7 @@
 
 import configparser
 import netrc
+import re
 import tempfile
 import tomllib
 import traceback
@@ -440,6 +441,13 @@ def test_a_refusal_shows_no_value(token: str) -> None:
     shown = "".join(traceback.format_exception(caught.value))
     assert token not in shown
     assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("client", [pip, pypirc, uv, pdm], ids=lambda module: str(module.FILE))
+def test_a_file_that_does_not_parse_is_named(client: ModuleType) -> None:
+    """The condition of the access quotes the error."""
+    with pytest.raises(RenderError, match=rf"^{re.escape(client.FILE)} does not parse$"):
+        client.reads_back("[", WRITER)
 
 
 @pytest.mark.parametrize("name", ["", "Wheels", "a.b", "-a", "a" * 64, "pypi]", "a\n"])

@@ -5,8 +5,12 @@ import configparser
 from wheelhouse.domain.configuration.model import RenderError
 
 
-def read(text: str) -> dict[str, dict[str, str]]:
+def read(text: str, file: str) -> dict[str, dict[str, str]]:
     """The sections with their keys and values.
+
+    Args:
+        text: the content.
+        file: its name, for the error.
 
     Raises:
         RenderError: the text does not parse.
@@ -16,5 +20,5 @@ def read(text: str) -> dict[str, dict[str, str]]:
     try:
         parser.read_string(text)
     except configparser.Error:
-        raise RenderError("an INI file does not parse") from None
+        raise RenderError(f"{file} does not parse") from None
     return {section: dict(parser.items(section)) for section in parser.sections()}

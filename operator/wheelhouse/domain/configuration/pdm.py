@@ -1,9 +1,8 @@
 """pdm.toml: pdm's configuration of the system."""
 
-import tomllib
-
+from wheelhouse.domain.configuration import toml
 from wheelhouse.domain.configuration.form import Index
-from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.configuration.model import ClientConfiguration
 
 FILE = "pdm.toml"
 
@@ -24,11 +23,7 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        raise RenderError("pdm.toml does not parse") from None
-    return found == _nested(_urls(configuration))
+    return toml.read(text, FILE) == _nested(_urls(configuration))
 
 
 def _urls(configuration: ClientConfiguration) -> dict[str, str]:

@@ -18,7 +18,7 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    return ini.read(text) == {"global": _values(configuration)}
+    return ini.read(text, FILE) == {"global": _values(configuration)}
 
 
 def _values(configuration: ClientConfiguration) -> dict[str, str]:

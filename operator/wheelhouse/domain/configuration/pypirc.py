@@ -24,7 +24,7 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     """
     section = {"repository": configuration.upload_url, **_account(configuration)}
     servers = {"index-servers": f"\n{configuration.upload_name}"}
-    return ini.read(text) == {"distutils": servers, configuration.upload_name: section}
+    return ini.read(text, FILE) == {"distutils": servers, configuration.upload_name: section}
 
 
 def _account(configuration: ClientConfiguration) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """uv.toml."""
 
-import tomllib
-
+from wheelhouse.domain.configuration import toml
 from wheelhouse.domain.configuration.form import Index
-from wheelhouse.domain.configuration.model import ClientConfiguration, RenderError
+from wheelhouse.domain.configuration.model import ClientConfiguration
 
 FILE = "uv.toml"
 
@@ -30,11 +29,7 @@ def reads_back(text: str, configuration: ClientConfiguration) -> bool:
     Raises:
         RenderError: the text does not parse.
     """
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        raise RenderError("uv.toml does not parse") from None
-    return found == {**_settings(configuration), "index": _indexes(configuration)}
+    return toml.read(text, FILE) == {**_settings(configuration), "index": _indexes(configuration)}
 
 
 def _indexes(configuration: ClientConfiguration) -> list[dict[str, str | bool]]:
