@@ -21,7 +21,7 @@ from wheelhouse.api.meta import (
 from wheelhouse.api.subjects import Subject
 from wheelhouse.domain import names
 from wheelhouse.domain.configuration.credential import Credential, KeyringProvider
-from wheelhouse.domain.configuration.form import Authentication, Format, Index
+from wheelhouse.domain.configuration.form import WITH_TOKEN, Authentication, Format, Index
 
 _IMMUTABLE_REFERENCE = "repositoryRef cannot be changed: declare a new RepositoryAccess, and delete this one"
 _IMMUTABLE_NAME = "secret.name cannot be changed: remove secret first, or declare a new RepositoryAccess"
@@ -30,6 +30,7 @@ _WHOSE_IDENTITY = (
     " subjects has exactly one ServiceAccount of this namespace)"
 )
 _NO_TOKEN = "pip and uv find no token: add netrc to secret.formats, or set secret.authentication to URL"  # noqa: S105 - a text
+_NO_TOKEN_PDM = "pdm finds no token: add netrc or token to secret.formats"  # noqa: S105 - a text
 _NO_UPLOADS = "secret.uploadRepositoryRef has no effect: add uv, pypirc, pdm or netrc to secret.formats"
 _NO_SUBJECT = "set at least one subject, or set secret"
 
@@ -81,7 +82,7 @@ class UploadRepositoryReference(Model):
 
 
 class Secret(Model):
-    """The Secret with pip.conf, uv.toml and netrc, and .pypirc for writers. The operator refreshes its token."""
+    """The Secret with netrc, files for pip, uv and pdm, and .pypirc for writers. The operator refreshes its token."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -90,6 +91,12 @@ class Secret(Model):
                 "!has(self.formats) || 'netrc' in self.formats || !self.formats.exists(f, f in ['pip', 'uv'])"
                 " || self.credential == 'Keyring' || (has(self.authentication) && self.authentication == 'URL')",
                 _NO_TOKEN,
+                fieldPath=".formats",
+            ),
+            rule(
+                "!has(self.formats) || !('pdm' in self.formats) || self.formats.exists(f, f in ['netrc', 'token'])"
+                " || self.credential == 'Keyring'",
+                _NO_TOKEN_PDM,
                 fieldPath=".formats",
             ),
             rule(
@@ -199,6 +206,8 @@ class Secret(Model):
         in_netrc = self.authentication is not Authentication.URL and self.credential is Credential.TOKEN
         if in_netrc and formats & {Format.PIP, Format.UV} and Format.NETRC not in formats:
             raise ValueError(_NO_TOKEN)
+        if self.credential is Credential.TOKEN and Format.PDM in formats and not formats & WITH_TOKEN:
+            raise ValueError(_NO_TOKEN_PDM)
         return self
 
 

@@ -14,6 +14,7 @@ TAKEN: list[tuple[str, Any]] = [
     *(("secret", KEYRING | {"keyringProvider": value}) for value in ("Auto", "Import", "Subprocess")),
     ("secret", KEYRING | {"formats": ["pip"], "keyringProvider": "Import"}),
     ("secret", KEYRING | {"formats": ["uv"]}),
+    ("secret", KEYRING | {"formats": ["pdm"]}),
     ("secret", KEYRING | {"formats": ["uv", "pypirc"], "index": "Extra"}),
     ("secret", KEYRING | {"tokenLifetime": "1h", "identityFrom": "TargetNamespace"}),
     ("secret", KEYRING | {"namespaces": ["ml"], "namespaceSelector": {}}),
