@@ -34,14 +34,17 @@ DELAY = LIFETIME / 30
 """Seconds in which kubelet brings a changed Secret into a pod."""
 SOONEST = REFRESH * 0.9
 """A token is replaced at half its life, or up to a tenth of that before or after."""
-DUE = OUTAGE / 3
-"""An outage begins when many tokens reach their soonest refresh within these seconds; each outage is longer."""
+DUE, MANY = OUTAGE / 2, SECRETS * 3 // 10
+"""An outage begins when many tokens reach their soonest refresh within these seconds; each outage is longer.
+
+If the refreshes are spread evenly, a third of the tokens do so at any moment.
+"""
 LONGEST = OUTAGE * 1.1
 """Maximum seconds of an outage, which includes the start of the program that was killed."""
 ATTEMPTS = 3
 ROUNDS = 5 if os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long" else 1
 """Rounds of four lifetimes each, with all outages."""
-ENOUGH = SECRETS // 10
+ENOUGH = SECRETS // 4
 """Minimum exchanges or writes that must fail in an outage: fewer would mean that it did not matter."""
 NAMESPACE = "soak"
 
@@ -135,7 +138,7 @@ def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer]
     On a busy machine a start takes longer. Refusals after an outage that lasted too long prove nothing: it is repeated.
     """
     for _ in range(ATTEMPTS):
-        await_that(lambda: sum(0 < SOONEST - age < DUE for age in observer.ages()) >= 2 * ENOUGH, "refreshes")
+        await_that(lambda: sum(0 < SOONEST - age < DUE for age in observer.ages()) >= MANY, "refreshes")
         begun, refused = time.monotonic(), len(observer.refused)
         failed = disturb(kube, observer)
         took = time.monotonic() - begun
