@@ -160,7 +160,7 @@ async def test_a_claim_is_stale_until_a_pass_has_carried_it_out() -> None:
         room.watch()
         declared = room.fakes.cache.access(key)
         assert declared is not None
-        return room.unit.stale(declared, NAME, room.claims.of(declared))
+        return room.unit.compare(declared, NAME, room.claims.of(declared))
 
     assert stale()
     room.fakes.calls.before = failing("policies.set", Unavailable("503"))

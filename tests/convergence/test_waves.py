@@ -1,6 +1,7 @@
 """Many accesses at once: one set has the grants of all that arrive, and none of them delays the others for long."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from convergence.scenes import NAME, access, members, owners
@@ -11,15 +12,17 @@ from wheelhouse.domain.keys import AccessKey, PolicyKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Refused
+from wheelhouse.plan import consent
+from wheelhouse.reconcile.policy import claims
 from wheelhouse.reconcile.policy.memory import LONGEST_WAIT
 
 WAVE = 40
 
 
-def user(simulation: Simulation, name: str) -> ObjectKey:
+def user(simulation: Simulation, name: str, role: str = "Reader") -> ObjectKey:
     """Declare an access of one Google user."""
     return access(
-        simulation, "owners", name, subjects=[{"kind": "GoogleUser", "name": f"{name}@example.com"}], role="Reader"
+        simulation, "owners", name, subjects=[{"kind": "GoogleUser", "name": f"{name}@example.com"}], role=role
     )
 
 
@@ -81,15 +84,48 @@ async def test_an_access_that_cannot_arrive_delays_no_other() -> None:
     assert members(simulation) == {"user:good@example.com"}
 
 
-async def test_a_revocation_waits_for_no_arrival() -> None:
-    """A grant is revoked while other accesses are still arriving."""
+@pytest.mark.parametrize("waits", [False, True], ids=["before the wait", "during the wait"])
+@pytest.mark.parametrize("role", ["", "Writer"], ids=["deleted", "changed"])
+async def test_a_revocation_waits_for_no_arrival(role: str, waits: bool) -> None:
+    """A grant is revoked while other accesses are still arriving, also if a pass has waited for them already."""
     simulation = await owners()
     leaving = user(simulation, "leaving")
     await simulation.run(10.0)
     assert members(simulation) == {"user:leaving@example.com"}
     user(simulation, "arriving")
-    simulation.fakes.cluster.delete(Kind.ACCESS, leaving)
+    if waits:
+        arrived = user(simulation, "arrived")
+        simulation.watch()
+        await simulation.loop.reconcile(AccessKey(arrived))
+        await simulation.loop.reconcile(PolicyKey(NAME))
+    if role:
+        user(simulation, "leaving", role)
+    else:
+        simulation.fakes.cluster.delete(Kind.ACCESS, leaving)
     simulation.watch()
     await simulation.loop.reconcile(AccessKey(leaving))
     await simulation.loop.reconcile(PolicyKey(NAME))
-    assert members(simulation) == set()
+    assert "user:leaving@example.com" not in members(simulation)
+
+
+async def test_a_look_at_a_crowd_that_arrives_is_cheap() -> None:
+    """As long as one access that a pass waited for still arrives, the next passes decide about that one only."""
+    simulation = await owners()
+    first = user(simulation, "first")
+    for number in range(WAVE):
+        user(simulation, f"user-{number}")
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(first))
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    judged = 0
+    judge = consent.consent
+
+    def count(*args: Any) -> Any:
+        nonlocal judged
+        judged += 1
+        return judge(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "consent", count)
+        await simulation.loop.reconcile(PolicyKey(NAME))
+    assert judged == 1

@@ -19,6 +19,8 @@ from wheelhouse.runtime.informer import CORRECTION, Informer
 REPOSITORY, ACCESS = ObjectKey("owners", "wheels"), ObjectKey("team-a", "pull")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
 READY = {"repository": NAME.full, "indexURL": "https://x/simple/"}
+PASSED = {"observedGeneration": 1}
+"""The status after a pass of the first generation."""
 
 
 class Woken:
@@ -250,7 +252,8 @@ def test_nothing_is_reconciled_before_the_start() -> None:
 def test_a_start_looks_at_everything(seen: Rig) -> None:
     """Objects and the policies in their statuses are reconciled once, whatever was known."""
     seen.queue.later.clear()
-    seen.access({"repository": "projects/other-project/locations/us/repositories/old"})
+    seen.repository(READY | PASSED, finalizers=[FINALIZER])
+    seen.access({"repository": "projects/other-project/locations/us/repositories/old"} | PASSED, finalizers=[FINALIZER])
     seen.informer.start()
     old = RepositoryName("other-project", "us", "old")
     wanted = {
@@ -263,11 +266,31 @@ def test_a_start_looks_at_everything(seen: Rig) -> None:
     assert (seen.woken(), seen.queue.later) == (set(), wanted)
 
 
+@pytest.mark.parametrize(
+    ("status", "meta"),
+    [
+        (PASSED, {}),
+        (PASSED, {"finalizers": [FINALIZER], "generation": 2}),
+        (PASSED, {"finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    ],
+    ids=["created", "edited", "deleted"],
+)
+def test_a_start_begins_with_what_changed_meanwhile(status: Mapping[str, Any], meta: dict[str, Any]) -> None:
+    """An object that changed while the operator was down does not wait for those without a change."""
+    rig = Rig()
+    rig.repository(READY | PASSED, finalizers=[FINALIZER])
+    rig.access(status, **meta)
+    rig.informer.start()
+    assert rig.woken() == {AccessKey(ACCESS)}
+    assert RepositoryKey(REPOSITORY) in rig.queue.later
+
+
 def test_a_resync_stands_behind_what_changed(seen: Rig) -> None:
-    """The periodic resync of everything waits behind changes, in every lane."""
+    """The periodic resync waits behind changes, in every lane. An access adds its Secrets itself if they differ."""
+    seen.queue.later.clear()
     seen.informer.resync()
     assert seen.woken() == set()
-    assert {type(key) for key in seen.queue.later} == {RepositoryKey, AccessKey, SecretKey, PolicyKey}
+    assert {type(key) for key in seen.queue.later} == {RepositoryKey, AccessKey, PolicyKey}
 
 
 async def test_a_store_that_went_back_is_taken_as_it_is(seen: Rig) -> None:

@@ -7,7 +7,7 @@ import pytest
 from fakes.calls import PortCall
 from fakes.world import Fakes
 
-from wheelhouse.domain.findings import failed
+from wheelhouse.domain.findings import failed, pending
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.reasons import Reason
@@ -120,6 +120,27 @@ async def test_the_own_write_is_not_that_of_another_hand() -> None:
     assert standing is not None
     assert [row["type"] for row in standing.status["conditions"]][-1] == "Theirs"
     assert not office.findings.seen(KIND, standing)
+
+
+async def test_progress_in_a_crowd_waits_longer_than_progress_of_one() -> None:
+    """One waits 5 s; each of 400 waits 20 s, and of 6,000 not longer than 5 minutes; the last one 5 s again."""
+    office = Office()
+    assert await _progress(office, KEY) == ledger.PROGRESS_PACE
+    crowd = [ObjectKey("team", f"crowd-{number}") for number in range(6100)]
+    waits = [await _progress(office, key) for key in crowd]
+    assert (waits[398], waits[-1]) == (20.0, ledger.LONGEST_PROGRESS_PACE)
+    for key in crowd:
+        office.ledger.forget(KIND, key)
+    assert await office.ledger.report(KIND, KEY) == ledger.PROGRESS_PACE
+
+
+async def _progress(office: Office, key: ObjectKey) -> float | None:
+    """Seconds until the progress of an object is written."""
+    office.fakes.cache.store(KIND, office.fakes.cluster.put(KIND, key, SPEC))
+    declared = office.fakes.cache.access(key)
+    assert declared is not None
+    office.findings.note_access(declared.stored, generation=declared.stored.generation, resolved=pending("Soon."))
+    return await office.ledger.report(KIND, key)
 
 
 async def test_an_event_is_said_once_in_ten_minutes() -> None:

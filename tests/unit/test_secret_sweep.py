@@ -11,27 +11,40 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.policy.claims import Claims
 from wheelhouse.reconcile.secret.content import Contents
 from wheelhouse.reconcile.secret.holders import Holders
-from wheelhouse.reconcile.secret.sweep import Sweep
+from wheelhouse.reconcile.secret.sweep import LATE, Sweep
 from wheelhouse.reconcile.secret.targets import Targets
 from wheelhouse.reconcile.secret.writer import SecretWriter
 
 
-def looks(number: int, seconds: float) -> tuple[dict[int, int], dict[int, list[float]]]:
-    """How many checks are in each second, and when each of some Secrets is checked, since a start."""
-    fakes, chance = Fakes(), random.Random(1)
+def made(fakes: Fakes) -> tuple[Sweep, Targets]:
+    """A sweep without Secrets."""
+    chance = random.Random(1)
     world = replace(fakes.world, jitter=lambda: chance.uniform(-1, 1))
     targets, findings = Targets(), Findings()
     claims = Claims(world, findings)
     holders = Holders(world, findings, claims, Contents(world, findings, claims), targets)
-    sweep = Sweep(world, targets, SecretWriter(world, holders))
+    return Sweep(world, targets, SecretWriter(world, holders)), targets
+
+
+def looks(number: int, seconds: float, pause: float = 0.0) -> tuple[dict[int, int], dict[int, list[float]]]:
+    """How many checks are in each second, and when each of some Secrets is checked, since a start.
+
+    Args:
+        number: of Secrets.
+        seconds: how long to look.
+        pause: seconds without a pass after the first plan, such as the sleep of a machine.
+    """
+    fakes = Fakes()
+    sweep, targets = made(fakes)
     all_of = targets.open(ObjectKey("owners", "one"), "uid", ())
     known = [targets.target(all_of, f"n{position}") for position in range(number)]
     due = sorted((sweep.wait(target), position) for position, target in enumerate(known))
+    fakes.clock.advance(pause)
     rate: dict[int, int] = {}
     times: dict[int, list[float]] = {position: [] for position in range(number)}
     while due[0][0] < seconds:
         moment, position = due.pop(0)
-        fakes.clock.advance(moment - fakes.clock.elapsed())
+        fakes.clock.advance(max(0.0, moment - fakes.clock.elapsed()))
         wait = sweep.wait(known[position])
         if wait == 0:
             now = fakes.clock.elapsed()
@@ -59,3 +72,24 @@ def test_many_secrets_are_checked_20_a_second() -> None:
     assert max(rate.values()) <= 21
     gaps = [later - earlier for moments in times.values() for earlier, later in pairwise([0.0, *moments])]
     assert max(gaps) <= 120
+
+
+def test_checks_that_a_pause_prevented_are_not_sent_at_once() -> None:
+    """A machine sleeps until all Secrets are overdue: 20 a second, besides those of the last seconds of the sleep."""
+    rate, times = looks(2000, 500, pause=120.0)
+    first = min(rate)
+    assert rate[first] <= 20 * (LATE + 2)
+    assert max(taken for second, taken in rate.items() if second > first) <= 21
+    assert max(moments[0] for moments in times.values()) <= 240
+
+
+def test_a_check_is_postponed_once() -> None:
+    """If passes always come too late, as in an overload, a Secret is checked nevertheless."""
+    fakes = Fakes()
+    sweep, targets = made(fakes)
+    target = targets.target(targets.open(ObjectKey("owners", "one"), "uid", ()), "n")
+    waits = []
+    for _ in range(3):
+        waits.append(sweep.wait(target) > 0)
+        fakes.clock.advance(waits[-1] * 100.3)
+    assert waits == [True, True, False]

@@ -81,6 +81,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     # Kopf removes its finalizer from objects that none of its handlers must release, so ours must be a different one.
     settings.persistence.finalizer = KOPF_FINALIZER
     settings.persistence.diffbase_storage = NoDiffs()
+    # Kopf keeps a task for each object for this long after its last event. With the default of 5 s, a start with
+    # 10,000 objects keeps one for each of them (measured: 211 MB instead of 113 MB).
+    settings.queueing.idle_timeout = 0.1
     settings.peering.standalone = True
     settings.process.ultimate_exiting_timeout = 20
     return settings

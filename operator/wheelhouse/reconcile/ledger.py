@@ -27,8 +27,10 @@ from wheelhouse.status.repository import RepositoryFacts, repository_status
 
 logger = structlog.get_logger(__name__)
 
-PROGRESS_PACE = 5.0
-"""Seconds that progress alone waits before it is written."""
+PROGRESS_PACE, LONGEST_PROGRESS_PACE = 5.0, 300.0
+"""Seconds that progress alone waits before it is written, and at most while many objects make progress."""
+PROGRESS_A_SECOND = 20
+"""Writes of progress alone per second that are planned for: in a crowd, they would delay what is to be done."""
 
 EVENT_PAUSE = 600.0
 """Seconds before an Event with the same text about the same generation of an object is sent again."""
@@ -118,11 +120,14 @@ class Ledger:
             return None
         if in_progress(status) or _counts_only(status, standing):
             begun = self._progress.setdefault((kind, key), self._world.elapsed())
-            left = PROGRESS_PACE - (self._world.elapsed() - begun)
+            left = self._progress_pace() - (self._world.elapsed() - begun)
             if left > _GRAIN:
                 return left
         await self._write(kind, key, computed)
         return None
+
+    def _progress_pace(self) -> float:
+        return min(LONGEST_PROGRESS_PACE, max(PROGRESS_PACE, len(self._progress) / PROGRESS_A_SECOND))
 
     def _stored(self, kind: Kind, key: ObjectKey) -> CustomObject | None:
         cache = self._world.cache

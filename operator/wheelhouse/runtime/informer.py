@@ -102,7 +102,7 @@ class Informer:
             if selection_changed(topic.selector, old, None if gone else namespace):
                 self._interests.publish(topic)
         for kind, key in self._cache.within(namespace.name):
-            self._wake(RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key))
+            self._wake(_unit(kind, key))
 
     def seen_account(self, identity: Identity) -> None:
         """A ServiceAccount was added, deleted or changed."""
@@ -149,20 +149,30 @@ class Informer:
             self._cache.remove(kind, key, uid)
 
     def start(self) -> None:
-        """Reconcile everything in the lists for the first time: after all changes that happen meanwhile."""
+        """Reconcile everything in the lists for the first time: after all changes that happen meanwhile.
+
+        What changed while the operator was down is a change too.
+        """
         self._started = True
         self._absences.listed()
+        for kind in Kind:
+            for stored in filter(_unfinished, self._cache.objects(kind)):
+                self._queue.add(_unit(kind, stored.key))
+        for stored in self._cache.objects(Kind.ACCESS):
+            self._queue.add_resync(SecretKey(stored.key, stored.key.namespace))
         self.resync()
 
     def resync(self) -> None:
-        """Reconcile everything again, after all changes: without a difference there is no request."""
+        """Reconcile everything again, after all changes: without a difference there is no request.
+
+        The pass of an access adds the Secrets whose content should differ, and the sweep has a pass for each Secret.
+        """
         names: dict[RepositoryName, None] = {}
         for stored in self._cache.objects(Kind.REPOSITORY):
             self._queue.add_resync(RepositoryKey(stored.key))
             names |= _named(stored)
         for stored in self._cache.objects(Kind.ACCESS):
             self._queue.add_resync(AccessKey(stored.key))
-            self._queue.add_resync(SecretKey(stored.key, stored.key.namespace))
             names |= _named(stored)
         for name in names:
             self._queue.add_resync(PolicyKey(name))
@@ -184,7 +194,7 @@ class Informer:
         if declared is None:
             return
         key = declared.stored.key
-        unit = RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key)
+        unit = _unit(kind, key)
         if new is not None and self._memory.seen(kind, new.stored):
             self._correct(unit)
         if kind is Kind.REPOSITORY:
@@ -207,6 +217,17 @@ class Informer:
         for each in (old, new):
             for name in _named(each.stored) if each is not None else ():
                 self._interests.publish(name, besides=RepositoryKey(key))
+
+
+def _unit(kind: Kind, key: ObjectKey) -> Key:
+    return RepositoryKey(key) if kind is Kind.REPOSITORY else AccessKey(key)
+
+
+def _unfinished(stored: CustomObject) -> bool:
+    """Whether no pass has finished for the object's generation, or it waits for its release."""
+    if stored.deleting or not stored.finalized:
+        return True
+    return stored.status.get("observedGeneration") != stored.generation
 
 
 def _named(stored: CustomObject) -> dict[RepositoryName, None]:

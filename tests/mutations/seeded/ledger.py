@@ -132,4 +132,11 @@ BUGS = (
         "known = {r.grant.identity for r in records}",
         TRANSACTION,
     ),
+    Bug(
+        "in a crowd, progress costs a write for each object",
+        "reconcile/ledger.py",
+        "max(PROGRESS_PACE, len(self._progress) / PROGRESS_A_SECOND)",
+        "PROGRESS_PACE",
+        LEDGER,
+    ),
 )

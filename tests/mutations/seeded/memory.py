@@ -107,4 +107,12 @@ BUGS = (
         "        if not stored.finalized or not (access is None",
         DEBTS,
     ),
+    Bug(
+        "what changed while the operator was down waits for everything else",
+        "runtime/informer.py",
+        "            for stored in filter(_unfinished, self._cache.objects(kind)):\n"
+        "                self._queue.add(_unit(kind, stored.key))\n",
+        "            pass\n",
+        INFORMER,
+    ),
 )

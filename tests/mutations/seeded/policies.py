@@ -159,4 +159,18 @@ BUGS = (
         "if owed:",
         WAVES,
     ),
+    Bug(
+        "revocations wait for accesses that a pass has waited for before",
+        "reconcile/policy/unit.py",
+        "                memory.awaited = {}  # The next pass decides anew whether it waits.\n",
+        "                pass\n",
+        WAVES,
+    ),
+    Bug(
+        "each look at a crowd that arrives costs a decision about all of it",
+        "reconcile/policy/unit.py",
+        "        if not debts and self._still_waits(name):\n            return PAUSE\n",
+        "",
+        WAVES,
+    ),
 )

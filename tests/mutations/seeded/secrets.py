@@ -8,6 +8,7 @@ ACCESS = ("tests/unit/test_access_unit.py",)
 TROUBLES = ("tests/convergence/test_secret_troubles.py",)
 RETURNS = ("tests/convergence/test_secret_returns.py",)
 PLACES = ("tests/convergence/test_secret_places.py",)
+SWEEP = ("tests/unit/test_secret_sweep.py",)
 
 BUGS = (
     Bug(
@@ -156,5 +157,19 @@ BUGS = (
         "            self._early.add(topic)\n",
         "            pass\n",
         ("tests/convergence/test_secret_watch.py",),
+    ),
+    Bug(
+        "all overdue checks are sent at once",
+        "reconcile/secret/sweep.py",
+        "or (due < now - LATE and not target.postponed)",
+        "or False",
+        SWEEP,
+    ),
+    Bug(
+        "in an overload, checks are postponed for ever",
+        "reconcile/secret/sweep.py",
+        "due < now - LATE and not target.postponed",
+        "due < now - LATE",
+        SWEEP,
     ),
 )

@@ -218,8 +218,7 @@ class AccessUnit:
 
     def _wake(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
         for name in self._names(declared.stored, claim):
-            if self._policies.stale(declared, name, claim):
-                self._policies.wake(name, withdraws=not claim.wanted)
+            self._policies.compare(declared, name, claim)
         self._secrets.wake(declared, claim)
 
     def _names(self, stored: CustomObject, claim: Claim | None) -> set[RepositoryName]:

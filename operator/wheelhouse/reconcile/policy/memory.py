@@ -42,6 +42,7 @@ class Memory:
         due: when the next pass reads the policy even if nothing has changed; in the past after a pass that failed.
         rests_until: until when new grants wait to be combined with others.
         waits_until: when the next pass stops waiting for arriving accesses; None while it waits for none.
+        awaited: the accesses that it waits for until then, by uid.
         stragglers: uids of accesses that a pass has waited for in vain.
     """
 
@@ -56,6 +57,7 @@ class Memory:
     due: float = 0.0
     rests_until: float = 0.0
     waits_until: float | None = None
+    awaited: Mapping[str, ObjectKey] = field(default_factory=dict)
     stragglers: frozenset[str] = frozenset()
 
     def rest(self, begun: float, now: float) -> None:
@@ -67,24 +69,25 @@ class Memory:
         """
         self.rests_until = now + min(LONGEST_REST, REST * (now - begun))
 
-    def waits_for(self, arriving: frozenset[str], now: float) -> bool:
+    def waits_for(self, arriving: Mapping[str, ObjectKey], now: float) -> bool:
         """Whether a pass should wait for these accesses, so that one set has the grants of all of them.
 
         No pass waits twice for an access that does not arrive, such as one whose finalizer a webhook denies.
 
         Args:
-            arriving: the uids of accesses that may add grants as soon as they have their finalizers.
+            arriving: the accesses that may add grants as soon as they have their finalizers, by uid.
             now: the time.
         """
-        self.stragglers &= arriving
-        if arriving == self.stragglers:
+        self.stragglers &= arriving.keys()
+        self.awaited = {uid: key for uid, key in arriving.items() if uid not in self.stragglers}
+        if not self.awaited:
             self.waits_until = None
             return False
         if self.waits_until is None:
             self.waits_until = now + LONGEST_WAIT
         if now < self.waits_until:
             return True
-        self.stragglers, self.waits_until = arriving, None
+        self.stragglers, self.waits_until = frozenset(arriving), None
         return False
 
     def rejections(self, now: float) -> Mapping[Pair, str]:

@@ -58,15 +58,22 @@ class PolicyUnit:
             return Claimant(declared.stored.key, (), may_add=False, ledger=(), uid=declared.stored.uid)
         return self._claims.claimant(declared, name, claim)
 
-    def stale(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim) -> bool:
-        """Whether this access's claim or ledger differs from what the last pass of `name` saw."""
-        claimant = self._claims.claimant(declared, name, claim)
-        memory = self._memories.get(name)
+    def compare(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim) -> bool:
+        """Wake the policy of `name` if this access's claim or ledger differs from what its last pass saw.
+
+        Returns:
+            Whether it differs.
+        """
+        claimant, memory = self._claims.claimant(declared, name, claim), self._memories.get(name)
         if memory is None:
-            return claimant.concerned
-        if memory.creation != self._transactions.observer.creation(name):
-            return True
-        return not memory.knows(claimant)
+            stale = claimant.concerned
+        else:
+            stale = memory.creation != self._transactions.observer.creation(name) or not memory.knows(claimant)
+            if claimant.leaving:
+                memory.awaited = {}  # The next pass decides anew whether it waits.
+        if stale:
+            self.wake(name, withdraws=not claim.wanted)
+        return stale
 
     def doubt(self, stored: CustomObject) -> None:
         """Another client changed an access's ledger; it may be another operator."""
@@ -125,7 +132,10 @@ class PolicyUnit:
         Raises:
             WheelhouseError: Conflict or Unavailable, for the queue to retry.
         """
-        everyone, debts = self._claims.claimants(name), self._debts.grants(name)
+        debts = self._debts.grants(name)
+        if not debts and self._still_waits(name):
+            return PAUSE
+        everyone = self._claims.claimants(name)
         claimants = [claimant for claimant in everyone if claimant.concerned]
         if not claimants and not debts:
             self._memories.pop(name, None)
@@ -157,10 +167,22 @@ class PolicyUnit:
 
     def _waits(self, memory: Memory, claimants: Sequence[Claimant], *, owed: bool) -> bool:
         """Whether to wait for accesses that are about to request grants. Nothing that is to be revoked waits."""
-        arriving = frozenset(claimant.uid for claimant in claimants if claimant.arriving)
+        arriving = {claimant.uid: claimant.access for claimant in claimants if claimant.arriving}
         if owed or any(claimant.leaving for claimant in claimants):
             return False
         return memory.waits_for(arriving, self._world.elapsed())
+
+    def _still_waits(self, name: RepositoryName) -> bool:
+        """Whether an access that the last pass waited for still arrives: a crowd must not cost a look at all of it."""
+        memory, now = self._memories.get(name), self._world.elapsed()
+        if memory is None or memory.waits_until is None or now >= memory.waits_until:
+            return False
+        awaited = ((self._world.cache.access(key), uid) for uid, key in memory.awaited.items())
+        return any(
+            declared is not None and declared.stored.uid == uid and self._claims.of(declared).arriving
+            for declared, uid in awaited
+            if uid not in memory.stragglers
+        )
 
     def _concerned(self, name: RepositoryName) -> list[Claimant]:
         return [claimant for claimant in self._claims.claimants(name) if claimant.concerned]
