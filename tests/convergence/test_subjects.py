@@ -144,6 +144,30 @@ async def test_a_change_of_role_is_one_set_for_all_namespaces() -> None:
     assert cost(simulation)["policies.set"] == 1
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["seen before", "seen first suspended"])
+async def test_a_suspended_access_shows_a_subject_that_it_may_not_have(seen: bool) -> None:
+    """Suspend does not hide a subject that can never get a grant, even if it came while no operator ran."""
+    own = ObjectKey("web", "own")
+    runner = {"kind": "ServiceAccount", "name": "runner"}
+    spec = {"repositoryRef": {"name": "wheels", "namespace": "owners"}, "subjects": [runner]}
+    simulation = await loop()
+    fakes = simulation.fakes
+    fakes.cluster.put(Kind.REPOSITORY, WHEELS, {"location": "us-central1", "accessFrom": {"namespaces": ["web"]}})
+    fakes.cluster.put(Kind.ACCESS, own, spec)
+    await simulation.run(60)
+    assert ready(simulation, own)[:2] == ("True", "Ready")
+    spec["subjects"] = [runner, {"kind": "GoogleUser", "name": "ann@example.com"}]
+    if seen:
+        fakes.cluster.put(Kind.ACCESS, own, spec)
+        await simulation.run(60)
+        assert ready(simulation, own)[:2] == ("False", "SubjectNotPermitted")
+    fakes.cluster.put(Kind.ACCESS, own, spec | {"suspend": True})
+    simulation.boot()
+    await simulation.run(60)
+    assert ready(simulation, own)[:2] == ("False", "SubjectNotPermitted")
+    assert members(simulation) >= {"web/runner"}
+
+
 async def test_a_suspended_access_keeps_its_members() -> None:
     """While it is suspended a namespace that gains the label gets nothing; afterward it does."""
     simulation = await loop()

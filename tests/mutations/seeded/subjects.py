@@ -176,4 +176,11 @@ BUGS = (
         "            pass\n",
         ("tests/unit/test_ledger.py",),
     ),
+    Bug(
+        "suspend hides a subject that can never get a grant",
+        "reconcile/policy/claims.py",
+        "invalid = declared.invalid or invalid\n",
+        "invalid = declared.invalid\n",
+        ("tests/convergence/test_subjects.py",),
+    ),
 )

@@ -184,7 +184,7 @@ class Claims:
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)
             grants = tuple(grant for grant in held if not self.actors.forbidden(access, repository, grant.member))
-            invalid = declared.invalid
+            invalid = declared.invalid or invalid
             role = max(_roles(held), default=access.role, key=list(Role).index)
         elif access.role is Role.WRITER and repository is not None and repository.mode in READ_ONLY:
             withdrawn = judged.permission is Permission.WITHDRAW
