@@ -14,7 +14,7 @@ from wheelhouse.errors import Unavailable
 from wheelhouse.reconcile.absences import Absences
 from wheelhouse.reconcile.interests import Interests
 from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
-from wheelhouse.runtime.informer import CORRECTION, Informer
+from wheelhouse.runtime.informer import CORRECTION, ROUNDS, Informer
 
 REPOSITORY, ACCESS = ObjectKey("owners", "wheels"), ObjectKey("team-a", "pull")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
@@ -285,12 +285,21 @@ def test_a_start_begins_with_what_changed_meanwhile(status: Mapping[str, Any], m
     assert RepositoryKey(REPOSITORY) in rig.queue.later
 
 
-def test_a_resync_stands_behind_what_changed(seen: Rig) -> None:
-    """The periodic resync waits behind changes, in every lane. An access adds its Secrets itself if they differ."""
-    seen.queue.later.clear()
-    seen.informer.resync()
+def test_resyncs_stand_behind_what_changed(seen: Rig) -> None:
+    """A resync waits behind changes. Each has all repositories, and six of them have each access once."""
+    crowd = [ObjectKey("team-a", f"pull-{number}") for number in range(50)]
+    for key in crowd:
+        seen.informer.seen(Kind.ACCESS, seen.body(key))
+    seen.woken()
+    rounds = []
+    for _ in range(ROUNDS):
+        seen.queue.later.clear()
+        seen.informer.resync()
+        assert RepositoryKey(REPOSITORY) in seen.queue.later
+        rounds.append({key for key in seen.queue.later if isinstance(key, AccessKey)})
     assert seen.woken() == set()
-    assert {type(key) for key in seen.queue.later} == {RepositoryKey, AccessKey, PolicyKey}
+    assert sorted(key.object for keys in rounds for key in keys) == sorted([*crowd, ACCESS])
+    assert max(map(len, rounds)) < len(crowd)
 
 
 async def test_a_store_that_went_back_is_taken_as_it_is(seen: Rig) -> None:
