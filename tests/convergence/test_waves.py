@@ -84,6 +84,24 @@ async def test_an_access_that_cannot_arrive_delays_no_other() -> None:
     assert members(simulation) == {"user:good@example.com"}
 
 
+async def test_an_access_that_disappears_delays_no_other() -> None:
+    """An access that is deleted before it has its finalizer is not waited for."""
+    simulation = await owners()
+    lost = user(simulation, "lost")
+    good = user(simulation, "good")
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(good))
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    assert members(simulation) == set()
+    fakes = simulation.fakes
+    fakes.clock.advance(10.0)
+    while (key := fakes.queue.pop()) is not None:
+        fakes.queue.done(key, None)  # No pass that was added before sets the policy.
+    fakes.cluster.delete(Kind.ACCESS, lost)
+    await simulation.run(3.0)
+    assert members(simulation) == {"user:good@example.com"}
+
+
 @pytest.mark.parametrize("waits", [False, True], ids=["before the wait", "during the wait"])
 @pytest.mark.parametrize("role", ["", "Writer"], ids=["deleted", "changed"])
 async def test_a_revocation_waits_for_no_arrival(role: str, waits: bool) -> None:

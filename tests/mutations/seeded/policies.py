@@ -173,4 +173,11 @@ BUGS = (
         "",
         WAVES,
     ),
+    Bug(
+        "an access that disappears before it arrives delays the others",
+        "reconcile/access/unit.py",
+        "        if isinstance(access, DesiredAccess):\n            self._policies.cannot_arrive(declared)\n",
+        "",
+        WAVES,
+    ),
 )

@@ -85,9 +85,7 @@ class AccessUnit:
         try:
             held = await add_finalizer(self._world, KIND, declared.stored)
         except WheelhouseError:
-            claim = self._claims.of(declared)
-            if claim.arriving and claim.name is not None:
-                self._policies.cannot_arrive(claim.name, declared.stored.uid)
+            self._policies.cannot_arrive(declared)
             raise
         return self._world.cache.access(declared.stored.key) if held is not None else None
 
@@ -104,6 +102,8 @@ class AccessUnit:
         for namespace in distribution.namespaces if distribution.name else ():
             self._debts.owe(SecretDebt(stored.key, stored.uid, namespace, distribution.name))
             self._world.queue.add(SecretKey(stored.key, namespace))
+        if isinstance(access, DesiredAccess):
+            self._policies.cannot_arrive(declared)
         self._ledger.forget(KIND, stored.key)
 
     def rewritten(self, stored: CustomObject, before: DistributionFindings) -> None:

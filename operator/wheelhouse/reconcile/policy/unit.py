@@ -27,7 +27,7 @@ RECHECK_SPACING = 30.0
 """Seconds between two reads of a policy that a person requests."""
 AGAIN = 0.5
 """Seconds until a retry for an access that changed while it was recorded; doubled with each failure."""
-PAUSE = 5.0
+PAUSE = 20.0
 """Seconds until the next look whether accesses still arrive, in case that none of them wakes the policy."""
 
 
@@ -107,17 +107,16 @@ class PolicyUnit:
             rest = self._rest(name)
             self._world.queue.add_soon(PolicyKey(name), max(0.2, rest), max(2.0, rest))
 
-    def cannot_arrive(self, name: RepositoryName, uid: str) -> None:
-        """An access could not get its finalizer: the policy waits for it no longer.
-
-        Args:
-            name: the repository.
-            uid: the uid of the access.
-        """
-        memory = self._memories.setdefault(name, Memory())
+    def cannot_arrive(self, declared: Declared[DesiredAccess]) -> None:
+        """An access could not get its finalizer, or it disappeared: its policy waits for it no longer."""
+        claim, uid = self._claims.of(declared), declared.stored.uid
+        gone = self._world.cache.access(declared.stored.key) is None
+        if not claim.arriving or claim.name is None or (gone and claim.name not in self._memories):
+            return
+        memory = self._memories.setdefault(claim.name, Memory())
         memory.stragglers |= {uid}
-        if memory.waits_until is not None:
-            self.wake(name, withdraws=False)
+        if uid in memory.awaited:
+            self.wake(claim.name, withdraws=False)
 
     def _rest(self, name: RepositoryName) -> float:
         memory = self._memories.get(name)
