@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from convergence.scenes import NAME, access, members, owners
+from convergence.scenes import NAME, access, members, owners, reason
 from convergence.simulation import Simulation
 from fakes.calls import PortCall
 
+from wheelhouse.domain.iam import Policy
 from wheelhouse.domain.keys import AccessKey, PolicyKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
@@ -124,6 +125,42 @@ async def test_a_revocation_waits_for_no_arrival(role: str, waits: bool) -> None
     await simulation.loop.reconcile(AccessKey(leaving))
     await simulation.loop.reconcile(PolicyKey(NAME))
     assert "user:leaving@example.com" not in members(simulation)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["arrives", "changed while no operator ran"])
+async def test_a_grant_that_changes_hands_is_never_gone(restarts: bool) -> None:
+    """An access is deleted while another one that wants the same grant cannot have it yet: no set lacks the member."""
+    simulation = await owners()
+    fakes = simulation.fakes
+    old = shared(simulation, "old", "Writer")
+    if restarts:
+        shared(simulation, "new", "Reader")
+    await simulation.run(10.0)
+    new = shared(simulation, "new", "Writer")
+    without: list[str] = []
+
+    def look(call: PortCall) -> None:
+        policy = next((argument for argument in call.args if isinstance(argument, Policy)), None)
+        if policy is not None and not any("user:ann@example.com" in row.members for row in policy.bindings):
+            without.append(call.name)
+
+    fakes.calls.before = look
+    fakes.cluster.delete(Kind.ACCESS, old)
+    if restarts:
+        simulation.boot()
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(old))
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    await simulation.run(150.0)
+    assert without == []
+    assert members(simulation, role="roles/artifactregistry.writer") == {"user:ann@example.com"}
+    assert members(simulation) == set()
+    assert reason(simulation, new) == "Ready"
+
+
+def shared(simulation: Simulation, name: str, role: str) -> ObjectKey:
+    """Declare an access of a Google user who has more than one."""
+    return access(simulation, "owners", name, subjects=[{"kind": "GoogleUser", "name": "ann@example.com"}], role=role)
 
 
 async def test_a_look_at_a_crowd_that_arrives_is_cheap() -> None:

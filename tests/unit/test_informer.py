@@ -276,13 +276,15 @@ def test_a_start_looks_at_everything(seen: Rig) -> None:
     ids=["created", "edited", "deleted"],
 )
 def test_a_start_begins_with_what_changed_meanwhile(status: Mapping[str, Any], meta: dict[str, Any]) -> None:
-    """An object that changed while the operator was down does not wait for those without a change."""
+    """An object that changed while the operator was down, and its repository, wait for nothing that did not change."""
     rig = Rig()
     rig.repository(READY | PASSED, finalizers=[FINALIZER])
     rig.access(status, **meta)
+    same = ObjectKey("team-a", "same")
+    rig.informer.seen(Kind.ACCESS, rig.body(same, PASSED, finalizers=[FINALIZER]))
     rig.informer.start()
-    assert rig.woken() == {AccessKey(ACCESS)}
-    assert RepositoryKey(REPOSITORY) in rig.queue.later
+    assert rig.woken() == {AccessKey(ACCESS), RepositoryKey(REPOSITORY)}
+    assert AccessKey(same) in rig.queue.later
 
 
 def test_resyncs_stand_behind_what_changed(seen: Rig) -> None:

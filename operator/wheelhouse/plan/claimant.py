@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from wheelhouse.domain.iam import Grant, GrantRecord
+from wheelhouse.domain.iam import Grant, GrantRecord, Pair
 from wheelhouse.domain.names import ObjectKey
 
 
@@ -23,7 +23,7 @@ class Claimant:
         adopts: whether it takes over identical grants that are in no ledger.
         repository: the PythonRepository that it refers to.
         uid: the uid of the access: the same name may be another access.
-        arriving: whether it may add soon: only its finalizer is missing.
+        arriving: whether it may add soon: only its finalizer, or the first check of its repository, is missing.
         entries: the whole ledger in memory, as it was when this was computed; `ledger` omits what the access cannot
             have granted.
         why: the reason that the log has when a grant is revoked.
@@ -58,10 +58,10 @@ class Claimant:
         return bool(self.ledger or (self.may_add and self.wanted))
 
     @property
-    def leaving(self) -> bool:
-        """Whether it has a grant of its own to revoke."""
-        wanted = {grant.identity for grant in self.wanted}
-        return any(record.state.owned and record.grant.identity not in wanted for record in self.ledger)
+    def leaving(self) -> frozenset[Pair]:
+        """Its own grants that are to be revoked."""
+        owned = frozenset(record.grant.identity for record in self.ledger if record.state.owned)
+        return owned.difference(grant.identity for grant in self.wanted)
 
     def mark(self, *, settled: bool) -> int:
         """All that a pass depends on, for comparison.

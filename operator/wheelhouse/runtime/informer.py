@@ -162,6 +162,11 @@ class Informer:
         for kind in Kind:
             for stored in filter(_unfinished, self._cache.objects(kind)):
                 self._queue.add(_unit(kind, stored.key))
+                declared = self._cache.access(stored.key) if kind is Kind.ACCESS else None
+                if (
+                    declared is not None and declared.effective is not None
+                ):  # Grants wait for a check of the repository.
+                    self._queue.add(RepositoryKey(declared.effective.repository))
         names: dict[RepositoryName, None] = {}
         for stored in self._cache.objects(Kind.REPOSITORY):
             self._queue.add_resync(RepositoryKey(stored.key))

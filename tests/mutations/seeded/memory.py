@@ -110,9 +110,8 @@ BUGS = (
     Bug(
         "what changed while the operator was down waits for everything else",
         "runtime/informer.py",
-        "            for stored in filter(_unfinished, self._cache.objects(kind)):\n"
-        "                self._queue.add(_unit(kind, stored.key))\n",
-        "            pass\n",
+        "filter(_unfinished, self._cache.objects(kind))",
+        "filter(_unfinished, ())",
         INFORMER,
     ),
 )

@@ -155,7 +155,7 @@ BUGS = (
     Bug(
         "revocations wait for arriving accesses",
         "reconcile/policy/unit.py",
-        "if owed or any(claimant.leaving for claimant in claimants):",
+        "if owed or any(claimant.leaving - handed for claimant in claimants if not claimant.arriving):",
         "if owed:",
         WAVES,
     ),
@@ -178,6 +178,20 @@ BUGS = (
         "reconcile/access/unit.py",
         "        if isinstance(access, DesiredAccess):\n            self._policies.cannot_arrive(declared)\n",
         "",
+        WAVES,
+    ),
+    Bug(
+        "a grant that an arriving access wants too is revoked in between",
+        "reconcile/policy/unit.py",
+        "claimant.leaving - handed for claimant",
+        "claimant.leaving for claimant",
+        WAVES,
+    ),
+    Bug(
+        "a role that changed while no operator ran is revoked before the new one can be granted",
+        "reconcile/policy/claims.py",
+        "arriving = (arriving or missing) and bool(wanted)",
+        "arriving = arriving and bool(wanted)",
         WAVES,
     ),
 )

@@ -14,7 +14,7 @@ from wheelhouse.domain.objects import Namespace, Selector
 from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Invalid
 from wheelhouse.plan.claimant import Claimant
-from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, consent
+from wheelhouse.plan.consent import ABSENCE, Consent, Permission, RepositoryView, Requester, Standing, consent
 from wheelhouse.plan.places import NO_PLACES, Places, places
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.memo import Memo
@@ -49,7 +49,8 @@ class Claim:
         ledger: its recorded grants, without entries that it cannot have made.
         again: seconds until time alone changes the decision; None if only a change does.
         places: where it should have a Secret.
-        arriving: whether it may have grants and only its finalizer is missing, which its first pass adds.
+        arriving: whether it may have grants soon: only its finalizer is missing, which its first pass adds, or the
+            first check of its repository by this process.
     """
 
     access: DesiredAccess | None
@@ -181,6 +182,7 @@ class Claims:
         where = self._places_of(declared)
         grants, invalid = self._desired(declared, access, repository, ledger, where)
         role = access.role
+        unseen = not paused and repository is not None and repository.standing is Standing.UNSEEN
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)
             grants = tuple(grant for grant in held if not self.actors.forbidden(access, repository, grant.member))
@@ -197,7 +199,8 @@ class Claims:
             judged = Consent(Permission.KEEP, judged.check)
         keeps = judged.permission is not Permission.WITHDRAW and not stored.deleting
         wanted = grants if keeps else ()
-        arriving = arriving and bool(wanted)
+        missing = unseen and any(grant not in held for grant in wanted)
+        arriving = (arriving or missing) and bool(wanted)
         return Claim(access, judged, repository, wanted, invalid, role, ledger, again, where, arriving)
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:

@@ -165,9 +165,14 @@ class PolicyUnit:
         return await self._finish(name, memory, outcome)
 
     def _waits(self, memory: Memory, claimants: Sequence[Claimant], *, owed: bool) -> bool:
-        """Whether to wait for accesses that are about to request grants. Nothing that is to be revoked waits."""
+        """Whether to wait for accesses that are about to request grants.
+
+        What is to be revoked waits only if such an access wants it too, or replaces it by another role: a workload must
+        not lose it in between.
+        """
         arriving = {claimant.uid: claimant.access for claimant in claimants if claimant.arriving}
-        if owed or any(claimant.leaving for claimant in claimants):
+        handed = {grant.identity for claimant in claimants if claimant.arriving for grant in claimant.wanted}
+        if owed or any(claimant.leaving - handed for claimant in claimants if not claimant.arriving):
             return False
         return memory.waits_for(arriving, self._world.elapsed())
 
