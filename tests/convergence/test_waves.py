@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from convergence.scenes import NAME, access, members, owners, reason
+from convergence.scenes import NAME, WRITER, access, members, owners, reason
 from convergence.simulation import Simulation
 from fakes.calls import PortCall
 
@@ -15,7 +15,7 @@ from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Refused
 from wheelhouse.plan import consent
 from wheelhouse.reconcile.policy import claims
-from wheelhouse.reconcile.policy.memory import LONGEST_WAIT
+from wheelhouse.reconcile.policy.memory import LONGEST_HANDOVER, LONGEST_WAIT
 
 WAVE = 40
 
@@ -153,9 +153,57 @@ async def test_a_grant_that_changes_hands_is_never_gone(restarts: bool) -> None:
     await simulation.loop.reconcile(PolicyKey(NAME))
     await simulation.run(150.0)
     assert without == []
-    assert members(simulation, role="roles/artifactregistry.writer") == {"user:ann@example.com"}
+    assert members(simulation, role=WRITER) == {"user:ann@example.com"}
     assert members(simulation) == set()
     assert reason(simulation, new) == "Ready"
+
+
+async def test_a_revocation_waits_half_a_minute_for_an_arrival() -> None:
+    """An access that wants the same grant does not arrive: the grant is revoked after 30 s."""
+    simulation = await owners()
+    fakes = simulation.fakes
+    old = shared(simulation, "old", "Writer")
+    await simulation.run(10.0)
+    shared(simulation, "new", "Writer")
+    fakes.cluster.delete(Kind.ACCESS, old)
+    simulation.watch()
+    begun = fakes.clock.elapsed()
+    await simulation.loop.reconcile(AccessKey(old))
+    while members(simulation, role=WRITER) and fakes.clock.elapsed() < begun + 2 * LONGEST_WAIT:
+        await simulation.loop.reconcile(PolicyKey(NAME))
+        fakes.clock.advance(1.0)
+    assert fakes.clock.elapsed() - begun == pytest.approx(LONGEST_HANDOVER, abs=2.0)
+
+
+async def test_a_member_that_is_no_longer_named_waits_for_no_check_of_the_repository() -> None:
+    """While no operator ran, an access named another user: the first one loses the grant, even if Google is slow."""
+    simulation = await owners()
+    subject = {"kind": "GoogleUser", "name": "ann@example.com"}
+    access(simulation, "owners", "one", subjects=[subject], role="Writer")
+    await simulation.run(10.0)
+    access(simulation, "owners", "one", subjects=[subject | {"name": "bob@example.com"}], role="Writer")
+    simulation.boot()
+    simulation.watch()
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    assert members(simulation, role=WRITER) == set()
+
+
+async def test_an_object_that_only_has_the_name_of_a_repository_holds_up_no_revocation() -> None:
+    """An access to a PythonRepository of the same name that no process has settled holds up nothing."""
+    simulation = await owners()
+    fakes = simulation.fakes
+    old = shared(simulation, "old", "Writer")
+    await simulation.run(10.0)
+    fakes.cluster.put_namespace("stranger", projects="acme-packages")
+    fakes.cluster.put(Kind.REPOSITORY, ObjectKey("stranger", "wheels"), {"location": "us-central1"})
+    subject = {"kind": "GoogleUser", "name": "ann@example.com"}
+    body = {"repositoryRef": {"name": "wheels"}, "subjects": [subject], "role": "Writer"}
+    fakes.cluster.put(Kind.ACCESS, ObjectKey("stranger", "same"), body)
+    fakes.cluster.delete(Kind.ACCESS, old)
+    simulation.boot()
+    simulation.watch()
+    await simulation.loop.reconcile(PolicyKey(NAME))
+    assert members(simulation, role=WRITER) == set()
 
 
 def shared(simulation: Simulation, name: str, role: str) -> ObjectKey:

@@ -11,7 +11,7 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.policy.claims import Claims
 from wheelhouse.reconcile.secret.content import Contents
 from wheelhouse.reconcile.secret.holders import Holders
-from wheelhouse.reconcile.secret.sweep import LATE, Sweep
+from wheelhouse.reconcile.secret.sweep import LATE, SPACING, Sweep
 from wheelhouse.reconcile.secret.targets import Targets
 from wheelhouse.reconcile.secret.writer import SecretWriter
 
@@ -93,3 +93,31 @@ def test_a_check_is_postponed_once() -> None:
         waits.append(sweep.wait(target) > 0)
         fakes.clock.advance(waits[-1] * 100.3)
     assert waits == [True, True, False]
+
+
+def test_a_turn_that_is_not_used_is_given_back() -> None:
+    """One Secret that is written, requested or removed again and again takes no turns of the others."""
+    fakes = Fakes()
+    sweep, targets = made(fakes)
+    all_of = targets.open(ObjectKey("owners", "one"), "uid", ())
+    busy, other = targets.target(all_of, "busy"), targets.target(all_of, "other")
+    for _ in range(3000):
+        sweep.plan(busy)
+        sweep.release(busy)
+        sweep.plan(busy)
+        sweep.hasten(busy)
+    sweep.plan(other)
+    assert sweep.wait(other) <= 65
+
+
+def test_a_second_request_does_not_postpone_the_first() -> None:
+    """A client that edits a Secret again and again delays its check by five seconds at most."""
+    fakes = Fakes()
+    sweep, targets = made(fakes)
+    target = targets.target(targets.open(ObjectKey("owners", "one"), "uid", ()), "n")
+    assert sweep.hasten(target) == 0
+    assert sweep.wait(target) == 0
+    sweep.plan(target)
+    assert [sweep.hasten(target) for _ in range(3)] == [SPACING] * 3
+    fakes.clock.advance(SPACING)
+    assert (sweep.hasten(target), sweep.wait(target)) == (0, 0)

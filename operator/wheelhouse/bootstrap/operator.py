@@ -213,7 +213,16 @@ def _cache(settings: Settings, accounts: ServiceAccounts) -> ObjectCache:
     )
 
 
-async def _end(*tasks: asyncio.Task[Any]) -> None:
+async def _together(first: Awaitable[None], second: Awaitable[None]) -> None:
+    """Wait for both at once: while one waits for the API server, the other reads its answer. An error ends both."""
+    tasks = [asyncio.ensure_future(each) for each in (first, second)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await _end(*tasks)
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -63,6 +63,13 @@ class Claimant:
         owned = frozenset(record.grant.identity for record in self.ledger if record.state.owned)
         return owned.difference(grant.identity for grant in self.wanted)
 
+    @property
+    def replaced(self) -> frozenset[Pair]:
+        """Its own grants that are to be revoked of members that it wants with another role."""
+        members = {grant.member for grant in self.wanted}
+        own = {record.grant.identity for record in self.ledger if record.grant.member in members}
+        return self.leaving & own
+
     def mark(self, *, settled: bool) -> int:
         """All that a pass depends on, for comparison.
 

@@ -29,6 +29,8 @@ logger = structlog.get_logger(__name__)
 
 PROGRESS_PACE, LONGEST_PROGRESS_PACE = 5.0, 300.0
 """Seconds that progress alone waits before it is written, and at most while many objects make progress."""
+LONGEST_LOOK = 120.0
+"""Maximum seconds until it is checked whether there are still as many."""
 PROGRESS_A_SECOND = 20
 """Writes of progress alone per second that are planned for: in a crowd, they would delay what is to be done."""
 
@@ -120,13 +122,15 @@ class Ledger:
             return None
         if in_progress(status) or _counts_only(status, standing):
             begun = self._progress.setdefault((kind, key), self._world.elapsed())
-            left = self._progress_pace() - (self._world.elapsed() - begun)
+            left = self._progress_pace(status) - (self._world.elapsed() - begun)
             if left > _GRAIN:
-                return left
+                return min(left, LONGEST_LOOK)
         await self._write(kind, key, computed)
         return None
 
-    def _progress_pace(self) -> float:
+    def _progress_pace(self, status: Mapping[str, Any]) -> float:
+        if by_type(status).get(ConditionType.READY, {}).get("reason") == Reason.REPOSITORY_NOT_READY:
+            return PROGRESS_PACE  # A person may have to act.
         return min(LONGEST_PROGRESS_PACE, max(PROGRESS_PACE, len(self._progress) / PROGRESS_A_SECOND))
 
     def _stored(self, kind: Kind, key: ObjectKey) -> CustomObject | None:
@@ -185,8 +189,8 @@ class Ledger:
             if computed is None:
                 return False
             stored, status, before = computed
-            self._progress.pop((kind, key), None)
             if same(status, before):
+                self._progress.pop((kind, key), None)
                 return True
             self._findings.writing(kind, stored, status)
             try:
@@ -196,6 +200,7 @@ class Ledger:
                 raise
             if written is None:
                 return False
+            self._progress.pop((kind, key), None)
             # Memory first: the cache notifies all units, and they must then find what was written.
             self._findings.written(kind, written)
             self._world.cache.store(kind, written)

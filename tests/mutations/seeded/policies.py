@@ -134,15 +134,15 @@ BUGS = (
     Bug(
         "a policy is set for each access that arrives",
         "reconcile/policy/unit.py",
-        "        if self._waits(memory, everyone, owed=bool(debts)):\n            return PAUSE\n",
+        "        if self._waits(memory, everyone, owed=bool(debts)):\n            return self._until_look(memory)\n",
         "",
         WAVES,
     ),
     Bug(
         "a policy waits for arriving accesses without an end",
         "reconcile/policy/memory.py",
-        "            self.waits_until = now + LONGEST_WAIT\n",
-        "            self.waits_until = now + 100 * LONGEST_WAIT\n",
+        "(LONGEST_HANDOVER if revokes else LONGEST_WAIT)",
+        "(LONGEST_HANDOVER if revokes else 100 * LONGEST_WAIT)",
         WAVES,
     ),
     Bug(
@@ -155,7 +155,7 @@ BUGS = (
     Bug(
         "revocations wait for arriving accesses",
         "reconcile/policy/unit.py",
-        "if owed or any(claimant.leaving - handed for claimant in claimants if not claimant.arriving):",
+        "if owed or any(pairs - handed for pairs in leaving):",
         "if owed:",
         WAVES,
     ),
@@ -169,7 +169,7 @@ BUGS = (
     Bug(
         "each look at a crowd that arrives costs a decision about all of it",
         "reconcile/policy/unit.py",
-        "        if not debts and self._still_waits(name):\n            return PAUSE\n",
+        "        if not debts and (wait := self._still_waits(name)) is not None:\n            return wait\n",
         "",
         WAVES,
     ),
@@ -183,8 +183,8 @@ BUGS = (
     Bug(
         "a grant that an arriving access wants too is revoked in between",
         "reconcile/policy/unit.py",
-        "claimant.leaving - handed for claimant",
-        "claimant.leaving for claimant",
+        "any(pairs - handed for pairs in leaving)",
+        "any(leaving)",
         WAVES,
     ),
     Bug(
@@ -192,6 +192,27 @@ BUGS = (
         "reconcile/policy/claims.py",
         "arriving = (arriving or missing) and bool(wanted)",
         "arriving = arriving and bool(wanted)",
+        WAVES,
+    ),
+    Bug(
+        "a revocation waits for an arriving access as long as grants do",
+        "reconcile/policy/memory.py",
+        "(LONGEST_HANDOVER if revokes else LONGEST_WAIT)",
+        "LONGEST_WAIT",
+        WAVES,
+    ),
+    Bug(
+        "an arriving access keeps the grants of members that it no longer names",
+        "reconcile/policy/unit.py",
+        "for pair in claimant.replaced}",
+        "for pair in claimant.leaving}",
+        WAVES,
+    ),
+    Bug(
+        "a repository that no process has settled lets policies wait",
+        "reconcile/policy/claims.py",
+        "declared.stored.recorded == repository.name.full",
+        "True",
         WAVES,
     ),
 )

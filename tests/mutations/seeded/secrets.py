@@ -161,8 +161,8 @@ BUGS = (
     Bug(
         "all overdue checks are sent at once",
         "reconcile/secret/sweep.py",
-        "or (due < now - LATE and not target.postponed)",
-        "or False",
+        "return due < now - LATE and not target.postponed",
+        "return False",
         SWEEP,
     ),
     Bug(
@@ -170,6 +170,20 @@ BUGS = (
         "reconcile/secret/sweep.py",
         "due < now - LATE and not target.postponed",
         "due < now - LATE",
+        SWEEP,
+    ),
+    Bug(
+        "turns of the sweep that are not used are lost",
+        "reconcile/secret/sweep.py",
+        "            self._turns[target.turn] -= 1\n",
+        "            pass\n",
+        SWEEP,
+    ),
+    Bug(
+        "each report about a Secret postpones its check",
+        "reconcile/secret/sweep.py",
+        "target.sweep_at > due or (target.turn is None and not requested)",
+        "target.sweep_at > due or target.turn is None",
         SWEEP,
     ),
 )

@@ -182,7 +182,7 @@ class Claims:
         where = self._places_of(declared)
         grants, invalid = self._desired(declared, access, repository, ledger, where)
         role = access.role
-        unseen = not paused and repository is not None and repository.standing is Standing.UNSEEN
+        unseen = not paused and repository is not None and self._is_unseen(repository)
         if declared.current is None or access.suspend:
             judged, again = self._paused(declared, judged, again)
             grants = tuple(grant for grant in held if not self.actors.forbidden(access, repository, grant.member))
@@ -202,6 +202,13 @@ class Claims:
         missing = unseen and any(grant not in held for grant in wanted)
         arriving = (arriving or missing) and bool(wanted)
         return Claim(access, judged, repository, wanted, invalid, role, ledger, again, where, arriving)
+
+    def _is_unseen(self, repository: RepositoryView) -> bool:
+        """Whether this process has not checked a repository yet whose status records its name."""
+        if repository.standing is not Standing.UNSEEN or repository.name is None:
+            return False
+        declared = self._world.cache.repository(repository.key)
+        return declared is not None and declared.stored.recorded == repository.name.full
 
     def claimant(self, declared: Declared[DesiredAccess], name: RepositoryName, claim: Claim | None = None) -> Claimant:
         """One access from the point of view of the policy of `name`."""

@@ -15,6 +15,8 @@ REST, LONGEST_REST = 4.0, 10.0
 """How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
 LONGEST_WAIT = 120.0
 """Maximum seconds that a pass waits for accesses that are about to request grants: a set for each would delay all."""
+LONGEST_HANDOVER = 30.0
+"""Maximum seconds that a revocation waits for an access that is about to request the same grant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Memory:
         due: when the next pass reads the policy even if nothing has changed; in the past after a pass that failed.
         rests_until: until when new grants wait to be combined with others.
         waits_until: when the next pass stops waiting for arriving accesses; None while it waits for none.
-        awaited: the accesses that it waits for until then, by uid.
+        awaited: the accesses that it waits for until then, by uid; none while a revocation waits too.
+        looked: when a pass last decided about all accesses, and waited.
         stragglers: uids of accesses that a pass has waited for in vain.
     """
 
@@ -58,6 +61,7 @@ class Memory:
     rests_until: float = 0.0
     waits_until: float | None = None
     awaited: Mapping[str, ObjectKey] = field(default_factory=dict)
+    looked: float = 0.0
     stragglers: frozenset[str] = frozenset()
 
     def rest(self, begun: float, now: float) -> None:
@@ -69,26 +73,31 @@ class Memory:
         """
         self.rests_until = now + min(LONGEST_REST, REST * (now - begun))
 
-    def waits_for(self, arriving: Mapping[str, ObjectKey], now: float) -> bool:
+    def waits_for(self, arriving: Mapping[str, ObjectKey], now: float, *, revokes: bool) -> bool:
         """Whether a pass should wait for these accesses, so that one set has the grants of all of them.
 
         No pass waits twice for an access that does not arrive, such as one whose finalizer a webhook denies.
 
         Args:
-            arriving: the accesses that may add grants as soon as they have their finalizers, by uid.
+            arriving: the accesses that may add grants soon, without stragglers, by uid.
             now: the time.
+            revokes: whether a revocation waits for them too.
         """
-        self.stragglers &= arriving.keys()
-        self.awaited = {uid: key for uid, key in arriving.items() if uid not in self.stragglers}
-        if not self.awaited:
-            self.waits_until = None
+        if not arriving:
+            self.waits_no_more()
             return False
-        if self.waits_until is None:
-            self.waits_until = now + LONGEST_WAIT
+        until = now + (LONGEST_HANDOVER if revokes else LONGEST_WAIT)
+        self.waits_until = until if self.waits_until is None else min(self.waits_until, until)
         if now < self.waits_until:
+            self.awaited, self.looked = {} if revokes else arriving, now
             return True
-        self.stragglers, self.waits_until = frozenset(arriving), None
+        self.stragglers |= arriving.keys()
+        self.waits_no_more()
         return False
+
+    def waits_no_more(self) -> None:
+        """A pass acts now; the next one that waits has all its time."""
+        self.waits_until, self.awaited = None, {}
 
     def rejections(self, now: float) -> Mapping[Pair, str]:
         """The grants that IAM rejected recently, with its message."""

@@ -27,8 +27,8 @@ RECHECK_SPACING = 30.0
 """Seconds between two reads of a policy that a person requests."""
 AGAIN = 0.5
 """Seconds until a retry for an access that changed while it was recorded; doubled with each failure."""
-PAUSE = 20.0
-"""Seconds until the next look whether accesses still arrive, in case that none of them wakes the policy."""
+PAUSE = 30.0
+"""Seconds between two looks at all accesses while some of them arrive: until then, a wake looks at one of those."""
 
 
 class PolicyUnit:
@@ -115,7 +115,7 @@ class PolicyUnit:
             return
         memory = self._memories.setdefault(claim.name, Memory())
         memory.stragglers |= {uid}
-        if uid in memory.awaited:
+        if memory.waits_until is not None:
             self.wake(claim.name, withdraws=False)
 
     def _rest(self, name: RepositoryName) -> float:
@@ -132,8 +132,8 @@ class PolicyUnit:
             WheelhouseError: Conflict or Unavailable, for the queue to retry.
         """
         debts = self._debts.grants(name)
-        if not debts and self._still_waits(name):
-            return PAUSE
+        if not debts and (wait := self._still_waits(name)) is not None:
+            return wait
         everyone = self._claims.claimants(name)
         claimants = [claimant for claimant in everyone if claimant.concerned]
         if not claimants and not debts:
@@ -145,7 +145,7 @@ class PolicyUnit:
         if left > 0 and not debts and memory.creation == before and memory.equals(claimants):
             return left  # The previous pass already saw all of this.
         if self._waits(memory, everyone, owed=bool(debts)):
-            return PAUSE
+            return self._until_look(memory)
         begun = memory.begun = memory.due = self._world.elapsed()
         try:
             outcome = await self._transactions.run(name, memory)
@@ -167,26 +167,40 @@ class PolicyUnit:
     def _waits(self, memory: Memory, claimants: Sequence[Claimant], *, owed: bool) -> bool:
         """Whether to wait for accesses that are about to request grants.
 
-        What is to be revoked waits only if such an access wants it too, or replaces it by another role: a workload must
-        not lose it in between.
+        What is to be revoked waits, for a shorter time, only if such an access wants it too, or if such an access has
+        it with a role that it replaces: a workload must not be without access in between.
         """
-        arriving = {claimant.uid: claimant.access for claimant in claimants if claimant.arriving}
-        handed = {grant.identity for claimant in claimants if claimant.arriving for grant in claimant.wanted}
-        if owed or any(claimant.leaving - handed for claimant in claimants if not claimant.arriving):
+        memory.stragglers &= {claimant.uid for claimant in claimants if claimant.arriving}
+        arriving = [each for each in claimants if each.arriving and each.uid not in memory.stragglers]
+        handed = {grant.identity for claimant in arriving for grant in claimant.wanted}
+        handed |= {pair for claimant in arriving for pair in claimant.replaced}
+        leaving = [claimant.leaving for claimant in claimants if claimant.leaving]
+        if owed or any(pairs - handed for pairs in leaving):
+            memory.waits_no_more()
             return False
-        return memory.waits_for(arriving, self._world.elapsed())
+        found = {claimant.uid: claimant.access for claimant in arriving}
+        return memory.waits_for(found, self._world.elapsed(), revokes=bool(leaving))
 
-    def _still_waits(self, name: RepositoryName) -> bool:
-        """Whether an access that the last pass waited for still arrives: a crowd must not cost a look at all of it."""
+    def _still_waits(self, name: RepositoryName) -> float | None:
+        """Seconds to wait on if an access that the last pass waited for still arrives; None without one.
+
+        A crowd must not cost a look at all of it for each access that arrives.
+        """
         memory, now = self._memories.get(name), self._world.elapsed()
-        if memory is None or memory.waits_until is None or now >= memory.waits_until:
-            return False
+        if memory is None or memory.waits_until is None or now >= min(memory.waits_until, memory.looked + PAUSE - 1.0):
+            return None
         awaited = ((self._world.cache.access(key), uid) for uid, key in memory.awaited.items())
-        return any(
+        still = any(
             declared is not None and declared.stored.uid == uid and self._claims.of(declared).arriving
             for declared, uid in awaited
             if uid not in memory.stragglers
         )
+        return self._until_look(memory) if still else None
+
+    def _until_look(self, memory: Memory) -> float:
+        look = memory.looked + PAUSE
+        until = look if memory.waits_until is None else min(look, memory.waits_until)
+        return max(0.0, until - self._world.elapsed())
 
     def _concerned(self, name: RepositoryName) -> list[Claimant]:
         return [claimant for claimant in self._claims.claimants(name) if claimant.concerned]

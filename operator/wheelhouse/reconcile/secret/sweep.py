@@ -47,7 +47,7 @@ class Sweep:
         now, due = self._world.elapsed(), target.sweep_at
         if due is None:
             due = self._reserve(target, now + self._period() * (1 + self._world.jitter()) / 2)
-        elif due <= now + ROUNDED and (not target.turn or (due < now - LATE and not target.postponed)):
+        elif due <= now + ROUNDED and self._needs_turn(target, due, now):
             due, target.postponed = self._reserve(target, now), True
         return due - now if due - now > ROUNDED else 0.0
 
@@ -60,9 +60,17 @@ class Sweep:
         """Check a Secret earlier, because it may have changed. Seconds until then."""
         now = self._world.elapsed()
         due = max(now, target.hastened + SPACING)
-        if not target.turn or target.sweep_at is None or target.sweep_at > due:
-            target.turn, target.sweep_at, target.hastened = True, due, due
-        return target.sweep_at - now
+        requested = target.turn is None and target.sweep_at == target.hastened
+        if target.sweep_at is None or target.sweep_at > due or (target.turn is None and not requested):
+            self.release(target)
+            target.sweep_at = target.hastened = due
+        return max(0.0, target.sweep_at - now)
+
+    def release(self, target: Target) -> None:
+        """Give the turn of a Secret to others: it is checked at another time, or no longer."""
+        if target.turn is not None and target.turn > self._world.elapsed() and target.turn in self._turns:
+            self._turns[target.turn] -= 1
+        target.turn = None
 
     async def check(
         self,
@@ -101,8 +109,15 @@ class Sweep:
     def _period(self) -> float:
         return max(PERIOD, self._targets.total / (SHARE * A_SECOND))
 
+    def _needs_turn(self, target: Target, due: float, now: float) -> bool:
+        """Whether a check that is due has no turn, or missed it. One that a watch requests needs none."""
+        if target.turn is None:
+            return due != target.hastened
+        return due < now - LATE and not target.postponed
+
     def _reserve(self, target: Target, moment: float) -> float:
         """Plan a check for the first second from `moment` on with a free turn, and return that second."""
+        self.release(target)
         if (now := int(self._world.elapsed())) > self._second:
             self._turns = {second: taken for second, taken in self._turns.items() if second >= now}
             self._second = now
@@ -110,7 +125,7 @@ class Sweep:
         while self._turns.get(second, 0) >= A_SECOND:
             second += 1
         self._turns[second] = self._turns.get(second, 0) + 1
-        target.turn, target.sweep_at = True, float(second)
+        target.turn, target.sweep_at = second, float(second)
         return target.sweep_at
 
     def _outdated(self, target: Target, found: Applied) -> bool:

@@ -41,7 +41,7 @@ class Target:
         failure: the error of the last write.
         floor: elapsed seconds before which nothing is written again: Retry-After.
         sweep_at: elapsed seconds of the next check whether it still exists; None before it is planned.
-        turn: whether that check has a turn in the sweep.
+        turn: the second of its turn in the sweep; None without one.
         postponed: whether that check came too late, and got another turn.
         hastened: elapsed seconds of the last check that a watch requested.
         restored: how often grants had been restored when the index was last checked.
@@ -68,7 +68,7 @@ class Target:
     failure: WheelhouseError | None = None
     floor: float = 0.0
     sweep_at: float | None = None
-    turn: bool = False
+    turn: int | None = None
     postponed: bool = False
     hastened: float = -math.inf
     restored: int = 0

@@ -195,6 +195,7 @@ class SecretUnit:
         missing = key.namespace in claim.places.missing
         all_of.count(key.namespace, target, not_opted_in(key.namespace) if missing else None)
         if not (missing or key.namespace in claim.places.members) or declared.stored.deleting:
+            self._sweep.release(target)
             self._targets.drop(key.access, key.namespace)
         if not self._findings.distribution(declared.stored).name:
             all_of.replace_verified(None)  # No Secret has a token that the index could have accepted.
@@ -265,7 +266,10 @@ class SecretUnit:
 
     def _forget(self, key: SecretKey) -> None:
         known = self._targets.get(key.access)
-        self._follow(key, known.targets.get(key.namespace) if known is not None else None, ())
+        target = known.targets.get(key.namespace) if known is not None else None
+        self._follow(key, target, ())
+        if target is not None:
+            self._sweep.release(target)
         self._targets.drop(key.access, key.namespace)
 
     def _now(self) -> Moment:
