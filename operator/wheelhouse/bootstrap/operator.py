@@ -117,8 +117,7 @@ class Operator:
             watch = MetadataWatch(
                 transport, "/api/v1/serviceaccounts", "serviceaccounts", ServiceAccount.parse, accounts
             )
-            # At once: while one waits for the API server, the other reads its answer.
-            await asyncio.gather(self._until_answered(lambda: informer.sync(objects)), self._until_answered(watch.list))
+            await self._until_answered(lambda: _together(informer.sync(objects), watch.list()))
             accounts.changed = lambda namespace, name: informer.seen_account(Identity(namespace, name))
             await self._until_in_pool(world, cache, lambda: informer.sync(objects))
             garbage.exclude_existing()  # The objects from the lists.

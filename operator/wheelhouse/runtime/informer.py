@@ -162,11 +162,8 @@ class Informer:
         for kind in Kind:
             for stored in filter(_unfinished, self._cache.objects(kind)):
                 self._queue.add(_unit(kind, stored.key))
-                declared = self._cache.access(stored.key) if kind is Kind.ACCESS else None
-                if (
-                    declared is not None and declared.effective is not None
-                ):  # Grants wait for a check of the repository.
-                    self._queue.add(RepositoryKey(declared.effective.repository))
+                if kind is Kind.ACCESS:
+                    self._add_repository_of(stored.key)
         names: dict[RepositoryName, None] = {}
         for stored in self._cache.objects(Kind.REPOSITORY):
             self._queue.add_resync(RepositoryKey(stored.key))
@@ -177,6 +174,12 @@ class Informer:
             names |= _named(stored)
         for name in names:
             self._queue.add_resync(PolicyKey(name))
+
+    def _add_repository_of(self, access: ObjectKey) -> None:
+        """Check its repository soon: an access gets no grant before that."""
+        declared = self._cache.access(access)
+        if declared is not None and declared.effective is not None:
+            self._queue.add(RepositoryKey(declared.effective.repository))
 
     def resync(self) -> None:
         """Reconcile the repositories and a part of the accesses again, after all changes.
