@@ -12,7 +12,7 @@ from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.objects import KubernetesObjects
 from wheelhouse.clients.kubernetes.secrets import KubernetesSecrets
 from wheelhouse.clients.kubernetes.service_accounts import ServiceAccountTokens
-from wheelhouse.clients.kubernetes.transport import APPLY, Call, Reply, Transport
+from wheelhouse.clients.kubernetes.transport import APPLY, MERGE, Call, Reply, Transport
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
@@ -114,6 +114,27 @@ async def test_conditions_of_others_stay(real: RealBench, admin: Transport) -> N
         types = {row["type"]: row["status"] for row in written.status["conditions"]}
         assert types == {"Theirs": "True", "Ready": ready}
         current = written
+
+
+async def test_fields_that_another_client_wrote_are_removed(real: RealBench, admin: Transport) -> None:
+    """Also if they alone would not be valid: what is not in our status does not stay, and our next write works."""
+    current: CustomObject | None = await real.access(await real.namespace())
+    secret = {"name": "pip-config", "namespaces": ["a"], "desired": 1, "current": 1, "summary": "1/1"}
+    forged = {
+        "secret": {"namespaces": ["b"], "identity": "a/b", "uploadRepository": "projects/p/locations/l/repositories/x"},
+        "conditions": [status()["conditions"][0] | {"type": "IndexSafe"}],
+    }
+    for ours in (status(), status("False", secret=secret)):
+        assert current is not None
+        current = await real.objects.write_status(KIND, current, status(secret=secret))
+        assert current is not None
+        key = current.key
+        where = f"/apis/wheelhouse.dev/v1alpha1/namespaces/{key.namespace}/repositoryaccesses/{key.name}/status"
+        reply = await admin.send(Call("patch", "x", "PATCH", where, {}, {"status": forged}, MERGE))
+        assert reply.ok, reply.message
+        current = await real.objects.write_status(KIND, CustomObject.parse(reply.body), ours)
+        assert current is not None
+        assert current.status == ours
 
 
 async def test_events_reach_people(real: RealBench, admin: Transport) -> None:

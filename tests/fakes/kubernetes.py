@@ -11,6 +11,7 @@ from fakes.stored_secret import StoredSecret
 from wheelhouse.domain.iam import Identity
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import OPT_IN_LABEL, OPT_IN_VALUE, CustomObject, Kind, Namespace
+from wheelhouse.domain.reasons import ConditionType
 from wheelhouse.errors import Conflict
 
 
@@ -37,8 +38,6 @@ class Cluster:
     secrets: dict[tuple[str, str], StoredSecret] = field(default_factory=dict)
     events: list[FakeEvent] = field(default_factory=list)
     definitions_deleting: set[Kind] = field(default_factory=set)
-    managed: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
-    """What our manager wrote into the status of a uid: types of conditions, and fields."""
     _serial: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _created: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -156,17 +155,12 @@ class FakeObjects:
         current: dict[str, Any] = found if isinstance(found, dict) else {}
         listed = current.get("conditions")
         rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
-        ours = {row["type"] for row in status.get("conditions", ())}
-        before, fields = self._cluster.managed.get(stored.uid, (set(), set()))
-        foreign = [row for row in rows if row.get("type") not in ours | before]
-        gone = fields - set(status)
-        merged = {name: value for name, value in current.items() if name not in gone} | copy.deepcopy(dict(status))
-        conditions = [*copy.deepcopy(list(status.get("conditions", ()))), *foreign]
-        if conditions:
-            merged["conditions"] = conditions
-        self._cluster.managed[stored.uid] = ours, set(status) - {"conditions"}
-        if merged != current:
-            body["status"] = merged
+        foreign = [row for row in rows if row.get("type") not in set(ConditionType)]
+        after = copy.deepcopy(dict(status))
+        if conditions := [*after.get("conditions", ()), *copy.deepcopy(foreign)]:
+            after["conditions"] = conditions
+        if after != current:
+            body["status"] = after
             self._cluster.touch(body)
             self.calls.changes.append(f"status {stored.key}")
         return CustomObject.parse(copy.deepcopy(body))

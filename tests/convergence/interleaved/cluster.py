@@ -93,12 +93,12 @@ class WatchedCluster(Cluster):
 
     def snapshot(self) -> tuple[Any, ...]:
         """The content of etcd."""
-        state = (self.namespaces, self._versions, self.service_accounts, self.objects, self.secrets, self.managed)
+        state = (self.namespaces, self._versions, self.service_accounts, self.objects, self.secrets)
         return (copy.deepcopy(state), self.version())
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Restore the content of etcd, with its resourceVersions; watchers are not notified."""
-        (namespaces, versions, accounts, objects, secrets, self.managed), version = snapshot
+        (namespaces, versions, accounts, objects, secrets), version = snapshot
         self.namespaces, self._versions, self.service_accounts = namespaces, versions, accounts
         self.objects, self.secrets = objects, secrets
         self._serial = itertools.count(version)

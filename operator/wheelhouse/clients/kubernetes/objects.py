@@ -6,7 +6,6 @@ from typing import Any
 from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.lists import Listing
 from wheelhouse.clients.kubernetes.transport import (
-    APPLY,
     MERGE,
     METADATA,
     METADATA_LIST,
@@ -18,12 +17,15 @@ from wheelhouse.clients.kubernetes.transport import (
 )
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind
+from wheelhouse.domain.reasons import ConditionType
 from wheelhouse.errors import Unavailable
 
 GROUP = "wheelhouse.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
 API = f"/apis/{API_VERSION}"
 MANAGER = "wheelhouse-operator"
+
+_OURS = frozenset(ConditionType)
 
 
 class KubernetesObjects:
@@ -39,7 +41,9 @@ class KubernetesObjects:
         self._events = events
 
     async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
-        """Apply the whole status as `wheelhouse-operator`, with force; fields of other managers stay.
+        """Replace the status; conditions of other types, which other controllers wrote, stay.
+
+        A server-side apply would leave the fields that another client wrote, or fail if they alone are not valid.
 
         Returns:
             The object as it is now, or None if it does not exist.
@@ -49,20 +53,17 @@ class KubernetesObjects:
                 wrong resourceVersion; it ignores a wrong uid alone here).
             Invalid, Refused, Unavailable: for the API server's errors.
         """
-        meta = {"namespace": stored.key.namespace, "name": stored.key.name}
+        before = stored.status
+        rows = [*status.get("conditions", ()), *_foreign(before)]
+        after = {**status, "conditions": rows} if rows else status
         call = Call(
-            "apply",
+            "patch",
             f"{kind.value}/status",
             "PATCH",
             path(API, stored.key.namespace, kind.value, stored.key.name, "status"),
-            params={"fieldManager": MANAGER, "force": "true"},
-            body={
-                "apiVersion": API_VERSION,
-                "kind": kind.kind,
-                "metadata": meta | {"resourceVersion": stored.resource_version},
-                "status": status,
-            },
-            content=APPLY,
+            params={"fieldManager": MANAGER},
+            body={"metadata": {"resourceVersion": stored.resource_version}, "status": _replacing(before, after)},
+            content=MERGE,
         )
         return self._object(call, await self._transport.send(call))
 
@@ -165,3 +166,20 @@ class KubernetesObjects:
             return CustomObject.parse(reply.body)
         except (KeyError, TypeError, AttributeError):
             raise Unavailable(f"Kubernetes returned an unexpected response to {call.verb} {call.kind}.") from None
+
+
+def _replacing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch (RFC 7386) that makes one JSON object of another: what is to be removed is null."""
+    patch: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
+    for name, value in after.items():
+        old = before.get(name)
+        nested = isinstance(value, Mapping) and isinstance(old, Mapping)
+        patch[name] = _replacing(old, value) if nested else value
+    return patch
+
+
+def _foreign(status: Mapping[str, Any]) -> list[Any]:
+    """The conditions of types that are not ours."""
+    listed = status.get("conditions")
+    rows = listed if isinstance(listed, list) else []
+    return [row for row in rows if isinstance(row, Mapping) and row.get("type") not in _OURS]
