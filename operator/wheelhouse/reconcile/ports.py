@@ -98,10 +98,7 @@ class Objects(Protocol):
     """Our own kinds, as far as the operator may write them."""
 
     async def write_status(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> CustomObject | None:
-        """Replace the status, but keep others' conditions; None if the object does not exist.
-
-        Raises Conflict if it changed meanwhile.
-        """
+        """Replace our status; None if the object does not exist. Raises Conflict if it changed meanwhile."""
 
     async def set_finalizers(self, kind: Kind, stored: CustomObject, names: Collection[str]) -> CustomObject | None:
         """Replace the finalizers; None if the object does not exist. Raises Conflict if it changed meanwhile."""

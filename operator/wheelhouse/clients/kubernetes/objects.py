@@ -173,8 +173,10 @@ def _replacing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     patch: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
     for name, value in after.items():
         old = before.get(name)
-        nested = isinstance(value, Mapping) and isinstance(old, Mapping)
-        patch[name] = _replacing(old, value) if nested else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            patch[name] = _replacing(old, value)
+        else:
+            patch[name] = value
     return patch
 
 
