@@ -43,6 +43,7 @@ class Simulation:
         self.informer = Informer(self.cache, world.queue, world.interests, world.absences, self.loop)
         self.watch()
         self.informer.start()
+        self.informer.reconcile_all()
 
     def watch(self) -> None:
         """Deliver watch events: everything that differs from the cache, including deletions."""

@@ -255,6 +255,9 @@ def test_a_start_looks_at_everything(seen: Rig) -> None:
     seen.repository(READY | PASSED, finalizers=[FINALIZER])
     seen.access({"repository": "projects/other-project/locations/us/repositories/old"} | PASSED, finalizers=[FINALIZER])
     seen.informer.start()
+    assert (seen.woken(), seen.queue.later) == (set(), set())
+    assert seen.informer.caught_up()
+    seen.informer.reconcile_all()
     old = RepositoryName("other-project", "us", "old")
     wanted = {
         RepositoryKey(REPOSITORY),
@@ -284,6 +287,16 @@ def test_a_start_begins_with_what_changed_meanwhile(status: Mapping[str, Any], m
     rig.informer.seen(Kind.ACCESS, rig.body(same, PASSED, finalizers=[FINALIZER]))
     rig.informer.start()
     assert rig.woken() == {AccessKey(ACCESS), RepositoryKey(REPOSITORY)}
+    assert rig.queue.later == set()
+    assert not rig.informer.caught_up()
+    generation = meta.get("generation", 1)
+    done = {"observedGeneration": generation, "conditions": [{"type": "Ready", "status": "False", "reason": "Pending"}]}
+    rig.access(done, finalizers=[FINALIZER], generation=generation)
+    assert not rig.informer.caught_up()
+    done["conditions"] = [{"type": "Ready", "status": "True", "reason": "Ready"}]
+    rig.access(done, finalizers=[FINALIZER], generation=generation)
+    assert rig.informer.caught_up()
+    rig.informer.reconcile_all()
     assert AccessKey(same) in rig.queue.later
 
 

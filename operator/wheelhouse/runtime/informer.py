@@ -11,6 +11,7 @@ from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import CustomObject, Kind, Namespace
 from wheelhouse.reconcile.absences import Absences
 from wheelhouse.reconcile.interests import Interests, NamespaceTopic
+from wheelhouse.reconcile.ledger import in_progress
 from wheelhouse.reconcile.namespaces import selection_changed
 from wheelhouse.reconcile.ports import Queue
 from wheelhouse.runtime.cache import AnyDeclared, ObjectCache
@@ -67,6 +68,7 @@ class Informer:
         self._memory = memory
         self._started = False
         self._round = 0
+        self._behind: set[tuple[Kind, ObjectKey]] = set()
         cache.changed = self._changed
 
     def seen(self, kind: Kind, body: Body, *, gone: bool = False) -> None:
@@ -153,17 +155,18 @@ class Informer:
             self._cache.remove(kind, key, uid)
 
     def start(self) -> None:
-        """Reconcile everything in the lists for the first time: after all changes that happen meanwhile.
-
-        What changed while the operator was down is a change too.
-        """
+        """Reconcile what changed while the operator was down; `reconcile_all` adds the rest."""
         self._started = True
         self._absences.listed()
         for kind in Kind:
             for stored in filter(_unfinished, self._cache.objects(kind)):
+                self._behind.add((kind, stored.key))
                 self._queue.add(_unit(kind, stored.key))
                 if kind is Kind.ACCESS:
                     self._add_repository_of(stored.key)
+
+    def reconcile_all(self) -> None:
+        """Reconcile everything in the lists for the first time, after all changes that happen meanwhile."""
         names: dict[RepositoryName, None] = {}
         for stored in self._cache.objects(Kind.REPOSITORY):
             self._queue.add_resync(RepositoryKey(stored.key))
@@ -174,6 +177,11 @@ class Informer:
             names |= _named(stored)
         for name in names:
             self._queue.add_resync(PolicyKey(name))
+
+    def caught_up(self) -> bool:
+        """Whether each object that changed while the operator was down has its result, in its status."""
+        self._behind = {entry for entry in self._behind if _still_behind(self._cache, *entry)}
+        return not self._behind
 
     def _add_repository_of(self, access: ObjectKey) -> None:
         """Check its repository soon: an access gets no grant before that."""
@@ -245,6 +253,11 @@ def _unfinished(stored: CustomObject) -> bool:
     if stored.deleting or not stored.finalized:
         return True
     return stored.status.get("observedGeneration") != stored.generation
+
+
+def _still_behind(cache: ObjectCache, kind: Kind, key: ObjectKey) -> bool:
+    declared = cache.repository(key) if kind is Kind.REPOSITORY else cache.access(key)
+    return declared is not None and (_unfinished(declared.stored) or in_progress(declared.stored.status))
 
 
 def _named(stored: CustomObject) -> dict[RepositoryName, None]:

@@ -100,6 +100,7 @@ class Process:
                 break
             await asyncio.sleep(RETRY)
         self.informer.start()
+        self.informer.reconcile_all()
         for watch in self.watches:
             watch.open()
         async with asyncio.TaskGroup() as group:
