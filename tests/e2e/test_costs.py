@@ -1,9 +1,12 @@
 """The operator's real requests to Google and changes in Kubernetes: counted in both servers' own logs."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from support.kube import ACCESSES, REPOSITORIES, Kube, await_that, full_name
+
+from wheelhouse_local import trace
 
 pytestmark = pytest.mark.e2e
 
@@ -76,6 +79,26 @@ def test_a_changed_description_is_two_requests(kube: Kube) -> None:
     assert changed["ArtifactRegistry.GetRepository"] == 1
     assert changed["ArtifactRegistry.UpdateRepository"] == 1
     assert kube.google("GET", f"v1/{full_name('described')}")[1]["description"] == "second"
+
+
+def test_a_start_begins_with_what_changed(kube: Kube) -> None:
+    """An access that was created while the operator was down is Ready before the operator watches all accesses."""
+    kube.namespace("meanwhile")
+    kube.repository("meanwhile", "meanwhile")
+    kube.await_ready(REPOSITORIES, "meanwhile", "meanwhile")
+    kube.world.stop("operator")
+    kube.reader("meanwhile", "reader", "meanwhile", "reader")
+    begun = datetime.now(UTC)
+    kube.world.start("operator")
+    kube.await_ready(ACCESSES, "meanwhile", "reader")
+
+    def watched() -> list[str]:
+        acts = [row["method"] for row in trace.kubernetes(kube.world.state, begun)]
+        return acts if "watch repositoryaccesses" in acts else []
+
+    acts = await_that(watched, "the watch of accesses")
+    before = acts[: acts.index("watch repositoryaccesses")]
+    assert before.count("patch repositoryaccesses/status") == 2
 
 
 @pytest.mark.slow
