@@ -20,7 +20,7 @@ from wheelhouse_local.world import World
 WORKERS = 16
 """Accesses at a time; the operator has the same number of workers for them."""
 DRY_RUNS, A_SECOND = 200, 20
-STATUS = "fieldManager=wheelhouse-operator&force=true"
+STATUS = "fieldManager=wheelhouse-operator"
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,8 @@ def _recorded(status: Json) -> Json:
 
 
 async def _status(operator: Client, access: Json, status: Json) -> Json:
-    meta = {key: access["metadata"][key] for key in ("namespace", "name", "resourceVersion")}
-    body = {key: access[key] for key in ("apiVersion", "kind")} | {"metadata": meta, "status": status}
-    return await operator.send("PATCH", f"{place(access)}/status?{STATUS}", body, APPLY)
+    body = {"metadata": {"resourceVersion": access["metadata"]["resourceVersion"]}, "status": status}
+    return await operator.send("PATCH", f"{place(access)}/status?{STATUS}", body, MERGE)
 
 
 async def _token(operator: Client, access: Json) -> None:

@@ -27,7 +27,7 @@ RECHECK_SPACING = 30.0
 """Seconds between two reads of a policy that a person requests."""
 AGAIN = 0.5
 """Seconds until a retry for an access that changed while it was recorded; doubled with each failure."""
-PAUSE = 30.0
+PAUSE = 60.0
 """Seconds between two looks at all accesses while some of them arrive: until then, a wake looks at one of those."""
 
 
