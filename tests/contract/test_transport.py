@@ -4,17 +4,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import aiohttp
+import kopf
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from wheelhouse.clients.kubernetes.connection import Connection, outlast_definitions
+from wheelhouse.clients.kubernetes.connection import Connection, outlast_refusals
 from wheelhouse.clients.kubernetes.login import Login
 from wheelhouse.clients.kubernetes.transport import Call, Transport, failure, path
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable
+from wheelhouse.handlers.events import kopf_settings, watches
+from wheelhouse.runtime.informer import Informer
 
 GET = Call("get", "things", "GET", "/thing", limit=1000)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -110,13 +114,43 @@ async def test_a_missing_definition_is_a_lost_connection() -> None:
     async with serving(handler) as server:
         connection = Connection(lambda: Login(server))
         await connection.open()
-        async with connection.session(outlast_definitions) as session:
+        async with connection.session(outlast_refusals) as session:
             for kind in Kind:
                 with pytest.raises(aiohttp.ClientConnectionError, match=f"CustomResourceDefinition of {kind.value}"):
                     await session.get(f"{server}/apis/wheelhouse.dev/v1alpha1/{kind.value}?watch=true")
             for other in ("apis/wheelhouse.dev/v1alpha1", "api/v1/namespaces"):
                 async with session.get(f"{server}/{other}") as response:
                     assert response.status == 404
+
+
+async def test_a_refused_login_does_not_end_the_watches() -> None:
+    """An API server that has just started may answer 401: Kopf, which would end the process, watches again later."""
+    watches_begun: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        if "watch" in request.query:
+            watches_begun.append(request.path)
+            return web.json_response({"kind": "Status", "code": 401, "message": "Unauthorized"}, status=401)
+        names = {"namespaces": False} if request.path == "/api/v1" else {kind.value: True for kind in Kind}
+        resources = [
+            {"name": name, "namespaced": spaced, "kind": name, "singularName": name, "verbs": ["list", "watch"]}
+            for name, spaced in names.items()
+        ]
+        version = {"version": "v1alpha1"}
+        groups = [{"name": "wheelhouse.dev", "versions": [version], "preferredVersion": version}]
+        found = {"versions": ["v1"], "groups": groups, "resources": resources}
+        return web.json_response({**found, "items": [], "metadata": {"resourceVersion": "1"}})
+
+    async with serving(handler) as server:
+        connection = Connection(lambda: Login(server, "Bearer known"))
+        await connection.open()
+        registry = watches(cast("Informer", None), connection.server, connection.session(outlast_refusals))
+        running = asyncio.create_task(kopf.operator(registry=registry, settings=kopf_settings(), clusterwide=True))
+        await asyncio.wait({running}, timeout=3)
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait({running})
+    assert len(watches_begun) > len(set(watches_begun)) > 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import structlog
 from wheelhouse.bootstrap.outside import Inside, outside
 from wheelhouse.clients.google.identity import metadata_facts
 from wheelhouse.clients.kubernetes.admission import enforcement
-from wheelhouse.clients.kubernetes.connection import Connection, outlast_definitions
+from wheelhouse.clients.kubernetes.connection import Connection, outlast_refusals
 from wheelhouse.clients.kubernetes.denied_keys import denied_keys
 from wheelhouse.clients.kubernetes.events import Events
 from wheelhouse.clients.kubernetes.installed import not_installed
@@ -126,7 +126,7 @@ class Operator:
             await self._until_in_pool(world, cache, lambda: informer.sync(objects))
             garbage.exclude_existing()  # The objects from the lists.
             informer.start()
-            watching = watches(informer, connection.server, connection.session(outlast_definitions))
+            watching = watches(informer, connection.server, connection.session(outlast_refusals))
             self._queue = queue  # The liveness probe checks it from here on: until now its keys wait for the lists.
             works: dict[str, Work] = self._secrets(transport, loops[0]) | {
                 "queue": queue.run,

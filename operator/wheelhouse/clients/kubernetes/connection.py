@@ -148,18 +148,22 @@ class Connection:
         return response
 
 
-async def outlast_definitions(
+async def outlast_refusals(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Report an unknown kind of ours as a lost connection: its CustomResourceDefinition may be created again.
+    """Report a 401, and an unknown kind of ours, as a lost connection: both may pass.
 
-    Kopf retries a lost connection for ever, but ends the process after a 404. Objects of the other kind may still have
-    to be released then.
+    Kopf retries a lost connection for ever, but ends the process after a 404 or a 401. An API server that has just
+    started may answer 401 to a valid token. If a CustomResourceDefinition is missing, objects of the other kind may
+    still have to be released.
 
     Raises:
-        ClientConnectionError: the API server does not know the kind.
+        ClientConnectionError: the API server does not know the kind, or does not accept the login.
     """
     response = await handler(request)
+    if response.status == 401:
+        response.release()
+        raise aiohttp.ClientConnectionError("Kubernetes does not accept the operator's login.")
     if response.status == 404 and request.url.name in {kind.value for kind in Kind}:
         response.release()
         raise aiohttp.ClientConnectionError(f"The CustomResourceDefinition of {request.url.name} does not exist.")
