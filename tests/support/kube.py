@@ -20,6 +20,8 @@ GROUP = "/apis/wheelhouse.dev/v1alpha1"
 PROJECT = "acme-packages"
 REPOSITORIES, ACCESSES = "pythonrepositories", "repositoryaccesses"
 PATIENCE = 60.0
+AUDITED = 0.3
+"""Seconds in which a request surely gets its line in the audit log, which the API server writes after the reply."""
 
 
 def full_name(repository_id: str) -> str:
@@ -181,6 +183,7 @@ class Kube:
         google, audit = self._google_lines(namespace), self._audit_lines(namespace)
         counts: Counter[str] = Counter()
         yield counts
+        time.sleep(AUDITED)
         counts.update(self._google_lines(namespace) - google)
         counts.update(self._audit_lines(namespace) - audit)
 
