@@ -138,8 +138,9 @@ def disturbed(
 ) -> int:
     """Disturb when the refreshes of many tokens become due, so that it matters, and return what failed.
 
-    The clock changes half a lifetime later: by then, all tokens were replaced since the outage. If both came at once, a
-    token that was minted but not written would count as expired, and the next one would wait for half a lifetime.
+    The clock changes half a lifetime later. As a guard, tokens that live a minute instead of the hour that was
+    requested are minted 30 s apart. A token that is minted just before the clock is set ahead counts as expired, and
+    the next one is 30 s away: half of this lifetime, but nothing in an hour. In an outage, it may not be in its Secret.
 
     On a busy machine a start takes longer. Refusals after an outage that lasted too long prove nothing: it is repeated.
     """
