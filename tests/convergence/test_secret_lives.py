@@ -129,3 +129,27 @@ async def test_no_secret_holds_a_dead_token_for_long(story: list[tuple[str, floa
     await life.wait(5000)
     assert len(simulation.fakes.tokens.minted) <= life.now / 30 + 2 * life.starts
     assert reason(simulation, KEY) == "Ready"
+
+
+async def test_a_clock_that_is_set_ahead_during_a_write_delays_no_token() -> None:
+    """A token that was minted just before, and is not in the Secret yet, looks expired: the next one comes at once."""
+    simulation = await owners()
+    access(simulation, KEY.namespace, KEY.name, subjects=PULL, secret={"name": "pip"})
+    await simulation.run(30)
+    fakes = simulation.fakes
+    first, begun = len(fakes.tokens.minted), fakes.clock.now()
+
+    def before(call: PortCall) -> None:
+        if call.name == "secrets.apply" and len(fakes.tokens.minted) > first and not fakes.clock.skew:
+            fakes.clock.set_ahead(timedelta(hours=1))
+            raise Unavailable("503")
+
+    fakes.calls.before = before
+    while not fakes.clock.skew:
+        await simulation.run(1)
+        assert fakes.clock.now() - begun < timedelta(hours=1)
+    fakes.calls.before = None
+    await simulation.run(5)
+    stored = fakes.cluster.secrets[PLACE]
+    assert stored.data["netrc"].split()[-1] == list(fakes.tokens.minted)[-1]
+    assert len(fakes.tokens.minted) == first + 2

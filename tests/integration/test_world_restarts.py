@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.kube import await_that
 
 from wheelhouse_local import installation, kubelet, processes
 from wheelhouse_local.components import kubelet as kubelet_component
@@ -23,6 +24,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("a fragile world"))
     world.up(Options(components=CONTROL_PLANE))
     try:
+        # While it builds its controllers, kube-controller-manager ends if the API server does. Then they run.
+        account = ("get", "serviceaccount", "default")
+        await_that(lambda: world.kubectl(*account, check=False).returncode == 0, "the controllers to run")
         yield world
     finally:
         world.down(purge=True)

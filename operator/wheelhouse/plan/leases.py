@@ -18,7 +18,7 @@ CLOCKS_APART = 300.0
 """Seconds that the clocks of the operator and of the API server may differ."""
 
 APART = 60.0
-"""Seconds that the two clocks of this machine may differ before the wall clock counts as set back."""
+"""Seconds that the two clocks of this machine may differ before the wall clock counts as set back, or ahead."""
 
 LEAST_SPACING = 0.5
 SLOWEST_RETRY = 60.0
@@ -67,12 +67,19 @@ class Lease:
         Otherwise users, and the operator after a restart, would read times that lie after the token's end. The new
         start is rounded down to the minute, so that it stays the same from one call to the next.
         """
-        wall = (now.wall - self.start.wall).total_seconds()
         elapsed = now.elapsed - self.start.elapsed
-        if elapsed - wall <= APART:
+        if -self._ahead(now) <= APART:
             return self
         start = (now.wall - timedelta(seconds=elapsed)).replace(second=0, microsecond=0)
         return replace(self, start=Moment(start, self.start.elapsed))
+
+    def overtaken(self, now: Moment) -> bool:
+        """Whether the wall clock was set ahead after the start, so that the age may be too high."""
+        return self._ahead(now) > APART
+
+    def _ahead(self, now: Moment) -> float:
+        """How many seconds more have passed by the wall clock than by the other one since the start."""
+        return (now.wall - self.start.wall).total_seconds() - (now.elapsed - self.start.elapsed)
 
     def age(self, now: Moment) -> float:
         """Seconds since the start, by the clock with the longer elapsed time."""

@@ -137,7 +137,10 @@ class TokenUnit:
         if not known.wanted and known.held is None:
             return None
         due = 0.0 if known.wanted or known.held is None else known.held.lease.due(now)
-        waits = [0.0, due, known.earliest - now.elapsed, known.floor - now.elapsed]
+        waits = [0.0, due, known.floor - now.elapsed]
+        if known.held is None or not known.held.lease.overtaken(now):
+            # A clock that was set ahead makes a new token look old: its successor need not keep the distance.
+            waits.append(known.earliest - now.elapsed)
         if known.requested:
             waits.append(known.requestable - now.elapsed)
         if known.failure is not None and known.failed_in == self._circumstances(key):
