@@ -9,7 +9,6 @@ import json
 import time
 from dataclasses import dataclass
 
-import uvloop
 from client import APPLY, MERGE, METADATA, Client, Json, collection, in_parallel, place
 from crowd import Teams
 from meter import Sample
@@ -83,7 +82,7 @@ def run(world: World, teams: Teams, like: Json) -> Bare:
         teams: the teams with the accesses.
         like: an access, as it was created, that the operator has finished.
     """
-    return uvloop.run(_run(world, teams, like))
+    return asyncio.run(_run(world, teams, like))
 
 
 def dry_run(world: World, access: Json) -> float:
@@ -93,7 +92,7 @@ def dry_run(world: World, access: Json) -> float:
         world: its operator is stopped.
         access: an access, as it was created, whose Secret exists.
     """
-    return uvloop.run(_dry_run(world, access))
+    return asyncio.run(_dry_run(world, access))
 
 
 async def _run(world: World, teams: Teams, like: Json) -> Bare:

@@ -1,5 +1,6 @@
 """One access whose Secret goes into many namespaces, compared with a client that only applies the Secrets."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import crowd
 import declare
-import uvloop
 from client import APPLY, METADATA, Client, Json, in_parallel, place
 from meter import Sample, Traffic, cpu, resident, settled
 from report import Report, Row
@@ -247,7 +247,7 @@ def _bare(world: World, count: int) -> Cost:
             took = Sample.of(world).since(begun)
             return Cost(took.wall, time.process_time() - client, took.apiserver, {})
 
-    return uvloop.run(run())
+    return asyncio.run(run())
 
 
 def _namespace(name: str) -> Json:

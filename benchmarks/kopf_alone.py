@@ -1,11 +1,11 @@
 """An operator that watches the same kinds as ours through Kopf, and does nothing with them: the cost of Kopf alone."""
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
 
 import kopf
-import uvloop
 
 from wheelhouse.handlers.events import GROUP, VERSION, kopf_settings
 
@@ -29,4 +29,4 @@ def registry(server: str, ca: str, token: Path) -> kopf.OperatorRegistry:
 
 if __name__ == "__main__":
     SERVER, CA, TOKEN = sys.argv[1:]
-    uvloop.run(kopf.operator(registry=registry(SERVER, CA, Path(TOKEN)), settings=kopf_settings(), clusterwide=True))
+    asyncio.run(kopf.operator(registry=registry(SERVER, CA, Path(TOKEN)), settings=kopf_settings(), clusterwide=True))

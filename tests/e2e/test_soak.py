@@ -143,6 +143,7 @@ def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer]
         failed = disturb(kube, observer)
         took = time.monotonic() - begun
         time.sleep(REST)
+        assert kube.world.died() == []
         print(
             f"{disturb.__name__}: {took:.0f} s, {failed} failed, {len(observer.refused) - refused} refused", flush=True
         )

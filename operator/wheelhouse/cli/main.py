@@ -59,7 +59,8 @@ def run() -> None:
     /metrics.
     """
     # Imported here because --help and `wheelhouse crds` do not need it.
-    import uvloop
+    import asyncio
+
     from pydantic import ValidationError
 
     from wheelhouse.bootstrap.operator import Operator
@@ -76,7 +77,7 @@ def run() -> None:
         raise click.ClickException(message) from None
     configure(settings.log_level, json=settings.log_format is LogFormat.JSON)
     try:
-        uvloop.run(Operator(settings).run())
+        asyncio.run(Operator(settings).run())
     except WheelhouseError as error:
         raise click.ClickException(error.message) from None
     except TaskFailed as error:
