@@ -17,7 +17,7 @@ requires-python = ">=3.11,<4"
 dependencies = ["demo==1.0"]
 """
 INDEX = 'url = "$(cat /etc/wheelhouse/index-url)"'
-TOKEN = "$(sed 's/.* password //' /etc/wheelhouse/netrc)"
+TOKEN = "$(sed 's/.* password //; q' /etc/wheelhouse/netrc)"
 
 PIP = f"{ENVIRONMENT}\npip --python env install demo\n{USE}\n"
 UV = "uv venv --quiet\nuv pip install demo\n.venv/bin/python -c 'import demo'\n"
