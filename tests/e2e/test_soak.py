@@ -123,8 +123,14 @@ DISTURBANCES = [(without_sts, "+1h"), (without_api_server, "+0"), (without_opera
 """Each with the operator's clock after it."""
 
 
+def _alive(kube: Kube) -> None:
+    """No outage ended a component; the end of the operator's log says why one did."""
+    assert kube.world.died() == [], kube.world.state.log("operator").read_text()[-4000:]
+
+
 def _unanswered(kube: Kube) -> int:
     """Exchanges for tokens and writes that the operator could not send to the API server."""
+    _alive(kube)
     port = kube.world.state.load().ports["operator"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
         text = reply.read().decode()
@@ -143,7 +149,7 @@ def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer]
         failed = disturb(kube, observer)
         took = time.monotonic() - begun
         time.sleep(REST)
-        assert kube.world.died() == []
+        _alive(kube)
         print(
             f"{disturb.__name__}: {took:.0f} s, {failed} failed, {len(observer.refused) - refused} refused", flush=True
         )
