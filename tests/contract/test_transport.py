@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from wheelhouse.clients.kubernetes.connection import Connection, outlast_refusals
+from wheelhouse.clients.kubernetes.connection import CONNECTIONS, Connection, outlast_refusals
 from wheelhouse.clients.kubernetes.login import Login
 from wheelhouse.clients.kubernetes.transport import Call, Transport, failure, path
 from wheelhouse.domain.objects import Kind
@@ -103,6 +103,22 @@ async def test_the_token_goes_to_no_other_host() -> None:
                 async with session.get(other):
                     pass
     assert headers == [None]
+
+
+async def test_a_session_opens_a_limited_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests beyond it wait for one, longer than for a server that does not accept, and all are answered."""
+    monkeypatch.setattr("wheelhouse.clients.kubernetes.transport.CONNECT_TIMEOUT", 1.0)
+    connected: set[object] = set()
+
+    async def handler(request: web.Request) -> web.Response:
+        connected.add(request.transport)
+        await asyncio.sleep(0.6)
+        return web.json_response({"a": 1})
+
+    async with serving(handler) as server, transport(server, patience=30.0) as (client, _):
+        replies = await asyncio.gather(*(client.send(GET) for _ in range(CONNECTIONS * 3)))
+    assert {reply.status for reply in replies} == {200}
+    assert len(connected) == CONNECTIONS
 
 
 async def test_a_missing_definition_is_a_lost_connection() -> None:

@@ -19,6 +19,10 @@ logger = structlog.get_logger(__name__)
 
 RELOAD_EVERY = 60.0
 """Seconds until a login is loaded again: kubelet replaces tokens at 80 % of their lifetime."""
+CONNECTIONS = 128
+"""Maximum connections of a session: more than all workers of the queue, so that one slow webhook does not use all. Each
+takes 0.3 MB, and requests use them in turn, which keeps all of them open: without a maximum, 1,000 accesses left 276.
+"""
 RELOAD_PAUSE = 1.0
 """Minimum seconds between two reloads, even if many requests get a 401."""
 
@@ -79,7 +83,7 @@ class Connection:
             *middlewares: what else its requests pass through, the outermost first.
         """
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context if self._context is not None else True, limit=0),
+            connector=aiohttp.TCPConnector(ssl=self._context if self._context is not None else True, limit=CONNECTIONS),
             headers={"User-Agent": f"wheelhouse/{__version__}", "Accept": "application/json"},
             middlewares=(*middlewares, self._authorize),
             proxy=self.login.proxy,

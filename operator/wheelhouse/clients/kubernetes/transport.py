@@ -102,7 +102,7 @@ class Transport:
         self._server = server
         self._observe = observe
         self._floors = Floors()
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=CONNECT_TIMEOUT)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT)
 
     async def send(self, call: Call) -> Reply:
         """One request.
@@ -130,7 +130,7 @@ class Transport:
             Unavailable: 429, 5xx, the network, or a line that is too long.
             Conflict, Invalid, Refused: for the API server's errors.
         """
-        bounds = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, sock_read=idle)
+        bounds = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT, sock_read=idle)
         async with self._open(call, bounds) as response:
             if response.status == 200:
                 with suppress(aiohttp.SocketTimeoutError):
