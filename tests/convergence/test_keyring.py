@@ -9,6 +9,7 @@ from convergence.scenes import PULL, access, condition, grants, members, owners,
 from convergence.secret_scenes import HOUR, REFUSED, SECRET, distributed, edit, fail, heal, mints, secret, token
 from convergence.simulation import Simulation
 from convergence.test_impersonation import OWN, annotate, member
+from structlog.testing import capture_logs
 
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
@@ -111,8 +112,12 @@ async def test_a_restart_writes_nothing() -> None:
     simulation, key = await distributed(secret=KEYRING | {"keyringProvider": "Import"})
     version = secret(simulation).version
     for _ in range(3):
+        simulation.fakes.calls.clear()
         simulation.boot()
-        await simulation.run(600)
+        with capture_logs() as lines:
+            await simulation.run(600)
+        assert not [line for line in lines if line["event"] == "Secret written"]
+        assert simulation.fakes.calls.changes == []
         assert secret(simulation).version == version
         assert reason(simulation, key) == "Ready"
         assert verified(simulation, key) == ("Unknown", "NotApplicable")
