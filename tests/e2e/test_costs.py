@@ -73,7 +73,7 @@ def test_a_changed_description_is_two_requests(kube: Kube) -> None:
     kube.namespace("described")
     kube.repository("described", "described", description="first")
     kube.await_ready(REPOSITORIES, "described", "described")
-    with kube.counted() as changed:
+    with kube.counted("described") as changed:
         kube.repository("described", "described", description="second")
         kube.await_ready(REPOSITORIES, "described", "described")
     assert changed["ArtifactRegistry.GetRepository"] == 1
