@@ -74,6 +74,8 @@ async def test_a_client_finds_the_token_for_both_hosts(cell: Cell, tmp_path: Pat
         assert token not in done.stdout + done.stderr
         assert MODES[cell.mode].form.in_urls or containing(tmp_path / "pod", token) == set()
         if cell.client.uploads:
-            uploaded = await google.send("GET", f"{google.endpoints['index']}{upload[8:]}simple/greeting/", token)
+            uploaded = await google.send(
+                "GET", f"{google.endpoints['index']}{upload.removeprefix('https://')}simple/greeting/", token
+            )
             assert "greeting" in uploaded.text
             assert (await google.get("simple/greeting/", token)).status == 404

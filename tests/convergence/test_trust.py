@@ -19,6 +19,7 @@ from convergence.scenes import (
     short,
     wheels,
 )
+from convergence.secret_scenes import distributed, secret
 from convergence.simulation import Simulation
 from fakes.calls import PortCall
 from fakes.world import Fakes
@@ -516,3 +517,27 @@ async def test_grants_move_to_a_new_pool_without_a_gap() -> None:
     assert all("new-pool" in member for member in after)
     assert living_token(simulation, "team")
     assert steps.index("index.probe") < steps.index("policies.set")
+
+
+@pytest.mark.parametrize("ends", ["deleted", "not wanted"])
+async def test_forged_grants_and_another_name_remove_no_secret(ends: str) -> None:
+    """While the access waits for its grant again, the Secret that it requests is no debt. At its end, none is left."""
+    simulation, key = await distributed()
+    cluster = simulation.fakes.cluster
+    before = secret(simulation).uid
+    stranger = {"member": "user:eve@example.com", "role": READER, "state": "Granted"}
+    ledger = cluster.objects[Kind.ACCESS, key]["status"]["secret"]
+    forge(
+        simulation, Kind.ACCESS, key, secret={**ledger, "name": "x", "namespaces": ["kube-system"]}, grants=[stranger]
+    )
+    await simulation.run(60)
+    assert secret(simulation).uid == before
+    ledger = cluster.objects[Kind.ACCESS, key]["status"]["secret"]
+    assert (ledger["name"], ledger["namespaces"]) == ("pip", ["owners"])
+    assert reason(simulation, key) == "Ready"
+    if ends == "deleted":
+        cluster.delete(Kind.ACCESS, key)
+    else:
+        cluster.put(Kind.ACCESS, key, {"repositoryRef": {"name": "wheels"}, "subjects": PULL})
+    await simulation.run(60)
+    assert not cluster.secrets

@@ -24,7 +24,7 @@ class GrantDebt:
 
 @dataclass(frozen=True, slots=True)
 class SecretDebt:
-    """A Secret of a deleted access."""
+    """A Secret of a deleted access, or one that is no longer in its access's status."""
 
     access: ObjectKey
     uid: str

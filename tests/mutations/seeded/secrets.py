@@ -9,8 +9,16 @@ TROUBLES = ("tests/convergence/test_secret_troubles.py",)
 RETURNS = ("tests/convergence/test_secret_returns.py",)
 PLACES = ("tests/convergence/test_secret_places.py",)
 SWEEP = ("tests/unit/test_secret_sweep.py",)
+TRUST = ("tests/convergence/test_trust.py",)
 
 BUGS = (
+    Bug(
+        "a forged status removes the Secret of an access that waits for its grant",
+        "reconcile/secret/removal.py",
+        "            if debt == waits:\n                continue\n",
+        "",
+        TRUST,
+    ),
     Bug(
         "the Secret of another living access is forced",
         "plan/secrets.py",

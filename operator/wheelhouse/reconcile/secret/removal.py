@@ -90,13 +90,16 @@ class Removal:
                 self._world.queue.add(AccessKey(stored.key))
         return None
 
-    async def pay(self, key: SecretKey, wanted: str, target: Target | None) -> float | None:
+    async def pay(
+        self, key: SecretKey, wanted: str, target: Target | None, waits: SecretDebt | None = None
+    ) -> float | None:
         """Remove what a former access of this name left here. Seconds until a retry, if one is needed.
 
         Args:
             key: the place.
             wanted: the name of the desired Secret here: to write it takes over what was left.
             target: what is known of that Secret.
+            waits: the Secret that the access itself requests while it waits for something: it stays.
 
         Raises:
             Conflict: it changed meanwhile.
@@ -106,6 +109,8 @@ class Removal:
             if debt.name == wanted:
                 if target is not None and target.uid:
                     self._debts.paid(debt)
+                continue
+            if debt == waits:
                 continue
             try:
                 await self._delete(_manifest(debt), "its access was deleted")

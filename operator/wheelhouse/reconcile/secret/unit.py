@@ -11,7 +11,7 @@ from wheelhouse.plan.keyring import keyring_finding
 from wheelhouse.plan.leases import Moment
 from wheelhouse.plan.places import not_opted_in
 from wheelhouse.plan.secrets import token_finding, until_next_finding
-from wheelhouse.reconcile.debts import Debts
+from wheelhouse.reconcile.debts import Debts, SecretDebt
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.interests import SecretTopic, Topic
 from wheelhouse.reconcile.ledger import Ledger
@@ -139,7 +139,8 @@ class SecretUnit:
         distribution.ask_for(digest(whole), claim.places)
         target.seen = self._fingerprint(declared, claim, whole, wanted)
         target.proof = self._proofs.seek(declared, claim, whole)
-        debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target)
+        waits = _requested(key, declared, claim) if wanted is Absence.WAITING else None
+        debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target, waits)
         return soonest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
 
     async def _pass(
@@ -274,6 +275,12 @@ class SecretUnit:
 
     def _now(self) -> Moment:
         return Moment(self._world.now(), self._world.elapsed())
+
+
+def _requested(key: SecretKey, declared: Declared[DesiredAccess], claim: Claim) -> SecretDebt | None:
+    """The Secret that the access requests here, as a debt: a status of another client can make it one."""
+    secret = claim.access.secret if claim.access is not None else None
+    return SecretDebt(key.access, declared.stored.uid, key.namespace, secret.name) if secret is not None else None
 
 
 def _topics(namespace: str, content: Content) -> tuple[Topic, ...]:
