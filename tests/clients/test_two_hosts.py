@@ -31,8 +31,6 @@ CELLS = [
     and cell.client.no_keyring != NO_PROXY
     and (LONG or (cell.mode == "Netrc" and cell.client.name in ALWAYS))
 ]
-
-
 NO_KEYRING = {"POETRY_KEYRING_ENABLED": "false"}
 """Otherwise poetry would ask the keyring plugin first, and get the token of the pod's own identity."""
 
