@@ -22,7 +22,7 @@ Observe = Callable[[str, str, float], None]
 """Called after each request with the method (`ArtifactRegistry.GetRepository`), gRPC code name, and seconds."""
 
 TIMEOUT = 20.0
-"""Seconds for one call: the generated clients have no default timeout and no retry."""
+"""Seconds for one call. The generated clients have no timeout, and some of them would retry for a minute."""
 REQUESTS_PER_SECOND, BURST = 100.0, 200
 """For one project: a tenth of the 60,000 requests a minute that Google documents for a project and region."""
 API = "artifactregistry.googleapis.com"
@@ -84,7 +84,7 @@ class Caller:
         self._check(method, project)
         watch, code = Stopwatch(), "OK"
         try:
-            return await run(request=request, timeout=self._timeout)
+            return await run(request=request, timeout=self._timeout, retry=None)
         except exceptions.NotFound:
             code = "NOT_FOUND"
             raise
