@@ -56,7 +56,7 @@ async def test_read_modify_write(port: Policies) -> None:
 
 async def test_a_repository_that_is_gone(port: Policies) -> None:
     """A get returns None, and a set is a conflict."""
-    gone = replace(NAME, repository_id="gone")
+    gone = NAME._replace(repository_id="gone")
     assert await port.get(gone) is None
     with pytest.raises(Conflict):
         await port.set(gone, Policy(b"\x00\x20\x01", 0, (READERS,)))

@@ -218,7 +218,7 @@ def test_until_a_unit_has_looked_its_condition_is_that_of_status(
     situation: Situation, check: Check | None, reason: Reason
 ) -> None:
     """After a start a condition of this generation stays until its unit has passed: pending never replaces it."""
-    assert situation.known(ConditionType.GRANTED, check, STANDING).reason is reason
+    assert situation.known(check, by_type(STANDING)[ConditionType.GRANTED]).reason is reason
 
 
 def test_a_generation_is_observed_once_a_pass_of_it_has_finished() -> None:

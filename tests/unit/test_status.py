@@ -42,7 +42,7 @@ SECONDS = st.integers(min_value=0, max_value=4_000_000_000)
 TIMES = SECONDS.map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 CHECKS = st.builds(Check, st.sampled_from(Truth), st.sampled_from(Reason), st.one_of(st.just(""), WORDS))
 COUNTS = st.integers(min_value=0, max_value=2000)
-NAMES = st.builds(lambda last: replace(NAME, repository_id=last), LABELS)
+NAMES = st.builds(lambda last: NAME._replace(repository_id=last), LABELS)
 REPOSITORIES = st.builds(
     RepositoryFindings,
     resolved=CHECKS,
@@ -107,7 +107,7 @@ def repository(
 def test_the_status_tells_a_name_that_clients_do_not_know_by_its_id(repository_id: str, words: str) -> None:
     """A repository whose id is reserved says in Synced how clients' files call it."""
     found = RepositoryFindings(
-        generation=1, resolved=GOOD, synced=passed(Reason.SYNCED), name=replace(NAME, repository_id=repository_id)
+        generation=1, resolved=GOOD, synced=passed(Reason.SYNCED), name=NAME._replace(repository_id=repository_id)
     )
     (row,) = (each for each in repository(found)["conditions"] if each["type"] == "Synced")
     assert (row["status"], row["message"]) == ("True", f"Artifact Registry matches the spec.{words}")

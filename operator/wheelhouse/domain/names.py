@@ -8,8 +8,8 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 _DNS_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -142,8 +142,9 @@ def _is_letter(character: str) -> bool:
     return unicodedata.category(character) in {"Ll", "Lo"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
+# These two are tuples because they are keys in most dictionaries, and tuples are hashed in C. They differ in length, so
+# they are never equal to each other.
+class ObjectKey(NamedTuple):
     """Namespace and name of one of our objects."""
 
     namespace: str
@@ -153,8 +154,7 @@ class ObjectKey:
         return f"{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RepositoryName:
+class RepositoryName(NamedTuple):
     """A repository's identity in Google: project, location, repository id."""
 
     project: str

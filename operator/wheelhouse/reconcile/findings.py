@@ -6,7 +6,7 @@ object's status is not the one that this process last wrote or read, its ledger 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from wheelhouse.domain.configuration.form import Authentication, Form
 from wheelhouse.domain.findings import (
@@ -20,6 +20,8 @@ from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, compact
 from wheelhouse.status.read import read_distribution, read_grants, read_repository
+
+Found = TypeVar("Found", RepositoryFindings, AccessFindings, GrantFindings, DistributionFindings)
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ class Findings:
     def note_repository(self, stored: CustomObject, **changes: Any) -> RepositoryFindings:
         """Change the repository unit's findings; the next record or report writes them."""
         entry = self._repository(stored)
-        entry.found = replace(entry.found, **changes)
+        entry.found = _changed(entry.found, changes)
         return entry.found
 
     def note_summary(self, stored: CustomObject, summary: AccessSummary) -> None:
@@ -83,19 +85,19 @@ class Findings:
     def note_access(self, stored: CustomObject, **changes: Any) -> AccessFindings:
         """Change the access unit's findings."""
         entry = self._access(stored)
-        entry.access = replace(entry.access, **changes)
+        entry.access = _changed(entry.access, changes)
         return entry.access
 
     def note_grants(self, stored: CustomObject, **changes: Any) -> GrantFindings:
         """Change the policy unit's findings."""
         entry = self._access(stored)
-        entry.grants = replace(entry.grants, **changes)
+        entry.grants = _changed(entry.grants, changes)
         return entry.grants
 
     def note_distribution(self, stored: CustomObject, **changes: Any) -> DistributionFindings:
         """Change the secret unit's findings."""
         entry = self._access(stored)
-        entry.distribution = replace(entry.distribution, **changes)
+        entry.distribution = _changed(entry.distribution, changes)
         return entry.distribution
 
     def writing(self, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> None:
@@ -194,6 +196,12 @@ class Findings:
         if entry is None:
             self._accesses[stored.key] = new
         return new
+
+
+def _changed(found: Found, changes: Mapping[str, Any]) -> Found:
+    """The findings with these changes: mostly there are none, and a comparison costs less than a copy."""
+    same = all(getattr(found, name) == value for name, value in changes.items())
+    return found if same else replace(found, **changes)
 
 
 def _retake_repository(entry: _Repository, stored: CustomObject) -> None:

@@ -61,11 +61,10 @@ class Situation:
         found = status.get("observedGeneration") if self.passed is None else self.passed
         return found if isinstance(found, int) and found <= self.generation else -1
 
-    def known(self, kind: ConditionType, check: Check | None, status: Mapping[str, Any]) -> Check:
+    def known(self, check: Check | None, row: Mapping[str, Any]) -> Check:
         """A finding; until a unit has checked in this process, the one in the status of this generation."""
         if check is not None:
             return check
-        row = by_type(status).get(kind, {})
         standing = check_of(row)
         if standing is not None and row.get("observedGeneration") == self.generation:
             return standing
@@ -87,9 +86,10 @@ def known(
         words: the messages of findings that passed.
     """
     rows: list[Found] = []
+    previous = by_type(status)
     cause: ConditionType | None = None
     for kind, check in checks:
-        found = worded(kind, situation.known(kind, check, status), words.get(kind, ""))
+        found = worded(kind, situation.known(check, previous.get(kind, {})), words.get(kind, ""))
         if cause is not None and found.reason is Reason.PENDING:
             found = pending(f"See the condition {cause}.")
         elif cause is None and not found.ok and found.reason is not Reason.PENDING:
@@ -121,8 +121,8 @@ def build(
         stalled = _stalled(cause, previous, now)
         rows.append((ConditionType.STALLED if stalled else ConditionType.RECONCILING, _present(ready)))
     rows.extend(advice)
-    generation = situation.observed(status)
-    return [_row(kind, check, previous.get(kind, {}), generation, now) for kind, check in rows]
+    generation, time = situation.observed(status), timestamp(now)
+    return [_row(kind, check, previous.get(kind, {}), generation, time) for kind, check in rows]
 
 
 def suspended_note(generation: int, *, waits: bool) -> str:
@@ -195,16 +195,14 @@ def _present(ready: Check) -> Check:
     return passed(ready.reason, ready.message)
 
 
-def _row(
-    kind: ConditionType, check: Check, before: Mapping[str, Any], generation: int, now: datetime
-) -> dict[str, Any]:
+def _row(kind: ConditionType, check: Check, before: Mapping[str, Any], generation: int, time: str) -> dict[str, Any]:
     kept = before.get("lastTransitionTime") if _unchanged(before, check) else None
     return {
         "type": str(kind),
         "status": str(check.truth),
         "reason": str(check.reason),
         "message": check.message,
-        "lastTransitionTime": kept or timestamp(now),
+        "lastTransitionTime": kept or time,
         "observedGeneration": generation,
     }
 

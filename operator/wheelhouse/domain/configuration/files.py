@@ -5,6 +5,7 @@ rendered file is parsed the way its client parses it and must equal the model, s
 section or another host.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
@@ -52,6 +53,10 @@ def keys(form: Form, *, uploads: bool) -> frozenset[str]:
     return frozenset({INDEX_URL, *(key for format_ in wanted for key in KEYS[format_])})
 
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+"""Control characters except the newline."""
+
+
 def denied_formats(denied: Collection[str]) -> frozenset[Format]:
     """The formats that have one of these keys."""
     return frozenset(format_ for format_, names in KEYS.items() if set(names) & set(denied))
@@ -75,7 +80,7 @@ def render(configuration: ClientConfiguration, template: str | None) -> dict[str
     for client in (client for client in _CLIENTS.values() if client.FILE in wanted):
         text = client.render(configuration)
         # A bare CR starts a new line for pip but not for configparser.read_string, so no control character is allowed.
-        if any((ord(character) < 0x20 and character != "\n") or ord(character) == 0x7F for character in text):
+        if _CONTROL.search(text):
             raise RenderError(f"{client.FILE}: the configuration contains a control character")
         if not client.reads_back(text, configuration):
             raise RenderError(f"{client.FILE} does not parse to the intended values")

@@ -62,6 +62,7 @@ class Content:
         form: which files it has, and where they have the token.
         actor: as whom its users authenticate; None if the access names no ServiceAccount.
         identity: whose token the Secrets of the access have, as status names it.
+        digest: for comparison of what is requested; computed once, because each pass over a Secret needs it.
     """
 
     name: str
@@ -74,6 +75,11 @@ class Content:
     form: Form = UNSET
     uploads_to: RepositoryName | None = None
     actor: Actor | None = None
+    digest: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Compute the digest."""
+        object.__setattr__(self, "digest", hash(self) or 1)
 
     @property
     def proof(self) -> Proof:
@@ -104,6 +110,7 @@ class Contents:
         self._claims = claims
         self._modes: dict[RepositoryName, Mode] = {}
         self._held: Memo[ObjectKey, Mapping[str, frozenset[Role]]] = Memo()
+        self._spread: Memo[ObjectKey, Wanted] = Memo()
 
     def of(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str = "") -> Wanted:
         """The desired content wherever the access has a Secret, or in one namespace.
@@ -114,6 +121,18 @@ class Contents:
         Only lost consent, a Secret that is no longer requested, and the end of the access remove one. As long as there
         is consent and a grant of the identity, its token is refreshed.
         """
+        access = claim.access
+        if namespace or access is None or access.secret is None or access.secret.fan_out is None:
+            return self._of(declared, claim, namespace)
+        found = self._findings.distribution(declared.stored)
+        facts = (
+            *(declared, claim, found.name, found.form, found.upload, self._world.options.denied_formats),
+            *(self._claims.uploads.of(declared, access), self._findings.grants(declared.stored).repository),
+            *(self._claims.actors.facts(declared), self._world.cache.namespaces.version),
+        )
+        return self._spread.get(declared.stored.key, facts, lambda: self._of(declared, claim, ""))
+
+    def _of(self, declared: Declared[DesiredAccess], claim: Claim, namespace: str) -> Wanted:
         access, stored = claim.access, declared.stored
         if stored.deleting or claim.consent.permission is Permission.WITHDRAW:
             return Absence.NOT_WANTED
@@ -228,7 +247,7 @@ class Contents:
 
 def digest(wanted: Wanted) -> int:
     """The requested content, for comparison; 0 if nothing is to be written."""
-    return (hash(wanted) or 1) if isinstance(wanted, Content) else 0
+    return wanted.digest if isinstance(wanted, Content) else 0
 
 
 def _token(access: DesiredAccess, actor: Actor | None) -> TokenKey | None:
