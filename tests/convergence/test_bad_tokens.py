@@ -49,12 +49,12 @@ async def test_an_expired_token_is_never_written(life: timedelta) -> None:
 
     simulation.fakes.tokens.mint = mint  # type: ignore[method-assign]  # this one answers wrongly
     old = token(simulation)
-    await simulation.run(HOUR - 60)
+    await simulation.run(HOUR - 70)
     assert token(simulation) == old
     assert living_token(simulation, "owners")
     assert reason(simulation, key, "Distributed") == "TokenRefused"
     assert reason(simulation, other) == "Ready"
-    await simulation.run(120)
+    await simulation.run(130)
     assert reason(simulation, key, "Distributed") == "Expired"
     assert left(simulation, "team") > 0
     simulation.fakes.tokens.mint = issue  # type: ignore[method-assign]  # it answers correctly again

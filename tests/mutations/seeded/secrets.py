@@ -9,6 +9,7 @@ TROUBLES = ("tests/convergence/test_secret_troubles.py",)
 RETURNS = ("tests/convergence/test_secret_returns.py",)
 PLACES = ("tests/convergence/test_secret_places.py",)
 SWEEP = ("tests/unit/test_secret_sweep.py",)
+FIRST = ("tests/convergence/test_first_tokens.py",)
 TRUST = ("tests/convergence/test_trust.py",)
 
 BUGS = (
@@ -193,5 +194,19 @@ BUGS = (
         "target.sweep_at > due or (target.turn is None and not requested)",
         "target.sweep_at > due or target.turn is None",
         SWEEP,
+    ),
+    Bug(
+        "the first token is requested only after the grant",
+        "reconcile/secret/proofs.py",
+        "        if not actor.email and not self._starts(declared, claim, access.secret, wanted, actor):\n",
+        "        if not actor.email:\n",
+        FIRST,
+    ),
+    Bug(
+        "a token is kept for a grant that IAM rejects",
+        "reconcile/secret/proofs.py",
+        "if check is not None and check.reason is not Reason.PENDING:",
+        "if False:",
+        FIRST,
     ),
 )

@@ -46,7 +46,7 @@ class Target:
         hastened: elapsed seconds of the last check that a watch requested.
         restored: how often grants had been restored when the index was last checked.
         place: its place, while this access wants it.
-        proof: the token that is requested before its Google service account has a grant; None if there is none.
+        proof: the token that is requested before there is a grant; None if there is none.
         good: whether it counts as current in the aggregate.
         counted: the times that it has in the aggregate.
     """

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import pending
-from wheelhouse.domain.keys import SecretKey
+from wheelhouse.domain.keys import SecretKey, TokenKey
 from wheelhouse.errors import Conflict
 from wheelhouse.plan.keyring import keyring_finding
 from wheelhouse.plan.leases import Moment
@@ -100,10 +100,11 @@ class SecretUnit:
         targets = known.targets if known is not None and known.uid == stored.uid else {}
         # A place where no Secret could be written is in no ledger: its failure ends with the wish for the Secret.
         namespaces = dict.fromkeys((*self.targets(declared, claim), *targets))
+        common = self._common(declared, claim, whole, self._proofs.key(declared, claim, whole))
         for namespace in namespaces:
             target = targets.get(namespace)
             wanted = self._contents.at(declared, whole, claim, namespace)
-            if target is not None and target.seen == self._fingerprint(declared, claim, whole, wanted):
+            if target is not None and target.seen == _fingerprint(common, wanted):
                 continue
             key = SecretKey(stored.key, namespace)
             if len(namespaces) == 1 or not isinstance(wanted, Content):
@@ -137,8 +138,8 @@ class SecretUnit:
         wanted = self._contents.at(declared, whole, claim, key.namespace)
         distribution, target = self._memory.recall(key, declared.stored, wanted)
         distribution.ask_for(digest(whole), claim.places)
-        target.seen = self._fingerprint(declared, claim, whole, wanted)
         target.proof = self._proofs.seek(declared, claim, whole)
+        target.seen = _fingerprint(self._common(declared, claim, whole, target.proof), wanted)
         waits = _requested(key, declared, claim) if wanted is Absence.WAITING else None
         debts = await self._removal.pay(key, wanted.name if isinstance(wanted, Content) else "", target, waits)
         return soonest(debts, await self._pass(key, declared, claim, wanted, distribution, target))
@@ -246,11 +247,10 @@ class SecretUnit:
         sweep = self._sweep.wait(target) if target.stands and wait is None and not target.amiss else None
         return soonest(wait, sweep, *waits)
 
-    def _fingerprint(self, declared: Declared[DesiredAccess], claim: Claim, whole: Wanted, wanted: Wanted) -> int:
-        """What a pass decides by, for comparison."""
+    def _common(self, declared: Declared[DesiredAccess], claim: Claim, whole: Wanted, proof: TokenKey | None) -> int:
+        """What the passes over all Secrets of an access decide by, for comparison."""
         restored = self._findings.grants(declared.stored).restored
-        proof = self._proofs.key(claim, whole)
-        return hash((declared.stored.uid, digest(whole), wanted, claim.may_add, restored, proof))
+        return hash((declared.stored.uid, digest(whole), claim.may_add, restored, proof))
 
     def _follow(self, key: SecretKey, target: Target | None, topics: Iterable[Topic]) -> None:
         """Follow what the Secret depends on; keys that wait for an abandoned place are woken."""
@@ -275,6 +275,11 @@ class SecretUnit:
 
     def _now(self) -> Moment:
         return Moment(self._world.now(), self._world.elapsed())
+
+
+def _fingerprint(common: int, wanted: Wanted) -> int:
+    """What a pass over one Secret decides by, for comparison."""
+    return hash((common, digest(wanted) or wanted))
 
 
 def _requested(key: SecretKey, declared: Declared[DesiredAccess], claim: Claim) -> SecretDebt | None:
