@@ -66,23 +66,29 @@ class Bare:
     """The cost of all accesses together: seconds of the client's CPU, of wall-clock time and of the API server's CPU.
 
     Attributes:
-        creation: the API server's CPU for the creation of the accesses, which is not the operator's work.
+        creation: the cost of the creation of the accesses before that, which is not the operator's work.
     """
 
     client: float
     took: Sample
-    creation: float
+    creation: Sample
+
+    @property
+    def whole(self) -> float:
+        """Seconds of wall-clock time with the creation: the operator's time to Ready starts with it too."""
+        return self.creation.wall + self.took.wall
 
 
-def run(world: World, teams: Teams, like: Json) -> Bare:
+def run(world: World, teams: Teams, like: Json, dry_runs: float = 0.0) -> Bare:
     """Create accesses while no operator runs, and send an operator's requests for them.
 
     Args:
         world: its operator is stopped.
         teams: the teams with the accesses.
         like: an access, as it was created, that the operator has finished.
+        dry_runs: how often the sweep checked each Secret meanwhile.
     """
-    return asyncio.run(_run(world, teams, like))
+    return asyncio.run(_run(world, teams, like, dry_runs))
 
 
 def dry_run(world: World, access: Json) -> float:
@@ -95,7 +101,7 @@ def dry_run(world: World, access: Json) -> float:
     return asyncio.run(_dry_run(world, access))
 
 
-async def _run(world: World, teams: Teams, like: Json) -> Bare:
+async def _run(world: World, teams: Teams, like: Json, dry_runs: float) -> Bare:
     admin_token = (world.state.control_plane / "admin-token").read_text()
     # Only the operator's ServiceAccount may write status, and its requests pass the same admission policies.
     operator_token = (world.state.token / "token").read_text()
@@ -107,28 +113,34 @@ async def _run(world: World, teams: Teams, like: Json) -> Bare:
         accesses = await admin.create(teams.requests())
         created = Sample.of(world)
     mine = [pattern.for_access(access) for access in accesses]
+    checks = [int((number + 1) * dry_runs) - int(number * dry_runs) for number in range(len(mine))]
     async with Client(world.server, world.ca, operator_token) as operator:
         begun_client, begun_serving = time.process_time(), Sample.of(world)
-        await in_parallel(lambda each: _serve(operator, each), mine, WORKERS)
+        await in_parallel(lambda each: _serve(operator, *each), zip(mine, checks, strict=True), WORKERS)
         client = time.process_time() - begun_client
-    return Bare(client, Sample.of(world).since(begun_serving), created.since(begun).apiserver)
+    return Bare(client, Sample.of(world).since(begun_serving), created.since(begun))
 
 
 async def _dry_run(world: World, access: Json) -> float:
-    wanted, labels = access["spec"]["secret"]["name"], {"app.kubernetes.io/managed-by": "wheelhouse"}
-    meta = {"namespace": access["metadata"]["namespace"], "name": wanted, "labels": labels}
-    body = {"apiVersion": "v1", "kind": "Secret", "type": "wheelhouse.dev/pip-config", "metadata": meta}
-    path = f"{place(body)}?fieldManager=wheelhouse-release&force=false&dryRun=All"
     async with Client(world.server, world.ca, (world.state.token / "token").read_text()) as operator:
         begun = time.process_time()
         for _ in range(DRY_RUNS):
-            await operator.send("PATCH", path, body, APPLY, METADATA)
+            await _check(operator, access)
             await asyncio.sleep(1 / A_SECOND)
         return (time.process_time() - begun) / DRY_RUNS
 
 
-async def _serve(operator: Client, mine: Pattern) -> Json:
-    """All requests for one access."""
+async def _check(operator: Client, access: Json) -> None:
+    """One dry run of an access's Secret, which shows whether it is still there."""
+    wanted, labels = access["spec"]["secret"]["name"], {"app.kubernetes.io/managed-by": "wheelhouse"}
+    meta = {"namespace": access["metadata"]["namespace"], "name": wanted, "labels": labels}
+    body = {"apiVersion": "v1", "kind": "Secret", "type": "wheelhouse.dev/pip-config", "metadata": meta}
+    path = f"{place(body)}?fieldManager=wheelhouse-release&force=false&dryRun=All"
+    await operator.send("PATCH", path, body, APPLY, METADATA)
+
+
+async def _serve(operator: Client, mine: Pattern, checks: int) -> Json:
+    """All requests for one access, and so many checks of its Secret."""
     access = mine.access
     finalizers = {"resourceVersion": access["metadata"]["resourceVersion"], "finalizers": ["wheelhouse.dev/finalizer"]}
     held = await operator.send("PATCH", place(access), {"metadata": finalizers}, MERGE)
@@ -138,6 +150,8 @@ async def _serve(operator: Client, mine: Pattern) -> Json:
         await _secret(operator, access, mine.secret)
     reported = await _status(operator, recorded, access["status"])
     await operator.send("POST", collection(mine.event), mine.event)
+    for _ in range(checks):
+        await _check(operator, access)
     return reported
 
 

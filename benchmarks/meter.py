@@ -21,8 +21,8 @@ QUIET = 5.0
 PATIENCE = 120.0
 """Seconds without a write after which the benchmark fails."""
 READS = ("get", "list", "watch")
-SWEPT = "patch secrets"
-"""Secrets are applied repeatedly even without a change: such sweeps do not count as work."""
+SWEPT = "patch secrets (dry run)"
+"""The sweep checks Secrets all the time: that does not count as work."""
 
 
 def cpu(pid: int | None) -> float:
@@ -49,24 +49,37 @@ def resident(pid: int | None) -> float:
 
 @dataclass(frozen=True)
 class Sample:
-    """A point in time: wall-clock seconds, and seconds of CPU of the operator and of the API server until then."""
+    """A point in time: wall-clock seconds, and seconds of CPU of three processes until then.
+
+    Attributes:
+        google: the CPU of the emulated Google.
+    """
 
     wall: float
     operator: float
     apiserver: float
+    google: float
 
     @classmethod
     def of(cls, world: World) -> "Sample":
         """The current time."""
-        return cls(time.monotonic(), cpu(world.pid("operator")), cpu(world.pid("apiserver")))
+        return cls(time.monotonic(), *(cpu(world.pid(name)) for name in ("operator", "apiserver", "google")))
 
     def since(self, begun: "Sample") -> "Sample":
         """The cost between two points in time."""
-        return Sample(self.wall - begun.wall, self.operator - begun.operator, self.apiserver - begun.apiserver)
+        return Sample(
+            self.wall - begun.wall,
+            self.operator - begun.operator,
+            self.apiserver - begun.apiserver,
+            self.google - begun.google,
+        )
 
 
 class Traffic:
-    """Counts the operator's requests by method, from now on, with the names of `wheelhouse local requests`."""
+    """Counts the operator's requests by method, from now on, with the names of `wheelhouse local requests`.
+
+    Dry runs have names of their own.
+    """
 
     def __init__(self, world: World) -> None:
         audit, google = world.state.control_plane / "audit.jsonl", world.state.google / "requests.jsonl"
@@ -114,14 +127,15 @@ def settled(world: World, traffic: Traffic, done: Callable[[], bool]) -> Sample:
 
 
 def _method(row: Mapping[str, Any]) -> str:
-    """`verb resource/subresource` of an audit event, `Service.Method` of a line about Google; empty for none."""
+    """`verb resource/subresource` of an audit event, `Service.Method` of a line about Google; empty for neither."""
     if "auditID" not in row:
         return "" if row["service"] == "Metadata" else str(row["method"])
     if row["stage"] != "ResponseComplete" or row["verb"] == "watch":
         return ""
     reference = row.get("objectRef", {})
     names = (reference.get("resource"), reference.get("subresource"))
-    return f"{row['verb']} {'/'.join(name for name in names if name)}"
+    dry = " (dry run)" if "dryRun=" in row["requestURI"] else ""
+    return f"{row['verb']} {'/'.join(name for name in names if name)}{dry}"
 
 
 def _is_work(method: str) -> bool:

@@ -4,7 +4,7 @@ import time
 
 import crowd
 import declare
-from meter import Traffic, cpu, resident, settled
+from meter import SWEPT, Traffic, cpu, resident, settled
 from report import Report, Row
 
 STANDS_FOR, LIFETIME = 10_000, 3600
@@ -36,9 +36,10 @@ def report(size: float) -> Report:
         "each second."
     )
     writes = sum(traffic.counts[method] for method in ("patch repositoryaccesses/status", "create events"))
+    applies = traffic.counts["patch secrets"] + traffic.counts[SWEPT]
     rows = [
         Row("tokens for each Secret", traffic.counts["Sts.Token"] / secrets, "1"),
-        Row("requests for Secrets for each Secret, dry runs included", traffic.counts["patch secrets"] / secrets),
+        Row("requests for Secrets for each Secret, dry runs included", applies / secrets),
         Row("writes of status and Events for each Secret", writes / secrets),
         Row("checks of the index for each Secret", traffic.counts["Index.Simple"] / secrets),
         Row("share of a core, %", share * 100),

@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import crowd
 import declare
-from meter import Traffic, cpu, resident, runnable, settled
+from meter import SWEPT, Traffic, cpu, resident, runnable, settled
 from report import Report, Row
 
 from wheelhouse_local.world import World
@@ -110,7 +110,8 @@ def rows(teams: crowd.Teams, operator: tuple[Restart, Restart], alone: tuple[Sta
         Row("reads of each repository", _each(counts["ArtifactRegistry.GetRepository"], teams), "1"),
         Row("writes of the policy", counts["ArtifactRegistry.SetIamPolicy"], "0"),
         Row("writes of status", status, "0"),
-        Row("applies of Secrets", counts["patch secrets"]),
+        Row("applies of Secrets", counts["patch secrets"], "0"),
+        Row("dry runs of the sweep", counts[SWEPT]),
         Row("Secrets that changed", full.rewritten, "0"),
         Row("tokens asked for", counts["create serviceaccounts/token"], "0"),
         Row("resident memory for each access, kB", memory, "≤ 6 + bare", kopf_memory),
@@ -139,12 +140,19 @@ def restart(world: World) -> Restart:
 
 def kopf(world: World) -> Start:
     """Start Kopf alone as an administrator, and stop it when it has seen everything."""
+    begun = time.monotonic()
+    with kopf_alone(world) as pid:
+        return until_idle(pid, begun, lambda: 0)
+
+
+@contextlib.contextmanager
+def kopf_alone(world: World) -> Iterator[int]:
+    """Run a process that watches the same kinds through Kopf and does nothing with them; its pid."""
     script = Path(__file__).with_name("kopf_alone.py")
     token = world.state.control_plane / "admin-token"
-    begun = time.monotonic()
     process = subprocess.Popen([sys.executable, str(script), world.server, str(world.ca), str(token)])
     try:
-        return until_idle(process.pid, begun, lambda: 0)
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
