@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import structlog
 from convergence.interleaved import site as sites
+from convergence.interleaved.remembered import check_all
 from convergence.interleaved.story import Outcome, kind_of, seeds_of, tell
 
 PATIENCE = 20
@@ -54,6 +55,7 @@ def main(words: list[str]) -> int:
         print("Set PYTHONHASHSEED=0: the order of sets is part of a run.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGPROF, _spins)
+    check_all()
     logging.disable()  # asyncio tells of what a run that spins left behind.
     structlog.configure(processors=[_keep], wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     failed, begun, count = 0, time.monotonic(), 0

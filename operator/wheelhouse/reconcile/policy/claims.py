@@ -136,7 +136,7 @@ class Claims:
         facts = (
             *(declared, repository, found.grants, found.repository, self._places_of(declared)),
             *(self._world.cache.namespaces.version, self._has_secret(declared), self._ledgers.managers(found)),
-            self.actors.facts(declared),
+            *(self.actors.facts(declared), repository is not None and self._is_unseen(repository)),
         )
         return self._spread.get(declared.stored.key, facts, lambda: self._judge(declared, repository))
 

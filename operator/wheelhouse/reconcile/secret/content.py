@@ -122,7 +122,8 @@ class Contents:
         is consent and a grant of the identity, its token is refreshed.
         """
         access = claim.access
-        if namespace or access is None or access.secret is None or access.secret.fan_out is None:
+        spread = access is not None and access.secret is not None and access.secret.fan_out is not None
+        if access is None or not spread or namespace or declared.current is None or access.suspend:
             return self._of(declared, claim, namespace)
         found = self._findings.distribution(declared.stored)
         facts = (
