@@ -8,7 +8,7 @@ from convergence.scenes import PULL, access, condition, grants, living_token, me
 from convergence.secret_scenes import HOUR, REFUSED, asked_data, edit, fail, heal, left, mints, secret, token
 from fakes.calls import PortCall
 
-from wheelhouse.domain.keys import SecretKey
+from wheelhouse.domain.keys import AccessKey, SecretKey
 from wheelhouse.domain.objects import REQUESTED_ANNOTATION, Kind
 from wheelhouse.errors import Unavailable
 from wheelhouse.reconcile.secret import rendering
@@ -434,3 +434,21 @@ async def test_the_own_identity_gets_into_no_other_namespace_unasked() -> None:
     heal(simulation)
     await simulation.run(120)
     assert simulation.fakes.tokens.minted[token(simulation, "b")][0].namespace == "b"
+
+
+async def test_new_places_are_not_ready_before_their_secrets() -> None:
+    """The Secrets that exist have the desired content, but the spec now wants more of them."""
+    simulation = await owners()
+    join(simulation, "a", "b")
+    key = access(simulation, "owners", "one", subjects=PULL, secret={"name": "pip"})
+    await simulation.run(60)
+    assert reason(simulation, key) == "Ready"
+    access(simulation, "owners", "one", subjects=PULL, secret=SHARED)
+    simulation.watch()
+    await simulation.loop.reconcile(AccessKey(key))
+    row = condition(simulation, key, "Ready")
+    assert row is not None
+    assert (row.reason, row.generation) != ("Ready", 2)
+    await simulation.run(30)
+    assert reason(simulation, key) == "Ready"
+    assert places(simulation) == {"a", "b"}

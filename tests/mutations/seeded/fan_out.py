@@ -94,4 +94,11 @@ BUGS = (
         "access.secret.local_identities:",
         ACTING,
     ),
+    Bug(
+        "findings about fewer Secrets count for a spec that wants more",
+        "reconcile/secret/unit.py",
+        "return content if found else -content",
+        "return content",
+        FAN_OUT,
+    ),
 )

@@ -145,6 +145,10 @@ class Distribution:
             for target in self.targets.values():
                 target.good = False
 
+    def knows(self, places: Places) -> bool:
+        """Whether all of these places are among those that a pass has seen."""
+        return not self.digest or places is self.places or self.places.members.issuperset(places.names)
+
     def count(self, namespace: str, target: Target, check: Check | None) -> None:
         """Record what a pass found for one Secret."""
         self._saw(namespace)

@@ -84,8 +84,10 @@ class SecretUnit:
         return dict.fromkeys((*wanted, *(found.namespaces if found.name else ())))
 
     def digest(self, declared: Declared[DesiredAccess], claim: Claim) -> int:
-        """The desired content, to compare with `DistributionFindings.made_for`; 0 if nothing is to be written."""
-        return digest(self._contents.of(declared, claim))
+        """The desired Secrets, to compare with `DistributionFindings.made_for`; 0 if nothing is to be written."""
+        content, known = digest(self._contents.of(declared, claim)), self._targets.get(declared.stored.key)
+        found = known is None or known.uid != declared.stored.uid or known.knows(claim.places)
+        return content if found else -content  # No pass has seen the new places: its findings are of fewer Secrets.
 
     def wake(self, declared: Declared[DesiredAccess], claim: Claim) -> None:
         """Add the Secrets whose desired content differs from what their last pass saw.
