@@ -40,14 +40,16 @@ async def test_the_first_token_is_minted_while_the_policy_waits() -> None:
         ({"subjects": PULL, "secret": SECRET, "suspend": True}, 0),
         ({"subjects": PULL, "secret": SECRET, "repositoryRef": {"name": "absent"}}, 0),
         ({"subjects": PULL}, 0),
+        ({"subjects": PULL, "secret": {**SECRET, "namespaces": ["closed"], "identityFrom": "AccessNamespace"}}, 0),
         ({"subjects": PULL, "secret": SECRET}, 1),
     ],
-    ids=["without a token", "suspended", "no repository", "no Secret", "rejected by IAM"],
+    ids=["without a token", "suspended", "no repository", "no Secret", "no place", "rejected by IAM"],
 )
 async def test_no_token_is_minted_for_a_grant_that_does_not_come(spec: dict[str, Any], most: int) -> None:
     """Also not again: a token that no Secret is about to need is forgotten, and not refreshed."""
     simulation = await owners()
     fakes = simulation.fakes
+    fakes.cluster.put_namespace("closed")
     fakes.google.rejected_members = {fakes.world.workload.member(Identity("owners", "pull"))}
     access(simulation, "owners", "one", **spec)
     await simulation.run(3 * HOUR)

@@ -62,7 +62,7 @@ class Proofs:
     ) -> bool:
         """Whether the access waits for the grant of a ServiceAccount, and for nothing else, to get its first token."""
         check, found = self._findings.grants(declared.stored).check, self._findings.distribution(declared.stored)
-        if wanted is not Absence.WAITING or found.expires is not None:
+        if wanted is not Absence.WAITING or found.expires is not None or not claim.places.names:
             return False
         if secret.form.completed(found.form).keyring is not None:
             return False
