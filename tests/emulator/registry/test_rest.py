@@ -66,7 +66,8 @@ async def test_a_repository_leaves_defaults_out(google: Emulated) -> None:
         "vulnerabilityScanningConfig",
     }
     assert found["createTime"] == found["updateTime"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found["createTime"])
+    # Microseconds, without zeros at the end in groups of three (google.protobuf.Timestamp, JSON mapping).
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z", found["createTime"])
     assert found["registryUri"] == "us-central1-python.pkg.dev/acme-packages/team-wheels"
     assert (found["format"], found["mode"]) == ("PYTHON", "STANDARD_REPOSITORY")
 

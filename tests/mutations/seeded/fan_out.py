@@ -76,8 +76,8 @@ BUGS = (
     Bug(
         "a remembered decision outlives the annotation that it followed",
         "reconcile/policy/claims.py",
-        "            self.actors.facts(declared),\n",
-        "",
+        "*(self.actors.facts(declared), repository",
+        "*(None, repository",
         ACTING,
     ),
     Bug(
