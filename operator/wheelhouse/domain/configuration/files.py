@@ -44,6 +44,8 @@ KEYS: Mapping[Format, tuple[str, ...]] = {
     Format.TOKEN: ("username", "token"),
 }
 """The keys of each format."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+"""Control characters except the newline."""
 
 
 def keys(form: Form, *, uploads: bool) -> frozenset[str]:
@@ -51,10 +53,6 @@ def keys(form: Form, *, uploads: bool) -> frozenset[str]:
     formats = form.formats if form.keyring is None else form.formats - WITH_TOKEN
     wanted = (format_ for format_ in formats if uploads or format_ is not Format.PYPIRC)
     return frozenset({INDEX_URL, *(key for format_ in wanted for key in KEYS[format_])})
-
-
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-"""Control characters except the newline."""
 
 
 def denied_formats(denied: Collection[str]) -> frozenset[Format]:
