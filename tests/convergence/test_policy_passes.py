@@ -1,6 +1,7 @@
 """A pass over one policy: its requests, records, sets and reports, and that one bad access does not affect others."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.domain.project import Project
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.reconcile.debts import GrantDebt
-from wheelhouse.reconcile.policy.recorder import AT_ONCE, MOST
+from wheelhouse.reconcile.policy.recorder import AT_ONCE, INHERITED, MOST
 
 Hook = Callable[[PortCall], None]
 
@@ -54,6 +55,12 @@ def requests(room: PolicyRoom) -> dict[str, int]:
 
 def events(room: PolicyRoom, reason: str) -> list[ObjectKey]:
     return [event.key for event in room.fakes.cluster.events if event.reason == reason]
+
+
+def messages(room: PolicyRoom, key: ObjectKey) -> list[tuple[str, str | None]]:
+    """State and message of each grant in status."""
+    rows = room.fakes.cluster.objects[Kind.ACCESS, key]["status"]["grants"]
+    return [(row["state"], row.get("message")) for row in rows]
 
 
 def watched(room: PolicyRoom) -> None:
@@ -221,7 +228,10 @@ async def test_a_repository_that_we_made_again_gets_its_grants() -> None:
     room.fakes.clock.advance(60.0)
     room.plant()
     room.look()
+    found: list[list[tuple[str, str | None]]] = []
+    room.fakes.calls.before = once("policies.set", lambda: found.append(messages(room, key)))
     await room.reconcile()
+    assert found == [[("Recorded", None)]]
     assert room.members() == {"ann"}
     assert room.recorded(key).create_time not in (None, before)
     assert room.states(key) == {"ann": "Granted"}
@@ -489,7 +499,7 @@ async def test_another_operators_record_is_its_own_grant() -> None:
     watched(room)
 
     def other(call: PortCall) -> None:
-        room.fakes.calls.before = failing("policies.set", Conflict("409"))
+        room.fakes.calls.before = None
         body = room.fakes.cluster.objects[Kind.ACCESS, key]
         body["status"] = dict(call.args[2])
         room.fakes.cluster.touch(body)
@@ -500,9 +510,6 @@ async def test_another_operators_record_is_its_own_grant() -> None:
             other(call)
 
     room.fakes.calls.before = first
-    with pytest.raises(Conflict):
-        await room.reconcile()
-    room.fakes.calls.before = None
     await room.settle()
     assert room.states(key) == {"ann": "Granted"}
     room.fakes.cluster.delete(Kind.ACCESS, key)
@@ -618,6 +625,83 @@ async def test_a_grant_that_an_operator_beside_this_one_sets_is_ours() -> None:
     room.fakes.cluster.delete(Kind.ACCESS, key)
     await room.settle()
     assert room.members() == set()
+
+
+async def test_a_grant_that_another_operator_says_it_is_about_to_set_is_ours() -> None:
+    """It sets what this one recorded, and ends before it writes status again: the grant ends with the access."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def other() -> None:
+        body = room.fakes.cluster.objects[Kind.ACCESS, key]
+        grants = [grant | {"message": INHERITED} for grant in body["status"]["grants"]]
+        body["status"] = {**body["status"], "grants": grants}
+        room.fakes.cluster.touch(body)
+        room.plant_members("ann")
+
+    room.fakes.calls.before = once("policies.set", other)
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    await room.reconcile()
+    assert room.states(key) == {"ann": "Granted"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
+
+
+async def test_a_process_says_that_it_sets_what_another_one_recorded() -> None:
+    """A process that still runs would take the grant for another client's: it must see a change of status first."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.set", Conflict("409"))
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    assert messages(room, key) == [("Recorded", None)]
+    room.boot()
+    room.want("other", "bob")
+    room.fakes.calls.clear()
+    found: list[list[tuple[str, str | None]]] = []
+    room.fakes.calls.before = once("policies.set", lambda: found.append(messages(room, key)))
+    await room.reconcile()
+    assert found == [[("Recorded", INHERITED)]]
+    assert room.members() == {"ann", "bob"}
+    assert messages(room, key) == [("Granted", None)]
+    assert room.fakes.calls.count()["policies.set"] == 1
+
+
+@pytest.mark.parametrize("error", [Conflict("409"), Refused("denied by a webhook"), Unavailable("503")])
+async def test_what_another_process_recorded_is_not_set_before_status_says_so(error: WheelhouseError) -> None:
+    """If status cannot be written, the grant waits; it is set as soon as the write succeeds."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.set", Conflict("409"))
+    with pytest.raises(Conflict):
+        await room.reconcile()
+    room.boot()
+    room.want("other", "bob")
+    room.fakes.calls.before = failing("objects.write_status", error, key)
+    for _ in range(3):
+        with contextlib.suppress(WheelhouseError):
+            await room.reconcile()
+        room.fakes.clock.advance(1.0)
+    assert room.members() == {"bob"}
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.members() == {"ann", "bob"}
+    assert messages(room, key) == [("Granted", None)]
+
+
+async def test_a_record_whose_reply_was_lost_is_set() -> None:
+    """Its status was written, but the process does not know it: it says so, and sets the grant."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.after = failing("objects.write_status", Unavailable("the reply was lost"))
+    with contextlib.suppress(WheelhouseError):
+        await room.reconcile()
+    room.fakes.calls.after = None
+    await room.settle()
+    assert room.members() == {"ann"}
+    assert messages(room, key) == [("Granted", None)]
 
 
 async def test_existing_is_written_before_the_next_set() -> None:

@@ -123,6 +123,22 @@ def test_a_ledger_of_an_earlier_repository_takes_nothing_from_memory() -> None:
     assert findings.grants(restored).create_time == later
 
 
+@pytest.mark.parametrize("minute", [29, 30, 31])
+def test_an_older_status_takes_nothing_from_memory(minute: int) -> None:
+    """A store that was restored twice may have higher versions than before; the times of conditions give it away."""
+
+    def conditions(minute: int) -> list[dict[str, str]]:
+        first = {"type": "Accepted", "lastTransitionTime": "2026-05-01T10:00:00Z"}
+        return [first, {"type": "Ready", "lastTransitionTime": f"2026-05-01T10:{minute}:00Z"}]
+
+    findings = Findings()
+    before = stored(1, "user:a@x.y", conditions=conditions(30))
+    assert members(findings, before) == ["user:a@x.y"]
+    other = stored(9, conditions=conditions(minute))
+    assert findings.seen(Kind.ACCESS, other)
+    assert members(findings, other) == (["user:a@x.y"] if minute < 30 else [])
+
+
 def test_a_ledger_of_a_later_repository_replaces_memory() -> None:
     """Another operator may know of a repository that this one has not seen yet."""
     findings = Findings()

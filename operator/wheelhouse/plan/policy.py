@@ -8,11 +8,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Pair, Policy, identity
+from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Pair, Policy
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.bindings import changed
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.room import Swap, fit, fits_all, partner
+from wheelhouse.plan.side import Side
 from wheelhouse.plan.tombstones import tombstones
 
 Records = tuple[GrantRecord, ...]
@@ -85,39 +86,12 @@ def plan_policy(
     return _Planner(claimants, observed, circumstances or Circumstances()).plan()
 
 
-class _Side:
-    """One claimant, with its grants by their identity.
-
-    Attributes:
-        held: what it has recorded.
-        wanted: all that it wants.
-        claims: the grants that count now: only those that it already has, if none may be added.
-    """
-
-    __slots__ = ("claimant", "claims", "held", "wanted")
-
-    def __init__(self, claimant: Claimant) -> None:
-        self.claimant = claimant
-        self.held = {identity(r.grant.role, r.grant.member): r for r in claimant.ledger}
-        self.wanted = self.claims = {identity(grant.role, grant.member): grant for grant in claimant.wanted}
-        if not claimant.may_add:
-            self.claims = {pair: grant for pair, grant in self.wanted.items() if self.has(pair)}
-
-    def has(self, pair: Pair) -> bool:
-        record = self.held.get(pair)
-        return record is not None and record.state is not GrantState.REJECTED
-
-    def owns(self, pair: Pair) -> bool:
-        record = self.held.get(pair)
-        return record is not None and record.state.owned
-
-
 class _Planner:
     def __init__(self, claimants: Sequence[Claimant], observed: Policy, known: Circumstances) -> None:
         self.observed = observed
         self.known = known
         self.present = observed.grants()
-        self.sides = [_Side(claimant) for claimant in sorted(claimants, key=lambda claimant: claimant.rank)]
+        self.sides = [Side(claimant) for claimant in sorted(claimants, key=lambda claimant: claimant.rank)]
         self.wanted: dict[Pair, Grant] = {}
         for side in self.sides:
             for pair, grant in side.claims.items():
@@ -136,13 +110,20 @@ class _Planner:
         self.kept = set(self.leaving) if known.still else self.replaced()
         self.fits = self.allotted()
 
-    def foreign(self, side: _Side, pair: Pair, record: GrantRecord) -> bool:
+    def foreign(self, side: Side, pair: Pair, record: GrantRecord) -> bool:
         """Whether another client added a recorded grant that is in the policy."""
         return (
             record.state is GrantState.RECORDED
             and pair in self.present
             and (side.claimant.uid, pair) in self.known.unset
         )
+
+    def inherits(self, side: Side, pair: Pair) -> bool:
+        """Whether another process recorded a grant, and status does not say yet that this one is about to set it."""
+        record = side.held.get(pair)
+        if record is None or record.state is not GrantState.RECORDED or record.message:
+            return False
+        return (side.claimant.uid, pair) not in self.known.unset
 
     def adoptions(self) -> tuple[tuple[ObjectKey, Grant], ...]:
         """Grants in the policy and in no ledger that an access takes over."""
@@ -161,12 +142,14 @@ class _Planner:
         for side in self.sides:
             if side.claimant.may_add:
                 for pair, grant in side.claims.items():
-                    if pair in self.present or pair in out or (self.known.recorded and not side.owns(pair)):
+                    if pair in self.present or pair in out:
+                        continue
+                    if self.known.recorded and (not side.owns(pair) or self.inherits(side, pair)):
                         continue
                     found.setdefault(pair, grant)
         return found
 
-    def swaps(self) -> list[tuple[_Side, Swap]]:
+    def swaps(self) -> list[tuple[Side, Swap]]:
         """The claimants that lack a grant, with those that they give up."""
         found = []
         for side in self.sides:
@@ -253,7 +236,7 @@ class _Planner:
             return frozenset(pair for side in self.sides for pair in side.claims if side.owns(pair))
         return frozenset(pair for pair in self.wanted if pair in self.owned)
 
-    def ledgers(self, side: _Side, added: AbstractSet[Pair], removed: AbstractSet[Pair]) -> tuple[Records, Records]:
+    def ledgers(self, side: Side, added: AbstractSet[Pair], removed: AbstractSet[Pair]) -> tuple[Records, Records]:
         """A ledger before and after the policy is set."""
         if self.stands(side):
             return side.claimant.ledger, side.claimant.ledger  # Nothing to do, as for most.
@@ -271,7 +254,7 @@ class _Planner:
                     after.append(record)
         return tuple(before), tuple(after)
 
-    def stands(self, side: _Side) -> bool:
+    def stands(self, side: Side) -> bool:
         """Whether a claimant has exactly the grants that it claims, and all of them are in the policy."""
         if len(side.claims) != len(side.held):
             return False
@@ -280,7 +263,7 @@ class _Planner:
                 return False
         return True
 
-    def record(self, side: _Side, pair: Pair, grant: Grant) -> GrantRecord | None:
+    def record(self, side: Side, pair: Pair, grant: Grant) -> GrantRecord | None:
         """The entry of a grant that this access claims; None if there is nothing to record."""
         held = side.held.get(pair)
         if pair in self.present:

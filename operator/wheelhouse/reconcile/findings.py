@@ -19,7 +19,7 @@ from wheelhouse.domain.findings import (
 from wheelhouse.domain.iam import GrantRecord, GrantState
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind, compact
-from wheelhouse.status.read import read_distribution, read_grants, read_repository
+from wheelhouse.status.read import last_transition, read_distribution, read_grants, read_repository
 
 Found = TypeVar("Found", RepositoryFindings, AccessFindings, GrantFindings, DistributionFindings)
 
@@ -156,7 +156,7 @@ class Findings:
         else:
             # A restored store, or a status that was emptied: no operator writes one without conditions.
             emptied = not stored.status.get("conditions") and not stored.status.get("grants")
-            lost = emptied or int(stored.resource_version) < entry.version
+            lost = emptied or int(stored.resource_version) < entry.version or _older(stored.status_json, entry.status)
             _retake_access(entry, stored, lost=lost)
 
     def _replace(self, kind: Kind, stored: CustomObject) -> None:
@@ -217,7 +217,7 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     status = stored.status
     grants, distribution = read_grants(status), read_distribution(status)
     same = (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time)
-    # The versions of a store that was restored twice say nothing about its age; Google's clock does.
+    # The versions of a store that was restored twice say nothing about its age; times do.
     lost = lost or _outdated(grants, entry.grants)
     if same:
         grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))
@@ -238,6 +238,12 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
         form=entry.distribution.form if entry.distribution.name else distribution.form,
     )
     entry.status, entry.version = stored.status_json, int(stored.resource_version)
+
+
+def _older(found: str, known: str) -> bool:
+    """Whether a status was written before the one in memory, as far as the times of their conditions tell."""
+    before, after = last_transition(found), last_transition(known)
+    return before is not None and after is not None and before < after
 
 
 def _outdated(found: GrantFindings, known: GrantFindings) -> bool:

@@ -1,6 +1,7 @@
 """Status → findings, so that a restart loses nothing. Reading never raises, even if the status is malformed."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -89,6 +90,12 @@ def _recorded(status_json: str) -> frozenset[tuple[str, str]]:
 def recorded_conditions(stored: CustomObject) -> Mapping[str, Mapping[str, Any]]:
     """The conditions in the object itself, by their type."""
     return _conditions(stored.status_json)
+
+
+def last_transition(status_json: str) -> datetime | None:
+    """When a condition last changed in a status; None if it has none."""
+    times = (moment(row.get("lastTransitionTime")) for row in _conditions(status_json).values())
+    return max((time for time in times if time is not None), default=None)
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from convergence.interleaved.rows import misshapen
 from convergence.interleaved.tuples import ledger
 
 from wheelhouse.domain.iam import Policy
+from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind
 from wheelhouse.domain.pools import principal
 from wheelhouse.domain.repository import CLUSTER_LABEL, OBJECT_LABEL, Ownership
@@ -40,6 +41,8 @@ class Effects:
         self._wished: dict[Granted, float] = {}
         """When a grant started to be wanted."""
         self._ever: set[Granted] = set()
+        self._named: dict[tuple[ObjectKey, str, str], float] = {}
+        """When a status that names a Secret was last written."""
 
     def look(self) -> None:
         """Record since when which grants are wanted; called whenever that may have changed."""
@@ -144,7 +147,10 @@ class Effects:
         body = site.cluster.objects.get((Kind.ACCESS, manifest.access.key), {})
         record = _status(body).get("secret")
         listed = record if isinstance(record, dict) else {}
+        place = (manifest.access.key, manifest.name, manifest.namespace)
         named = listed.get("name") == manifest.name and manifest.namespace in (listed.get("namespaces") or ())
+        if len(site.running) > 1:  # Between the check and the request, the other operator may remove the name.
+            named = named or site.seconds - self._named.get(place, float("-inf")) < UNREAD
         words = {str(manifest.access.key)}
         read = site.touched(words) < site.seconds - UNREAD and site.seconds > site.settling
         if self._before is None and not named and read:
@@ -208,6 +214,9 @@ class Effects:
             site.complain("conditions", f"{kind.kind} {written.key}: {wrong}")
         rows = {row["type"]: row for row in written.status.get("conditions", ()) if isinstance(row, dict)}
         ready = rows.get("Ready", {})
+        listed = written.status.get("secret") or {}
+        for namespace in listed.get("namespaces", ()):
+            self._named[written.key, listed.get("name"), namespace] = site.seconds
         current = ready.get("observedGeneration") == written.generation
         if current and ready.get("status") == "True" and ready.get("reason") != "Suspended":
             site.standing.claimed(kind, written.key, written.uid, written.generation)

@@ -18,8 +18,8 @@ BUGS = (
     Bug(
         "a restore forgets what memory owns",
         "reconcile/findings.py",
-        "            lost = emptied or int(stored.resource_version) < entry.version\n",
-        "            lost = emptied\n",
+        "emptied or int(stored.resource_version) < entry.version or",
+        "emptied or",
         FINDINGS,
     ),
     Bug(
@@ -39,8 +39,15 @@ BUGS = (
     Bug(
         "an emptied status forgets what memory owns",
         "reconcile/findings.py",
-        "            lost = emptied or int(stored.resource_version) < entry.version\n",
-        "            lost = int(stored.resource_version) < entry.version\n",
+        "emptied or int(stored.resource_version) < entry.version or",
+        "int(stored.resource_version) < entry.version or",
+        FINDINGS,
+    ),
+    Bug(
+        "an older status of a higher version forgets what memory owns",
+        "reconcile/findings.py",
+        " or _older(stored.status_json, entry.status)\n",
+        "\n",
         FINDINGS,
     ),
     Bug(

@@ -4,6 +4,7 @@ from mutations.bug import Bug
 
 PLAN = ("tests/unit/test_plan_policy.py",)
 WAVES = ("tests/convergence/test_waves.py",)
+PASSES = ("tests/convergence/test_policy_passes.py",)
 
 BUGS = (
     Bug(
@@ -54,7 +55,7 @@ BUGS = (
     ),
     Bug(
         "unknown as withdrawn: what is held goes while nothing may be added",
-        "plan/policy.py",
+        "plan/side.py",
         "self.claims = {pair: grant for pair, grant in self.wanted.items() if self.has(pair)}",
         "self.claims = {}",
         PLAN,
@@ -120,8 +121,8 @@ BUGS = (
     Bug(
         "a grant is added that no ledger holds",
         "plan/policy.py",
-        " or (self.known.recorded and not side.owns(pair)):",
-        ":",
+        "self.known.recorded and (not side.owns(pair) or self.inherits(side, pair)):",
+        "self.known.recorded and self.inherits(side, pair):",
         PLAN,
     ),
     Bug(
@@ -214,5 +215,26 @@ BUGS = (
         "declared.stored.recorded == repository.name.full",
         "True",
         WAVES,
+    ),
+    Bug(
+        "what another process recorded is set before status says so",
+        "plan/policy.py",
+        "(not side.owns(pair) or self.inherits(side, pair))",
+        "not side.owns(pair)",
+        PASSES,
+    ),
+    Bug(
+        "a process does not say that it sets what another one recorded",
+        "reconcile/policy/recorder.py",
+        "r.with_state(r.state, INHERITED) if",
+        "r if",
+        PASSES,
+    ),
+    Bug(
+        "a record of an earlier repository counts as written",
+        "reconcile/policy/recorder.py",
+        " or (create_time and found.create_time not in {None, create_time}):",
+        ":",
+        PASSES,
     ),
 )

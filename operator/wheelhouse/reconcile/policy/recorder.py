@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +24,10 @@ AT_ONCE = 16
 """Maximum records that are written at the same time."""
 TRIES = 3
 """Attempts in one pass for an access that changes all the time, and the passes that others wait for it."""
+
+INHERITED = "Another process of the operator recorded this grant, which may be set already."
+"""The message of a grant that this process is about to set, and that another one recorded. If the other one still runs,
+this change of status reaches it. Without it, that process takes the grant for another client's."""
 
 Errors = Mapping[ObjectKey, WheelhouseError]
 
@@ -69,8 +74,8 @@ class Recorder:
         memory: Memory,
     ) -> Recorded:
         """Write the ledgers that the plan needs, the oldest access first."""
-        needs = _Needs(plan)
-        wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self.written(name, c)]
+        needs = _Needs(plan, memory.unset)
+        wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self.written(name, create_time, c)]
         if not wanting:
             return Recorded()
         # After a refusal, one access is tried first: records for all of them could cost two useless writes each.
@@ -96,11 +101,11 @@ class Recorder:
             down=outages[0] if 1 < len(outages) == len(chosen) else None,
         )
 
-    def written(self, name: RepositoryName, claimant: Claimant) -> frozenset[Pair]:
+    def written(self, name: RepositoryName, create_time: datetime | None, claimant: Claimant) -> frozenset[Pair]:
         """What the ledger owns as it stands in the object's status: what is remembered may not have been written."""
         declared = self._world.cache.access(claimant.access)
         found = recorded_grants(declared.stored) if declared is not None else None
-        if found is None or found.repository != name:
+        if found is None or found.repository != name or (create_time and found.create_time not in {None, create_time}):
             return frozenset()
         return _owned(found.grants)
 
@@ -138,27 +143,45 @@ class Recorder:
 class _Needs:
     """The writes that a plan needs."""
 
-    def __init__(self, plan: PolicyPlan) -> None:
+    def __init__(self, plan: PolicyPlan, unset: AbstractSet[tuple[str, Pair]]) -> None:
+        self._unset = unset
         self._before = plan.before
         self._adding = {grant.identity for grant in plan.add}
         self._adopted = set(plan.adopted)
 
     def change(self, claimant: Claimant) -> bool:
-        """Whether the ledger gains a grant, or one that it recorded turned out to be another client's."""
+        """Whether the ledger gains a grant, or what it says of one that it has is no longer true."""
         before = self._before[claimant.access]
         if before is claimant.ledger:
             return False
         owned = _owned(claimant.ledger)
         # A grant that an access adopts exists already, and needs no record before.
         gained = (r for r in before if r.state.owned and (claimant.access, r.grant) not in self._adopted)
+        if any(r.grant.identity not in owned for r in gained):
+            return True
         existing = (r for r in before if r.state is GrantState.EXISTING)
-        return any(r.grant.identity not in owned for r in gained) or any(r.grant.identity in owned for r in existing)
+        return any(r.grant.identity in owned for r in existing) or any(
+            self._inherited(r, claimant, owned) for r in before
+        )
 
-    def new(self, claimant: Claimant) -> set[Pair]:
-        """Grants that are recorded for the first time, to be set."""
+    def records(self, claimant: Claimant, written: frozenset[Pair]) -> tuple[Records, frozenset[tuple[str, Pair]]]:
+        """The ledger to write, and its entries that certainly were never set.
+
+        Args:
+            claimant: the access.
+            written: what its status records already: another process wrote it, and may have set it since.
+        """
         owned = _owned(claimant.ledger)
-        recorded = (r for r in self._before[claimant.access] if r.state is GrantState.RECORDED)
-        return {record.grant.identity for record in recorded if record.grant.identity not in owned}
+        before, known = self._before[claimant.access], owned | written
+        records = tuple(r.with_state(r.state, INHERITED) if self._inherited(r, claimant, known) else r for r in before)
+        new = (r.grant.identity for r in records if r.state is GrantState.RECORDED)
+        return records, frozenset((claimant.uid, pair) for pair in new if pair not in known)
+
+    def _inherited(self, record: GrantRecord, claimant: Claimant, known: frozenset[Pair]) -> bool:
+        """Whether this process is about to set a grant that another one recorded, and status does not say so."""
+        if record.state is not GrantState.RECORDED or record.message or record.grant.identity not in self._adding:
+            return False
+        return record.grant.identity in known and (claimant.uid, record.grant.identity) not in self._unset
 
     def written(self, claimant: Claimant) -> frozenset[Pair]:
         """Grants that must be in status already, because this plan adds them."""
@@ -207,11 +230,10 @@ class _Batch:
             if self._outages >= AT_ONCE:  # Nothing answers: the others need not wait for their timeouts too.
                 return Unavailable("Kubernetes does not answer.")
             self._versions[key] = self._recorder.version(key)
-            # Where status has the record already, another operator wrote it, and may have set the grant since.
-            new = _Needs(self._plan).new(claimant) - self._recorder.written(self._name, claimant)
-            unset = {(claimant.uid, pair) for pair in new}
+            written = self._recorder.written(self._name, self._create_time, claimant)
+            records, unset = _Needs(self._plan, self._memory.unset).records(claimant, written)
             self._memory.unset |= unset
-            error = await self._recorder.one(self._name, self._create_time, claimant, self._plan.before[key])
+            error = await self._recorder.one(self._name, self._create_time, claimant, records)
             if isinstance(error, Conflict):
                 self._memory.unset -= unset
             self._outages = self._outages + 1 if isinstance(error, Unavailable) else 0
