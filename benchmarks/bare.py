@@ -102,9 +102,9 @@ def dry_run(world: World, access: Json) -> float:
 
 
 async def _run(world: World, teams: Teams, like: Json, dry_runs: float) -> Bare:
-    admin_token = (world.state.control_plane / "admin-token").read_text()
+    admin_token = world.state.control_plane / "admin-token"
     # Only the operator's ServiceAccount may write status, and its requests pass the same admission policies.
-    operator_token = (world.state.token / "token").read_text()
+    operator_token = world.state.token / "token"
     async with Client(world.server, world.ca, admin_token) as admin:
         for layer in teams.ground():
             await admin.create(layer)
@@ -122,7 +122,7 @@ async def _run(world: World, teams: Teams, like: Json, dry_runs: float) -> Bare:
 
 
 async def _dry_run(world: World, access: Json) -> float:
-    async with Client(world.server, world.ca, (world.state.token / "token").read_text()) as operator:
+    async with Client(world.server, world.ca, world.state.token / "token") as operator:
         begun = time.process_time()
         for _ in range(DRY_RUNS):
             await _check(operator, access)

@@ -27,19 +27,19 @@ class Client:
     Args:
         server: the API server's URL, without a trailing slash.
         ca: the file with its CA.
-        token: the bearer token.
+        token: the file with the bearer token; it is read again when the token has expired.
     """
 
-    def __init__(self, server: str, ca: Path, token: str) -> None:
+    def __init__(self, server: str, ca: Path, token: Path) -> None:
         self._server = server
         self._context = ssl.create_default_context(cafile=str(ca))
-        self._token = token.strip()
+        self._token = token
+        self._headers = self._authorization()
 
     async def __aenter__(self) -> Self:
         """Open the session."""
         connector = aiohttp.TCPConnector(ssl=self._context, limit=0)
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": JSON}
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers)
+        self._session = aiohttp.ClientSession(connector=connector)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -56,12 +56,22 @@ class Client:
         """
         headers = {"Content-Type": content, "Accept": accept}
         data = None if body is None else json.dumps(body).encode()
-        async with self._session.request(method, self._server + path, data=data, headers=headers) as reply:
-            text = await reply.text()
-            if reply.status >= 400:
-                raise RuntimeError(f"{method} {path}: {reply.status} {text}")
-            answer: Json = json.loads(text)
-            return answer
+        status, text = await self._request(method, path, data, headers)
+        if status == 401:
+            self._headers = self._authorization()
+            status, text = await self._request(method, path, data, headers)
+        if status >= 400:
+            raise RuntimeError(f"{method} {path}: {status} {text}")
+        answer: Json = json.loads(text)
+        return answer
+
+    async def _request(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
+        url = self._server + path
+        async with self._session.request(method, url, data=data, headers=headers | self._headers) as reply:
+            return reply.status, await reply.text()
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token.read_text().strip()}"}
 
     async def create(self, objects: Iterable[Json]) -> list[Json]:
         """Create objects, and return the API server's versions of them."""

@@ -46,7 +46,7 @@ def create(world: World, *layers: Iterable[Json]) -> None:
     """Create objects as an administrator, one layer after the other."""
 
     async def run() -> None:
-        token = (world.state.control_plane / "admin-token").read_text()
+        token = world.state.control_plane / "admin-token"
         async with Client(world.server, world.ca, token) as admin:
             for layer in layers:
                 await admin.create(layer)

@@ -43,6 +43,7 @@ def report(size: float) -> Report:
         declare.create(world, teams.requests())
         took = settled(world, traffic, declare.ready(world, "repositoryaccesses", teams.accesses)).since(begun)
         counts, memory = Counter(traffic.counts), resident(world.pid("operator"))
+        declare.say(f"all Ready after {took.wall:.1f} s, with {memory / 1e3:.1f} MB")
         again, first = _restart(world, teams), _first_effect(world)
         quiet, share = _idle(world, resync)
         world.stop("operator")
@@ -50,6 +51,7 @@ def report(size: float) -> Report:
         sweep = bare.dry_run(world, like)
         checks = counts[SWEPT] / teams.accesses
         alone = bare.run(world, _like(teams, "bare"), like, checks)
+        declare.say(f"the bare client took {alone.whole:.1f} s")
         with restart.kopf_alone(world):
             watched = bare.run(world, _like(teams, "watched"), like, checks)
     bare_share = sweep * quiet.counts[SWEPT] / resync
