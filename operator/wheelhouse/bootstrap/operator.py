@@ -33,7 +33,7 @@ from wheelhouse.handlers.events import kopf_settings, watches
 from wheelhouse.plan.pools import pool_complaint
 from wheelhouse.reconcile.loop import Loop
 from wheelhouse.reconcile.world import World
-from wheelhouse.runtime import garbage
+from wheelhouse.runtime import garbage, tls
 from wheelhouse.runtime.accounts import ServiceAccounts
 from wheelhouse.runtime.cache import ObjectCache
 from wheelhouse.runtime.http import HttpServer
@@ -96,6 +96,7 @@ class Operator:
 
     async def _work(self) -> None:
         garbage.exclude_existing()  # What the libraries created.
+        tls.limit_read_buffers()
         async with contextlib.AsyncExitStack() as stack:
             connection = Connection()
             await connection.open()

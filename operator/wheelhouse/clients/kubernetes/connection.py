@@ -23,7 +23,7 @@ RELOAD_PAUSE = 1.0
 """Minimum seconds between two reloads, even if many requests get a 401."""
 CONNECTIONS = 112
 """Maximum connections of a session: more than all workers of the queue, so that one slow webhook does not use all. Each
-takes 0.3 MB, and requests use them in turn, which keeps all of them open: without a maximum, 1,000 accesses left 276.
+takes 0.1 MB, and requests use them in turn, which keeps all of them open: without a maximum, 1,000 accesses left 276.
 """
 
 
