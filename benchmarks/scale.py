@@ -22,6 +22,8 @@ RESYNC = 300
 PATIENCE = 120.0
 SAMPLE = 5.0
 """Seconds for which CPU time is measured at once in the idle time."""
+MEBI = 1024**2 / 1000
+"""The kB of a MiB."""
 STATUS = ("patch repositoryaccesses/status", "patch pythonrepositories/status")
 
 
@@ -43,7 +45,7 @@ def report(size: float) -> Report:
         declare.create(world, teams.requests())
         took = settled(world, traffic, declare.ready(world, "repositoryaccesses", teams.accesses)).since(begun)
         counts, memory = Counter(traffic.counts), resident(world.pid("operator"))
-        declare.say(f"all Ready after {took.wall:.1f} s, with {memory / 1e3:.1f} MB")
+        declare.say(f"all Ready after {took.wall:.1f} s, with {memory / MEBI:.1f} MiB")
         again, first = _restart(world, teams), _first_effect(world)
         quiet, share = _idle(world, resync)
         world.stop("operator")
@@ -60,7 +62,7 @@ def report(size: float) -> Report:
         Row("restart: writes of policies and statuses", _writes(again.traffic), "0"),
         Row("restart: reads of the policy for each repository", _reads(again.traffic, teams), "1"),
         Row("restart: start to no key waiting, s", again.idle.wall, bare=kopf.wall),
-        Row("restart: resident memory, MB", again.idle.resident / 1e3, bare=kopf.resident / 1e3),
+        Row("restart: resident memory, MiB", again.idle.resident / MEBI, bare=kopf.resident / MEBI),
         Row("restart: start to an effect for a new access, s", first, "≤ 10"),
         Row("idle: writes of policies and statuses", _writes(quiet), "0"),
         Row("idle: share of a core for the sweep, %", share.always * 100, bare=bare_share * 100),
@@ -111,7 +113,7 @@ def _served(
         Row(
             "dry runs of the sweep for each access", counts[SWEPT] / teams.accesses, bare=counts[SWEPT] / teams.accesses
         ),
-        Row("resident memory, MB", memory / 1e3, "≤ 320"),
+        Row("resident memory, MiB", memory / MEBI, "≤ 320"),
     ]
 
 
