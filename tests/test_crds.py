@@ -188,7 +188,10 @@ def test_columns_of_a_repository() -> None:
     """`kubectl get` shows the state first, and `-o wide` also the long columns."""
     columns = crds()["pythonrepositories.wheelhouse.dev"]["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = {wide: [c["name"] for c in columns if bool(c.get("priority")) is wide] for wide in (False, True)}
-    assert shown == {False: ["Ready", "Reason", "Mode", "Location", "Age"], True: ["Index", "IndexSafe", "Message"]}
+    assert shown == {
+        False: ["Ready", "Reason", "Mode", "Location", "Age"],
+        True: ["Index", "Accesses", "IndexSafe", "Message"],
+    }
 
 
 @pytest.mark.parametrize(

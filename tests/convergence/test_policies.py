@@ -1,5 +1,6 @@
 """The policy of a repository in the whole loop: one bad access does not affect its neighbors or any other grant."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -200,6 +201,36 @@ async def test_many_grants_at_once_are_few_sets() -> None:
     await simulation.run(30)
     assert len(members(simulation)) == 400
     assert simulation.fakes.calls.count()["policies.set"] <= 6
+
+
+async def test_a_thousand_grants_at_once_are_at_most_ten_sets() -> None:
+    """1,000 accesses on one repository, created within ten seconds."""
+    simulation = await owners()
+    for number in range(1000):
+        access(simulation, "owners", f"a-{number}", subjects=user(number))
+        if number % 10 == 0:
+            await simulation.run(0.1)
+    await simulation.run(60)
+    assert len(members(simulation)) == 1000
+    assert simulation.fakes.calls.count()["policies.set"] <= 10
+
+
+async def test_grants_on_many_repositories_are_at_most_three_sets_each() -> None:
+    """400 accesses on 20 repositories are applied at once."""
+    simulation = await owners()
+    names = [f"wheels-{number}" for number in range(20)]
+    for name in names:
+        simulation.fakes.cluster.put(Kind.REPOSITORY, ObjectKey("owners", name), wheels())
+    await simulation.run(120)
+    simulation.fakes.calls.clear()
+    for number in range(400):
+        repository = {"name": names[number % len(names)], "namespace": "owners"}
+        access(simulation, "owners", f"a-{number}", repositoryRef=repository, subjects=user(number))
+    await simulation.run(60)
+    sets = Counter(call.args[0].repository_id for call in simulation.fakes.calls.log if call.name == "policies.set")
+    assert sets.keys() == set(names)
+    assert max(sets.values()) <= 3
+    assert all(len(members(simulation, NAME._replace(repository_id=name))) == 20 for name in names)
 
 
 async def test_withdrawn_consent_is_withdrawn_soon() -> None:

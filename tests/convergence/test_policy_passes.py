@@ -692,7 +692,7 @@ async def test_what_another_process_recorded_is_not_set_before_status_says_so(er
 
 
 async def test_a_record_whose_reply_was_lost_is_set() -> None:
-    """Its status was written, but the process does not know it: it says so, and sets the grant."""
+    """Its status was written, but the process does not know it: it records the grant again, and sets it."""
     room = PolicyRoom()
     key = room.want("team", "ann")
     room.fakes.calls.after = failing("objects.write_status", Unavailable("the reply was lost"))
@@ -702,6 +702,104 @@ async def test_a_record_whose_reply_was_lost_is_set() -> None:
     await room.settle()
     assert room.members() == {"ann"}
     assert messages(room, key) == [("Granted", None)]
+
+
+async def test_a_set_without_an_answer_is_tried_again_without_a_write() -> None:
+    """The process knows that it recorded the grant itself: its status stays as it is until the set succeeds."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+    room.fakes.calls.before = failing("policies.set", Unavailable("503"))
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await room.reconcile()
+    assert messages(room, key) == [("Recorded", None)]
+    assert room.fakes.calls.count()["objects.write_status"] == 1
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.members() == {"ann"}
+
+
+SCANNED = {
+    "type": "example.com/Scanned",
+    "status": "True",
+    "reason": "Ok",
+    "message": "",
+    "lastTransitionTime": "2026-05-01T10:00:00Z",
+}
+"""A condition of another controller."""
+
+
+def scan(room: PolicyRoom, key: ObjectKey) -> None:
+    """Let another controller write its condition."""
+    body = room.fakes.cluster.objects[Kind.ACCESS, key]
+    body["status"] = {**body["status"], "conditions": [*body["status"].get("conditions", ()), dict(SCANNED)]}
+    room.fakes.cluster.touch(body)
+    room.watch()
+
+
+async def test_a_condition_of_another_controller_makes_no_write_a_foreign_one() -> None:
+    """The watch brings the own record before the reply: it is the own one, with the condition that stays in it."""
+    room = PolicyRoom()
+    watched(room)
+    key = room.want("team", "ann")
+    room.fakes.cluster.objects[Kind.ACCESS, key]["status"] = {}
+    scan(room, key)
+    await room.reconcile()
+    assert room.members() == {"ann"}
+    assert room.fakes.calls.count()["objects.write_status"] == 2
+
+
+async def test_a_status_that_changes_during_a_pass_delays_the_grant_by_a_moment() -> None:
+    """Another client writes the status of one access while the next one is recorded: both are granted at once."""
+    room = PolicyRoom()
+    first, second = room.want("a", "ann"), room.want("b", "bob")
+    done: list[bool] = []
+
+    def hook(call: PortCall) -> None:
+        if call.name == "objects.write_status" and call.args[1].key == second and not done:
+            done.append(True)
+            scan(room, first)
+
+    room.fakes.calls.before = hook
+    begun = room.fakes.clock.elapsed()
+    seconds = await room.reconcile()
+    assert seconds is not None
+    assert seconds < 10
+    room.fakes.clock.advance(seconds)
+    await room.reconcile()
+    assert room.members() == {"ann", "bob"}
+    assert room.fakes.clock.elapsed() - begun < 10
+
+
+async def test_an_access_that_cannot_be_recorded_is_not_the_first_for_ever() -> None:
+    """After a refused set one access is tried at a time: one that a webhook denies lets the others pass."""
+    room = PolicyRoom()
+    denied = room.want("a", "ann")
+    room.want("b", "bob")
+    room.fakes.calls.before = failing("policies.set", Refused("no"))
+    await room.reconcile()
+    room.fakes.calls.before = failing("objects.write_status", Refused("denied by a webhook"), denied)
+    delays = []
+    for _ in range(6):
+        seconds = await room.reconcile()
+        assert seconds is not None
+        delays.append(seconds)
+        room.fakes.clock.advance(max(seconds, 0.01))
+    assert room.members() == {"bob"}
+    assert sum(delay > 0 for delay in delays) >= len(delays) - 1
+    room.fakes.calls.before = None
+    await room.settle()
+    assert room.members() == {"ann", "bob"}
+
+
+async def test_a_grant_without_room_says_so_at_once() -> None:
+    """Another access is recorded in the same pass, and the plan after it has only what is recorded."""
+    room = PolicyRoom()
+    room.fakes.google.plant_policy(NAME, Binding("roles/x", tuple(f"user:u{n}@x.y" for n in range(1499))))
+    fits, full = room.want("a", "ann"), room.want("b", "bob")
+    await room.reconcile()
+    assert room.condition(fits) == ("True", "Granted")
+    assert room.condition(full) == ("False", "PolicyFull")
 
 
 async def test_existing_is_written_before_the_next_set() -> None:

@@ -1,8 +1,8 @@
 """The index's answers for the tokens in Secrets, and the number of requests."""
 
 import pytest
-from convergence.scenes import PULL, access, reason
-from convergence.secret_scenes import distributed, fail, mints
+from convergence.scenes import PULL, access, condition, owners, reason
+from convergence.secret_scenes import SECRET, distributed, fail, mints, secret
 
 from wheelhouse.errors import Unavailable
 
@@ -36,6 +36,27 @@ async def test_an_index_that_begins_to_refuse_shows() -> None:
     simulation.fakes.index.propagating = False
     await simulation.run(70)
     assert reason(simulation, key) == "Ready"
+
+
+@pytest.mark.parametrize("effective", [True, False])
+async def test_a_new_grant_that_is_not_in_effect_yet_is_no_failure(effective: bool) -> None:
+    """IAM takes minutes until a grant works: 15 of them are Propagating, and only then Refused."""
+    simulation = await owners()
+    simulation.fakes.index.propagating = True
+    key = access(simulation, "owners", "one", subjects=PULL, secret=SECRET)
+    begun, told = simulation.fakes.clock.elapsed(), set()
+    while simulation.fakes.clock.elapsed() - begun < 880:
+        await simulation.run(10)
+        told.add((reason(simulation, key, "Verified"), reason(simulation, key, "Stalled")))
+    assert told - {("", "")} == {("Propagating", "")}
+    found = condition(simulation, key, "Verified")
+    assert found is not None
+    assert "not in effect yet" in found.message
+    assert secret(simulation)  # It is there already, and works as soon as the grant does.
+    simulation.fakes.index.propagating = not effective
+    await simulation.run(400)
+    assert reason(simulation, key, "Verified") == ("Verified" if effective else "Refused")
+    assert (reason(simulation, key) == "Ready") is effective
 
 
 async def test_a_token_that_the_index_does_not_know_is_minted_again_once() -> None:

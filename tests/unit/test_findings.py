@@ -139,6 +139,32 @@ def test_an_older_status_takes_nothing_from_memory(minute: int) -> None:
     assert members(findings, other) == (["user:a@x.y"] if minute < 30 else [])
 
 
+def test_another_operator_with_a_clock_that_is_behind_may_move_an_access() -> None:
+    """Its conditions seem older, but its ledger is of another repository: that counts."""
+
+    def conditions(second: int) -> list[dict[str, str]]:
+        return [{"type": "Ready", "lastTransitionTime": f"2026-05-01T10:00:{second:02}Z"}]
+
+    findings = Findings()
+    before = stored(1, "user:a@x.y", conditions=conditions(5))
+    assert members(findings, before) == ["user:a@x.y"]
+    other = stored(2, "user:b@x.y", repository=f"{NAME.full}-two", conditions=conditions(3))
+    assert findings.seen(Kind.ACCESS, other)
+    assert members(findings, other) == ["user:b@x.y"]
+
+
+def test_conditions_of_others_tell_nothing_about_the_age() -> None:
+    """Another controller's condition may be newer in a status that is older."""
+    findings = Findings()
+    ready = {"type": "Ready", "lastTransitionTime": "2026-05-01T10:30:00Z"}
+    before = stored(1, "user:a@x.y", conditions=[ready])
+    assert members(findings, before) == ["user:a@x.y"]
+    scanned = {"type": "example.com/Scanned", "lastTransitionTime": "2026-05-01T10:50:00Z"}
+    restored = stored(9, conditions=[ready | {"lastTransitionTime": "2026-05-01T10:20:00Z"}, scanned])
+    assert findings.seen(Kind.ACCESS, restored)
+    assert members(findings, restored) == ["user:a@x.y"]
+
+
 def test_a_ledger_of_a_later_repository_replaces_memory() -> None:
     """Another operator may know of a repository that this one has not seen yet."""
     findings = Findings()

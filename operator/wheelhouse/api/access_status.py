@@ -21,8 +21,7 @@ class GrantStatus(Model):
     client, and never removed) or `Rejected` (by IAM)."""
 
     message: Annotated[str, Field(max_length=4096)] | None = None
-    """The error from IAM, for a rejected grant. For a recorded one, a note that it may be set already, because another
-    process of the operator recorded it."""
+    """The error from IAM, for a rejected grant. For a recorded one, a note that it may be set already."""
 
     kind: Annotated[str, Field(max_length=32)] | None = None
     """`Principal` if a subject of this kind names the member. Such a grant does not follow a change of the cluster's

@@ -223,7 +223,7 @@ class AccessSummary(Model):
     """How much of the IAM policy of the repository is used."""
 
     accesses: int
-    """How many RepositoryAccesses have a grant on the repository."""
+    """How many RepositoryAccesses request grants on the repository and may have them."""
 
     members: int
     """How many principals the IAM policy has, with each occurrence counted."""

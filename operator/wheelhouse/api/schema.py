@@ -193,6 +193,13 @@ def _repository() -> Schema:
         _AGE,
         _column("Index", ".status.indexURL", "What pip installs from", wide=True),
         _column(
+            "Accesses",
+            ".status.accessSummary.accesses",
+            "How many RepositoryAccesses use the repository",
+            wide=True,
+            kind="integer",
+        ),
+        _column(
             "IndexSafe",
             _condition("status", of="IndexSafe"),
             "For mode Virtual: whether public packages cannot replace private ones of the same name",

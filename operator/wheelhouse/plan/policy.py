@@ -29,6 +29,7 @@ class Circumstances:
         withheld: grants left out because a set with them was refused: for the policy's size, or altogether.
         unset: what this process recorded and certainly never set, by the access's uid: if such a grant is in the
             policy, another client added it.
+        sent: what this process recorded, and may have set.
         debts: grants of accesses that disappeared without a release.
         recorded: whether only grants in a ledger may be added or shared, as it is once the ledgers are written.
         only: the grants that this attempt may add, during the search for those that IAM rejects; None for all.
@@ -38,6 +39,7 @@ class Circumstances:
     rejected: Mapping[Pair, str] = field(default_factory=dict)
     withheld: AbstractSet[Pair] = frozenset()
     unset: AbstractSet[tuple[str, Pair]] = frozenset()
+    sent: AbstractSet[tuple[str, Pair]] = frozenset()
     debts: Collection[Grant] = ()
     recorded: bool = False
     only: AbstractSet[Pair] | None = None
@@ -54,6 +56,7 @@ class PolicyPlan:
         adopted: grants that an access takes over, with that access.
         restored: those of `add` that had been granted and were removed by another client.
         unpaid: the debts that remain, because an existing access wants them and has not recorded them.
+        unannounced: the accesses with a grant that waits until status says that this process is about to set it.
         size: principals in the policy afterwards.
     """
 
@@ -67,6 +70,7 @@ class PolicyPlan:
     adopted: tuple[tuple[ObjectKey, Grant], ...]
     restored: frozenset[Pair]
     unpaid: frozenset[Pair]
+    unannounced: frozenset[ObjectKey]
     size: int
 
 
@@ -103,6 +107,7 @@ class _Planner:
                     self.owned[pair] = record.grant
         self.adopted = self.adoptions()
         self.owned |= {grant.identity: grant for _, grant in self.adopted}
+        self.unannounced: set[ObjectKey] = set()
         self.addable = self.additions()
         self.leaving = {pair for pair in self.owned if pair in self.present and pair not in self.wanted}
         granted = {pair for side in self.sides for pair, r in side.held.items() if r.state is GrantState.GRANTED}
@@ -123,7 +128,8 @@ class _Planner:
         record = side.held.get(pair)
         if record is None or record.state is not GrantState.RECORDED or record.message:
             return False
-        return (side.claimant.uid, pair) not in self.known.unset
+        entry = (side.claimant.uid, pair)
+        return entry not in self.known.unset and entry not in self.known.sent
 
     def adoptions(self) -> tuple[tuple[ObjectKey, Grant], ...]:
         """Grants in the policy and in no ledger that an access takes over."""
@@ -144,7 +150,10 @@ class _Planner:
                 for pair, grant in side.claims.items():
                     if pair in self.present or pair in out:
                         continue
-                    if self.known.recorded and (not side.owns(pair) or self.inherits(side, pair)):
+                    if self.known.recorded and not side.owns(pair):
+                        continue
+                    if self.known.recorded and self.inherits(side, pair):
+                        self.unannounced.add(side.claimant.access)
                         continue
                     found.setdefault(pair, grant)
         return found
@@ -212,6 +221,7 @@ class _Planner:
             adopted=self.adopted,
             restored=self.drifted(added),
             unpaid=self.unpaid(removed),
+            unannounced=frozenset(self.unannounced),
             size=policy.size if policy is not None else self.observed.size,
         )
 

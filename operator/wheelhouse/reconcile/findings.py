@@ -156,7 +156,7 @@ class Findings:
         else:
             # A restored store, or a status that was emptied: no operator writes one without conditions.
             emptied = not stored.status.get("conditions") and not stored.status.get("grants")
-            lost = emptied or int(stored.resource_version) < entry.version or _older(stored.status_json, entry.status)
+            lost = emptied or int(stored.resource_version) < entry.version
             _retake_access(entry, stored, lost=lost)
 
     def _replace(self, kind: Kind, stored: CustomObject) -> None:
@@ -217,8 +217,10 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     status = stored.status
     grants, distribution = read_grants(status), read_distribution(status)
     same = (grants.repository, grants.create_time) == (entry.grants.repository, entry.grants.create_time)
-    # The versions of a store that was restored twice say nothing about its age; times do.
-    lost = lost or _outdated(grants, entry.grants)
+    # The versions of a store that was restored twice say nothing about its age; times do. An operator whose clock is
+    # behind may have moved the access to another repository, so the times of conditions alone do not undo that.
+    comparable = same or grants.repository is None
+    lost = lost or _outdated(grants, entry.grants) or (comparable and _older(stored.status_json, entry.status))
     if same:
         grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))
     if lost and same:

@@ -22,7 +22,7 @@ from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.access import AccessFacts, access_status
 from wheelhouse.status.advice import access_advice, repository_advice
-from wheelhouse.status.conditions import by_type, same, suspended_note
+from wheelhouse.status.conditions import by_type, complete, same, suspended_note
 from wheelhouse.status.repository import RepositoryFacts, repository_status
 
 logger = structlog.get_logger(__name__)
@@ -192,7 +192,7 @@ class Ledger:
             if same(status, before):
                 self._progress.pop((kind, key), None)
                 return True
-            self._findings.writing(kind, stored, status)
+            self._findings.writing(kind, stored, complete(status, before))
             try:
                 written = await self._world.objects.write_status(kind, stored, status)
             except Conflict:

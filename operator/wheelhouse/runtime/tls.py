@@ -4,7 +4,7 @@ from asyncio.sslproto import SSLProtocol
 
 READ_BUFFER = 64 * 1024
 """Bytes of each connection's buffer, and of what each read allocates. A TLS record has at most 16 KiB (RFC 8446,
-section 5.1), so larger reads return no more. asyncio's default is 256 KiB: 28 MB for all connections of the operator.
+section 5.1), so larger reads return no more. asyncio's default is 256 KiB: 29 MB for all connections of the operator.
 """
 
 

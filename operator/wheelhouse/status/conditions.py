@@ -19,6 +19,8 @@ STALLS_AFTER = timedelta(minutes=15)
 Found = tuple[ConditionType, Check]
 """A condition's type and what was found."""
 
+_TYPES = frozenset(ConditionType)
+
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in seconds, the form of times in Kubernetes."""
@@ -142,6 +144,19 @@ def by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     conditions = status.get("conditions")
     rows = conditions if isinstance(conditions, list) else []
     return {row["type"]: row for row in rows if isinstance(row, Mapping) and isinstance(row.get("type"), str)}
+
+
+def complete(status: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A status as a write of it leaves it: with the conditions of other types, which other controllers wrote.
+
+    Args:
+        status: the status to write.
+        before: the status that it replaces.
+    """
+    listed = before.get("conditions")
+    rows = listed if isinstance(listed, list) else []
+    foreign = [row for row in rows if isinstance(row, Mapping) and row.get("type") not in _TYPES]
+    return {**status, "conditions": [*status.get("conditions", ()), *foreign]} if foreign else status
 
 
 def same(wanted: Mapping[str, Any], standing: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from wheelhouse.domain.iam import Grant, GrantRecord, GrantState
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName, dns_labels, is_dns_label, is_dns_subdomain, shared
 from wheelhouse.domain.objects import CustomObject, loaded
+from wheelhouse.domain.reasons import ConditionType
 from wheelhouse.domain.repository import Operation, OperationKind
 from wheelhouse.status.conditions import by_type, moment
 
@@ -93,8 +94,9 @@ def recorded_conditions(stored: CustomObject) -> Mapping[str, Mapping[str, Any]]
 
 
 def last_transition(status_json: str) -> datetime | None:
-    """When a condition last changed in a status; None if it has none."""
-    times = (moment(row.get("lastTransitionTime")) for row in _conditions(status_json).values())
+    """When a condition of our types last changed in a status; None if it has none."""
+    rows = _conditions(status_json)
+    times = (moment(rows[kind].get("lastTransitionTime")) for kind in ConditionType if kind in rows)
     return max((time for time in times if time is not None), default=None)
 
 

@@ -44,7 +44,7 @@ BUGS = (
     Bug(
         "a write that is on its way counts as that of another hand",
         "reconcile/ledger.py",
-        "            self._findings.writing(kind, stored, status)\n",
+        "            self._findings.writing(kind, stored, complete(status, before))\n",
         "",
         LEDGER,
     ),

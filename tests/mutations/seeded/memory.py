@@ -18,15 +18,15 @@ BUGS = (
     Bug(
         "a restore forgets what memory owns",
         "reconcile/findings.py",
-        "emptied or int(stored.resource_version) < entry.version or",
-        "emptied or",
+        "            lost = emptied or int(stored.resource_version) < entry.version\n",
+        "            lost = emptied\n",
         FINDINGS,
     ),
     Bug(
         "a ledger of an earlier repository replaces memory",
         "reconcile/findings.py",
-        "    lost = lost or _outdated(grants, entry.grants)\n",
-        "",
+        "lost = lost or _outdated(grants, entry.grants) or (",
+        "lost = lost or (",
         FINDINGS,
     ),
     Bug(
@@ -39,14 +39,14 @@ BUGS = (
     Bug(
         "an emptied status forgets what memory owns",
         "reconcile/findings.py",
-        "emptied or int(stored.resource_version) < entry.version or",
-        "int(stored.resource_version) < entry.version or",
+        "            lost = emptied or int(stored.resource_version) < entry.version\n",
+        "            lost = int(stored.resource_version) < entry.version\n",
         FINDINGS,
     ),
     Bug(
         "an older status of a higher version forgets what memory owns",
         "reconcile/findings.py",
-        " or _older(stored.status_json, entry.status)\n",
+        " or (comparable and _older(stored.status_json, entry.status))\n",
         "\n",
         FINDINGS,
     ),

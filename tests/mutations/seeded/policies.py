@@ -121,8 +121,8 @@ BUGS = (
     Bug(
         "a grant is added that no ledger holds",
         "plan/policy.py",
-        "self.known.recorded and (not side.owns(pair) or self.inherits(side, pair)):",
-        "self.known.recorded and self.inherits(side, pair):",
+        "if self.known.recorded and not side.owns(pair):",
+        "if self.known.still and not side.owns(pair):",
         PLAN,
     ),
     Bug(
@@ -219,8 +219,8 @@ BUGS = (
     Bug(
         "what another process recorded is set before status says so",
         "plan/policy.py",
-        "(not side.owns(pair) or self.inherits(side, pair))",
-        "not side.owns(pair)",
+        "if self.known.recorded and self.inherits(side, pair):",
+        "if self.known.still and self.inherits(side, pair):",
         PASSES,
     ),
     Bug(
@@ -235,6 +235,34 @@ BUGS = (
         "reconcile/policy/recorder.py",
         " or (create_time and found.create_time not in {None, create_time}):",
         ":",
+        PASSES,
+    ),
+    Bug(
+        "a grant that a changed status delays waits for the next check",
+        "reconcile/policy/transaction.py",
+        "        late |= plan.unannounced.difference(self._recorded.failed)\n",
+        "",
+        PASSES,
+    ),
+    Bug(
+        "a set without an answer makes the own record another process's",
+        "reconcile/policy/memory.py",
+        "        self.sent |= entries\n",
+        "",
+        PASSES,
+    ),
+    Bug(
+        "an access that cannot be recorded is tried first for ever",
+        "reconcile/policy/recorder.py",
+        "        wanting.sort(key=lambda claimant: memory.failures.get(claimant.access, 0))\n",
+        "",
+        PASSES,
+    ),
+    Bug(
+        "a condition of another controller makes the own write a foreign one",
+        "reconcile/ledger.py",
+        "complete(status, before)",
+        "status",
         PASSES,
     ),
 )

@@ -34,6 +34,7 @@ class Memory:
 
     Attributes:
         unset: what this process recorded and certainly never set, by the access's uid.
+        sent: what this process recorded, and requested to set: without an answer, it may be set.
         rejected: members that IAM rejected.
         oversize: grants that made the policy too large, with the time.
         failures: how often in a row an access could not be recorded.
@@ -50,6 +51,7 @@ class Memory:
     """
 
     unset: set[tuple[str, Pair]] = field(default_factory=set)
+    sent: set[tuple[str, Pair]] = field(default_factory=set)
     rejected: dict[Pair, Rejection] = field(default_factory=dict)
     oversize: dict[Pair, float] = field(default_factory=dict)
     failures: dict[ObjectKey, int] = field(default_factory=dict)
@@ -134,11 +136,13 @@ class Memory:
         """
         entries = {entry for entry in self.unset if entry[1] in pairs}
         self.unset -= entries
+        self.sent |= entries
         return entries
 
     def doubt(self, uid: str) -> None:
         """Another client changed the access's ledger, so another operator may have set the grants that it records."""
         self.unset = {entry for entry in self.unset if entry[0] != uid}
+        self.sent = {entry for entry in self.sent if entry[0] != uid}
 
     def saw(self, claimant: Claimant, *, settled: bool) -> None:
         """Record the claim that a pass saw."""
@@ -169,3 +173,4 @@ class Memory:
         self.rejected = {pair: each for pair, each in self.rejected.items() if pair in wanted}
         failed = {claimant.uid for claimant in claimants if claimant.access in self.failures}
         self.unset = {entry for entry in self.unset if entry in recorded or entry[0] in failed}
+        self.sent &= recorded

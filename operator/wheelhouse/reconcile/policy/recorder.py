@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,9 +24,9 @@ AT_ONCE = 16
 TRIES = 3
 """Attempts in one pass for an access that changes all the time, and the passes that others wait for it."""
 
-INHERITED = "Another process of the operator recorded this grant, which may be set already."
-"""The message of a grant that this process is about to set, and that another one recorded. If the other one still runs,
-this change of status reaches it. Without it, that process takes the grant for another client's."""
+INHERITED = "The operator may have set this grant already."
+"""The message of a grant that this process is about to set, and that another one may have recorded. If that one still
+runs, this change of status reaches it. Without it, that process takes the grant for another client's."""
 
 Errors = Mapping[ObjectKey, WheelhouseError]
 
@@ -74,10 +73,12 @@ class Recorder:
         memory: Memory,
     ) -> Recorded:
         """Write the ledgers that the plan needs, the oldest access first."""
-        needs = _Needs(plan, memory.unset)
+        needs = _Needs(plan, memory)
         wanting = [c for c in claimants if needs.change(c) or needs.written(c) - self.written(name, create_time, c)]
         if not wanting:
             return Recorded()
+        # Those that could not be recorded before wait for the others.
+        wanting.sort(key=lambda claimant: memory.failures.get(claimant.access, 0))
         # After a refusal, one access is tried first: records for all of them could cost two useless writes each.
         chosen = wanting[: 1 if memory.refused else MOST]
         batch = _Batch(self, name, create_time, plan, memory)
@@ -97,7 +98,7 @@ class Recorder:
                 for key, error in failed.items()
                 if isinstance(error, Refused | Invalid) or memory.failures[key] >= TRIES
             ),
-            rest=len(wanting) > len(chosen),
+            rest=len(wanting) > len(chosen) > len(failed),
             down=outages[0] if 1 < len(outages) == len(chosen) else None,
         )
 
@@ -143,14 +144,14 @@ class Recorder:
 class _Needs:
     """The writes that a plan needs."""
 
-    def __init__(self, plan: PolicyPlan, unset: AbstractSet[tuple[str, Pair]]) -> None:
-        self._unset = unset
+    def __init__(self, plan: PolicyPlan, memory: Memory) -> None:
+        self._memory = memory
         self._before = plan.before
         self._adding = {grant.identity for grant in plan.add}
         self._adopted = set(plan.adopted)
 
     def change(self, claimant: Claimant) -> bool:
-        """Whether the ledger gains a grant, or what it says of one that it has is no longer true."""
+        """Whether the ledger gains a grant, or an entry turned out to be another client's or needs the message."""
         before = self._before[claimant.access]
         if before is claimant.ledger:
             return False
@@ -178,10 +179,11 @@ class _Needs:
         return records, frozenset((claimant.uid, pair) for pair in new if pair not in known)
 
     def _inherited(self, record: GrantRecord, claimant: Claimant, known: frozenset[Pair]) -> bool:
-        """Whether this process is about to set a grant that another one recorded, and status does not say so."""
+        """Whether this process is about to set a grant that it did not record, and status does not say so."""
         if record.state is not GrantState.RECORDED or record.message or record.grant.identity not in self._adding:
             return False
-        return record.grant.identity in known and (claimant.uid, record.grant.identity) not in self._unset
+        entry = (claimant.uid, record.grant.identity)
+        return entry[1] in known and entry not in self._memory.unset and entry not in self._memory.sent
 
     def written(self, claimant: Claimant) -> frozenset[Pair]:
         """Grants that must be in status already, because this plan adds them."""
@@ -231,7 +233,7 @@ class _Batch:
                 return Unavailable("Kubernetes does not answer.")
             self._versions[key] = self._recorder.version(key)
             written = self._recorder.written(self._name, self._create_time, claimant)
-            records, unset = _Needs(self._plan, self._memory.unset).records(claimant, written)
+            records, unset = _Needs(self._plan, self._memory).records(claimant, written)
             self._memory.unset |= unset
             error = await self._recorder.one(self._name, self._create_time, claimant, records)
             if isinstance(error, Conflict):

@@ -34,7 +34,7 @@ class Outcome:
         plan: the last one; its ledgers are in memory.
         recorded: the results of the records.
         refusal: the error because of which the policy could not be set at all; None otherwise.
-        late: accesses that appeared or changed their claim while ledgers were written: nothing was added for them.
+        late: accesses that appeared or changed while ledgers were written: nothing was added for them.
     """
 
     observation: Observation
@@ -93,6 +93,8 @@ class _Transaction:
         self._recorded = Recorded()
         self._first: dict[ObjectKey, Claimant] = {}
         """Claims at the time when their ledgers were recorded."""
+        self._full: frozenset[Pair] = frozenset()
+        """What had no room then: later plans have only what is recorded."""
 
     async def run(self) -> Outcome | None:
         observation = await self._observe()
@@ -100,7 +102,7 @@ class _Transaction:
             return None
         self._observation = observation
         plan = self._plan(Circumstances())
-        self._first = {asking.access: asking for asking in self._asking}
+        self._first, self._full = {asking.access: asking for asking in self._asking}, plan.full
         self._recorded = await self._context.recorder.record(
             self._name, observation.create_time, self._claimants, plan, self._memory
         )
@@ -139,6 +141,7 @@ class _Transaction:
                 rejected=memory.rejections(now),
                 withheld=circumstances.withheld | memory.too_much(now),
                 unset=memory.unset,
+                sent=memory.sent,
                 debts=self._owed(),
             ),
         )
@@ -189,8 +192,10 @@ class _Transaction:
         try:
             await self._context.world.policies.set(self._name, plan.policy)
         except (Conflict, Invalid, Refused):
+            self._memory.sent -= doubtful
             self._memory.unset |= doubtful  # Certainly not set.
             raise
+        self._memory.sent -= doubtful
         self._memory.refused = False
 
     async def _observe_again(self) -> None:
@@ -254,6 +259,8 @@ class _Transaction:
             created = self._created(asking) if records else None
             afterwards.append(replace(asking, ledger=records, create_time=created))
         late = frozenset(c.access for c in self._asking if not c.asks_as(self._first.get(c.access)))
+        late |= plan.unannounced.difference(self._recorded.failed)
+        plan = replace(plan, full=plan.full | self._full)
         return Outcome(self._observation, self._claimants, afterwards, plan, self._recorded, refusal, late)
 
 
