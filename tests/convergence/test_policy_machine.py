@@ -9,24 +9,31 @@ from typing import Any
 
 from fakes.calls import PortCall
 from fakes.policies import NAME, OWNERS, PolicyRoom
+from fakes.world import WORKLOAD
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from wheelhouse.domain.iam import Binding, Grant, Pair, Policy
+from wheelhouse.domain.access import SubjectKind
+from wheelhouse.domain.iam import Binding, Grant, Identity, Pair, Policy, Role
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.status.conditions import timestamp
 
-READER, WRITER, VIEWER = "roles/artifactregistry.reader", "roles/artifactregistry.writer", "roles/viewer"
-MEMBERS = ["ann", "bob", "cid"]
+READER, VIEWER = Role.READER.iam, "roles/artifactregistry.viewer"
+ANN, TEAM = "user:ann@example.com", "group:team@example.com"
+MEMBERS = [ANN, TEAM, WORKLOAD.member(Identity("builds", "ci"))]
 """Few, so that accesses and foreign writers meet on the same grants all the time."""
-GRANTS = [Grant(role, f"user:{member}@example.com") for role in (READER, WRITER) for member in MEMBERS]
-FOREIGN = [*GRANTS, Grant(VIEWER, "user:bob@example.com"), Grant(READER, "deleted:user:old@example.com?uid=1")]
-UNTOUCHABLE = Binding(READER, ("user:ann@example.com", "user:cond@example.com"), {"title": "t", "expression": "true"})
+GRANTS = [Grant(role.iam, member) for role in Role for member in MEMBERS]
+TOMBSTONE = "deleted:user:old@example.com?uid=1"
+OTHERS = [Grant(VIEWER, ANN), Grant(READER, "user:Ann@Example.com"), Grant(READER, TOMBSTONE)]
+FOREIGN = [*GRANTS, *OTHERS]
+UNTOUCHABLE = Binding(READER, (ANN, "user:cond@example.com"), {"title": "t", "expression": "true"})
 NAMES = [f"access-{number}" for number in range(4)]
 WRITERS = 8
+PATIENCE = 6 * 3600.0 + 700.0
+"""Seconds after which the operator has retried everything, even what IAM has rejected often."""
 CALLS = 24
 """A pass sends fewer calls, unless it searches for rejected members."""
 
@@ -75,11 +82,15 @@ class PolicyMachine(RuleBasedStateMachine):
     @initialize(writers=st.integers(min_value=1, max_value=WRITERS))
     def begin(self, writers: int) -> None:
         self.loop = asyncio.new_event_loop()
-        self.room = PolicyRoom()
+        self.room = self.made()
         self.google = self.room.fakes.google
         self.ours = True
         """Whether the repository is ours."""
         self.foreign: set[Pair] = set()
+        self.buried: set[Pair] = set()
+        """What was left of our grants to principals that were deleted: tombstones, which nobody can add."""
+        self.untouchable = UNTOUCHABLE
+        """The binding with a condition, which nobody but Google changes."""
         self.doubtful: set[Pair] = set()
         """What may have been set by us and not by somebody else, as far as anybody can tell."""
         self.stripped: dict[str, set[Pair]] = {}
@@ -100,6 +111,10 @@ class PolicyMachine(RuleBasedStateMachine):
         self.boot()
         self.room.want(NAMES[0], MEMBERS[0])
 
+    def made(self) -> PolicyRoom:
+        """The operator and its surroundings."""
+        return PolicyRoom()
+
     def teardown(self) -> None:
         if hasattr(self, "loop"):
             self.loop.close()
@@ -109,13 +124,13 @@ class PolicyMachine(RuleBasedStateMachine):
     @rule(
         name=st.sampled_from(NAMES),
         members=st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=2, unique=True),
-        role=st.sampled_from(["Reader", "Writer"]),
+        role=st.sampled_from(list(Role)),
         disturbed=passes,
     )
-    def user_wants(self, name: str, members: list[str], role: str, disturbed: Disturbances | None) -> None:
+    def user_wants(self, name: str, members: list[str], role: Role, disturbed: Disturbances | None) -> None:
         body = self.room.fakes.cluster.objects.get((Kind.ACCESS, ObjectKey(OWNERS, name)))
         if body is None or "deletionTimestamp" not in body["metadata"]:
-            self.room.want(name, *members, role=role)
+            self.room.want(name, *members, role=role.value)
         self.reconcile(disturbed)
 
     @rule(name=st.sampled_from(NAMES), disturbed=passes)
@@ -172,6 +187,7 @@ class PolicyMachine(RuleBasedStateMachine):
         """A foreign writer changes what it read; with the etag of its read, or without any."""
         if blind:
             self.overwrite(writer)
+        self.try_stale(writer)
         if blind or self.writers[writer % len(self.writers)].etag == self.google.policy(NAME).etag:
             (self.add if adds else self.remove)(grant)
         self.reconcile(disturbed)
@@ -185,22 +201,25 @@ class PolicyMachine(RuleBasedStateMachine):
             self.remove(Grant(*pair))
 
     def add(self, grant: Grant) -> None:
-        """Add a grant as another client.
+        """Add a grant as another client, unless nobody could tell whose it is."""
+        pair = grant.identity
+        ours = self.counts_as_ours(pair)
+        if ours is None or pair in self.present() or pair[1] in self.google.rejected_members:
+            return
+        self.write(Binding(grant.role, (grant.member,)), *self.google.policy(NAME).bindings)
+        if not ours and pair in self.present():
+            self.foreign.add(pair)
 
-        One that a ledger has, and that we may have set before, counts as ours. Nobody adds just that while a pass may
-        be about to drop it from the ledger, when memory knows already what status does not, or when the record had no
-        reply.
+    def counts_as_ours(self, pair: Pair) -> bool | None:
+        """Whether a grant counts as ours when somebody else adds it: a ledger has it, and we may have set it before.
+
+        Nobody adds just that (None) while a pass may be about to drop it from the ledger, when memory knows already
+        what status does not, or when the record had no reply.
         """
         self.forget()
-        pair = grant.identity
         ours = pair in self.recorded() and pair in self.doubtful
         unclear = ours and (self.passing or not self.remembered(pair))
-        unclear |= pair in self.unanswered
-        if unclear or pair in self.present() or pair[1] in self.google.rejected_members:
-            return
-        self.google.plant_policy(NAME, Binding(grant.role, (grant.member,)), *self.google.policy(NAME).bindings)
-        if not ours:
-            self.foreign.add(pair)
+        return None if unclear or pair in self.unanswered else ours
 
     def remove(self, grant: Grant) -> None:
         kept = []
@@ -210,30 +229,47 @@ class PolicyMachine(RuleBasedStateMachine):
                 binding = replace(binding, members=others)
             if binding.members:
                 kept.append(binding)
-        self.google.plant_policy(NAME, *kept)
-        self.foreign.discard(grant.identity)
+        self.write(*kept)
+        if grant.identity not in self.present():
+            self.foreign.discard(grant.identity)
 
-    @rule(member=st.sampled_from([None, *MEMBERS]), disturbed=passes)
-    def iam_rejects(self, member: str | None, disturbed: Disturbances | None) -> None:
-        """IAM takes a member no longer, unless it stands already."""
-        pair = None if member is None else f"user:{member}@example.com"
-        standing = {found for _, found in self.present()}
-        self.google.rejected_members = set() if pair is None or pair in standing else {pair}
+    def write(self, *bindings: Binding) -> None:
+        """Set the policy as another client that has just read it."""
+        self.google.plant_policy(NAME, *bindings)
+
+    def try_stale(self, writer: int) -> None:
+        """A foreign writer tries to set what it read, if that is no longer the policy."""
+
+    @rule(members=st.sets(st.sampled_from(MEMBERS)), named=st.booleans(), disturbed=passes)
+    def iam_rejects(self, members: set[str], named: bool, disturbed: Disturbances | None) -> None:
+        """IAM takes some members no longer; its message names them or not."""
+        self.reject(members, named=named)
         self.reconcile(disturbed)
+
+    def reject(self, members: set[str], *, named: bool) -> None:
+        """IAM rejects these members, unless they stand already: the fake would reject any policy with them."""
+        self.google.rejected_members = members - {member for _, member in self.present()}
+
+    def heal(self) -> None:
+        """IAM takes everything again."""
+        self.reject(set(), named=True)
 
     @precondition(lambda self: self.position % 4 == 0)
     @rule(ours=st.booleans())
     def replace(self, ours: bool) -> None:
         """The repository is deleted and made again, by us or by a stranger; the operator looks before anybody else."""
+        self.heal()
         self.google.remove(NAME)
         self.room.fakes.clock.advance(700.0)
         self.foreign.clear()
+        self.buried.clear()
         self.doubtful.clear()
         self.stripped.clear()
         if ours:
             self.room.plant()
         else:
             self.google.plant(NAME)
+        self.untouchable = UNTOUCHABLE
         self.google.plant_policy(NAME, UNTOUCHABLE)
         self.writers = [self.google.policy(NAME)] * len(self.writers)
         if ours and not self.ours:
@@ -241,7 +277,6 @@ class PolicyMachine(RuleBasedStateMachine):
         self.ours = ours
         if ours:
             self.room.look()
-        self.google.rejected_members = set()
         self.settled()
         if not ours:
             assert self.present() == set(), "another client's repository got a grant"
@@ -274,12 +309,12 @@ class PolicyMachine(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """Left alone, the operator reaches what is wanted, and then sets nothing."""
-        self.google.rejected_members = set()
+        self.heal()
         if self.ours:
             self.room.usable = True
         self.room.look()
         self.settled()
-        self.room.fakes.clock.advance(700.0)
+        self.room.fakes.clock.advance(PATIENCE)
         self.settled()
         assert self.present() == self.foreign | (self.wanted() if self.ours else set())
         assert not any("deletionTimestamp" in body["metadata"] for body in self.accesses())
@@ -295,8 +330,8 @@ class PolicyMachine(RuleBasedStateMachine):
             return
         present = self.present()
         assert self.foreign <= present, "another client's grant was lost"
-        assert present - self.foreign <= self.recorded(), "a grant of ours is in no ledger"
-        assert UNTOUCHABLE in self.google.policy(NAME).bindings
+        assert present - self.foreign - self.buried <= self.recorded(), "a grant of ours is in no ledger"
+        assert self.untouchable in self.google.policy(NAME).bindings
 
     def settled(self) -> None:
         self.run(self.room.settle())
@@ -315,7 +350,7 @@ class PolicyMachine(RuleBasedStateMachine):
         """
         self.nothing_foreign_is_touched()
         self.loop.run_until_complete(cancel(asyncio.all_tasks(self.loop)))
-        self.foreign = (self.foreign | self.present()) - self.owned()
+        self.foreign = (self.foreign | self.present()) - self.owned() - self.buried
         self.boot()
 
     def boot(self) -> None:
@@ -339,7 +374,7 @@ class PolicyMachine(RuleBasedStateMachine):
         assert call.args[1].etag == self.read.etag, "a set without the etag of the read before it"
         assert self.adds(call) <= self.recorded(), "a set before its record"
         assert self.adds(call) <= self.claimed(), "a set of a grant that nothing wants"
-        assert self.removes(call) <= self.recorded(), "a set that removes another client's grant"
+        assert self.removes(call) <= self.recorded() | self.buried, "a set that removes another client's grant"
         assert others(self.read, self.removes(call)) == others(call.args[1], self.adds(call)), (
             "others' bindings changed"
         )
@@ -465,8 +500,13 @@ def ledger(body: dict[str, Any]) -> set[Pair]:
 
 def wishes(specs: Iterable[Mapping[str, Any]]) -> set[Pair]:
     """The grants that accesses ask for."""
-    roles = {"Reader": READER, "Writer": WRITER}
-    return {(roles[spec["role"]], f"user:{subject['name']}") for spec in specs for subject in spec["subjects"]}
+    return {(Role(spec["role"]).iam, member(subject)) for spec in specs for subject in spec["subjects"]}
+
+
+def member(subject: Mapping[str, str]) -> str:
+    """The IAM member of a subject."""
+    kind = SubjectKind(subject["kind"])
+    return subject["name"] if kind is SubjectKind.PRINCIPAL else f"{kind.prefix}:{subject['name']}"
 
 
 def others(policy: Policy, besides: set[Pair]) -> tuple[list[Binding], Counter[tuple[str, str]]]:
@@ -478,6 +518,6 @@ def others(policy: Policy, besides: set[Pair]) -> tuple[list[Binding], Counter[t
 
 LONG = os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long"
 PolicyMachine.TestCase.settings = settings(
-    max_examples=2000 if LONG else 200, stateful_step_count=50, suppress_health_check=list(HealthCheck)
+    max_examples=2000 if LONG else 100, stateful_step_count=50, suppress_health_check=list(HealthCheck)
 )
 TestPolicyMachine = PolicyMachine.TestCase

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from fakes.world import Fakes
 from wheelhouse.desired.declared import Declared
-from wheelhouse.domain.access import DesiredAccess
+from wheelhouse.domain.access import DesiredAccess, SubjectKind
 from wheelhouse.domain.findings import GrantFindings
 from wheelhouse.domain.iam import Binding, GrantRecord
 from wheelhouse.domain.keys import AccessKey, Key
@@ -27,6 +27,7 @@ from wheelhouse.status.read import read_grants
 OWNERS = "owners"
 REPOSITORY = ObjectKey(OWNERS, "wheels")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
+GOOGLE_KINDS = (SubjectKind.GOOGLE_SERVICE_ACCOUNT, SubjectKind.GOOGLE_GROUP, SubjectKind.GOOGLE_USER)
 
 
 @dataclass
@@ -98,11 +99,10 @@ class PolicyRoom:
         )
 
     def want(self, name: str, *members: str, role: str = "Reader", **spec: Any) -> ObjectKey:
-        """Declare an access of users, as `ann` for ann@example.com."""
+        """Declare an access of users, as `ann` for ann@example.com, or of whole IAM members."""
         key = ObjectKey(OWNERS, name)
-        subjects = [{"kind": "GoogleUser", "name": f"{member}@example.com"} for member in members]
-        wish = {"repositoryRef": {"name": REPOSITORY.name}, "role": role, "subjects": subjects, **spec}
-        self.fakes.cluster.put(Kind.ACCESS, key, wish, finalizers=[FINALIZER])
+        wish = {"repositoryRef": {"name": REPOSITORY.name}, "role": role, "subjects": list(map(_subject, members))}
+        self.fakes.cluster.put(Kind.ACCESS, key, wish | spec, finalizers=[FINALIZER])
         return key
 
     async def reconcile(self) -> float | None:
@@ -210,6 +210,17 @@ class PolicyRoom:
         bindings = self.fakes.google.policy(NAME).bindings
         binding = Binding(f"roles/artifactregistry.{role}", tuple(f"user:{member}@example.com" for member in members))
         self.fakes.google.plant_policy(NAME, *bindings, binding)
+
+
+def _subject(member: str) -> dict[str, str]:
+    """The subject that stands for a member."""
+    prefix, colon, value = member.partition(":")
+    if not colon:
+        return {"kind": SubjectKind.GOOGLE_USER.value, "name": f"{member}@example.com"}
+    if prefix.startswith("principal"):
+        return {"kind": SubjectKind.PRINCIPAL.value, "name": member}
+    kinds = {kind.prefix: kind for kind in GOOGLE_KINDS}
+    return {"kind": kinds[prefix].value, "name": value}
 
 
 def _name(record: GrantRecord) -> str:
