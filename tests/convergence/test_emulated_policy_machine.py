@@ -82,7 +82,7 @@ class EmulatedPolicyMachine(PolicyMachine):
         self.reconcile(disturbed)
 
     def restore(self, member: str) -> None:
-        """A deleted principal is restored, and its grants are in effect again, unless nobody could tell whose they are.
+        """A deleted principal is restored, and its grants are in effect again, unless their owner is not known.
 
         A tombstone of ours that is in no ledger any more counts as another client's from then on.
         """

@@ -12,7 +12,7 @@ from fakes.kubernetes import FakeObjects
 from fakes.policies import NAME, OWNERS, REPOSITORY, PolicyRoom
 from structlog.testing import capture_logs
 
-from wheelhouse.domain.iam import Binding, Grant, Policy
+from wheelhouse.domain.iam import Binding, Grant, GrantRecord, GrantState, Policy
 from wheelhouse.domain.keys import PolicyKey, RepositoryKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
@@ -1072,7 +1072,7 @@ async def test_a_debt_alone_is_reason_for_a_pass() -> None:
     created = room.recorded(key).create_time
     bob = Grant("roles/artifactregistry.reader", "user:bob@example.com")
     room.plant_members("bob")
-    room.debts.owe(GrantDebt(ObjectKey(OWNERS, "gone"), "uid", NAME, created, (bob,)))
+    room.debts.owe(GrantDebt(ObjectKey(OWNERS, "gone"), "uid", NAME, created, (GrantRecord(bob, GrantState.GRANTED),)))
     await room.reconcile()
     assert room.members() == {"ann"}
 

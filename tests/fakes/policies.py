@@ -174,7 +174,7 @@ class PolicyRoom:
         if not declared.stored.finalized:
             return
         found = self.findings.grants(declared.stored)
-        owned = tuple(record.grant for record in self.claims.ledger(declared) if record.state.owned)
+        owned = tuple(record for record in self.claims.ledger(declared) if record.state.owned)
         if found.repository is not None and owned:
             self.debts.owe(GrantDebt(key, declared.stored.uid, found.repository, found.create_time, owned))
         self.ledger.forget(Kind.ACCESS, key)

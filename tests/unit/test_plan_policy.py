@@ -356,7 +356,7 @@ def test_adoption_waits_while_nothing_may_be_added() -> None:
 
 def test_a_debt_is_removed() -> None:
     """What a disappeared access left behind is removed, though no ledger has it."""
-    plan = plan_policy([], policy(Binding(READER, (PULL.member, "user:o@x.y"))), Circumstances(debts=[PULL]))
+    plan = plan_policy([], policy(Binding(READER, (PULL.member, "user:o@x.y"))), Circumstances(debts=[record(PULL)]))
     assert (plan.remove, plan.unpaid) == ((PULL,), frozenset())
     assert granted(plan.policy) == {(READER, "user:o@x.y")}
 
@@ -364,11 +364,11 @@ def test_a_debt_is_removed() -> None:
 def test_a_debt_that_is_wanted_gets_a_new_owner() -> None:
     """An existing access that wants the grant owns it; until that is recorded the debt stays."""
     observed = policy(Binding(READER, (PULL.member,)))
-    plan = plan_policy([claimant(A, PULL)], observed, Circumstances(debts=[PULL]))
+    plan = plan_policy([claimant(A, PULL)], observed, Circumstances(debts=[record(PULL)]))
     assert (plan.policy, plan.before) == (None, {A: (record(PULL),)})
-    waits = plan_policy([claimant(A, PULL)], observed, Circumstances(debts=[PULL], recorded=True))
+    waits = plan_policy([claimant(A, PULL)], observed, Circumstances(debts=[record(PULL)], recorded=True))
     assert (waits.policy, waits.after, waits.unpaid) == (None, {A: ()}, {PULL.identity})
-    paid = plan_policy([claimant(A, PULL, ledger=(record(PULL),))], observed, Circumstances(debts=[PULL]))
+    paid = plan_policy([claimant(A, PULL, ledger=(record(PULL),))], observed, Circumstances(debts=[record(PULL)]))
     assert (paid.policy, paid.unpaid) == (None, frozenset())
 
 

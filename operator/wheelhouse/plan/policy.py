@@ -14,7 +14,7 @@ from wheelhouse.plan.bindings import changed
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.room import Swap, fit, fits_all, partner
 from wheelhouse.plan.side import Side
-from wheelhouse.plan.tombstones import tombstones
+from wheelhouse.plan.tombstones import buried, tombstones
 
 Records = tuple[GrantRecord, ...]
 Ledgers = Mapping[ObjectKey, Records]
@@ -40,7 +40,7 @@ class Circumstances:
     withheld: AbstractSet[Pair] = frozenset()
     unset: AbstractSet[tuple[str, Pair]] = frozenset()
     sent: AbstractSet[tuple[str, Pair]] = frozenset()
-    debts: Collection[Grant] = ()
+    debts: Collection[GrantRecord] = ()
     recorded: bool = False
     only: AbstractSet[Pair] | None = None
     still: bool = False
@@ -100,7 +100,7 @@ class _Planner:
         for side in self.sides:
             for pair, grant in side.claims.items():
                 self.wanted.setdefault(pair, grant)
-        self.owned = {grant.identity: grant for grant in known.debts}
+        self.owned = {record.grant.identity: record.grant for record in known.debts}
         for side in self.sides:
             for pair, record in side.held.items():
                 if record.state.owned and not self.foreign(side, pair, record):
@@ -111,7 +111,10 @@ class _Planner:
         self.addable = self.additions()
         self.leaving = {pair for pair in self.owned if pair in self.present and pair not in self.wanted}
         granted = {pair for side in self.sides for pair, r in side.held.items() if r.state is GrantState.GRANTED}
-        self.tombstones = {} if known.still else tombstones(observed, granted.difference(self.present))
+        granted |= {record.grant.identity for record in known.debts if record.state is GrantState.GRANTED}
+        found = tombstones(observed, granted.difference(self.present))
+        self.tombstones = {} if known.still else found
+        self.buried = {buried(tombstone) for tombstone in found} if known.still else set()
         self.kept = set(self.leaving) if known.still else self.replaced()
         self.fits = self.allotted()
 
@@ -236,8 +239,9 @@ class _Planner:
 
     def unpaid(self, removed: AbstractSet[Pair]) -> frozenset[Pair]:
         """Debts that this plan does not pay and that no existing access has taken over."""
-        standing = {grant.identity for grant in self.known.debts} & self.present
-        return frozenset(pair for pair in standing if pair not in removed and pair not in self.shared)
+        owed = {record.grant.identity for record in self.known.debts}
+        standing = frozenset(p for p in owed & self.present if p not in removed and p not in self.shared)
+        return standing | (owed & self.buried)
 
     @cached_property
     def shared(self) -> frozenset[Pair]:
@@ -260,7 +264,8 @@ class _Planner:
         for pair, record in side.held.items():
             if record.state.owned and pair not in side.claims and not self.foreign(side, pair, record):
                 before.append(record)
-                if pair in self.present and pair not in removed and pair not in self.shared:
+                stays = pair in self.present and pair not in removed and pair not in self.shared
+                if stays or pair in self.buried:
                     after.append(record)
         return tuple(before), tuple(after)
 

@@ -5,6 +5,12 @@ from collections.abc import Set as AbstractSet
 from wheelhouse.domain.iam import Grant, Pair, Policy, identity, undeleted
 
 
+def buried(tombstone: Pair) -> Pair:
+    """The grant that a tombstone was before its account was deleted."""
+    role, member = tombstone
+    return identity(role, undeleted(member) or member)
+
+
 def tombstones(observed: Policy, missing: AbstractSet[Pair]) -> dict[Pair, Grant]:
     """The deleted members that were ours.
 

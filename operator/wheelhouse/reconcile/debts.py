@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from wheelhouse.domain.iam import Grant
+from wheelhouse.domain.iam import Grant, GrantRecord
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 
 K = TypeVar("K")
@@ -13,13 +13,18 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True)
 class GrantDebt:
-    """Grants of a deleted access, on the repository that was created at `create_time` (None: not known)."""
+    """What a deleted access owned, on the repository that was created at `create_time` (None: not known)."""
 
     access: ObjectKey
     uid: str
     repository: RepositoryName
     create_time: datetime | None
-    grants: tuple[Grant, ...]
+    records: tuple[GrantRecord, ...]
+
+    @property
+    def grants(self) -> list[Grant]:
+        """Its grants."""
+        return [record.grant for record in self.records]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from mutations.bug import Bug
 
 PLAN = ("tests/unit/test_plan_policy.py",)
 WAVES = ("tests/convergence/test_waves.py",)
+TOMBSTONES = ("tests/convergence/test_tombstones.py",)
 PASSES = ("tests/convergence/test_policy_passes.py",)
 
 BUGS = (
@@ -63,10 +64,10 @@ BUGS = (
     Bug(
         "the ledger forgets a grant before it is taken away",
         "plan/policy.py",
-        "                before.append(record)\n                if pair in self.present",
+        "                before.append(record)\n                stays = pair in self.present",
         "                if pair not in removed:\n"
         "                    before.append(record)\n"
-        "                if pair in self.present",
+        "                stays = pair in self.present",
         PLAN,
     ),
     Bug(
@@ -114,7 +115,7 @@ BUGS = (
     Bug(
         "the debt of an access that disappeared is not paid",
         "plan/policy.py",
-        "self.owned = {grant.identity: grant for grant in known.debts}",
+        "self.owned = {record.grant.identity: record.grant for record in known.debts}",
         "self.owned = dict[Pair, Grant]()",
         PLAN,
     ),
@@ -264,5 +265,26 @@ BUGS = (
         "complete(status, before)",
         "status",
         PASSES,
+    ),
+    Bug(
+        "the tombstone of an access that disappeared stays",
+        "plan/policy.py",
+        "granted |= {record.grant.identity for record in known.debts if record.state is GrantState.GRANTED}",
+        "granted |= set()",
+        TOMBSTONES,
+    ),
+    Bug(
+        "a tombstone is forgotten while sets are denied",
+        "plan/policy.py",
+        "if stays or pair in self.buried:",
+        "if stays:",
+        TOMBSTONES,
+    ),
+    Bug(
+        "a debt of a tombstone is paid while sets are denied",
+        "plan/policy.py",
+        "return standing | (owed & self.buried)",
+        "return standing",
+        TOMBSTONES,
     ),
 )

@@ -95,7 +95,7 @@ class AccessUnit:
         if not (access is None or isinstance(access, DesiredAccess)):
             return
         found, distribution = self._findings.grants(stored), self._findings.distribution(stored)
-        owned = tuple(record.grant for record in self._claims.ledger(declared) if record.state.owned)
+        owned = tuple(record for record in self._claims.ledger(declared) if record.state.owned)
         if found.repository is not None and owned:
             self._debts.owe(GrantDebt(stored.key, stored.uid, found.repository, found.create_time, owned))
             self._world.queue.add(PolicyKey(found.repository))

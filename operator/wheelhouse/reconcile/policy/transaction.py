@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wheelhouse.domain.iam import Grant, Pair
+from wheelhouse.domain.iam import Grant, GrantRecord, Pair
 from wheelhouse.domain.keys import AccessKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.reasons import Reason
@@ -146,14 +146,14 @@ class _Transaction:
             ),
         )
 
-    def _owed(self) -> list[Grant]:
+    def _owed(self) -> list[GrantRecord]:
         """The grants of debts on exactly this repository, except for those that were certainly never set."""
         return [
-            grant
+            record
             for debt in self._debts
             if self._observation.concerns(debt)
-            for grant in debt.grants
-            if (debt.uid, grant.identity) not in self._memory.unset
+            for record in debt.records
+            if (debt.uid, record.grant.identity) not in self._memory.unset
         ]
 
     async def _apply(self, first: PolicyPlan) -> PolicyPlan:
