@@ -127,10 +127,10 @@ class PolicyMachine(RuleBasedStateMachine):
         role=st.sampled_from(list(Role)),
         disturbed=passes,
     )
-    def user_wants(self, name: str, members: list[str], role: Role, disturbed: Disturbances | None) -> None:
+    def user_wants(self, name: str, members: list[str], role: str, disturbed: Disturbances | None) -> None:
         body = self.room.fakes.cluster.objects.get((Kind.ACCESS, ObjectKey(OWNERS, name)))
         if body is None or "deletionTimestamp" not in body["metadata"]:
-            self.room.want(name, *members, role=role.value)
+            self.room.want(name, *members, role=str(role))
         self.reconcile(disturbed)
 
     @rule(name=st.sampled_from(NAMES), disturbed=passes)
