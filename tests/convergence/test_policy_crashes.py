@@ -44,9 +44,9 @@ def taken_over(machine: PolicyMachine, disturbed: Disturbances) -> None:
 
 
 def rejected(machine: PolicyMachine, disturbed: Disturbances) -> None:
-    """IAM rejects one member of three."""
-    machine.user_wants(name=NAMES[1], members=["bob", "cid"], role="Reader", disturbed=None)
-    machine.iam_rejects(member="bob", disturbed=disturbed)
+    """IAM rejects one of two new members."""
+    machine.reject({"user:bob@example.com"}, named=True)
+    machine.user_wants(name=NAMES[1], members=["bob", "cid"], role="Reader", disturbed=disturbed)
 
 
 def conflict(machine: PolicyMachine, disturbed: Disturbances) -> None:
