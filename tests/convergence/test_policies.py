@@ -191,28 +191,17 @@ async def test_a_restart_reads_each_policy_once() -> None:
     assert simulation.fakes.calls.count() == {"repositories.get": 1, "policies.get": 1}
 
 
-async def test_many_grants_at_once_are_few_sets() -> None:
-    """400 accesses that are applied within seconds are granted by a few sets."""
+@pytest.mark.parametrize(("number", "burst", "pause", "most"), [(400, 5, 0.05, 6), (1000, 10, 0.1, 10)])
+async def test_many_grants_at_once_are_few_sets(number: int, burst: int, pause: float, most: int) -> None:
+    """Accesses on one repository that are applied within seconds are granted by a few sets."""
     simulation = await owners()
-    for number in range(400):
-        access(simulation, "owners", f"a-{number}", subjects=user(number))
-        if number % 5 == 0:
-            await simulation.run(0.05)
+    for each in range(number):
+        access(simulation, "owners", f"a-{each}", subjects=user(each))
+        if each % burst == 0:
+            await simulation.run(pause)
     await simulation.run(30)
-    assert len(members(simulation)) == 400
-    assert simulation.fakes.calls.count()["policies.set"] <= 6
-
-
-async def test_a_thousand_grants_at_once_are_at_most_ten_sets() -> None:
-    """1,000 accesses on one repository, created within ten seconds."""
-    simulation = await owners()
-    for number in range(1000):
-        access(simulation, "owners", f"a-{number}", subjects=user(number))
-        if number % 10 == 0:
-            await simulation.run(0.1)
-    await simulation.run(60)
-    assert len(members(simulation)) == 1000
-    assert simulation.fakes.calls.count()["policies.set"] <= 10
+    assert len(members(simulation)) == number
+    assert simulation.fakes.calls.count()["policies.set"] <= most
 
 
 async def test_grants_on_many_repositories_are_at_most_three_sets_each() -> None:

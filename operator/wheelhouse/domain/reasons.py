@@ -1,6 +1,8 @@
 """Every condition type and reason that a user can see; docs/reference/conditions.md explains each."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class ConditionType(StrEnum):
@@ -102,3 +104,12 @@ STALLED_AT_ONCE = frozenset(
 
 STALLED_LATER = frozenset({Reason.PERMISSION_DENIED, Reason.TOKEN_REFUSED, Reason.REFUSED})
 """Stalled once they have lasted 15 minutes: IAM takes 2 to 7 minutes and more to propagate."""
+
+_TYPES = frozenset(ConditionType)
+
+
+def foreign_conditions(status: Mapping[str, Any]) -> list[Any]:
+    """The conditions of a status whose types are not ours: other controllers wrote them."""
+    listed = status.get("conditions")
+    rows = listed if isinstance(listed, list) else []
+    return [row for row in rows if isinstance(row, Mapping) and row.get("type") not in _TYPES]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wheelhouse.domain.findings import Check, Truth, failed, passed, pending
-from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason
+from wheelhouse.domain.reasons import STALLED_AT_ONCE, STALLED_LATER, ConditionType, Reason, foreign_conditions
 from wheelhouse.status.words import IN_PLACE, worded
 
 STALLS_AFTER = timedelta(minutes=15)
@@ -18,8 +18,6 @@ STALLS_AFTER = timedelta(minutes=15)
 
 Found = tuple[ConditionType, Check]
 """A condition's type and what was found."""
-
-_TYPES = frozenset(ConditionType)
 
 
 def timestamp(moment: datetime) -> str:
@@ -153,9 +151,7 @@ def complete(status: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[st
         status: the status to write.
         before: the status that it replaces.
     """
-    listed = before.get("conditions")
-    rows = listed if isinstance(listed, list) else []
-    foreign = [row for row in rows if isinstance(row, Mapping) and row.get("type") not in _TYPES]
+    foreign = foreign_conditions(before)
     return {**status, "conditions": [*status.get("conditions", ()), *foreign]} if foreign else status
 
 

@@ -17,15 +17,13 @@ from wheelhouse.clients.kubernetes.transport import (
 )
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject, Kind
-from wheelhouse.domain.reasons import ConditionType
+from wheelhouse.domain.reasons import foreign_conditions
 from wheelhouse.errors import Unavailable
 
 GROUP = "wheelhouse.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
 API = f"/apis/{API_VERSION}"
 MANAGER = "wheelhouse-operator"
-
-_OURS = frozenset(ConditionType)
 
 
 class KubernetesObjects:
@@ -54,7 +52,7 @@ class KubernetesObjects:
             Invalid, Refused, Unavailable: for the API server's errors.
         """
         before = stored.status
-        rows = [*status.get("conditions", ()), *_foreign(before)]
+        rows = [*status.get("conditions", ()), *foreign_conditions(before)]
         after = {**status, "conditions": rows} if rows else status
         call = Call(
             "patch",
@@ -178,10 +176,3 @@ def _replacing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
         else:
             patch[name] = value
     return patch
-
-
-def _foreign(status: Mapping[str, Any]) -> list[Any]:
-    """The conditions of types that are not ours."""
-    listed = status.get("conditions")
-    rows = listed if isinstance(listed, list) else []
-    return [row for row in rows if isinstance(row, Mapping) and row.get("type") not in _OURS]
