@@ -17,8 +17,10 @@ from report import Report, Row
 from wheelhouse_local.world import World
 
 ACCESSES, REPOSITORIES = 10_000, 500
-RESYNC = 300
-"""Seconds between two resyncs, the default of the operator."""
+RESYNC, DRIFT = 300, 600
+"""Seconds between two resyncs, and between two checks of what Google has, the defaults of the operator."""
+SHORTEST_DRIFT = 60
+CHECK = "Index.Simple"
 PATIENCE = 120.0
 SAMPLE = 5.0
 """Seconds for which CPU time is measured at once in the idle time."""
@@ -34,18 +36,28 @@ class Share:
     always: float
     rest: float
 
+    @property
+    def whole(self) -> float:
+        """The share of everything."""
+        return self.always + self.rest
+
 
 def report(size: float) -> Report:
     """Run it; size 1 is the full number."""
     teams = crowd.Teams("team", max(20, int(ACCESSES * size)), max(1, int(REPOSITORIES * size)), secrets=True)
-    resync = RESYNC if size == 1 else RESYNC // 10
-    with declare.world(WHEELHOUSE_RESYNC_INTERVAL=str(resync)) as world:
+    # Nothing is due again before all accesses are Ready, and during the idle time after the restart.
+    drift = max(SHORTEST_DRIFT, int(DRIFT * size))
+    resync = drift * RESYNC // DRIFT
+    settings = {"WHEELHOUSE_RESYNC_INTERVAL": str(resync), "WHEELHOUSE_DRIFT_INTERVAL": str(drift)}
+    with declare.world(**settings) as world:
+        empty = restart.kopf(world)
         declare.prepare(world, teams)
         traffic, begun = Traffic(world), Sample.of(world)
         declare.create(world, teams.requests())
         took = settled(world, traffic, declare.ready(world, "repositoryaccesses", teams.accesses)).since(begun)
         counts, memory = Counter(traffic.counts), resident(world.pid("operator"))
         declare.say(f"all Ready after {took.wall:.1f} s, with {memory / MEBI:.1f} MiB")
+        checked, busy = _checks(world, begun.wall + drift - time.monotonic(), resync)
         again, first = _restart(world, teams), _first_effect(world)
         quiet, share = _idle(world, resync)
         world.stop("operator")
@@ -63,10 +75,19 @@ def report(size: float) -> Report:
         Row("restart: reads of the policy for each repository", _reads(again.traffic, teams), "1"),
         Row("restart: start to no key waiting, s", again.idle.wall, bare=kopf.wall),
         Row("restart: resident memory, MiB", again.idle.resident / MEBI, bare=kopf.resident / MEBI),
+        Row(
+            "the same for the objects, by Kopf alone with and without them, MiB",
+            (kopf.resident - empty.resident) / MEBI,
+        ),
         Row("restart: start to an effect for a new access, s", first, "≤ 10"),
         Row("idle: writes of policies and statuses", _writes(quiet), "0"),
         Row("idle: share of a core for the sweep, %", share.always * 100, bare=bare_share * 100),
         Row("idle: share of a core for all else, %", share.rest * 100, "≤ 2"),
+        Row("idle: share of a core for Verified, with the checks of repositories, %", busy * 100 - share.whole * 100),
+        Row(
+            "idle: the same for each check of the index, ms",
+            (busy - share.whole) * resync * 1e3 / checked.counts[CHECK],
+        ),
         Row("idle: dry runs of the sweep", quiet.counts[SWEPT]),
         Row("idle: checks of the index and tokens", quiet.counts["create serviceaccounts/token"]),
     ]
@@ -151,6 +172,26 @@ def _is_ready(world: World, access: Json) -> bool:
     _, body = world.api().call("GET", path)
     rows = body.get("status", {}).get("conditions", [])
     return any(row["type"] == "Ready" and row["status"] == "True" for row in rows)
+
+
+def _checks(world: World, until: float, lasting: float) -> tuple[Traffic, float]:
+    """The requests, and the share of a core, while everything in Google is checked: only before a restart.
+
+    Args:
+        world: the world.
+        until: seconds until the first checks are due.
+        lasting: for how many seconds to measure.
+    """
+    pid = world.pid("operator")
+    assert pid is not None
+    declare.say(f"checks begin in {until:.0f} s, and are measured for {lasting} s")
+    time.sleep(max(0.0, until))
+    traffic, before, begun = Traffic(world), cpu(pid), time.monotonic()
+    time.sleep(lasting)
+    share = (cpu(pid) - before) / (time.monotonic() - begun)
+    traffic.read()
+    declare.say(f"{dict(traffic.counts)}")
+    return traffic, share
 
 
 def _idle(world: World, resync: float) -> tuple[Traffic, Share]:

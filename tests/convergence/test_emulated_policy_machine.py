@@ -9,6 +9,7 @@ from convergence.test_policy_machine import (
     TEAM,
     Disturbances,
     PolicyMachine,
+    about,
     passes,
 )
 from fakes.emulated_policies import EmulatedFakes, EmulatedGoogle
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from wheelhouse.clients.google.policies import to_wire
-from wheelhouse.domain.iam import Binding, Grant
+from wheelhouse.domain.iam import Binding, Grant, Pair
 from wheelhouse_local.google.iam.limits import Limits
 from wheelhouse_local.google.iam.members import tombstone
 from wheelhouse_local.google.iam.standing import is_deleted
@@ -35,6 +36,8 @@ class EmulatedPolicyMachine(PolicyMachine):
     def made(self) -> PolicyRoom:
         self.graves: dict[str, str] = {}
         """The tombstones of the principals that are deleted now."""
+        self.certain: set[Pair] = set()
+        """The tombstones of grants that were certainly ours: ledgers must have them until they are removed."""
         return PolicyRoom(EmulatedFakes())
 
     # Foreign writers.
@@ -64,6 +67,8 @@ class EmulatedPolicyMachine(PolicyMachine):
             grave = tombstone(member, self.google.emulation.principals.delete(member))
             self.graves[member] = grave
             self.rename(member, grave)
+            self.certain = {pair for pair in self.certain if pair[1] != grave}
+            self.certain |= {(role, grave) for role, name in self.granted() if name == member}
             for pair in sorted(pair for pair in before if pair[1] == member):
                 (self.foreign if pair in self.foreign else self.buried).add((pair[0], grave))
                 self.foreign.discard(pair)
@@ -100,7 +105,23 @@ class EmulatedPolicyMachine(PolicyMachine):
             self.foreign.discard(old)
             self.buried.discard(old)
             if not ours[old]:
+                assert old not in self.certain, "a restored grant of ours is in no ledger"
                 self.foreign.add(new)
+
+    def granted(self) -> set[Pair]:
+        """The grants that are certainly ours, by the ledgers of existing accesses."""
+        bodies = [body for body in self.accesses() if about(body, self.created())]
+        rows = [row for body in bodies for row in body["status"].get("grants", ())]
+        return {Grant(row["role"], row["member"]).identity for row in rows if row["state"] == "Granted"} - self.foreign
+
+    def crash(self) -> None:
+        """A killed process forgets what disappeared without a release."""
+        super().crash()
+        self.certain = {(role, grave) for role, grave in self.certain if self.lives(role, grave)}
+
+    def lives(self, role: str, grave: str) -> bool:
+        """Whether a ledger has the grant that left this tombstone."""
+        return any((role, member) in self.owned() for member in MORTALS if self.graves.get(member) == grave)
 
     def rename(self, old: str, new: str) -> None:
         """Google writes a member in another way, in the conditional binding too."""

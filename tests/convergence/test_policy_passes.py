@@ -846,10 +846,39 @@ async def test_a_policy_that_iam_finds_too_large_is_not_bisected() -> None:
     assert all(room.states(key) == {} for key in keys)
     room.plant_members("u0")
     room.fakes.google.member_limit = 1500
-    room.fakes.clock.advance(700.0)
+    room.fakes.clock.advance(300.0)
+    room.fakes.calls.clear()
+    await room.settle()
+    assert room.fakes.calls.count()["policies.set"] == 0  # There is no more room than before.
+    room.fakes.clock.advance(400.0)
     await room.settle()
     assert room.states(keys[0]) == {"u0": "Existing"}
     assert room.states(keys[1]) == {"u1": "Granted"}
+
+
+@pytest.mark.parametrize("writer", ["operator", "another client"])
+async def test_what_was_too_large_is_retried_when_there_is_room(writer: str) -> None:
+    """A grant that is removed makes room: the next pass retries, and one that fails again costs one set."""
+    room = PolicyRoom()
+    room.plant_members("amy", "eve")
+    old = room.want("old", "zoe")
+    await room.settle()
+    room.fakes.google.member_limit = 3
+    new = room.want("new", "una")
+    await room.settle()
+    assert room.condition(new) == ("False", "PolicyFull")
+    room.fakes.calls.clear()
+    if writer == "operator":
+        room.fakes.cluster.delete(Kind.ACCESS, old)
+    else:
+        room.fakes.google.plant_policy(
+            NAME, Binding("roles/artifactregistry.reader", ("user:amy@example.com", "user:zoe@example.com"))
+        )
+        room.want("other", "amy")  # A reason for a pass.
+    await room.settle()
+    assert "una" in room.members()
+    assert room.condition(new) == ("True", "Granted")
+    assert room.fakes.calls.count()["policies.set"] <= 2
 
 
 # Rejected members.

@@ -1,5 +1,6 @@
 """No grant outlives its object, and none is made without the consent of its repository's owner."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,9 @@ from wheelhouse.domain.objects import FINALIZER, Kind
 
 REPOSITORY = ObjectKey("owners", "wheels")
 NAME = RepositoryName("acme-packages", "us-central1", "wheels")
+Ask = Callable[[dict[str, str]], tuple[Kind, dict[str, Any]]]
+Moments = list[tuple[float, str]]
+"""Seconds since the creation of an object, and the port call then."""
 
 
 def users(*names: str) -> list[dict[str, str]]:
@@ -270,3 +274,58 @@ async def test_a_secret_that_cannot_be_rendered_says_so() -> None:
     (message,) = [row["message"] for row in rows if row["type"] == "Distributed"]
     assert message == "The Secret is not written: index_url: a URL that must not receive a token."
     assert fakes.cluster.secrets == {}
+
+
+ABSENT, CLOSED, NOWHERE = (
+    {"name": "nothing", "namespace": "owners"},
+    {"name": "wheels", "namespace": "owners"},
+    {"name": "wheels", "namespace": "nowhere"},
+)
+RUNNER = [{"kind": "ServiceAccount", "name": "runner"}]
+
+
+def reads(reference: dict[str, str]) -> tuple[Kind, dict[str, Any]]:
+    return Kind.ACCESS, {"repositoryRef": reference, "subjects": RUNNER, "secret": {"name": "pip-config"}}
+
+
+def writes(reference: dict[str, str]) -> tuple[Kind, dict[str, Any]]:
+    return Kind.ACCESS, {"repositoryRef": reference, "subjects": RUNNER, "role": "Writer"}
+
+
+def uploads(reference: dict[str, str]) -> tuple[Kind, dict[str, Any]]:
+    secret = {"name": "pip-config", "uploadRepositoryRef": reference}
+    return Kind.ACCESS, {"repositoryRef": {"name": "own"}, "subjects": RUNNER, "secret": secret}
+
+
+def serves(reference: dict[str, str]) -> tuple[Kind, dict[str, Any]]:
+    upstreams = [{"name": "theirs", "priority": 1, "repositoryRef": reference}]
+    return Kind.REPOSITORY, {"location": "us-central1", "mode": "Virtual", "virtual": {"upstreams": upstreams}}
+
+
+@pytest.mark.parametrize("other", [ABSENT, NOWHERE], ids=["no repository", "no namespace"])
+@pytest.mark.parametrize("ask", [reads, writes, uploads, serves])
+async def test_absent_and_forbidden_take_the_same_time(ask: Ask, other: dict[str, str]) -> None:
+    """From the creation on, the same requests at the same moments: none of them tells that a repository exists."""
+    answers = []
+    for reference in (CLOSED, other):
+        simulation = await ready()
+        fakes = simulation.fakes
+        fakes.cluster.put_namespace("strangers", projects="acme-packages", opted_in=True)
+        fakes.cluster.service_accounts |= {("strangers", "runner")}
+        fakes.cluster.put(Kind.REPOSITORY, ObjectKey("strangers", "own"), {"location": "europe-west1"})
+        await simulation.run(30.0)
+        moments: list[tuple[float, str]] = []
+        begun = fakes.clock.elapsed()
+
+        def log(call: PortCall, fakes: Fakes = fakes, begun: float = begun, to: Moments = moments) -> None:
+            to.append((fakes.clock.elapsed() - begun, call.name))
+
+        fakes.calls.before = log
+        kind, spec = ask(reference)
+        fakes.cluster.put(kind, ObjectKey("strangers", "ask"), spec)
+        await simulation.run(900.0)
+        status = fakes.cluster.objects[kind, ObjectKey("strangers", "ask")]["status"]
+        assert "RefNotPermitted" in {row["reason"] for row in status["conditions"]}
+        answers.append((moments, repr(status).replace("/".join(reversed(reference.values())), "REF")))
+    assert answers[0] == answers[1]
+    assert any(name == "objects.write_status" for _, name in answers[0][0])

@@ -57,6 +57,8 @@ async def test_a_new_grant_that_is_not_in_effect_yet_is_no_failure(effective: bo
     await simulation.run(400)
     assert reason(simulation, key, "Verified") == ("Verified" if effective else "Refused")
     assert (reason(simulation, key) == "Ready") is effective
+    events = [(event.reason, event.warning) for event in simulation.fakes.cluster.events if event.key == key]
+    assert events == [("Propagating", False), ("Ready", False) if effective else ("Refused", True)]
 
 
 async def test_a_token_that_the_index_does_not_know_is_minted_again_once() -> None:

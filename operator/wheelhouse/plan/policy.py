@@ -13,7 +13,7 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.bindings import changed
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.room import Swap, fit, fits_all, partner
-from wheelhouse.plan.side import Side
+from wheelhouse.plan.side import Entries, Side, inherited
 from wheelhouse.plan.tombstones import buried, tombstones
 
 Records = tuple[GrantRecord, ...]
@@ -38,8 +38,8 @@ class Circumstances:
 
     rejected: Mapping[Pair, str] = field(default_factory=dict)
     withheld: AbstractSet[Pair] = frozenset()
-    unset: AbstractSet[tuple[str, Pair]] = frozenset()
-    sent: AbstractSet[tuple[str, Pair]] = frozenset()
+    unset: Entries = frozenset()
+    sent: Entries = frozenset()
     debts: Collection[GrantRecord] = ()
     recorded: bool = False
     only: AbstractSet[Pair] | None = None
@@ -126,14 +126,6 @@ class _Planner:
             and (side.claimant.uid, pair) in self.known.unset
         )
 
-    def inherits(self, side: Side, pair: Pair) -> bool:
-        """Whether another process recorded a grant, and status does not say yet that this one is about to set it."""
-        record = side.held.get(pair)
-        if record is None or record.state is not GrantState.RECORDED or record.message:
-            return False
-        entry = (side.claimant.uid, pair)
-        return entry not in self.known.unset and entry not in self.known.sent
-
     def adoptions(self) -> tuple[tuple[ObjectKey, Grant], ...]:
         """Grants in the policy and in no ledger that an access takes over."""
         found: dict[Pair, tuple[ObjectKey, Grant]] = {}
@@ -155,7 +147,8 @@ class _Planner:
                         continue
                     if self.known.recorded and not side.owns(pair):
                         continue
-                    if self.known.recorded and self.inherits(side, pair):
+                    record = side.held[pair] if self.known.recorded else None
+                    if record and inherited(side.claimant.uid, record, self.known.unset, self.known.sent):
                         self.unannounced.add(side.claimant.access)
                         continue
                     found.setdefault(pair, grant)

@@ -1,7 +1,12 @@
 """One access in the plan of a policy: what it has recorded and what it wants, by the identity of each grant."""
 
-from wheelhouse.domain.iam import GrantState, Pair, identity
+from collections.abc import Set as AbstractSet
+
+from wheelhouse.domain.iam import GrantRecord, GrantState, Pair, identity
 from wheelhouse.plan.claimant import Claimant
+
+Entries = AbstractSet[tuple[str, Pair]]
+"""Grants in ledgers, each with the uid of its access."""
 
 
 class Side:
@@ -31,3 +36,17 @@ class Side:
         """Whether it has recorded the grant as its own."""
         record = self.held.get(pair)
         return record is not None and record.state.owned
+
+
+def inherited(uid: str, record: GrantRecord, unset: Entries, sent: Entries) -> bool:
+    """Whether another process recorded a grant, and status does not say yet that this one is about to set it.
+
+    Args:
+        uid: of the access.
+        record: an entry of its ledger.
+        unset: what this process recorded and certainly never set.
+        sent: what this process recorded, and may have set.
+    """
+    entry = (uid, record.grant.identity)
+    recorded = record.state is GrantState.RECORDED and not record.message
+    return recorded and entry not in unset and entry not in sent

@@ -221,11 +221,12 @@ class Ledger:
         note = str(ready.get("message"))
         if good and kind is Kind.ACCESS and status.get("grantSummary"):
             note = f"{note} On {status.get('repository')}: {status['grantSummary']}."
-        log = logger.info if good else logger.warning
+        fine = good or ready.get("reason") == Reason.PROPAGATING  # A new grant needs only time.
+        log = logger.info if fine else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
         if not self._is_news(stored, (good, note)):
             return
-        await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not good)
+        await self._world.objects.event(kind, stored, str(ready.get("reason")), note, warning=not fine)
 
     async def _warn(
         self, kind: Kind, stored: CustomObject, status: Mapping[str, Any], before: Mapping[str, Any]

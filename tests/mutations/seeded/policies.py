@@ -220,8 +220,22 @@ BUGS = (
     Bug(
         "what another process recorded is set before status says so",
         "plan/policy.py",
-        "if self.known.recorded and self.inherits(side, pair):",
-        "if self.known.still and self.inherits(side, pair):",
+        "record = side.held[pair] if self.known.recorded else None",
+        "record = None",
+        PASSES,
+    ),
+    Bug(
+        "what was too large is not retried when a revocation makes room",
+        "reconcile/policy/unit.py",
+        "if outcome.late or memory.has_room(outcome.plan.size):",
+        "if outcome.late:",
+        PASSES,
+    ),
+    Bug(
+        "what is too large is retried without room",
+        "reconcile/policy/memory.py",
+        "return bool(self.oversize) and size < self.overfull",
+        "return bool(self.oversize)",
         PASSES,
     ),
     Bug(

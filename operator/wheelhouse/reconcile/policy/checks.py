@@ -39,7 +39,8 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         limits = f"{MEMBER_LIMIT} principals, {GROUP_LIMIT} of them groups, and a size"
         message = (
             f"The IAM policy of {name} is full (at most {limits}). Remove subjects or accesses, or use one member for "
-            "many: a group, or kind Principal with principalSet://…/namespace/NAMESPACE for a whole namespace."
+            "many: a group, or kind Principal with principalSet://…/namespace/NAMESPACE for a whole namespace. The "
+            "operator retries when it revokes a grant, and every 10 minutes."
         )
         return failed(Reason.POLICY_FULL, message)
     if not wanted:

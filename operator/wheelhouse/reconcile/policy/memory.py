@@ -9,8 +9,8 @@ from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.claimant import Claimant
 
 REMEMBERED, LONGEST_REMEMBERED = 600.0, 6 * 3600.0
-"""Seconds until the operator retries a policy of this size, or a member, that IAM rejected; doubled for each retry of a
-member, up to six hours: an access with many bad members must not cost as many sets every ten minutes."""
+"""Seconds until the operator retries what made a policy too large, or a rejected member. The wait for a member doubles
+with each retry, up to six hours: an access with many bad members must not cost as many sets every ten minutes."""
 REST, LONGEST_REST = 4.0, 10.0
 """How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
 LONGEST_WAIT = 120.0
@@ -37,6 +37,7 @@ class Memory:
         sent: what this process recorded, and requested to set: without an answer, it may be set.
         rejected: members that IAM rejected.
         oversize: grants that made the policy too large, with the time.
+        overfull: principals in the policy without those grants, when IAM last found it too large.
         failures: how often in a row an access could not be recorded.
         refused: whether the whole last set was refused.
         seen: what the last pass saw of each access (`Claimant.mark`).
@@ -54,6 +55,7 @@ class Memory:
     sent: set[tuple[str, Pair]] = field(default_factory=set)
     rejected: dict[Pair, Rejection] = field(default_factory=dict)
     oversize: dict[Pair, float] = field(default_factory=dict)
+    overfull: int = 0
     failures: dict[ObjectKey, int] = field(default_factory=dict)
     refused: bool = False
     seen: dict[ObjectKey, int] = field(default_factory=dict)
@@ -123,8 +125,19 @@ class Memory:
             if (before := self.rejected.get(pair)) is not None:
                 self.rejected[pair] = replace(before, retry_at=0.0)
 
-    def too_much(self, now: float) -> frozenset[Pair]:
-        """The grants that recently made the policy too large."""
+    def outgrew(self, pairs: Collection[Pair], size: int, now: float) -> None:
+        """IAM found the policy too large with these grants; without them, it has `size` principals."""
+        self.oversize |= dict.fromkeys(pairs, now)
+        self.overfull = size
+
+    def has_room(self, size: int) -> bool:
+        """Whether grants that were too much may fit now, because a policy of `size` principals has fewer than then."""
+        return bool(self.oversize) and size < self.overfull
+
+    def too_much(self, now: float, size: int) -> frozenset[Pair]:
+        """The grants that recently made the policy too large, unless it has fewer principals since."""
+        if self.has_room(size):
+            self.oversize.clear()
         self.oversize = {pair: since for pair, since in self.oversize.items() if now - since < REMEMBERED}
         return frozenset(self.oversize)
 

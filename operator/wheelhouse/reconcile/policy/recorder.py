@@ -11,6 +11,7 @@ from wheelhouse.domain.objects import Kind
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.plan.claimant import Claimant
 from wheelhouse.plan.policy import PolicyPlan, Records
+from wheelhouse.plan.side import inherited
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.ledger import Ledger
 from wheelhouse.reconcile.policy.memory import Memory
@@ -180,10 +181,9 @@ class _Needs:
 
     def _inherited(self, record: GrantRecord, claimant: Claimant, known: frozenset[Pair]) -> bool:
         """Whether this process is about to set a grant that it did not record, and status does not say so."""
-        if record.state is not GrantState.RECORDED or record.message or record.grant.identity not in self._adding:
-            return False
-        entry = (claimant.uid, record.grant.identity)
-        return entry[1] in known and entry not in self._memory.unset and entry not in self._memory.sent
+        pair = record.grant.identity
+        ours = self._memory
+        return pair in self._adding and pair in known and inherited(claimant.uid, record, ours.unset, ours.sent)
 
     def written(self, claimant: Claimant) -> frozenset[Pair]:
         """Grants that must be in status already, because this plan adds them."""

@@ -139,7 +139,7 @@ class _Transaction:
             replace(
                 circumstances,
                 rejected=memory.rejections(now),
-                withheld=circumstances.withheld | memory.too_much(now),
+                withheld=circumstances.withheld | memory.too_much(now, self._observation.policy.size),
                 unset=memory.unset,
                 sent=memory.sent,
                 debts=self._owed(),
@@ -170,7 +170,8 @@ class _Transaction:
                 await self._set(plan)
             except Invalid as error:
                 if error.reason is Reason.POLICY_FULL and plan.add:
-                    self._memory.oversize |= dict.fromkeys(_pairs(plan.add), self._context.world.elapsed())
+                    added = _pairs(plan.add)
+                    self._memory.outgrew(added, plan.size - len(added), self._context.world.elapsed())
                 elif error.reason is Reason.MEMBER_REJECTED:
                     for grant in search.refused(plan.add, error, self._observation.policy):
                         self._reject([grant], words_about(grant.member, error))

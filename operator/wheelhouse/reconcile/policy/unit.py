@@ -220,7 +220,7 @@ class PolicyUnit:
             return REFUSED_DELAY
         if outcome.recorded.rest:
             return 0.0
-        if outcome.late:
+        if outcome.late or memory.has_room(outcome.plan.size):
             return self._rest(name)
         if outcome.recorded.failed or self._debts.grants(name):
             again = (_again(error, memory.failures.get(key, 1)) for key, error in outcome.recorded.failed.items())
