@@ -43,6 +43,25 @@ async def test_a_secret_of_a_restored_backup_gets_its_content_again() -> None:
     assert mints(simulation) == 1
 
 
+async def test_a_secret_of_a_restored_access_without_consent_is_removed() -> None:
+    """A backup brings back a deleted access, its Secret, and the status that names it; the consent stays withdrawn."""
+    simulation, key = await distributed("team")
+    cluster = simulation.fakes.cluster
+    before = copy.deepcopy((cluster.objects[Kind.ACCESS, key], secret(simulation, "team")))
+    declared = simulation.cache.access(key)
+    assert declared is not None
+    cluster.put(Kind.REPOSITORY, WHEELS, wheels(accessFrom={"namespaces": ["another"]}))
+    await simulation.run(60)
+    cluster.delete(Kind.ACCESS, key)
+    await simulation.run(60)
+    assert not cluster.secrets
+    cluster.objects[Kind.ACCESS, key], cluster.secrets["team", "pip"] = before
+    simulation.cache.take(Kind.ACCESS, declared.stored)  # As a list does that shows an object which was removed.
+    await simulation.run(60)
+    assert not cluster.secrets
+    assert reason(simulation, key) == "RefNotPermitted"
+
+
 async def test_a_token_is_refreshed_after_its_repository_was_missing() -> None:
     """While another client has deleted the repository, no Secret needs the token, and its timer stops."""
     simulation, _ = await distributed()

@@ -52,6 +52,27 @@ def test_what_is_noted_stays_until_another_hand_writes() -> None:
     assert not findings.seen(Kind.ACCESS, other)
 
 
+def test_a_grant_that_is_set_and_not_reported_stays() -> None:
+    """Another operator that saw only the record may remove it, while this one sets the grant."""
+    findings = Findings()
+    waiting = {"grants": [row("user:a@x.y") | {"state": "Recorded"}], "repository": NAME.full}
+    first = stored(1, **waiting)
+    findings.note_grants(first, grants=(record("user:a@x.y"),))
+    emptied = stored(2, conditions=[{"type": "Ready"}], grants=[], repository=None)
+    assert findings.seen(Kind.ACCESS, emptied)
+    assert members(findings, emptied) == ["user:a@x.y"]
+    assert findings.grants(emptied).repository == NAME
+    again = stored(3, conditions=[{"type": "Granted"}], grants=[], repository=None)
+    assert findings.seen(Kind.ACCESS, again)
+    assert members(findings, again) == ["user:a@x.y"]
+    findings.note_grants(emptied, grants=())
+    reported = stored(4, "user:a@x.y", conditions=[{"type": "Ready"}])
+    findings.note_grants(emptied, grants=(record("user:a@x.y"),))
+    findings.written(Kind.ACCESS, reported)
+    assert findings.seen(Kind.ACCESS, stored(5, conditions=[{"type": "Ready"}], grants=[], repository=None))
+    assert members(findings, reported) == []
+
+
 def test_an_own_write_is_no_other_hand() -> None:
     """After its own write, memory is up to date and nothing is read again."""
     findings = Findings()

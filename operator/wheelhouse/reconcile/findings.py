@@ -16,9 +16,9 @@ from wheelhouse.domain.findings import (
     GrantFindings,
     RepositoryFindings,
 )
-from wheelhouse.domain.iam import GrantRecord, GrantState
+from wheelhouse.domain.iam import GrantRecord, GrantState, Pair
 from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.objects import CustomObject, Kind, compact
+from wheelhouse.domain.objects import CustomObject, Kind, compact, loaded
 from wheelhouse.status.read import last_transition, read_distribution, read_grants, read_repository
 
 Found = TypeVar("Found", RepositoryFindings, AccessFindings, GrantFindings, DistributionFindings)
@@ -43,6 +43,8 @@ class _Access:
     grants: GrantFindings
     distribution: DistributionFindings
     sent: str = ""
+    unreported: frozenset[Pair] = frozenset()
+    """Recorded grants that this process has set and not reported, if another operator removed their records."""
 
 
 class Findings:
@@ -111,6 +113,8 @@ class Findings:
         entry = self._entry(kind, stored)
         if entry is not None:
             entry.status, entry.version, entry.sent = stored.status_json, int(stored.resource_version), ""
+            if isinstance(entry, _Access):
+                entry.unreported = frozenset()
 
     def conflicted(self, kind: Kind, stored: CustomObject) -> None:
         """Note that this process wrote no status: if one like it came by the watch, another operator wrote that.
@@ -223,10 +227,14 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     lost = lost or _outdated(grants, entry.grants) or (comparable and _older(stored.status_json, entry.status))
     if same:
         grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))
+    unreported = _unreported(entry)
+    entry.unreported = frozenset(record.grant.identity for record in unreported)
     if lost and same:
         grants = replace(grants, grants=_union(grants.grants, entry.grants.grants))
     elif lost and entry.grants.owns:
         grants = entry.grants
+    elif unreported and comparable:
+        grants = replace(entry.grants, grants=_union(grants.grants, unreported))
     names = distribution.namespaces
     if lost and distribution.name in {"", entry.distribution.name}:
         names = tuple(dict.fromkeys((*names, *entry.distribution.namespaces)))
@@ -259,6 +267,15 @@ def _claimed(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> 
     """Keep the grants that this process set, also if another operator recorded them as Existing."""
     granted = {record.grant.identity: record for record in known if record.state is GrantState.GRANTED}
     return tuple(granted.get(r.grant.identity, r) if r.state is GrantState.EXISTING else r for r in found)
+
+
+def _unreported(entry: _Access) -> tuple[GrantRecord, ...]:
+    """The grants that this process has set and not reported: another operator may remove a record without knowing."""
+    if not entry.grants.owns:
+        return ()
+    recorded = {r.grant.identity for r in read_grants(loaded(entry.status)).grants if r.state is GrantState.RECORDED}
+    granted = (record for record in entry.grants.grants if record.state is GrantState.GRANTED)
+    return tuple(record for record in granted if record.grant.identity in recorded | entry.unreported)
 
 
 def _union(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:

@@ -41,6 +41,8 @@ class Effects:
         self._wished: dict[Granted, float] = {}
         """When a grant started to be wanted."""
         self._ever: set[Granted] = set()
+        self._read: dict[str, set[str]] = {}
+        """The labels of each repository when an operator last read it: a change replaces them all, without an etag."""
         self._named: dict[tuple[ObjectKey, str, str], float] = {}
         """When a status that names a Secret was last written."""
 
@@ -83,6 +85,8 @@ class Effects:
                 self._status(args[0], reply)
             case "repositories.create":
                 self._created(args[0].full)
+            case "repositories.get" if reply is not None:
+                self._read[args[0].full] = set(reply.labels)
             case "repositories.delete" if self._before is not None:
                 self._deleted(args[0].full)
             case "repositories.patch" if self._before is not None:
@@ -183,7 +187,7 @@ class Effects:
         bodies = self._site.bodies(Kind.REPOSITORY)
         recorded = [body for body in bodies if finalized(body) and _status(body).get("repository") == full]
         edited = self._site.touched(map(str, self._site.expected.repositories)) > self._site.seconds - UNREAD
-        if not recorded and not edited:
+        if not recorded and not edited and self._site.seconds > self._site.settling:
             self._site.complain("record", f"{full} was created before any status with our finalizer named it")
 
     def _deleted(self, full: str) -> None:
@@ -202,7 +206,8 @@ class Effects:
         theirs = {name: text for name, text in self._before.labels.items() if not name.startswith("wheelhouse")}
         if self._before.labels.get(OBJECT_LABEL) and self._before.labels.get(CLUSTER_LABEL) != "cluster-1":
             self._site.complain("foreign", f"{full} of another cluster was patched")
-        lost = {name for name in theirs if name.startswith("theirs") and name not in after.labels}
+        known = {name for name in theirs if name in self._read.get(full, theirs)}
+        lost = {name for name in known if name.startswith("theirs") and name not in after.labels}
         if lost:
             self._site.complain("foreign", f"labels {lost} of others were taken from {full}")
 

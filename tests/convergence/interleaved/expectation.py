@@ -4,6 +4,7 @@ Some states are ambiguous: a suspended object, or one that no longer parses, kee
 everything that can be granted has one of three levels, and nothing else must exist.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,14 +182,15 @@ class Judge:
         project = full.split("/")[1] if full else ""
         allowed = namespace is not None and project in namespace.projects
         broken, deleting = malformed(Kind.REPOSITORY, body["spec"]), "deletionTimestamp" in body["metadata"]
-        reads = self._reads(key, spec, full or "", expected)
+        reads = self._reads(key, uid, spec, full or "", expected)
         if deleting:  # Its release removes what it may not read.
             expected.credentials[full or ""] = Level.MAY
             expected.upstreams[full or ""] = dict.fromkeys(self.memory.consented.get(full or "", ()), Level.MAY)
         if others and not broken and not deleting:
             return Repository(key, full, spec, Level.MAY, Level.MAY, Level.MAY)
         if broken or not allowed or deleting:
-            known = not broken or self.memory.broken.get(uid) == self.starts
+            # An object that never parsed, which the API server refuses, has no consent to know.
+            known = not broken or (uid in self.memory.versions and self.memory.broken.get(uid) == self.starts)
             return Repository(key, full, spec, Level.MAY, Level.NO, Level.MAY, known)
         level, ready, exists = self._standing(key, spec, full, found)
         if found is None and reads is not Level.MUST:
@@ -242,7 +244,7 @@ class Judge:
         digests = {Ownership.of(CLUSTER, other).digest for other in self._names() if other != key}
         return found.labels.get(CLUSTER_LABEL) == CLUSTER and found.labels.get(OBJECT_LABEL) in digests
 
-    def _reads(self, key: ObjectKey, spec: Spec, full: str, expected: Expected) -> Level:
+    def _reads(self, key: ObjectKey, uid: str, spec: Spec, full: str, expected: Expected) -> Level:
         """Whether everything that the repository reads from may be read; records what may be in Google."""
         level = Level.MUST
         namespace = self._fakes.cluster.namespaces[key.namespace]
@@ -261,9 +263,26 @@ class Judge:
             other = upstream["repositoryRef"].get("namespace", key.namespace) != key.namespace
             if other:
                 self.memory.consented.setdefault(full, set()).add(name)
-            # If the repository is only observed, the upstreams of other namespaces are removed with the labels.
-            found[name] = max(Level.NO if observe and other else one, found.get(name, Level.NO))
+            # If the repository is only observed, the upstreams of other namespaces are removed with the labels, and
+            # nothing else is changed.
+            if observe:
+                one = Level.NO if other else max(one, Level.MAY)
+            found[name] = max(one, found.get(name, Level.NO))
+        if observe or spec.get("suspend"):
+            self._keeps(key, uid, expected, found, observe=observe)
         return max(level, Level.MAY) if observe else level
+
+    def _keeps(self, key: ObjectKey, uid: str, expected: Expected, found: dict[str, Level], *, observe: bool) -> None:
+        """The upstreams of earlier specs, which may stay while the repository is suspended or only observed."""
+        earlier = (spec.get("virtual", {}).get("upstreams", ()) for spec in self.memory.versions.get(uid, ()))
+        for upstream in itertools.chain.from_iterable(earlier):
+            name, one = self._upstream(key, upstream, expected)
+            if name is None or found.get(name, Level.NO) is not Level.NO:
+                continue
+            if upstream["repositoryRef"].get("namespace", key.namespace) == key.namespace:
+                found[name] = Level.MAY
+            elif not observe:
+                found[name] = min(one, Level.MAY)
 
     def _upstream(self, key: ObjectKey, upstream: Spec, expected: Expected) -> tuple[str | None, Level]:
         reference = upstream["repositoryRef"]
@@ -426,6 +445,8 @@ class Judge:
         if malformed(Kind.ACCESS, body["spec"]):
             return Level.NO
         consent = self._consent(key, spec, repository)
+        if spec.get("suspend") and _unwritable(spec, repository):
+            consent = Level.MAY  # It keeps what it has: the new role is not applied.
         namespace = self._fakes.cluster.namespaces.get(key.namespace)
         secret, account = spec.get("secret"), service_account(spec)
         own = repository.key.namespace == key.namespace

@@ -3,8 +3,10 @@
 import asyncio
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from convergence.interleaved.acts import Act, Users
+from convergence.interleaved.expectation import Place
 from convergence.interleaved.faults import LOST, METHODS, Rule, answers
 from convergence.interleaved.process import RESYNC
 
@@ -98,6 +100,14 @@ def sleep(users: Users, rnd: Random) -> str | None:
     return f"the machine slept for {slept} s"
 
 
+def _named(body: dict[str, Any]) -> set[Place]:
+    """The Secrets that the status of an access names."""
+    status = body.get("status")
+    secret = status.get("secret") if isinstance(status, dict) else None
+    listed = secret if isinstance(secret, dict) else {}
+    return {(namespace, str(listed.get("name"))) for namespace in listed.get("namespaces") or ()}
+
+
 def restore(users: Users, rnd: Random) -> str | None:
     """Etcd is restored to an earlier state: every watch breaks, and resourceVersions decrease."""
     site = users.site
@@ -107,6 +117,9 @@ def restore(users: Users, rnd: Random) -> str | None:
     async def work() -> None:
         await asyncio.sleep(wait)
         site.cluster.restore(state)
+        # A watch that saw an earlier restore late can leave a Secret in the backup that no status in it names.
+        names = {place for body in site.bodies(Kind.ACCESS) for place in _named(body)}
+        site.standing.doubtful |= site.cluster.secrets.keys() - names
         site.risk(site.tuples.unrecorded())
         site.standing.unsure |= set(site.fakes.google.repositories)
         site.calm.once(site.seconds, RESTORED)

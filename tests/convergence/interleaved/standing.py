@@ -72,6 +72,8 @@ class Standing:
         """Secrets whose ledger another client erased: they may stay."""
         self.unsure: set[str] = set()
         """Repositories whose labels may outlive their object: it lost its finalizer, or its status."""
+        self.taken: set[str] = set()
+        """Repositories whose labels of ours another client removed: without their object, they are that client's."""
         self._matched: set[tuple[str, int]] = set()
         self._made: dict[tuple[str, int], float] = {}
 
@@ -193,7 +195,11 @@ class Standing:
             words = frozenset({full}) if owner is None else self._words(Kind.REPOSITORY, owner.key)
             # A release removes what other namespaces consented to.
             lost = present & self._site.judge.memory.consented.get(full, set()) - set(levels)
-            lost |= {upstream for upstream in present if owner and levels.get(upstream, Level.NO) is Level.NO}
+            if full in self.taken and CLUSTER_LABEL in found.labels:
+                self.taken.discard(full)
+            lost = set() if full in self.taken and owner is None else lost
+            ours = owner is not None and CLUSTER_LABEL in found.labels
+            lost |= {upstream for upstream in present if ours and levels.get(upstream, Level.NO) is Level.NO}
             for upstream in sorted(lost) if full not in self.unsure else ():
                 yield Wrong("upstream", (full, upstream), words | {upstream}, WITHDRAWN, "no consent to read it")
             allowed = Level.NO if owner is None else expected.credentials.get(full, Level.MAY)

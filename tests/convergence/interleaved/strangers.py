@@ -181,6 +181,7 @@ def change_repository(users: Users, rnd: Random) -> str | None:
     else:
         kept = {name: text for name, text in settings.labels.items() if name not in {CLUSTER_LABEL, OBJECT_LABEL}}
         settings = replace(settings, labels=kept)
+        users.site.standing.taken.add(full)
     google.repositories[full] = replace(found, settings=settings)
     users.site.tamper({full}, DRIFT)
     users.site.acted()

@@ -23,6 +23,20 @@ BUGS = (
         FINDINGS,
     ),
     Bug(
+        "a grant that is set and not reported goes with the record that another operator removed",
+        "reconcile/findings.py",
+        "    elif unreported and comparable:\n",
+        "    elif unreported is None:\n",
+        FINDINGS,
+    ),
+    Bug(
+        "a grant that is not reported is forgotten with the second status of another operator",
+        "reconcile/findings.py",
+        "if record.grant.identity in recorded | entry.unreported)",
+        "if record.grant.identity in recorded)",
+        FINDINGS,
+    ),
+    Bug(
         "a ledger of an earlier repository replaces memory",
         "reconcile/findings.py",
         "lost = lost or _outdated(grants, entry.grants) or (",

@@ -14,6 +14,13 @@ TRUST = ("tests/convergence/test_trust.py",)
 
 BUGS = (
     Bug(
+        "the Secrets of an access that a backup brings back count as removed",
+        "reconcile/access/unit.py",
+        "            self._secrets.gone(AccessKey(key))\n",
+        "",
+        RETURNS,
+    ),
+    Bug(
         "a forged status removes the Secret of an access that waits for its grant",
         "reconcile/secret/removal.py",
         "            if debt == waits:\n                continue\n",

@@ -64,6 +64,7 @@ class AccessUnit:
         if declared is None:
             self._world.interests.drop(AccessKey(key))
             self._ledger.forget(KIND, key)
+            self._secrets.gone(AccessKey(key))
             return None
         if declared.stored.deleting:
             return await self._release(declared)

@@ -249,6 +249,11 @@ class Targets:
         """What is known of an access, with any uid."""
         return self._accesses.get(access)
 
+    def namespaces(self, access: ObjectKey) -> tuple[str, ...]:
+        """The namespaces of its known Secrets."""
+        found = self._accesses.get(access)
+        return tuple(found.targets) if found is not None else ()
+
     def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
         """What is known of an access; nothing if it has another uid.
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from wheelhouse.desired.declared import Declared
 from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.findings import pending
-from wheelhouse.domain.keys import SecretKey, TokenKey
+from wheelhouse.domain.keys import AccessKey, SecretKey, TokenKey
 from wheelhouse.errors import Conflict
 from wheelhouse.plan.keyring import keyring_finding
 from wheelhouse.plan.leases import Moment
@@ -117,6 +117,11 @@ class SecretUnit:
                 self._world.interests.follow(key, _topics(namespace, wanted))
                 self._world.queue.add_soon(key, COMPANY, COMPANY)
 
+    def gone(self, access: AccessKey) -> None:
+        """An access does not exist: each of its Secrets is removed if it is owed, and forgotten."""
+        for namespace in self._targets.namespaces(access.object):
+            self._world.queue.add(SecretKey(access.object, namespace))
+
     def request(self, declared: Declared[DesiredAccess], claim: Claim) -> bool:
         """A person requests new tokens; whether any is still to be minted."""
         return self._requests.heard(declared, claim)
@@ -155,8 +160,7 @@ class SecretUnit:
         distribution: Distribution,
         target: Target,
     ) -> float | None:
-        stored = declared.stored
-        found = self._findings.distribution(stored)
+        stored, found = declared.stored, self._findings.distribution(declared.stored)
         if isinstance(wanted, Content):
             if distribution.lists(found.namespaces, key.namespace) and found.name not in {"", wanted.name}:
                 wait = await self._removal.remove(key, stored, "the spec has another Secret name")
