@@ -29,7 +29,7 @@ def report(size: float) -> Report:
         last = crowd.Teams("last", 1, 1, secrets=False)
         declare.create(world, *others.ground(), *last.ground())
         control.fault(world.state, {"on": "ArtifactRegistry", "delay": DELAY})
-        waits: list[float] = []
+        waits: list[tuple[float, float]] = []
         traffic, begun = Traffic(world), time.time()
         helper = threading.Thread(target=_one_by_one, args=(world, others, waits))
         helper.start()
@@ -46,13 +46,14 @@ def report(size: float) -> Report:
         left, withdrawals = _relabel(world)
         world.stop("operator")
         alone = bare.run(world, crowd.Teams("bare", many.accesses, 1, secrets=False), next(others.requests()))
-    waits.sort()
+    beside = sorted(wait for moment, wait in waits if moment < begun + took)
     about = (
         f"{many.accesses} accesses of one namespace on one repository, created at once; Artifact Registry answers in "
-        f"50 ms.\nMeanwhile {others.accesses} accesses on 10 other repositories, one after the other, and one on the "
-        "crowded\nrepository as soon as the crowd is declared. Then the namespace loses the label that the repository "
-        "allows.\nBare is a client that sends the same requests to the same API server for the "
-        f"{many.accesses}, {bare.WORKERS} at a time, without a watch. Its time\nincludes their creation too."
+        f"50 ms.\nMeanwhile {others.accesses} accesses on 10 other repositories, one after the other. Only those count "
+        "that are created\nbefore all of the crowd are Ready. One more on the crowded repository, as soon as the crowd "
+        "is declared.\nThen the namespace loses the label that the repository allows.\nBare is a client that sends the "
+        f"same requests to the same API server for the {many.accesses}, {bare.WORKERS} at a time, without watch.\nIts "
+        "time includes their creation too."
     )
     return Report(
         "A crowd and its neighbors",
@@ -60,8 +61,9 @@ def report(size: float) -> Report:
         [
             Row("created to all Ready, s of wall-clock time", took, "≤ 1.5 × bare", alone.whole),
             Row("writes of the crowded policy, at most", sets, "≤ 10"),
-            Row("an access on another repository, median s", waits[len(waits) // 2]),
-            Row("an access on another repository, 99th percentile s", waits[-1 - len(waits) // 100], "≤ 2"),
+            Row("accesses on other repositories that were created meanwhile", len(beside)),
+            Row("one of those, median s", beside[len(beside) // 2]),
+            Row("one of those, 99th percentile s", beside[-1 - len(beside) // 100], "≤ 2"),
             Row("one more on the crowded repository, s after the crowd", max(0.0, joined - took), "≤ 2"),
             Row("label lost to the last grant revoked, s", left, "≤ 60"),
             Row("writes of the policy for that", withdrawals),
@@ -69,8 +71,9 @@ def report(size: float) -> Report:
     )
 
 
-def _one_by_one(world: World, others: crowd.Teams, waits: list[float]) -> None:
-    waits.extend(_one(world, access) for access in others.requests())
+def _one_by_one(world: World, others: crowd.Teams, waits: list[tuple[float, float]]) -> None:
+    """Create them one after the other; for each, the time of day of its creation, and the seconds until it is Ready."""
+    waits.extend((time.time(), _one(world, access)) for access in others.requests())
 
 
 def _one(world: World, access: Json) -> float:
