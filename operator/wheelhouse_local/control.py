@@ -39,13 +39,19 @@ def plant(state: State, repository: str, policy: Mapping[str, object]) -> None:
     _post(state, "policy", {"resource": repositories.full_name(state, repository), "policy": policy})
 
 
-def group(state: State, email: str, members: Sequence[str]) -> None:
+def group(state: State, email: str, members: Sequence[str], after: float = 0.0) -> None:
     """Set the members of a group to exactly these IAM members.
+
+    Args:
+        state: the world.
+        email: of the group.
+        members: the members.
+        after: seconds until the change takes effect.
 
     Raises:
         LocalError: the emulated Google denies the request, or is not running.
     """
-    _post(state, "group", {"group": email, "members": list(members)})
+    _post(state, "group", {"group": email, "members": list(members), "after": after})
 
 
 def project(state: State, name: str, **wanted: object) -> dict[str, Any]:

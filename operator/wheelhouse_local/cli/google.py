@@ -55,12 +55,20 @@ _PROBLEM = "this is not an IAM policy in JSON or YAML, such as {bindings: [{role
 @click.command()
 @click.argument("email", metavar="GROUP_EMAIL")
 @click.argument("members", metavar="MEMBER...", nargs=-1)
+@click.option(
+    "--propagation",
+    metavar="DURATION",
+    callback=to_seconds,
+    default="0s",
+    help="Delay until the change takes effect, such as 120s. Google says that this can take hours.",
+)
 @with_world
-def group(world: World, email: str, members: tuple[str, ...]) -> None:
+def group(world: World, email: str, members: tuple[str, ...], propagation: float) -> None:
     r"""Set the members of a Google group: exactly these IAM members.
 
     \b
     wheelhouse local group packagers@acme.example user:ada@acme.example user:bob@acme.example
+    wheelhouse local group packagers@acme.example user:ada@acme.example --propagation 1h
     wheelhouse local group packagers@acme.example    # now it is empty
     """
     if email.count("@") != 1 or ":" in email:
@@ -70,7 +78,7 @@ def group(world: World, email: str, members: tuple[str, ...]) -> None:
             raise LocalError(
                 f"{member!r} is not an IAM member: use user:EMAIL, serviceAccount:EMAIL or principal://..."
             )
-    control.group(world.state, email, members)
+    control.group(world.state, email, members, propagation)
 
 
 @click.command()

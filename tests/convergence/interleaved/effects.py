@@ -48,11 +48,14 @@ class Effects:
 
     def look(self) -> None:
         """Record since when which grants are wanted; called whenever that may have changed."""
-        now, grants = self._site.seconds, self._site.expected.grants
-        for grant in grants:
+        now, expected = self._site.seconds, self._site.expected
+        grants = expected.grants
+        # What may stay, and may go as well, is not wanted.
+        wanted = {each for each, level in grants.items() if level is Level.MUST or each not in expected.optional}
+        for grant in wanted:
             self._wished.setdefault(grant, now)
             self._missing.pop(grant, None)
-        for grant in [grant for grant in self._wished if grant not in grants]:
+        for grant in [grant for grant in self._wished if grant not in wanted]:
             del self._wished[grant]
             self._missing[grant] = now
         self._ever |= {grant for grant, level in grants.items() if level is Level.MUST}

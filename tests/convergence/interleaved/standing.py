@@ -74,6 +74,8 @@ class Standing:
         """Repositories whose labels may outlive their object: it lost its finalizer, or its status."""
         self.taken: set[str] = set()
         """Repositories whose labels of ours another client removed: without their object, they are that client's."""
+        self._owners: dict[Place, set[str]] = {}
+        """The accesses that have owned a Secret: another access gets it only after they have released it."""
         self._matched: set[tuple[str, int]] = set()
         self._made: dict[tuple[str, int], float] = {}
 
@@ -83,6 +85,9 @@ class Standing:
         site.tuples.prune()
         for grant, accesses in site.expected.wanted_by.items():
             self.wanted_by.setdefault(grant, set()).update(accesses)
+        for place, stored in site.cluster.secrets.items():
+            owner = stored.fields.get(".metadata.labels.wheelhouse.dev/access")
+            self._owners.setdefault(place, set()).add(f"{place[0]}/{owner}")
         wrongs = list(self._wrongs())
         self._since = {wrong: self._since.get(wrong, site.seconds) for wrong in wrongs}
         for wrong, since in self._since.items():
@@ -139,7 +144,9 @@ class Standing:
             target = ObjectKey(reference.get("namespace", key.namespace), reference["name"])
             uploads = self._site.expected.uploads.get(key)
             words |= {str(each) for each in uploads.targets} if uploads is not None else set()
-            if asks(body["spec"].get("secret") or {}):
+            secret = body["spec"].get("secret") or {}
+            words |= self._owners.get((key.namespace, secret.get("name", "")), set())
+            if asks(secret):
                 words |= set(self._site.cluster.namespaces)
         repository = self._site.expected.repositories.get(target)
         if repository is not None:
@@ -234,8 +241,7 @@ class Standing:
             if wish.level is Level.MUST and stored is None:
                 yield Wrong("secret", place, words, MISSING, "it is missing", claims)
             return
-        # Another access that owns it must release it first.
-        words |= {f"{place[0]}/{stored.fields.get('.metadata.labels.wheelhouse.dev/access')}"}
+        words |= self._owners.get(place, set())
         known = site.fakes.tokens.minted.get(token_of(stored.data) or "")
         accounts = {account for *_, account in wish.claims}
         if known is None and not credential.has_none(stored):

@@ -8,6 +8,7 @@ from fakes.emulated import READER, REPOSITORY, WRITER, Emulated
 from fakes.registry_clients import OPERATOR, OWNER_MEMBER, body
 from google.iam.v1 import policy_pb2
 
+from wheelhouse_local.google.iam.identities import Identities
 from wheelhouse_local.google.iam.policies import Policies
 from wheelhouse_local.google.projects.directory import Directory
 from wheelhouse_local.google.store import Store
@@ -206,3 +207,36 @@ async def test_one_member_waits_on_all_planes(google: Emulated) -> None:
         assert (await google.get("simple/absent/", google.token(member))).status == status
     listed = await body(google, "GET", "/control/fault", OWNER_MEMBER)
     assert listed["propagationByMember"] == {READER: 3600}
+
+
+def test_a_change_of_a_group_takes_effect_after_its_delay(store: Store, clock: Clock) -> None:
+    """Until then, the members are those before; a second change in between does not bring the first one forward."""
+    identities, team = Identities(store, clock), "team@acme.example"
+
+    def members() -> list[str]:
+        return [each for each in (ADA, BOB) if f"group:{team}" in identities.acting(each).members]
+
+    identities.set_group(team, [ADA])
+    identities.set_group("Team@acme.example", [BOB], after=3600)
+    assert members() == [ADA]
+    clock.now += 3000
+    identities.set_group(team, [BOB], after=900)
+    clock.now += 899
+    assert members() == [ADA]
+    clock.now += 1
+    assert members() == [BOB]
+    identities.set_group(team, [ADA, BOB], after=60)
+    identities.forget(ADA)
+    clock.now += 60
+    assert members() == [BOB]
+
+
+async def test_a_group_with_a_delay(google: Emulated) -> None:
+    """The delay comes with the members."""
+    google.create(REPOSITORY)
+    google.grant((READ, "group:team@acme.example"))
+    services = google.server.services
+    for after, allowed in ((3600, False), (0, True)):
+        wanted = {"group": "team@acme.example", "members": [READER], "after": after}
+        await body(google, "POST", "/control/group", json=wanted)
+        assert services.policies.allowed(services.identities.acting(READER), REPOSITORY, DOWNLOAD) is allowed

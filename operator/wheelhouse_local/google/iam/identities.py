@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from wheelhouse_local.constants import CLUSTER, LOCATION, POOL, PROJECT, PROJECT_NUMBER, PROVIDER
 from wheelhouse_local.google.iam.standing import may_authenticate
-from wheelhouse_local.google.store import Store
+from wheelhouse_local.google.store import Document, Store
 from wheelhouse_local.google.transport.caller import Caller
 
 POOL_NAME = f"iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
@@ -63,9 +63,25 @@ class Identities:
         """An IAM member as a caller without a token, as for calls between Google's own service agents."""
         return Caller(identity, self._members(identity), math.inf)
 
-    def set_group(self, group: str, members: Sequence[str]) -> None:
-        """Set the IAM members of a group, by its e-mail."""
-        self._store.put(GROUP, group.lower(), {"members": list(members)})
+    def set_group(self, group: str, members: Sequence[str], after: float = 0.0) -> None:
+        """Set the IAM members of a group.
+
+        Args:
+            group: its e-mail.
+            members: exactly these.
+            after: seconds until the change takes effect. Google says that this can take hours
+                (https://cloud.google.com/iam/docs/access-change-propagation).
+        """
+        row: Document = {"members": list(members)}
+        if after > 0:
+            before = self._store.get(GROUP, group.lower()) or {"members": []}
+            row |= {"before": self._present(before), "from": self._clock() + after}
+        self._store.put(GROUP, group.lower(), row)
+
+    def _present(self, row: Document) -> list[str]:
+        """The members of a group that are in effect now."""
+        found: list[str] = row["before"] if self._clock() < row.get("from", 0.0) else row["members"]
+        return found
 
     def forget(self, member: str) -> None:
         """Delete a principal's tokens and its memberships in groups, and the group itself if it is one."""
@@ -74,8 +90,11 @@ class Identities:
                 if found["identity"] == member:
                     self._store.delete(KIND, name)
             for group, found in self._store.list(GROUP):
-                if member in found["members"]:
-                    self.set_group(group, [other for other in found["members"] if other != member])
+                listed = [name for name in ("members", "before") if member in found.get(name, ())]
+                for name in listed:
+                    found[name] = [other for other in found[name] if other != member]
+                if listed:
+                    self._store.put(GROUP, group, found)
             if member.startswith("group:"):
                 self._store.delete(GROUP, member.removeprefix("group:"))
 
@@ -97,7 +116,7 @@ class Identities:
         else:
             members.add("allAuthenticatedUsers")
         for group, found in self._store.list(GROUP):
-            if identity in found["members"]:
+            if identity in self._present(found):
                 members.add(f"group:{group}")
         return frozenset(members)
 
