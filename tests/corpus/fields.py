@@ -12,6 +12,10 @@ from wheelhouse.api.schema import crds
 
 Place = tuple[str | int, ...]
 SELECTOR = {"matchLabels": {"tier": "app"}, "matchExpressions": [{"key": "env", "operator": "In", "values": ["prod"]}]}
+PRINCIPAL = (
+    "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/"
+    "acme-packages.svc.id.goog/subject/ns/team/sa/pull"
+)
 ACCESS: dict[str, Any] = {
     "repositoryRef": {"name": "wheels", "namespace": "owners"},
     "role": "Writer",
@@ -20,6 +24,9 @@ ACCESS: dict[str, Any] = {
         {"kind": "ServiceAccount", "name": "pull", "namespace": "owners"},
         {"kind": "ServiceAccount", "name": "pull", "namespaceSelector": SELECTOR},
         {"kind": "GoogleServiceAccount", "name": "ci@acme-packages.iam.gserviceaccount.com"},
+        {"kind": "GoogleGroup", "name": "packagers@acme.example"},
+        {"kind": "GoogleUser", "name": "ada@acme.example"},
+        {"kind": "Principal", "name": PRINCIPAL},
     ],
     "secret": {
         "name": "pip-config",

@@ -86,7 +86,8 @@ def forge(users: Users, rnd: Random) -> str | None:
     # A ledger about another repository with that name does not concern this one.
     same = isinstance(body["status"], dict) and body["status"].get("repositoryCreateTime") == made
     users.site.tuples.doubt(before - ledger(body) if same else before)
-    _doubt_forged(users, ledger(body) - before)
+    at_home = body["spec"].get("repositoryRef", {}).get("namespace", key.namespace) == key.namespace
+    _doubt_forged(users, ledger(body) - before, any_member=at_home)
     if held is not None and _secret(body) != held:
         users.site.standing.doubtful.add((key.namespace, held))
     if kind is Kind.REPOSITORY:
@@ -97,10 +98,10 @@ def forge(users: Users, rnd: Random) -> str | None:
     return f"forged on {kind.kind} {key}: {done}"
 
 
-def _doubt_forged(users: Users, claimed: set[Granted]) -> None:
-    """An entry that the access could have made looks like one that it made."""
+def _doubt_forged(users: Users, claimed: set[Granted], *, any_member: bool) -> None:
+    """An entry that the access could have made looks like one that it made: in the repository's namespace, any."""
     wanted = set(users.site.expected.grants)
-    users.site.tuples.doubtful |= claimed & wanted
+    users.site.tuples.doubtful |= claimed if any_member else claimed & wanted
 
 
 def _secret(body: dict[str, Any]) -> str | None:
