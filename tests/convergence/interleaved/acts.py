@@ -393,7 +393,12 @@ def delete_namespace(users: Users, rnd: Random) -> str | None:
     users.site.acted()
 
     async def work() -> None:
-        await users.until(lambda: all(key.namespace != name for _, key in cluster.objects))
+        def kept() -> bool:  # A restored backup undoes the deletion.
+            return name in cluster.namespaces and not cluster.namespaces[name].deleting
+
+        await users.until(lambda: kept() or all(key.namespace != name for _, key in cluster.objects))
+        if kept():
+            return
         cluster.remove_namespace(name)
         cluster.service_accounts -= {account for account in cluster.service_accounts if account[0] == name}
         users.site.note(f"Namespace {name} is gone")
