@@ -42,6 +42,11 @@ def connect(world: World) -> http.client.HTTPSConnection:
     return http.client.HTTPSConnection(place.hostname or "", place.port, timeout=60, context=context)
 
 
+def stored_as(text: str) -> str:
+    """The string that the API server stores: half of a surrogate pair, which JSON can escape, is replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def admitted(world: World, field: Field, texts: list[str]) -> set[str]:
     """Which of these strings the API server admits in a field, by dry runs over one connection."""
     token = (world.state.control_plane / "admin-token").read_text()
@@ -55,7 +60,7 @@ def admitted(world: World, field: Field, texts: list[str]) -> set[str]:
         reply.read()
         assert reply.status in {201, 400, 422}, (str(field), ascii(text)[:80], reply.status)
         if reply.status == 201:
-            found.add(text)
+            found.add(stored_as(text))
     connection.close()
     return found
 

@@ -44,11 +44,11 @@ def test_the_earliest_of_moments_that_come_and_go(steps: list[tuple[bool, int]])
 PASSES = st.tuples(NAMESPACES, CHECKS, st.none() | st.integers(min_value=1, max_value=5))
 
 
-@given(st.lists(st.one_of(PASSES, NAMESPACES, st.just(None)), max_size=40))
+@given(st.lists(st.one_of(PASSES, NAMESPACES, st.just(None), st.frozensets(NAMESPACES)), max_size=40))
 def test_the_aggregate_is_the_sum_of_its_secrets(
-    steps: list[tuple[str, Check | None, int | None] | str | None],
+    steps: list[tuple[str, Check | None, int | None] | str | frozenset[str] | None],
 ) -> None:
-    """After any passes, removals and changes of the desired content it equals a count of all of them."""
+    """After any passes, removals and changes of the content and the places, it equals a count of all of them."""
     targets, truth = Targets(), dict[str, tuple[Check | None, int | None]]()
     distribution = targets.open(KEY, "uid", ())
     content = 0
@@ -58,6 +58,10 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
             content += 1
             distribution.ask_for(content, Places())
             truth = {name: (None if check == GOOD else check, life) for name, (check, life) in truth.items()}
+        elif isinstance(step, frozenset):
+            distribution.ask_for(content, Places(tuple(sorted(step))))
+            left = {name: (None, life) for name, (check, life) in truth.items() if check == GOOD and name not in step}
+            truth |= left
         elif isinstance(step, str):
             targets.drop(KEY, step)
             truth.pop(step, None)

@@ -101,4 +101,11 @@ BUGS = (
         "return content",
         FAN_OUT,
     ),
+    Bug(
+        "Secrets in former places count for the new ones",
+        "reconcile/secret/targets.py",
+        "if target.good and namespace not in places.members:",
+        "if target.good and not places.members:",
+        ("tests/unit/test_secret_targets.py",),
+    ),
 )

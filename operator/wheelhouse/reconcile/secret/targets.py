@@ -133,13 +133,17 @@ class Distribution:
         return namespace in self._listed
 
     def ask_for(self, content: int, places: Places) -> None:
-        """What the access wants; if its content changed, no Secret has it yet.
+        """What the access wants; if its content changed, no Secret has it yet. Secrets in former places do not count.
 
         Args:
             content: the digest of the desired content.
             places: where Secrets are wanted.
         """
-        self.places = places
+        if places is not self.places:
+            self.places = places
+            for namespace, target in self.targets.items():
+                if target.good and namespace not in places.members:
+                    self.current, target.good = self.current - 1, False
         if self.digest != content:
             self.digest, self.current = content, 0
             for target in self.targets.values():
@@ -251,8 +255,7 @@ class Targets:
 
     def namespaces(self, access: ObjectKey) -> tuple[str, ...]:
         """The namespaces of its known Secrets."""
-        found = self._accesses.get(access)
-        return tuple(found.targets) if found is not None else ()
+        return tuple(found.targets) if (found := self._accesses.get(access)) else ()
 
     def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
         """What is known of an access; nothing if it has another uid.
