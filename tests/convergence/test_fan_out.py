@@ -452,3 +452,17 @@ async def test_new_places_are_not_ready_before_their_secrets() -> None:
     await simulation.run(30)
     assert reason(simulation, key) == "Ready"
     assert places(simulation) == {"a", "b"}
+
+
+async def test_a_namespace_that_matches_again_at_once_counts() -> None:
+    """Its Secret is looked at again, although the access has not noticed that the label was gone."""
+    simulation, key = await fan_out("x", "y")
+    await simulation.run(5)
+    for labels in ({}, {"tier": "app"}):
+        simulation.fakes.cluster.put_namespace("y", opted_in=True, **labels)
+        simulation.watch()
+        if not labels:
+            await simulation.loop.reconcile(SecretKey(key, "x"))
+    await simulation.run(5)
+    assert reason(simulation, key) == "Ready"
+    assert summary(simulation, key)["current"] == 2

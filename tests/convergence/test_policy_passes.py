@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from fakes.calls import PortCall, port_call
 from fakes.google import FakePolicies
 from fakes.kubernetes import FakeObjects
 from fakes.policies import NAME, OWNERS, REPOSITORY, PolicyRoom
+from fakes.world import OPTIONS, Fakes
 from structlog.testing import capture_logs
 
 from wheelhouse.domain.iam import Binding, Grant, GrantRecord, GrantState, Policy
@@ -17,6 +20,7 @@ from wheelhouse.domain.keys import PolicyKey, RepositoryKey
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import FINALIZER, CustomObject, Kind
 from wheelhouse.domain.project import Project
+from wheelhouse.domain.reasons import Reason
 from wheelhouse.errors import Conflict, Invalid, Refused, Unavailable, WheelhouseError
 from wheelhouse.reconcile.debts import GrantDebt
 from wheelhouse.reconcile.policy.recorder import AT_ONCE, INHERITED, MOST
@@ -879,6 +883,145 @@ async def test_what_was_too_large_is_retried_when_there_is_room(writer: str) -> 
     assert "una" in room.members()
     assert room.condition(new) == ("True", "Granted")
     assert room.fakes.calls.count()["policies.set"] <= 2
+
+
+async def test_a_revocation_retries_only_as_many_as_fit() -> None:
+    """For one principal that leaves, the oldest waiting access is retried, and nothing is written about the others."""
+    room = PolicyRoom()
+    olds = [room.want(f"old{number}", f"o{number}") for number in range(3)]
+    await room.settle()
+    room.fakes.google.member_limit = 3
+    waiting = [room.want(f"new{number}", f"u{number}") for number in range(50)]
+    await room.settle()
+    for number in range(2):
+        room.fakes.calls.clear()
+        room.fakes.cluster.delete(Kind.ACCESS, olds[number])
+        await room.settle()
+        assert room.condition(waiting[number]) == ("True", "Granted")
+        assert room.members() == {
+            "o2",
+            *(f"o{each}" for each in range(number + 1, 2)),
+            *(f"u{each}" for each in range(number + 1)),
+        }
+        assert room.fakes.calls.count()["policies.set"] == 2
+        assert room.fakes.calls.count()["objects.write_status"] <= 3
+    late = room.want("late", "tim")
+    await room.settle()
+    assert room.condition(late) == ("False", "PolicyFull")
+
+
+async def test_a_tenant_that_comes_and_goes_costs_the_others_nothing() -> None:
+    """Its removal makes room for one grant at most, which is tried once."""
+    room = PolicyRoom()
+    mine = room.want("mine", "ann")
+    await room.settle()
+    room.fakes.google.member_limit = 1
+    for number in range(50):
+        room.want(f"other{number}", f"u{number}")
+    await room.settle()
+    for number in range(4):
+        room.want("second", f"new{number}")
+        await room.settle()
+        room.fakes.calls.clear()
+        room.fakes.google.member_limit = 0  # The freed room is gone before the operator can use it.
+        room.fakes.cluster.delete(Kind.ACCESS, mine)
+        await room.settle()
+        assert room.fakes.calls.count()["objects.write_status"] <= 4
+        assert room.fakes.calls.count()["policies.set"] <= 2
+        room.fakes.google.member_limit = 1
+        mine = room.want("mine", "ann")
+        await room.settle()
+
+
+async def test_a_change_of_role_that_was_too_much_uses_the_room_of_one_revocation() -> None:
+    """Until then the old role stays; it counts among the principals of the refused policy."""
+    room = PolicyRoom()
+    first, second = room.want("first", "ann"), room.want("second", "bob")
+    await room.settle()
+    room.fakes.google.member_limit = 1
+    room.want("first", "ann", role="Writer")
+    await room.settle()
+    assert room.condition(first) == ("False", "PolicyFull")
+    assert room.members() == {"ann", "bob"}
+    room.fakes.cluster.delete(Kind.ACCESS, second)
+    await room.settle()
+    assert (room.members(), room.members("writer")) == (set(), {"ann"})
+
+
+async def test_what_was_too_large_is_retried_after_ten_minutes() -> None:
+    """Not at the first check of the policy after that, which may be much later."""
+    room = PolicyRoom(Fakes(options=replace(OPTIONS, drift_interval=timedelta(hours=1))))
+    room.fakes.google.member_limit = 0
+    new = room.want("new", "una")
+    await room.settle()
+    room.fakes.google.member_limit = 1500
+    room.fakes.clock.advance(601.0)
+    await room.settle()
+    assert room.condition(new) == ("True", "Granted")
+
+
+async def test_room_that_appears_during_a_search_is_used_by_the_next_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """IAM names no rejected member, and meanwhile another client removes its members: no grant stays Pending."""
+    room = PolicyRoom()
+    room.plant_members("xia", "yan", "zoe")
+
+    def validate(_self: FakePolicies, policy: Policy) -> None:
+        members = {member for binding in policy.bindings for member in binding.members}
+        if "user:dan@example.com" in members:
+            raise Invalid("A member does not exist.", Reason.MEMBER_REJECTED)
+        if "user:ann@example.com" in members and len(members) > 3:
+            raise Invalid("The policy is too large.", Reason.POLICY_FULL)
+
+    monkeypatch.setattr(FakePolicies, "_validate", validate)
+    keys = [room.want(name, name) for name in ("ann", "bob", "cyd", "dan")]
+
+    def leave(call: PortCall) -> None:
+        if call.name == "policies.get" and room.fakes.calls.count()["policies.get"] == 2:
+            room.fakes.google.plant_policy(NAME, Binding("roles/artifactregistry.reader", ("user:bob@example.com",)))
+
+    room.fakes.calls.before = leave
+    await room.settle()
+    assert {room.condition(key)[1] for key in keys} <= {"Granted", "MemberRejected"}
+
+
+FOREIGN_STATES = {
+    "the record is removed twice": [[], []],
+    "it is recorded again, and removed": [["Recorded"], []],
+    "it is rejected": [["Rejected"]],
+}
+
+
+@pytest.mark.parametrize("during", [False, True], ids=["after the set", "during the set"])
+@pytest.mark.parametrize("statuses", FOREIGN_STATES.values(), ids=FOREIGN_STATES)
+async def test_a_status_of_another_operator_does_not_end_what_was_set(statuses: list[list[str]], during: bool) -> None:
+    """Its view is older than the set: the grant stays ours, and goes with its access."""
+    room = PolicyRoom()
+    key = room.want("team", "ann")
+
+    def foreign(states: list[str], message: str) -> None:
+        status = dict(room.fakes.cluster.objects[Kind.ACCESS, key]["status"])
+        rows = status.get("conditions") or [{"type": "Ready", "status": "False", "reason": "Pending"}]
+        status["conditions"] = [
+            row | {"message": message, "lastTransitionTime": "2026-12-31T00:00:00Z"} for row in rows
+        ]
+        grant = {"role": "roles/artifactregistry.reader", "member": "user:ann@example.com"}
+        status["grants"] = [grant | {"state": state} for state in states]
+        room.fakes.cluster.objects[Kind.ACCESS, key]["status"] = status
+        room.fakes.cluster.touch(room.fakes.cluster.objects[Kind.ACCESS, key])
+        room.watch()
+
+    first, rest = (statuses[0], statuses[1:]) if during else (None, statuses)
+    if first is not None:
+        room.fakes.calls.before = once("policies.set", lambda: foreign(first, "first"))
+    room.watch()
+    await room.unit.reconcile(NAME)
+    for number, states in enumerate(rest):
+        foreign(states, str(number))
+    await room.settle()
+    assert room.states(key) == {"ann": "Granted"}
+    room.fakes.cluster.delete(Kind.ACCESS, key)
+    await room.settle()
+    assert room.members() == set()
 
 
 # Rejected members.

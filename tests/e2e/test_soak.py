@@ -159,6 +159,7 @@ def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer]
     raise AssertionError(f"{disturb.__name__} took too long {ATTEMPTS} times, at last {took:.0f} s")
 
 
+@pytest.mark.timeout(ROUNDS * 600)
 def test_no_pod_sees_an_expired_token(brief: Kube, observer: Observer, clock: Clock) -> None:
     """Outages of Security Token Service, the API server and the operator, and a clock that jumps: no 401, no 403."""
     begun, failed = time.monotonic(), []

@@ -58,6 +58,7 @@ def test_a_grant_that_is_set_and_not_reported_stays() -> None:
     waiting = {"grants": [row("user:a@x.y") | {"state": "Recorded"}], "repository": NAME.full}
     first = stored(1, **waiting)
     findings.note_grants(first, grants=(record("user:a@x.y"),))
+    findings.note_set(first, frozenset({(READER, "user:a@x.y")}))
     emptied = stored(2, conditions=[{"type": "Ready"}], grants=[], repository=None)
     assert findings.seen(Kind.ACCESS, emptied)
     assert members(findings, emptied) == ["user:a@x.y"]
@@ -65,11 +66,19 @@ def test_a_grant_that_is_set_and_not_reported_stays() -> None:
     again = stored(3, conditions=[{"type": "Granted"}], grants=[], repository=None)
     assert findings.seen(Kind.ACCESS, again)
     assert members(findings, again) == ["user:a@x.y"]
-    findings.note_grants(emptied, grants=())
-    reported = stored(4, "user:a@x.y", conditions=[{"type": "Ready"}])
-    findings.note_grants(emptied, grants=(record("user:a@x.y"),))
+    for state in ("Recorded", "Rejected", "Existing"):
+        found = stored(4, conditions=[{"type": "Ready"}], grants=[row("user:a@x.y") | {"state": state}])
+        assert findings.seen(Kind.ACCESS, found)
+        assert findings.grants(found).grants == (record("user:a@x.y"),)
+    late = stored(5, "user:b@x.y", conditions=[{"type": "Ready"}])
+    findings.writing(Kind.ACCESS, found, late.status)
+    findings.written(Kind.ACCESS, late)  # It was composed before the set.
+    assert findings.seen(Kind.ACCESS, stored(6, conditions=[{"type": "Ready"}], grants=[], repository=None))
+    assert members(findings, late) == ["user:a@x.y"]
+    reported = stored(7, "user:a@x.y", conditions=[{"type": "Ready"}])
+    findings.writing(Kind.ACCESS, late, reported.status)
     findings.written(Kind.ACCESS, reported)
-    assert findings.seen(Kind.ACCESS, stored(5, conditions=[{"type": "Ready"}], grants=[], repository=None))
+    assert findings.seen(Kind.ACCESS, stored(8, conditions=[{"type": "Ready"}], grants=[], repository=None))
     assert members(findings, reported) == []
 
 

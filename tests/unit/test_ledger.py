@@ -1,10 +1,12 @@
 """How findings get into status, and which Events tell of it."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from fakes.calls import PortCall
+from fakes.kubernetes import FakeObjects
 from fakes.world import Fakes
 
 from wheelhouse.domain.findings import failed, pending
@@ -68,6 +70,20 @@ async def test_a_record_writes_what_changed_and_only_that() -> None:
         assert await office.ledger.record(KIND, KEY)
     assert office.fakes.calls.count()["objects.write_status"] == 2
     assert office.body["status"]["conditions"][0]["message"] == "two"
+
+
+async def test_the_reply_to_a_write_counts_as_the_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the API server stores it in another form than it was sent, as a webhook can do."""
+    write = FakeObjects.write_status
+
+    async def changed(self: FakeObjects, kind: Kind, stored: CustomObject, status: Mapping[str, Any]) -> Any:
+        return await write(self, kind, stored, {**status, "zone": "a"})
+
+    monkeypatch.setattr(FakeObjects, "write_status", changed)
+    office = Office()
+    office.find("one")
+    assert await office.ledger.record(KIND, KEY)
+    assert not office.findings.seen(KIND, office.stored)
 
 
 async def test_a_record_over_the_change_of_another_client_is_a_conflict() -> None:

@@ -28,7 +28,7 @@ def test_a_person_can_ask_for_a_retry() -> None:
     memory = Memory(oversize={PAIR: 0.0, other: 0.0})
     memory.reject([PAIR, other], "does not exist", 0.0)
     memory.retry([PAIR])
-    assert (set(memory.rejections(1.0)), memory.too_much(1.0, 0)) == ({other}, frozenset({other}))
+    assert (set(memory.rejections(1.0)), memory.too_much(1.0)) == ({other}, frozenset({other}))
     memory.reject([PAIR], "does not exist", 1.0)
     assert memory.rejected[PAIR].times == 2
 

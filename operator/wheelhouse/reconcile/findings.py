@@ -18,7 +18,7 @@ from wheelhouse.domain.findings import (
 )
 from wheelhouse.domain.iam import GrantRecord, GrantState, Pair
 from wheelhouse.domain.names import ObjectKey
-from wheelhouse.domain.objects import CustomObject, Kind, compact, loaded
+from wheelhouse.domain.objects import CustomObject, Kind, compact
 from wheelhouse.status.read import last_transition, read_distribution, read_grants, read_repository
 
 Found = TypeVar("Found", RepositoryFindings, AccessFindings, GrantFindings, DistributionFindings)
@@ -44,7 +44,9 @@ class _Access:
     distribution: DistributionFindings
     sent: str = ""
     unreported: frozenset[Pair] = frozenset()
-    """Recorded grants that this process has set and not reported, if another operator removed their records."""
+    """Grants that this process has set, and status does not say yet."""
+    reporting: frozenset[Pair] = frozenset()
+    """The grants in the status that is being written."""
 
 
 class Findings:
@@ -96,6 +98,10 @@ class Findings:
         entry.grants = _changed(entry.grants, changes)
         return entry.grants
 
+    def note_set(self, stored: CustomObject, pairs: frozenset[Pair]) -> None:
+        """This process has set these grants: until status says so, a status of another operator does not end them."""
+        self._access(stored).unreported |= pairs
+
     def note_distribution(self, stored: CustomObject, **changes: Any) -> DistributionFindings:
         """Change the secret unit's findings."""
         entry = self._access(stored)
@@ -107,6 +113,8 @@ class Findings:
         entry = self._entry(kind, stored)
         if entry is not None:
             entry.sent = compact(status)
+            if isinstance(entry, _Access):
+                entry.reporting = _granted(status) if entry.unreported else frozenset()
 
     def written(self, kind: Kind, stored: CustomObject) -> None:
         """This process wrote the current status: memory need not be read from it again."""
@@ -114,7 +122,7 @@ class Findings:
         if entry is not None:
             entry.status, entry.version, entry.sent = stored.status_json, int(stored.resource_version), ""
             if isinstance(entry, _Access):
-                entry.unreported = frozenset()
+                entry.unreported -= entry.reporting
 
     def conflicted(self, kind: Kind, stored: CustomObject) -> None:
         """Note that this process wrote no status: if one like it came by the watch, another operator wrote that.
@@ -228,7 +236,9 @@ def _retake_access(entry: _Access, stored: CustomObject, *, lost: bool) -> None:
     if same:
         grants = replace(grants, grants=_claimed(grants.grants, entry.grants.grants))
     unreported = _unreported(entry)
-    entry.unreported = frozenset(record.grant.identity for record in unreported)
+    if same and unreported:
+        ours = {record.grant.identity: record for record in unreported}
+        grants = replace(grants, grants=tuple(ours.get(record.grant.identity, record) for record in grants.grants))
     if lost and same:
         grants = replace(grants, grants=_union(grants.grants, entry.grants.grants))
     elif lost and entry.grants.owns:
@@ -270,12 +280,18 @@ def _claimed(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> 
 
 
 def _unreported(entry: _Access) -> tuple[GrantRecord, ...]:
-    """The grants that this process has set and not reported: another operator may remove a record without knowing."""
-    if not entry.grants.owns:
-        return ()
-    recorded = {r.grant.identity for r in read_grants(loaded(entry.status)).grants if r.state is GrantState.RECORDED}
+    """The grants that this process has set and not reported.
+
+    Another operator may remove a record without knowing about the set, or find that IAM rejects what is set already.
+    """
     granted = (record for record in entry.grants.grants if record.state is GrantState.GRANTED)
-    return tuple(record for record in granted if record.grant.identity in recorded | entry.unreported)
+    return tuple(record for record in granted if record.grant.identity in entry.unreported) if entry.unreported else ()
+
+
+def _granted(status: Mapping[str, Any]) -> frozenset[Pair]:
+    """The grants that a status shows as ours and set."""
+    records = read_grants(status).grants
+    return frozenset(record.grant.identity for record in records if record.state is GrantState.GRANTED)
 
 
 def _union(found: tuple[GrantRecord, ...], known: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:

@@ -221,7 +221,8 @@ class Ledger:
         note = str(ready.get("message"))
         if good and kind is Kind.ACCESS and status.get("grantSummary"):
             note = f"{note} On {status.get('repository')}: {status['grantSummary']}."
-        fine = good or ready.get("reason") == Reason.PROPAGATING  # A new grant needs only time.
+        new = old.get("status") != Truth.TRUE
+        fine = good or (new and ready.get("reason") == Reason.PROPAGATING)  # A new grant just needs time.
         log = logger.info if fine else logger.warning
         log("Ready changed", kind=kind.kind, object=str(stored.key), ready=good, reason=ready.get("reason"), note=note)
         if not self._is_news(stored, (good, note)):

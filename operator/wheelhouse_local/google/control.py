@@ -121,8 +121,8 @@ class Control:
         if not isinstance(group, str) or not isinstance(members, list):
             return _bad("expected group (an e-mail) and members (a list of IAM members)")
         after = body.get("after", 0)
-        if not isinstance(after, int | float) or after < 0:
-            return _bad("expected after, seconds from 0")
+        if not isinstance(after, int | float) or not after >= 0:
+            return _bad("expected after: seconds, 0 or more")
         if is_deleted(self._services.store, canonical(f"group:{group}")):
             self._services.principals.create(f"group:{group}")
         self._services.identities.set_group(group, [str(member) for member in members], after)

@@ -268,12 +268,12 @@ class Judge:
             if observe:
                 one = Level.NO if other else max(one, Level.MAY)
             found[name] = max(one, found.get(name, Level.NO))
-        if observe or spec.get("suspend"):
+        if observe or spec.get("suspend") or uid in self.memory.broken:
             self._keeps(key, uid, expected, found, observe=observe)
         return max(level, Level.MAY) if observe else level
 
     def _keeps(self, key: ObjectKey, uid: str, expected: Expected, found: dict[str, Level], *, observe: bool) -> None:
-        """The upstreams of earlier specs, which may stay while the repository is suspended or only observed."""
+        """The upstreams of earlier specs, which may stay while the repository is suspended, observed, or malformed."""
         earlier = (spec.get("virtual", {}).get("upstreams", ()) for spec in self.memory.versions.get(uid, ()))
         for upstream in itertools.chain.from_iterable(earlier):
             name, one = self._upstream(key, upstream, expected)

@@ -30,10 +30,17 @@ BUGS = (
         FINDINGS,
     ),
     Bug(
-        "a grant that is not reported is forgotten with the second status of another operator",
+        "a status that was composed before the set counts as a report of the grant",
         "reconcile/findings.py",
-        "if record.grant.identity in recorded | entry.unreported)",
-        "if record.grant.identity in recorded)",
+        "entry.unreported -= entry.reporting",
+        "entry.unreported = frozenset()",
+        FINDINGS,
+    ),
+    Bug(
+        "another operator's word about a grant counts more than the own set",
+        "reconcile/findings.py",
+        "    if same and unreported:\n",
+        "    if same and not unreported:\n",
         FINDINGS,
     ),
     Bug(

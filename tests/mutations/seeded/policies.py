@@ -239,6 +239,27 @@ BUGS = (
         PASSES,
     ),
     Bug(
+        "one principal less releases all that was too much",
+        "reconcile/policy/memory.py",
+        "if pair in self.oversize][: self.overfull - size]:",
+        "if pair in self.oversize]:",
+        PASSES,
+    ),
+    Bug(
+        "a change of role that was too much does not see the room of one revocation",
+        "reconcile/policy/transaction.py",
+        "            self._memory.grew(plan.size)\n",
+        "",
+        PASSES,
+    ),
+    Bug(
+        "what was too much waits for the next check, however late",
+        "reconcile/policy/unit.py",
+        "min(drift * (1 + 0.2 * self._world.jitter()), memory.until_retry(now))",
+        "drift * (1 + 0.2 * self._world.jitter())",
+        PASSES,
+    ),
+    Bug(
         "a process does not say that it sets what another one recorded",
         "reconcile/policy/recorder.py",
         "r.with_state(r.state, INHERITED) if",

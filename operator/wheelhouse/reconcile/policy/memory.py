@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 
 from wheelhouse.domain.iam import GrantState, Pair
 from wheelhouse.domain.names import ObjectKey
@@ -37,7 +38,7 @@ class Memory:
         sent: what this process recorded, and requested to set: without an answer, it may be set.
         rejected: members that IAM rejected.
         oversize: grants that made the policy too large, with the time.
-        overfull: principals in the policy without those grants, when IAM last found it too large.
+        overfull: principals in the policy since IAM found it too large: at most as many as a pass has seen.
         failures: how often in a row an access could not be recorded.
         refused: whether the whole last set was refused.
         seen: what the last pass saw of each access (`Claimant.mark`).
@@ -130,14 +131,36 @@ class Memory:
         self.oversize |= dict.fromkeys(pairs, now)
         self.overfull = size
 
+    def grew(self, size: int) -> None:
+        """The policy has this many principals now."""
+        self.overfull = max(self.overfull, size)
+
     def has_room(self, size: int) -> bool:
-        """Whether grants that were too much may fit now, because a policy of `size` principals has fewer than then."""
+        """Whether principals have left the policy since grants were too much for it, so that some may fit now."""
         return bool(self.oversize) and size < self.overfull
 
-    def too_much(self, now: float, size: int) -> frozenset[Pair]:
-        """The grants that recently made the policy too large, unless it has fewer principals since."""
+    def make_room(self, size: int, claimants: Sequence[Claimant]) -> None:
+        """Retry one grant for each principal that has left the policy, those of the oldest access first.
+
+        A retry of all of them would cost two writes of status for each, and a tenant could cause it all the time.
+
+        Args:
+            size: principals in the policy now.
+            claimants: every access that wants grants.
+        """
         if self.has_room(size):
-            self.oversize.clear()
+            ranked = sorted(claimants, key=lambda claimant: claimant.rank)
+            waiting = dict.fromkeys(grant.identity for claimant in ranked for grant in claimant.wanted)
+            for pair in [pair for pair in waiting if pair in self.oversize][: self.overfull - size]:
+                del self.oversize[pair]
+            self.overfull = size
+
+    def until_retry(self, now: float) -> float:
+        """Seconds until the first grants that were too much are retried in any case; infinite without any."""
+        return max(0.0, min(self.oversize.values(), default=inf) + REMEMBERED - now)
+
+    def too_much(self, now: float) -> frozenset[Pair]:
+        """The grants that recently made the policy too large."""
         self.oversize = {pair: since for pair, since in self.oversize.items() if now - since < REMEMBERED}
         return frozenset(self.oversize)
 
@@ -182,7 +205,9 @@ class Memory:
             for record in claimant.ledger
             if record.state is GrantState.RECORDED
         }
-        wanted = {grant.identity for claimant in claimants for grant in claimant.wanted} if self.rejected else ()
+        refused = self.rejected or self.oversize
+        wanted = {grant.identity for claimant in claimants for grant in claimant.wanted} if refused else ()
+        self.oversize = {pair: since for pair, since in self.oversize.items() if pair in wanted}
         self.rejected = {pair: each for pair, each in self.rejected.items() if pair in wanted}
         failed = {claimant.uid for claimant in claimants if claimant.access in self.failures}
         self.unset = {entry for entry in self.unset if entry in recorded or entry[0] in failed}

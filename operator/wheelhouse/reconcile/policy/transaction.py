@@ -101,6 +101,7 @@ class _Transaction:
         if observation is None:
             return None
         self._observation = observation
+        self._memory.make_room(observation.policy.size, self._fresh or self._concerned())
         plan = self._plan(Circumstances())
         self._first, self._full = {asking.access: asking for asking in self._asking}, plan.full
         self._recorded = await self._context.recorder.record(
@@ -139,7 +140,7 @@ class _Transaction:
             replace(
                 circumstances,
                 rejected=memory.rejections(now),
-                withheld=circumstances.withheld | memory.too_much(now, self._observation.policy.size),
+                withheld=circumstances.withheld | memory.too_much(now),
                 unset=memory.unset,
                 sent=memory.sent,
                 debts=self._owed(),
@@ -179,6 +180,7 @@ class _Transaction:
                     raise
                 continue
             await self._settle(plan)
+            self._memory.grew(plan.size)
             self._reject(*search.accepted(plan.add))
             if search.over:
                 return plan
@@ -229,6 +231,8 @@ class _Transaction:
             known = {r.grant.identity for r in (*records, *claimant.ledger)}
             records = (*records, *(r for pair, r in owned.items() if pair not in known))
         place = (self._name, self._created(claimant)) if records else (None, None)
+        if added := _pairs(plan.add) & frozenset(r.grant.identity for r in records if r.state.owned):
+            self._context.findings.note_set(declared.stored, added)
         if plan.restored and not plan.restored.isdisjoint(_pairs(claimant.wanted)):
             self._context.findings.note_grants(declared.stored, restored=before.restored + 1)
             self._context.world.queue.add(AccessKey(claimant.access))

@@ -225,8 +225,9 @@ class PolicyUnit:
         if outcome.recorded.failed or self._debts.grants(name):
             again = (_again(error, memory.failures.get(key, 1)) for key, error in outcome.recorded.failed.items())
             return min(again, default=REFUSED_DELAY)
-        delay = self._world.options.drift_interval.total_seconds() * (1 + 0.2 * self._world.jitter())
-        memory.due = self._world.elapsed() + delay
+        now, drift = self._world.elapsed(), self._world.options.drift_interval.total_seconds()
+        delay = min(drift * (1 + 0.2 * self._world.jitter()), memory.until_retry(now))
+        memory.due = now + delay
         return delay
 
     def _failed(self, name: RepositoryName, memory: Memory, claimants: Sequence[Claimant]) -> None:

@@ -133,7 +133,7 @@ class Distribution:
         return namespace in self._listed
 
     def ask_for(self, content: int, places: Places) -> None:
-        """What the access wants; if its content changed, no Secret has it yet. Secrets in former places do not count.
+        """What the access wants. If its content changed, no Secret has it yet. Secrets in other places do not count.
 
         Args:
             content: the digest of the desired content.
@@ -143,7 +143,7 @@ class Distribution:
             self.places = places
             for namespace, target in self.targets.items():
                 if target.good and namespace not in places.members:
-                    self.current, target.good = self.current - 1, False
+                    self.current, target.good, target.seen = self.current - 1, False, None
         if self.digest != content:
             self.digest, self.current = content, 0
             for target in self.targets.values():
@@ -255,7 +255,7 @@ class Targets:
 
     def namespaces(self, access: ObjectKey) -> tuple[str, ...]:
         """The namespaces of its known Secrets."""
-        return tuple(found.targets) if (found := self._accesses.get(access)) else ()
+        return (*found.targets, *(found.unseen or ())) if (found := self._accesses.get(access)) else ()
 
     def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
         """What is known of an access; nothing if it has another uid.

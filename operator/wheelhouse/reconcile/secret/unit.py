@@ -118,7 +118,7 @@ class SecretUnit:
                 self._world.queue.add_soon(key, COMPANY, COMPANY)
 
     def gone(self, access: AccessKey) -> None:
-        """An access does not exist: each of its Secrets is removed if it is owed, and forgotten."""
+        """An access no longer exists: each of its Secrets is removed if that is owed, and forgotten."""
         for namespace in self._targets.namespaces(access.object):
             self._world.queue.add(SecretKey(access.object, namespace))
 
