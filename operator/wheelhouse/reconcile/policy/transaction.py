@@ -210,16 +210,17 @@ class _Transaction:
 
     async def _settle(self, plan: PolicyPlan) -> None:
         """Update the ledgers to the plan; memory first, then the reports."""
+        added = _pairs(plan.add)
         for claimant in self._claimants:
-            self._note(claimant, plan)
+            self._note(claimant, plan, added)
         for debt in self._debts:
             if not (self._observation.concerns(debt) and plan.unpaid.intersection(_pairs(debt.grants))):
                 self._context.debts.paid(debt)
-        for pair in _pairs(plan.add):
+        for pair in added:
             self._memory.rejected.pop(pair, None)
         await self._context.events.publish(self._name, self._claimants, plan)
 
-    def _note(self, claimant: Claimant, plan: PolicyPlan) -> None:
+    def _note(self, claimant: Claimant, plan: PolicyPlan, added: frozenset[Pair]) -> None:
         declared = self._context.world.cache.access(claimant.access)
         if declared is None or declared.stored.uid != claimant.uid:
             return
@@ -231,8 +232,8 @@ class _Transaction:
             known = {r.grant.identity for r in (*records, *claimant.ledger)}
             records = (*records, *(r for pair, r in owned.items() if pair not in known))
         place = (self._name, self._created(claimant)) if records else (None, None)
-        if added := _pairs(plan.add) & frozenset(r.grant.identity for r in records if r.state.owned):
-            self._context.findings.note_set(declared.stored, added)
+        if ours := added and added.intersection(r.grant.identity for r in records if r.state.owned):
+            self._context.findings.note_set(declared.stored, ours)
         if plan.restored and not plan.restored.isdisjoint(_pairs(claimant.wanted)):
             self._context.findings.note_grants(declared.stored, restored=before.restored + 1)
             self._context.world.queue.add(AccessKey(claimant.access))
