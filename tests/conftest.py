@@ -6,6 +6,8 @@ through cluster-wide objects. `--dist loadfile` keeps the number of starts low.
 
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,10 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 from wheelhouse_local.state import CONTROL_PLANE, Options
 from wheelhouse_local.world import World
+
+# A script that starts the tests in the background lets them ignore SIGINT, and so all programs that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make test` tries the same examples each time, `make test-long` many new ones. Durations are not assertions: a busy
 # machine is not a failure.
