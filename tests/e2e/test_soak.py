@@ -141,8 +141,7 @@ def _unanswered(kube: Kube) -> int:
 def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer], int]) -> int:
     """Disturb when the refreshes of many tokens become due, so that it matters, and return what failed.
 
-    On a busy machine a start takes longer. Refusals after an outage that lasted too long prove nothing, and neither
-    does an outage in which too little failed: it is repeated.
+    On a busy machine a start takes longer. Refusals after an outage that lasted too long prove nothing: it is repeated.
     """
     for _ in range(ATTEMPTS):
         await_that(lambda: sum(0 < SOONEST - age < DUE for age in observer.ages()) >= MANY, "refreshes")
@@ -154,11 +153,10 @@ def disturbed(kube: Kube, observer: Observer, disturb: Callable[[Kube, Observer]
         print(
             f"{disturb.__name__}: {took:.0f} s, {failed} failed, {len(observer.refused) - refused} refused", flush=True
         )
-        if failed >= ENOUGH and (took <= LONGEST or len(observer.refused) == refused):
+        if took <= LONGEST or len(observer.refused) == refused:
             return failed
-        if took > LONGEST:
-            del observer.refused[refused:]
-    raise AssertionError(f"{disturb.__name__} proved nothing {ATTEMPTS} times: at last {took:.0f} s, {failed} failed")
+        del observer.refused[refused:]
+    raise AssertionError(f"{disturb.__name__} took too long {ATTEMPTS} times, at last {took:.0f} s")
 
 
 @pytest.mark.timeout(ROUNDS * 600)

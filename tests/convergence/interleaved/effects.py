@@ -190,7 +190,7 @@ class Effects:
         bodies = self._site.bodies(Kind.REPOSITORY)
         recorded = [body for body in bodies if finalized(body) and _status(body).get("repository") == full]
         edited = self._site.touched(map(str, self._site.expected.repositories)) > self._site.seconds - UNREAD
-        if not recorded and not edited and self._site.seconds > self._site.settling:
+        if not recorded and not edited and self._site.seconds > self._site.restored:
             self._site.complain("record", f"{full} was created before any status with our finalizer named it")
 
     def _deleted(self, full: str) -> None:

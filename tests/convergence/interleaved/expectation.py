@@ -446,7 +446,8 @@ class Judge:
             return Level.NO
         consent = self._consent(key, spec, repository)
         if spec.get("suspend") and _unwritable(spec, repository):
-            consent = Level.MAY  # It keeps what it has: the new role is not applied.
+            # It keeps what it has: the new role is not applied.
+            consent = min(Level.MAY, self._consent(key, {**spec, "role": "Reader"}, repository))
         namespace = self._fakes.cluster.namespaces.get(key.namespace)
         secret, account = spec.get("secret"), service_account(spec)
         own = repository.key.namespace == key.namespace

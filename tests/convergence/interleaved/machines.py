@@ -124,6 +124,7 @@ def restore(users: Users, rnd: Random) -> str | None:
         site.standing.unsure |= set(site.fakes.google.repositories)
         site.calm.once(site.seconds, RESTORED)
         site.settling = max(site.settling, site.seconds + RESTORED)
+        site.restored = site.seconds + RESTORED
         for process in site.running:
             for watch in process.watches:
                 watch.open()

@@ -83,6 +83,8 @@ class Site:
         """Since when the operators' clock has been right; infinite if it is not."""
         self.settling = 0.0
         """Until when an operator may act on an outdated state: events were lost, or etcd was restored."""
+        self.restored = 0.0
+        """Until when an operator may work with objects as they were before a restore of etcd."""
         self.releasing = False
         """Whether all objects are being deleted, one after the other."""
         self._expected: Expected | None = None

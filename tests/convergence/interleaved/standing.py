@@ -74,8 +74,8 @@ class Standing:
         """Repositories whose labels may outlive their object: it lost its finalizer, or its status."""
         self.taken: set[str] = set()
         """Repositories whose labels of ours another client removed: without their object, they are that client's."""
-        self._owners: dict[Place, set[str]] = {}
-        """The accesses that have owned a Secret: another access gets it only after they have released it."""
+        self._owners: dict[Place, str] = {}
+        """The last owner of each Secret: another access gets it only after that one has released it."""
         self._matched: set[tuple[str, int]] = set()
         self._made: dict[tuple[str, int], float] = {}
 
@@ -86,8 +86,7 @@ class Standing:
         for grant, accesses in site.expected.wanted_by.items():
             self.wanted_by.setdefault(grant, set()).update(accesses)
         for place, stored in site.cluster.secrets.items():
-            owner = stored.fields.get(".metadata.labels.wheelhouse.dev/access")
-            self._owners.setdefault(place, set()).add(f"{place[0]}/{owner}")
+            self._owners[place] = f"{place[0]}/{stored.fields.get('.metadata.labels.wheelhouse.dev/access')}"
         wrongs = list(self._wrongs())
         self._since = {wrong: self._since.get(wrong, site.seconds) for wrong in wrongs}
         for wrong, since in self._since.items():
@@ -145,7 +144,8 @@ class Standing:
             uploads = self._site.expected.uploads.get(key)
             words |= {str(each) for each in uploads.targets} if uploads is not None else set()
             secret = body["spec"].get("secret") or {}
-            words |= self._owners.get((key.namespace, secret.get("name", "")), set())
+            owner = self._owners.get((key.namespace, secret.get("name", "")))
+            words |= {owner} if owner else set()
             if asks(secret):
                 words |= set(self._site.cluster.namespaces)
         repository = self._site.expected.repositories.get(target)
@@ -201,12 +201,14 @@ class Standing:
             owner, levels = owners.get(full), expected.upstreams.get(full, {})
             words = frozenset({full}) if owner is None else self._words(Kind.REPOSITORY, owner.key)
             # A release removes what other namespaces consented to.
-            lost = present & self._site.judge.memory.consented.get(full, set()) - set(levels)
+            theirs = self._site.judge.memory.consented.get(full, set())
+            lost = present & theirs - set(levels)
             if full in self.taken and CLUSTER_LABEL in found.labels:
                 self.taken.discard(full)
             lost = set() if full in self.taken and owner is None else lost
-            ours = owner is not None and CLUSTER_LABEL in found.labels
-            lost |= {upstream for upstream in present if ours and levels.get(upstream, Level.NO) is Level.NO}
+            # Those of its own namespace stay on a repository that is not ours any more.
+            ours = present if CLUSTER_LABEL in found.labels else present & theirs
+            lost |= {upstream for upstream in ours if owner and levels.get(upstream, Level.NO) is Level.NO}
             for upstream in sorted(lost) if full not in self.unsure else ():
                 yield Wrong("upstream", (full, upstream), words | {upstream}, WITHDRAWN, "no consent to read it")
             allowed = Level.NO if owner is None else expected.credentials.get(full, Level.MAY)
@@ -241,7 +243,7 @@ class Standing:
             if wish.level is Level.MUST and stored is None:
                 yield Wrong("secret", place, words, MISSING, "it is missing", claims)
             return
-        words |= self._owners.get(place, set())
+        words |= {self._owners[place]}
         known = site.fakes.tokens.minted.get(token_of(stored.data) or "")
         accounts = {account for *_, account in wish.claims}
         if known is None and not credential.has_none(stored):
