@@ -1,7 +1,9 @@
 """Eventually stable reconciliation: after a crash at any call the world becomes as desired, and then stays so."""
 
 import itertools
+import random
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from convergence.simulation import Crash, Simulation
@@ -10,8 +12,10 @@ from fakes.calls import PortCall
 from fakes.world import Fakes
 
 from wheelhouse.domain.iam import Binding
+from wheelhouse.domain.keys import Key
 from wheelhouse.domain.names import ObjectKey, RepositoryName
 from wheelhouse.domain.objects import Kind
+from wheelhouse.runtime.queue.line import Rank, as_they_come
 
 PLATFORM, TRAINING = "data-platform", "ml-training"
 WHEELS = ObjectKey(PLATFORM, "team-wheels")
@@ -152,9 +156,9 @@ def crash_at(position: int, *, after: bool) -> Callable[[PortCall], None]:
     return hook
 
 
-async def scenario(act: Act, position: int | None, *, after: bool) -> int:
+async def scenario(act: Act, position: int | None, *, after: bool, rank: Rank = as_they_come) -> int:
     """Declare everything, act, crash at the given port call of the act; returns the number of calls of the act."""
-    fakes = Fakes()
+    fakes = Fakes(rank=rank)
     namespaces(fakes)
     simulation = Simulation(fakes)
     specification = Specification(fakes)
@@ -182,6 +186,20 @@ async def test_crash_before_and_after_every_port_call(name: str) -> None:
     for position in range(calls):
         for after in (False, True):
             await scenario(ACTS[name], position, after=after)
+
+
+@pytest.mark.parametrize("name", ACTS)
+async def test_crash_with_passes_in_any_order(name: str) -> None:
+    """The units work side by side, so after a start the first pass of any key may come before or after any other."""
+    for seed in range(30):
+        chance = random.Random(seed)
+        rank = partial(_any_rank, chance)
+        calls = await scenario(ACTS[name], None, after=False, rank=rank)
+        await scenario(ACTS[name], chance.randrange(calls), after=chance.random() < 0.5, rank=rank)
+
+
+def _any_rank(chance: random.Random, _key: Key) -> float:
+    return chance.random()
 
 
 @pytest.mark.parametrize("name", [name for name in ACTS if name != "create"])

@@ -857,7 +857,8 @@ async def test_a_policy_that_iam_finds_too_large_is_not_bisected() -> None:
     room.fakes.clock.advance(400.0)
     await room.settle()
     assert room.states(keys[0]) == {"u0": "Existing"}
-    assert room.states(keys[1]) == {"u1": "Granted"}
+    assert all(room.condition(key) == ("True", "Granted") for key in keys[1:])
+    assert room.fakes.calls.count()["policies.set"] == 2  # First a half, then all others at once.
 
 
 @pytest.mark.parametrize("writer", ["operator", "another client"])
@@ -958,6 +959,81 @@ async def test_what_was_too_large_is_retried_after_ten_minutes() -> None:
     room.fakes.clock.advance(601.0)
     await room.settle()
     assert room.condition(new) == ("True", "Granted")
+
+
+async def test_the_oldest_of_what_was_too_large_fit_in_the_end() -> None:
+    """IAM accepts three of twenty new grants, and does not say so: every ten minutes costs two sets at most."""
+    room = PolicyRoom()
+    room.fakes.google.member_limit = 3
+    keys = [room.want(f"new{number}", f"u{number}") for number in range(20)]
+    await room.settle()
+    for _ in range(6):
+        room.fakes.clock.advance(601.0)
+        room.fakes.calls.clear()
+        await room.settle()
+        assert room.fakes.calls.count()["policies.set"] <= 2
+    assert [room.condition(key)[1] for key in keys] == ["Granted"] * 3 + ["PolicyFull"] * 17
+    room.fakes.google.member_limit = 1500
+    room.fakes.clock.advance(601.0)
+    room.fakes.calls.clear()
+    await room.settle()
+    assert {room.condition(key)[1] for key in keys} == {"Granted"}
+    assert room.fakes.calls.count()["policies.set"] <= 5  # One, two, four, eight, and the last two.
+
+
+@pytest.mark.parametrize("when", ["before the retry", "in the same pass"])
+async def test_a_tenant_cannot_keep_the_oldest_from_fitting(when: str) -> None:
+    """However many grants a younger access requests, and however often, three older ones fit after some retries."""
+    room = PolicyRoom()
+    room.fakes.google.member_limit = 3
+    keys = [room.want(f"a{number:02}", f"u{number}") for number in range(20)]
+    await room.settle()
+    for number in range(6):
+        room.fakes.clock.advance(601.0 if when == "in the same pass" else 400.0)
+        room.want("younger", *(f"x{number}-{each}" for each in range(40)))
+        room.fakes.calls.clear()
+        await room.settle()
+        if when == "before the retry":
+            assert room.fakes.calls.count()["policies.set"] == 1
+            room.fakes.clock.advance(201.0)
+            await room.settle()
+        assert room.fakes.calls.count()["policies.set"] <= 3
+    assert [room.condition(key)[1] for key in keys] == ["Granted"] * 3 + ["PolicyFull"] * 17
+
+
+@pytest.mark.parametrize("failure", ["policies.set", "objects.write_status"])
+async def test_an_outage_during_a_retry_changes_no_portion(failure: str) -> None:
+    """The retried grants are tried again after the outage, alone; their answer counts."""
+    room = PolicyRoom()
+    room.fakes.google.member_limit = 2
+    keys = [room.want(f"new{number:02}", f"u{number}") for number in range(20)]
+    await room.settle()
+    for _ in range(2):
+        room.fakes.clock.advance(601.0)
+        await room.settle()
+    room.fakes.clock.advance(601.0)
+    room.fakes.calls.before = failing(failure, Unavailable("503"))
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await room.reconcile()
+    room.fakes.calls.before = None
+    await room.settle()
+    assert [room.condition(key)[1] for key in keys] == ["Granted"] * 2 + ["PolicyFull"] * 18
+
+
+async def test_a_reduced_role_does_not_wait_for_new_grants() -> None:
+    """IAM refuses a set with both for its size: the change of role, which needs no room, is set without the others."""
+    room = PolicyRoom()
+    changed = room.want("changed", "ann", role="Writer")
+    await room.settle()
+    room.fakes.google.member_limit = 1
+    room.want("changed", "ann", role="Reader")
+    new = room.want("new", "una")
+    room.fakes.calls.clear()
+    await room.settle()
+    assert (room.members(), room.members("writer")) == ({"ann"}, set())
+    assert (room.condition(changed), room.condition(new)) == (("True", "Granted"), ("False", "PolicyFull"))
+    assert room.fakes.calls.count()["policies.set"] == 2
 
 
 async def test_room_that_appears_during_a_search_is_used_by_the_next_pass(monkeypatch: pytest.MonkeyPatch) -> None:

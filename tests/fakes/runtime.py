@@ -7,17 +7,23 @@ from wheelhouse.domain.keys import Key
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.runtime.queue.agenda import Agenda
 from wheelhouse.runtime.queue.backoff import Next, after_error
+from wheelhouse.runtime.queue.line import Rank, as_they_come
 
 TICK = 1e-5
 """Seconds by which a clock of microseconds may differ from a float."""
 
 
 class FakeQueue:
-    """The Queue port in virtual time: one lane of the real queue's order, and the real delays."""
+    """The Queue port in virtual time: one lane of the real queue's order, and the real delays.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: the virtual time.
+        rank: another order of the keys that wait in a namespace, as several lanes and workers may cause it.
+    """
+
+    def __init__(self, clock: Clock, rank: Rank = as_they_come) -> None:
         self._clock = clock
-        self._agenda = Agenda()
+        self._agenda = Agenda(rank)
         self._troubles: dict[Key, Next] = {}
         self._chance = random.Random(0)
 

@@ -17,6 +17,7 @@ from wheelhouse.reconcile.interests import Interests
 from wheelhouse.reconcile.options import Options
 from wheelhouse.reconcile.world import World
 from wheelhouse.runtime.cache import ObjectCache
+from wheelhouse.runtime.queue.line import Rank, as_they_come
 
 OPTIONS = Options(
     cluster="cluster-1",
@@ -38,6 +39,7 @@ class Fakes:
 
     options: Options = OPTIONS
     workload: WorkloadIdentity = WORKLOAD
+    rank: Rank = as_they_come
     clock: Clock = field(default_factory=Clock)
     calls: Calls = field(default_factory=Calls)
     cluster: Cluster = field(default_factory=Cluster)
@@ -67,7 +69,7 @@ class Fakes:
     def restart(self) -> None:
         """Delete the process's memory; a new cache is empty until it is synced."""
         self.cache = ObjectCache(self.options.any_project, self.cluster.account)
-        self.queue = FakeQueue(self.clock)
+        self.queue = FakeQueue(self.clock, self.rank)
         self.world = World(
             repositories=self.repositories,
             projects=self.projects,

@@ -25,10 +25,10 @@ def test_each_rejection_doubles_the_wait() -> None:
 def test_a_person_can_ask_for_a_retry() -> None:
     """After a request the access's own grants are tried again, and those of others are not; the count stays."""
     other = ("roles/artifactregistry.reader", "user:bob@example.com")
-    memory = Memory(oversize={PAIR: 0.0, other: 0.0})
+    memory = Memory(oversize={PAIR, other})
     memory.reject([PAIR, other], "does not exist", 0.0)
     memory.retry([PAIR])
-    assert (set(memory.rejections(1.0)), memory.too_much(1.0)) == ({other}, frozenset({other}))
+    assert (set(memory.rejections(1.0)), memory.oversize) == ({other}, {other})
     memory.reject([PAIR], "does not exist", 1.0)
     assert memory.rejected[PAIR].times == 2
 
@@ -42,3 +42,11 @@ def test_a_member_that_no_access_wants_is_forgotten() -> None:
     assert PAIR in memory.rejected
     memory.prune([Claimant(ObjectKey("a", "one"), (), may_add=True, ledger=())])
     assert memory.rejected == {}
+
+
+def test_new_grants_that_are_too_much_delay_no_retry() -> None:
+    """A tenant that adds accesses to a full policy all the time must not keep the others waiting."""
+    memory = Memory()
+    memory.outgrew([PAIR], 7, 0.0)
+    memory.outgrew([("roles/artifactregistry.reader", "user:bob@example.com")], 7, REMEMBERED - 1)
+    assert memory.until_retry(REMEMBERED - 1) == 1.0

@@ -1,5 +1,6 @@
 """What the units found, as values: each kind of finding has one writer. The status package derives conditions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -155,6 +156,23 @@ class GrantFindings:
     def owns(self) -> bool:
         """Whether any grant is ours to revoke."""
         return any(record.state.owned for record in self.grants)
+
+    @property
+    def roles(self) -> Mapping[str, frozenset[str]]:
+        """The roles of each member that has any, as IAM names them."""
+        found: dict[str, set[str]] = {}
+        for record in self.grants:
+            if record.state.held:
+                found.setdefault(record.grant.member, set()).add(record.grant.role)
+        return {member: frozenset(roles) for member, roles in found.items()}
+
+    def changes_role(self, before: "GrantFindings") -> bool:
+        """Whether a member has another role than before: the files of a Secret depend on the role.
+
+        A member that has just got its first role has no Secret yet.
+        """
+        roles = self.roles
+        return any(roles.get(member, old) != old for member, old in before.roles.items())
 
 
 @dataclass(frozen=True, slots=True)

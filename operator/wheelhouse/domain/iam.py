@@ -99,6 +99,11 @@ class GrantState(StrEnum):
         """Whether the grant is ours to remove."""
         return self is GrantState.RECORDED or self is GrantState.GRANTED
 
+    @property
+    def held(self) -> bool:
+        """Whether the member has the grant."""
+        return self is GrantState.GRANTED or self is GrantState.EXISTING
+
 
 @dataclass(frozen=True, slots=True)
 class GrantRecord:

@@ -12,7 +12,7 @@ from wheelhouse.domain.iam import Grant, GrantRecord, GrantState, Pair, Policy
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.bindings import changed
 from wheelhouse.plan.claimant import Claimant
-from wheelhouse.plan.room import Swap, fit, fits_all, partner
+from wheelhouse.plan.room import Swap, fit, fits_all, partner, successors
 from wheelhouse.plan.side import Entries, Side, inherited
 from wheelhouse.plan.tombstones import buried, tombstones
 
@@ -57,6 +57,7 @@ class PolicyPlan:
         restored: those of `add` that had been granted and were removed by another client.
         unpaid: the debts that remain, because an existing access wants them and has not recorded them.
         unannounced: the accesses with a grant that waits until status says that this process is about to set it.
+        exchanged: those of `add` that use the room of a grant that their access gives up.
         size: principals in the policy afterwards.
     """
 
@@ -71,6 +72,7 @@ class PolicyPlan:
     restored: frozenset[Pair]
     unpaid: frozenset[Pair]
     unannounced: frozenset[ObjectKey]
+    exchanged: frozenset[Pair]
     size: int
 
 
@@ -218,6 +220,9 @@ class _Planner:
             restored=self.drifted(added),
             unpaid=self.unpaid(removed),
             unannounced=frozenset(self.unannounced),
+            exchanged=added.intersection(pair for _, swap in self.swaps() for pair in successors(swap))
+            if remove
+            else frozenset(),
             size=policy.size if policy is not None else self.observed.size,
         )
 

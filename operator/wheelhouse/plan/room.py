@@ -58,6 +58,11 @@ def fits_all(news: Collection[Pair], going: int, observed: Policy) -> bool:
     return not groups or groups <= GROUP_LIMIT - observed.groups
 
 
+def successors(swap: Swap) -> Sequence[Pair]:
+    """The new grants that use the room of those that the claimant gives up."""
+    return _successors_first(swap.news, swap.olds)[: len(swap.olds)]
+
+
 def partner(new: Pair, olds: Collection[Pair]) -> Pair | None:
     """The grant of the same member that a new one replaces: a change of role."""
     return next((old for old in olds if old[1] == new[1]), None)

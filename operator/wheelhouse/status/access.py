@@ -21,6 +21,7 @@ from wheelhouse.domain.iam import GrantRecord
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.status.conditions import Situation, build, by_type, check_of, known, timestamp
+from wheelhouse.status.read import recorded_grants
 from wheelhouse.status.summary import grant_summary
 from wheelhouse.status.words import ACCESS_REFS, distributed_as, granted_to, worded
 
@@ -141,6 +142,8 @@ def _in_place(found: DistributionFindings) -> str:
 
 def _of_another_secret(facts: AccessFacts) -> bool:
     made_for = facts.distribution.made_for
+    if made_for is None and facts.grants.changes_role(recorded_grants(facts.stored)):
+        return True  # After a start, status is about the Secret for the roles that it names.
     return made_for is not None and facts.access.generation is not None and made_for != facts.access.distributing
 
 

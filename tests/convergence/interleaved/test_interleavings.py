@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[3]
 SEEDS = 400 if os.environ.get("WHEELHOUSE_TEST_PROFILE") == "long" else 21
 
 
+@pytest.mark.timeout(1800)  # Four hundred seeds take some minutes.
 @pytest.mark.parametrize("kind", [kind for plots in TIERS for kind in plots])
 def test_interleavings(kind: str) -> None:
     """For any events in any order: nothing of others is changed, nothing leaks, and all becomes as desired."""

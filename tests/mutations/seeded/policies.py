@@ -6,6 +6,7 @@ PLAN = ("tests/unit/test_plan_policy.py",)
 WAVES = ("tests/convergence/test_waves.py",)
 TOMBSTONES = ("tests/convergence/test_tombstones.py",)
 PASSES = ("tests/convergence/test_policy_passes.py",)
+MEMORY = ("tests/unit/test_policy_memory.py",)
 
 BUGS = (
     Bug(
@@ -241,14 +242,56 @@ BUGS = (
     Bug(
         "one principal less releases all that was too much",
         "reconcile/policy/memory.py",
-        "if pair in self.oversize][: self.overfull - size]:",
-        "if pair in self.oversize]:",
+        "self.retried.union(waiting[:room])",
+        "self.retried.union(waiting)",
         PASSES,
+    ),
+    Bug(
+        "all of what was too much is retried every time",
+        "reconcile/policy/memory.py",
+        "max(1, len(retried or pairs) // 2)",
+        "len(retried or pairs)",
+        PASSES,
+    ),
+    Bug(
+        "a retry that fits is not followed by the next one",
+        "reconcile/policy/memory.py",
+        "            self.portion, self.retry_at = 2 * len(fitting), now\n",
+        "",
+        PASSES,
+    ),
+    Bug(
+        "new grants that are too much change the portion that is retried",
+        "reconcile/policy/memory.py",
+        "if retried or not self.oversize:",
+        "if pairs:",
+        PASSES,
+    ),
+    Bug(
+        "a retry with new grants in its set fails for them",
+        "reconcile/policy/transaction.py",
+        "added - self._memory.retried - exchanged or",
+        "added - exchanged or",
+        PASSES,
+    ),
+    Bug(
+        "a reduced role waits with the new grants that are too much",
+        "reconcile/policy/transaction.py",
+        "added - self._memory.retried - exchanged or added - exchanged or added",
+        "added - self._memory.retried or added",
+        PASSES,
+    ),
+    Bug(
+        "new grants that are too much delay the retry of the others",
+        "reconcile/policy/memory.py",
+        "        if not self.oversize:\n            self.retry_at",
+        "        if pairs:\n            self.retry_at",
+        MEMORY,
     ),
     Bug(
         "a change of role that was too much does not see the room of one revocation",
         "reconcile/policy/transaction.py",
-        "            self._memory.grew(plan.size)\n",
+        "            self._memory.grew(plan.size, _pairs(plan.add), self._context.world.elapsed())\n",
         "",
         PASSES,
     ),

@@ -3,6 +3,7 @@
 from mutations.bug import Bug
 
 AGENDA = ("tests/unit/test_queue_agenda.py",)
+LINE = ("tests/unit/test_queue_line.py",)
 BACKOFF = ("tests/unit/test_queue_backoff.py",)
 MINTS = ("tests/unit/test_mint_order.py",)
 
@@ -76,5 +77,40 @@ BUGS = (
         "        if floor <= now:\n            return False\n",
         "        if floor:\n            return False\n",
         AGENDA,
+    ),
+    Bug(
+        "a crowd of one namespace delays its neighbors",
+        "runtime/queue/line.py",
+        "            return key.object.namespace\n",
+        "            return ''\n",
+        LINE,
+    ),
+    Bug(
+        "the Secrets of one access delay those of others",
+        "runtime/queue/line.py",
+        "            return key.access.namespace\n",
+        "            return ''\n",
+        LINE,
+    ),
+    Bug(
+        "a namespace keeps its turn until it has no key",
+        "runtime/queue/line.py",
+        "                self._heaps.move_to_end(namespace)\n",
+        "                pass\n",
+        LINE,
+    ),
+    Bug(
+        "the last namespace has the next turn",
+        "runtime/queue/line.py",
+        "next(iter(self._heaps.items()))",
+        "next(reversed(self._heaps.items()))",
+        LINE,
+    ),
+    Bug(
+        "a removed key is processed",
+        "runtime/queue/line.py",
+        "            if self._places.get(key) == (rank, arrival):",
+        "            if self._places.setdefault(key, (rank, arrival)):",
+        LINE,
     ),
 )

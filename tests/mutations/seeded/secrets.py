@@ -3,6 +3,7 @@
 from mutations.bug import Bug
 
 SECRETS = ("tests/unit/test_plan_secrets.py",)
+CRASHES = ("tests/convergence/test_crashes.py",)
 LEASES = ("tests/unit/test_plan_leases.py",)
 ACCESS = ("tests/unit/test_access_unit.py",)
 TROUBLES = ("tests/convergence/test_secret_troubles.py",)
@@ -215,5 +216,19 @@ BUGS = (
         "if check is not None and check.reason is not Reason.PENDING:",
         "if False:",
         FIRST,
+    ),
+    Bug(
+        "after a start, status says that the Secret for the new role is in place",
+        "status/access.py",
+        "    if made_for is None and facts.grants.changes_role(recorded_grants(facts.stored)):\n",
+        "    if False:\n",
+        CRASHES,
+    ),
+    Bug(
+        "after a start, a Secret for the earlier role counts as current",
+        "reconcile/secret/memory.py",
+        "        finished = finished and not self._findings.grants(stored).changes_role(recorded_grants(stored))\n",
+        "",
+        CRASHES,
     ),
 )

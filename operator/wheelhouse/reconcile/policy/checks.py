@@ -40,7 +40,7 @@ def granted(claimant: Claimant, outcome: Outcome, name: RepositoryName) -> Check
         message = (
             f"The IAM policy of {name} is full (at most {limits}). Remove subjects or accesses, or use one member for "
             "many: a group, or kind Principal with principalSet://…/namespace/NAMESPACE for a whole namespace. The "
-            "operator retries when it revokes a grant, and about every 10 minutes."
+            "operator retries when it revokes a grant, and about every 10 minutes, for the oldest accesses first."
         )
         return failed(Reason.POLICY_FULL, message)
     if not wanted:

@@ -9,7 +9,7 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.actors import Actor
 from wheelhouse.domain.configuration.form import UNSET, Authentication, Form
 from wheelhouse.domain.findings import DistributionFindings
-from wheelhouse.domain.iam import GrantRecord, GrantState, Identity, Role
+from wheelhouse.domain.iam import GrantRecord, Identity, Role
 from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.modes import Mode
@@ -28,7 +28,6 @@ PUBLIC_PROBE = "pip"
 """The page for Remote and Virtual repositories: their cache probably has it."""
 
 _ROLES = {role.iam: role for role in Role}
-_HELD = frozenset({GrantState.GRANTED, GrantState.EXISTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +270,7 @@ def _roles(ledger: Iterable[GrantRecord]) -> dict[str, frozenset[Role]]:
     """The roles of each member that has any."""
     found: dict[str, set[Role]] = {}
     for record in ledger:
-        if record.state in _HELD:
+        if record.state.held:
             found.setdefault(record.grant.member, set()).add(_ROLES[record.grant.role])
     return {member: frozenset(roles) for member, roles in found.items()}
 

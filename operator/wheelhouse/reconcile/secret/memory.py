@@ -14,7 +14,7 @@ from wheelhouse.reconcile.secret.identities import EVERYWHERE
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
 from wheelhouse.reconcile.world import World
 from wheelhouse.status.conditions import check_of
-from wheelhouse.status.read import recorded_conditions
+from wheelhouse.status.read import recorded_conditions, recorded_grants
 
 LEAST, MOST = 1.0, 5.0
 """Seconds that progress alone waits for more changes."""
@@ -114,6 +114,7 @@ class Memory:
         # one may have changed shortly before, and no Secret shows which annotation its token was minted for.
         finished = finished and not (incomplete and not wanted.identity.startswith(EVERYWHERE))
         finished = finished and row.get("observedGeneration") == stored.generation
+        finished = finished and not self._findings.grants(stored).changes_role(recorded_grants(stored))
         finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
         finished = finished and (found.form.keyring is None) == (token is not None)
         # Without a token there is no refresh that would bring the files of a new version of the operator.
