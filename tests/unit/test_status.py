@@ -180,6 +180,32 @@ def test_findings_for_another_claim_are_pending() -> None:
     assert {reasons(other)[kind] for kind in ("Ready", "Granted", "Distributed", "Verified")} == {"Pending"}
 
 
+@pytest.mark.parametrize("started", [True, False], ids=["after a start", "before the pass of the access"])
+def test_a_secret_for_the_earlier_role_is_not_in_place(started: bool) -> None:
+    """A role changes with the policy, without a new generation, and the files of the Secret depend on it."""
+    reader, writer = (
+        GrantRecord(Grant(f"roles/artifactregistry.{role}", "user:a@x.y"), GrantState.GRANTED)
+        for role in ("reader", "writer")
+    )
+    grants = GrantFindings(made_for=0, check=passed(Reason.GRANTED), repository=NAME, grants=(writer,))
+    found = AccessFindings(1, GOOD, grants=grants)
+    distribution = DistributionFindings(made_for=0, distributed=passed(Reason.DISTRIBUTED), verified=GOOD, name="pip")
+    status = access(found=found, grants=grants, distribution=distribution)
+    assert reasons(status)["Ready"] == "Ready"
+    if started:
+        distribution = read_distribution(status)
+    elsewhere = replace(grants, repository=NAME._replace(repository_id="other"))
+    for after in (replace(grants, grants=(reader,)), elsewhere):
+        now = replace(found, grants=after) if started else found
+        changed = access(status, found=now, grants=after, distribution=distribution)
+        assert {reasons(changed)[kind] for kind in ("Ready", "Distributed", "Verified")} == {"Pending"}
+    another = replace(writer, grant=Grant("roles/artifactregistry.writer", "user:b@x.y"))
+    more = replace(grants, grants=(writer, another))
+    now = replace(found, grants=more) if started else found
+    added = access(status, found=now, grants=more, distribution=distribution)
+    assert reasons(added)["Ready"] == "Ready"
+
+
 def test_a_generation_that_no_pass_has_finished_is_not_claimed() -> None:
     """Until the unit has passed a new generation, observedGeneration is the old one and Synced is Updating."""
     found = RepositoryFindings(generation=1, resolved=GOOD, synced=passed(Reason.SYNCED), name=NAME)

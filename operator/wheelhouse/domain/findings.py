@@ -1,6 +1,7 @@
 """What the units found, as values: each kind of finding has one writer. The status package derives conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -109,6 +110,7 @@ class AccessFindings:
         granting: the digest of the access's current claim on the policy (`Claimant.digest`).
         sharing: what a user should know about an identity that other namespaces get; empty if there is nothing.
         distributing: the digest of the Secrets that it requests now; 0 if it requests none.
+        grants: the ledger for which that was computed.
         secret: what prevents the request for a Secret (no opt-in …); None if nothing does.
         index_safe: advice about public indexes; None if there is none.
         secret_advice: what a user should know about the Secret, as reasons of Events and sentences.
@@ -125,6 +127,7 @@ class AccessFindings:
     sharing: str = ""
     granting: int = 0
     distributing: int = 0
+    grants: "GrantFindings | None" = None
     secret: Check | None = None
     index_safe: Check | None = None
     secret_advice: tuple[tuple[str, str], ...] = ()
@@ -157,22 +160,27 @@ class GrantFindings:
         """Whether any grant is ours to revoke."""
         return any(record.state.owned for record in self.grants)
 
-    @property
-    def roles(self) -> Mapping[str, frozenset[str]]:
-        """The roles of each member that has any, as IAM names them."""
-        found: dict[str, set[str]] = {}
-        for record in self.grants:
-            if record.state.held:
-                found.setdefault(record.grant.member, set()).add(record.grant.role)
-        return {member: frozenset(roles) for member, roles in found.items()}
 
-    def changes_role(self, before: "GrantFindings") -> bool:
-        """Whether a member has another role than before: the files of a Secret depend on the role.
+def changes_role(before: GrantFindings, after: GrantFindings) -> bool:
+    """Whether a member has another role, or one on another repository: the files of a Secret depend on both.
 
-        A member that has just got its first role has no Secret yet.
-        """
-        roles = self.roles
-        return any(roles.get(member, old) != old for member, old in before.roles.items())
+    A member that has just got its first role has no Secret yet.
+    """
+    if before.repository != after.repository and before.repository is not None:
+        return True
+    if before.grants == after.grants:
+        return False
+    roles = _roles(after.grants)
+    return any(roles.get(member, old) != old for member, old in _roles(before.grants).items())
+
+
+def _roles(records: Sequence[GrantRecord]) -> Mapping[str, AbstractSet[str]]:
+    """The roles of each member that has any, as IAM names them."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        if record.state.held:
+            found.setdefault(record.grant.member, set()).add(record.grant.role)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

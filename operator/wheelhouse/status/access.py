@@ -14,6 +14,7 @@ from wheelhouse.domain.findings import (
     DistributionFindings,
     GrantFindings,
     Truth,
+    changes_role,
     passed,
     pending,
 )
@@ -141,10 +142,13 @@ def _in_place(found: DistributionFindings) -> str:
 
 
 def _of_another_secret(facts: AccessFacts) -> bool:
-    made_for = facts.distribution.made_for
-    if made_for is None and facts.grants.changes_role(recorded_grants(facts.stored)):
-        return True  # After a start, status is about the Secret for the roles that it names.
-    return made_for is not None and facts.access.generation is not None and made_for != facts.access.distributing
+    """Whether the findings about the Secret, in memory or in status, are about an earlier spec or role."""
+    made_for, before = facts.distribution.made_for, facts.access.grants
+    if made_for is None:  # After a start, status is about the roles that it names.
+        return changes_role(recorded_grants(facts.stored), facts.grants)
+    if facts.access.generation is None:
+        return False
+    return made_for != facts.access.distributing or (before is not None and changes_role(before, facts.grants))
 
 
 def _grant(record: GrantRecord) -> dict[str, str]:

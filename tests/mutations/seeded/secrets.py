@@ -3,6 +3,7 @@
 from mutations.bug import Bug
 
 SECRETS = ("tests/unit/test_plan_secrets.py",)
+STATUS = ("tests/unit/test_status.py",)
 CRASHES = ("tests/convergence/test_crashes.py",)
 LEASES = ("tests/unit/test_plan_leases.py",)
 ACCESS = ("tests/unit/test_access_unit.py",)
@@ -220,15 +221,22 @@ BUGS = (
     Bug(
         "after a start, status says that the Secret for the new role is in place",
         "status/access.py",
-        "    if made_for is None and facts.grants.changes_role(recorded_grants(facts.stored)):\n",
-        "    if False:\n",
+        "        return changes_role(recorded_grants(facts.stored), facts.grants)\n",
+        "        return False\n",
         CRASHES,
     ),
     Bug(
         "after a start, a Secret for the earlier role counts as current",
         "reconcile/secret/memory.py",
-        "        finished = finished and not self._findings.grants(stored).changes_role(recorded_grants(stored))\n",
+        " and not changes_role(recorded_grants(stored), self._findings.grants(stored))",
         "",
         CRASHES,
+    ),
+    Bug(
+        "status says that the Secret for the new role is in place before a pass of the access",
+        "status/access.py",
+        " or (before is not None and changes_role(before, facts.grants))",
+        "",
+        STATUS,
     ),
 )

@@ -142,6 +142,7 @@ class AccessUnit:
             sharing=sharing_advice(claim.access, claim.places),
             granting=granting,
             distributing=self._secrets.digest(declared, claim),
+            grants=self._findings.grants(stored),
             secret=self._secret(declared, claim),
             index_safe=_index_safe(stored, claim),
             secret_advice=self._secret_advice(stored, claim),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wheelhouse.domain.findings import Check, DistributionFindings
+from wheelhouse.domain.findings import Check, DistributionFindings, changes_role
 from wheelhouse.domain.keys import AccessKey, SecretKey
 from wheelhouse.domain.lifetime import LONGEST_LIFETIME
 from wheelhouse.domain.objects import CustomObject
@@ -114,7 +114,7 @@ class Memory:
         # one may have changed shortly before, and no Secret shows which annotation its token was minted for.
         finished = finished and not (incomplete and not wanted.identity.startswith(EVERYWHERE))
         finished = finished and row.get("observedGeneration") == stored.generation
-        finished = finished and not self._findings.grants(stored).changes_role(recorded_grants(stored))
+        finished = finished and not changes_role(recorded_grants(stored), self._findings.grants(stored))
         finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
         finished = finished and (found.form.keyring is None) == (token is not None)
         # Without a token there is no refresh that would bring the files of a new version of the operator.
