@@ -164,14 +164,16 @@ class GrantFindings:
 def changes_role(before: GrantFindings, after: GrantFindings) -> bool:
     """Whether a member has another role, or one on another repository: the files of a Secret depend on both.
 
-    A member that has just got its first role has no Secret yet.
+    A member that gets its first role has no Secret yet. If no member had a role before, that is not certain: the role
+    may have been one on another repository, or one that another client granted.
     """
-    if before.repository != after.repository and before.repository is not None:
+    if before.repository != after.repository:
         return True
     if before.grants == after.grants:
         return False
-    roles = _roles(after.grants)
-    return any(roles.get(member, old) != old for member, old in _roles(before.grants).items())
+    old, new = _roles(before.grants), _roles(after.grants)
+    members = old.keys() or {record.grant.member for record in before.grants}
+    return any(new.get(member, old.get(member)) != old.get(member) for member in members)
 
 
 def _roles(records: Sequence[GrantRecord]) -> Mapping[str, AbstractSet[str]]:

@@ -143,12 +143,14 @@ def _in_place(found: DistributionFindings) -> str:
 
 def _of_another_secret(facts: AccessFacts) -> bool:
     """Whether the findings about the Secret, in memory or in status, are about an earlier spec or role."""
-    made_for, before = facts.distribution.made_for, facts.access.grants
-    if made_for is None:  # After a start, status is about the roles that it names.
-        return changes_role(recorded_grants(facts.stored), facts.grants)
-    if facts.access.generation is None:
+    found, before = facts.distribution, facts.access.grants
+    if facts.stored.deleting:
         return False
-    return made_for != facts.access.distributing or (before is not None and changes_role(before, facts.grants))
+    if found.distributed is None and changes_role(recorded_grants(facts.stored), facts.grants):
+        return True  # After a start, status is about the roles that it names.
+    if found.made_for is None or facts.access.generation is None:
+        return False
+    return found.made_for != facts.access.distributing or (before is not None and changes_role(before, facts.grants))
 
 
 def _grant(record: GrantRecord) -> dict[str, str]:

@@ -66,7 +66,12 @@ def read_distribution(status: Mapping[str, Any]) -> DistributionFindings:
 
 def recorded_grants(stored: CustomObject) -> GrantFindings:
     """The ledger in the object itself, not the one in memory."""
-    return read_grants(stored.status)
+    return _recorded_grants(stored.status_json)
+
+
+@lru_cache(maxsize=8)
+def _recorded_grants(status_json: str) -> GrantFindings:
+    return read_grants(loaded(status_json))
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,7 @@ from mutations.bug import Bug
 
 SECRETS = ("tests/unit/test_plan_secrets.py",)
 STATUS = ("tests/unit/test_status.py",)
-CRASHES = ("tests/convergence/test_crashes.py",)
+ROLES = ("tests/convergence/test_role_changes.py",)
 LEASES = ("tests/unit/test_plan_leases.py",)
 ACCESS = ("tests/unit/test_access_unit.py",)
 TROUBLES = ("tests/convergence/test_secret_troubles.py",)
@@ -221,16 +221,16 @@ BUGS = (
     Bug(
         "after a start, status says that the Secret for the new role is in place",
         "status/access.py",
-        "        return changes_role(recorded_grants(facts.stored), facts.grants)\n",
-        "        return False\n",
-        CRASHES,
+        "if found.distributed is None and changes_role(",
+        "if found.distributed is None is changes_role(",
+        ROLES,
     ),
     Bug(
         "after a start, a Secret for the earlier role counts as current",
         "reconcile/secret/memory.py",
-        " and not changes_role(recorded_grants(stored), self._findings.grants(stored))",
-        "",
-        CRASHES,
+        "finished and not changes_role(",
+        "finished and None is not changes_role(",
+        ROLES,
     ),
     Bug(
         "status says that the Secret for the new role is in place before a pass of the access",
@@ -238,5 +238,26 @@ BUGS = (
         " or (before is not None and changes_role(before, facts.grants))",
         "",
         STATUS,
+    ),
+    Bug(
+        "a release that cannot remove a Secret waits for one",
+        "status/access.py",
+        "    if facts.stored.deleting:\n        return False\n",
+        "",
+        ROLES,
+    ),
+    Bug(
+        "Secrets of many identities have the files for a role before it is granted",
+        "reconcile/secret/content.py",
+        "account)), self._any(declared, claim)",
+        "account)), claim.role",
+        ROLES,
+    ),
+    Bug(
+        "after a start, the first role that is known is no change",
+        "domain/findings.py",
+        "old.keys() or {record.grant.member for record in before.grants}",
+        "old.keys()",
+        ROLES,
     ),
 )

@@ -188,10 +188,14 @@ class Contents:
     def _actor(
         self, declared: Declared[DesiredAccess], claim: Claim, access: DesiredAccess, namespace: str, *, paused: bool
     ) -> tuple[Actor | None, Role | None]:
-        """As whom the users of a Secret authenticate, and with which granted role; None without a grant."""
+        """As whom the users of a Secret authenticate, and with which granted role; None without a grant.
+
+        The content for all ServiceAccounts of one name has a role that any of them has: a change of role is complete
+        once the grants are.
+        """
         account = spreads(access, self._findings.distribution(declared.stored), paused=paused)
         if account and not namespace:
-            return Actor(Identity(EVERYWHERE, account)), claim.role
+            return Actor(Identity(EVERYWHERE, account)), self._any(declared, claim)
         return self._granted(declared, claim, self._actors(declared, claim, access, namespace, paused=paused))
 
     def _granted(
