@@ -84,7 +84,10 @@ test: $(STAMP) ## Run all tests, lint, type checks and import contracts, as CI d
 	printf '\nmake test: PASSED in %s s: format, lint, types, import contracts, budgets, and all tests except those skipped above.\n' "$$SECONDS"
 
 test-long: $(STAMP) controlplane ## Run the same tests with many more random examples
-	@WHEELHOUSE_TEST_PROFILE=long $(PY) -m pytest -n $(WORKERS) --dist loadfile
+	@export WHEELHOUSE_TEST_PROFILE=long
+	# An hour of the soak is a minute, and so a busy second counts as a busy minute: nothing runs beside it.
+	$(PY) -m pytest tests/e2e/test_soak.py
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/e2e/test_soak.py
 
 bench: $(STAMP) controlplane ## Run the benchmarks, and print the tables of benchmarks/results.md
 	@$(PY) benchmarks/run.py $(BENCH)

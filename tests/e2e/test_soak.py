@@ -158,7 +158,7 @@ def disturbed(kube: Kube, observer: Observer, clock: Clock, disturbance: Disturb
         time.sleep(REST / 2)
         _alive(kube)
         after = len(observer.refused) - refused
-        print(f"{disturb.__name__}: {took:.0f} s, {failed} failed, {after} refused", flush=True)
+        observer.note(f"{disturb.__name__}: {took:.0f} s, {failed} failed, {after} refused")
         if took <= LONGEST or not after:
             clock.set(offset)
             time.sleep(REST / 2)
@@ -178,11 +178,11 @@ def test_no_pod_sees_an_expired_token(brief: Kube, observer: Observer, clock: Cl
         time.sleep(REST)
     seconds = time.monotonic() - begun
     observer.end()
-    print(f"{seconds:.0f} s, answers {dict(observer.answers)}")
-    assert observer.refused == []
+    observer.note(f"answers {dict(observer.answers)}")
+    assert observer.refused == [], "\n".join(observer.notes)
     assert set(observer.answers) <= {200, 401, 403}  # Refusals in an outage that was repeated do not count.
     assert sum(observer.answers.values()) > SECRETS * seconds / 2, "the pods did not request a page every second or two"
-    assert min(failed) >= ENOUGH, "too little failed in an outage"
+    assert min(failed) >= ENOUGH, "\n".join(observer.notes)
     lives = {name: len(pod.tokens) for name, pod in observer.pods.items()}
     assert len(lives) == SECRETS
     assert min(lives.values()) >= seconds / LIFETIME, "a token was not replaced in time"

@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -52,6 +52,14 @@ class Pod:
         return url, {"Authorization": aiohttp.encode_basic_auth(user, str(token))}
 
 
+class Refusal(NamedTuple):
+    """A 401 or 403: the Secret's name, seconds since the observer began, and since the Secret last changed."""
+
+    name: str
+    time: float
+    age: float
+
+
 class Observer(threading.Thread):
     """Watches the Secrets of a namespace for its pods.
 
@@ -66,12 +74,14 @@ class Observer(threading.Thread):
     def __init__(self, world: World, namespace: str, package: str, delay: float, folder: Path) -> None:
         super().__init__(name="observer")
         self._world, self._package, self._delay, self._folder = world, package, delay, folder
+        self._begun = time.monotonic()
         self._path = f"/api/v1/namespaces/{namespace}/secrets?fieldSelector=type%3Dwheelhouse.dev/pip-config"
         self._ended = threading.Event()
         self._places = asyncio.Semaphore(AT_ONCE)
         self.pods: dict[str, Pod] = {}
         self.answers: Counter[int] = Counter()
-        self.refused: list[tuple[float, str]] = []
+        self.refused: list[Refusal] = []
+        self.notes: list[str] = []
         self.error: BaseException | None = None
 
     def run(self) -> None:
@@ -91,6 +101,11 @@ class Observer(threading.Thread):
         """Seconds since each Secret changed."""
         now = time.monotonic()
         return [now - pod.changed for pod in self.pods.values()]
+
+    def note(self, text: str) -> None:
+        """Print what happened, and keep it with its time for the message of a failure."""
+        self.notes.append(f"{time.monotonic() - self._begun:.0f} s: {text}")
+        print(self.notes[-1], flush=True)
 
     async def _observe(self) -> None:
         context = ssl.create_default_context(cafile=str(self._world.ca))
@@ -130,4 +145,5 @@ class Observer(threading.Thread):
         async with self._places, index.get(f"{url}{self._package}/", headers=headers, timeout=PATIENCE) as reply:
             self.answers[reply.status] += 1
             if reply.status in {401, 403}:
-                self.refused.append((time.monotonic(), name))
+                now = time.monotonic()
+                self.refused.append(Refusal(name, now - self._begun, now - pod.changed))
