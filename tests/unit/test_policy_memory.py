@@ -3,7 +3,8 @@
 from wheelhouse.domain.iam import Grant
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.claimant import Claimant
-from wheelhouse.reconcile.policy.memory import LONGEST_REMEMBERED, REMEMBERED, Memory
+from wheelhouse.reconcile.policy.memory import LONGEST_REMEMBERED, Memory
+from wheelhouse.reconcile.policy.oversize import REMEMBERED, Oversize
 
 GRANT = Grant("roles/artifactregistry.reader", "user:ann@example.com")
 PAIR = GRANT.identity
@@ -25,10 +26,10 @@ def test_each_rejection_doubles_the_wait() -> None:
 def test_a_person_can_ask_for_a_retry() -> None:
     """After a request the access's own grants are tried again, and those of others are not; the count stays."""
     other = ("roles/artifactregistry.reader", "user:bob@example.com")
-    memory = Memory(oversize={PAIR, other})
+    memory = Memory(oversize=Oversize(waiting={PAIR, other}))
     memory.reject([PAIR, other], "does not exist", 0.0)
     memory.retry([PAIR])
-    assert (set(memory.rejections(1.0)), memory.oversize) == ({other}, {other})
+    assert (set(memory.rejections(1.0)), memory.oversize.waiting) == ({other}, {other})
     memory.reject([PAIR], "does not exist", 1.0)
     assert memory.rejected[PAIR].times == 2
 
@@ -46,7 +47,7 @@ def test_a_member_that_no_access_wants_is_forgotten() -> None:
 
 def test_new_grants_that_are_too_much_delay_no_retry() -> None:
     """A tenant that adds accesses to a full policy all the time must not keep the others waiting."""
-    memory = Memory()
-    memory.outgrew([PAIR], 7, 0.0)
-    memory.outgrew([("roles/artifactregistry.reader", "user:bob@example.com")], 7, REMEMBERED - 1)
-    assert memory.until_retry(REMEMBERED - 1) == 1.0
+    oversize = Oversize()
+    oversize.outgrew([PAIR], 7, 0.0)
+    oversize.outgrew([("roles/artifactregistry.reader", "user:bob@example.com")], 7, REMEMBERED - 1)
+    assert oversize.until_retry(REMEMBERED - 1) == 1.0

@@ -1,7 +1,5 @@
 """What the units found, as values: each kind of finding has one writer. The status package derives conditions."""
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +7,7 @@ from functools import lru_cache
 
 from wheelhouse.domain.actors import Actor
 from wheelhouse.domain.configuration.form import UNSET, Form
-from wheelhouse.domain.iam import GrantRecord
+from wheelhouse.domain.iam import GrantRecord, held_roles
 from wheelhouse.domain.modes import Mode
 from wheelhouse.domain.names import RepositoryName
 from wheelhouse.domain.reasons import Reason
@@ -171,18 +169,9 @@ def changes_role(before: GrantFindings, after: GrantFindings) -> bool:
         return True
     if before.grants == after.grants:
         return False
-    old, new = _roles(before.grants), _roles(after.grants)
+    old, new = held_roles(before.grants), held_roles(after.grants)
     members = old.keys() or {record.grant.member for record in before.grants}
     return any(new.get(member, old.get(member)) != old.get(member) for member in members)
-
-
-def _roles(records: Sequence[GrantRecord]) -> Mapping[str, AbstractSet[str]]:
-    """The roles of each member that has any, as IAM names them."""
-    found: dict[str, set[str]] = {}
-    for record in records:
-        if record.state.held:
-            found.setdefault(record.grant.member, set()).add(record.grant.role)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """IAM policies of repositories, and the ledger of our grants in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -116,6 +117,15 @@ class GrantRecord:
     def with_state(self, state: GrantState, message: str = "") -> "GrantRecord":
         """The same grant in another state."""
         return GrantRecord(self.grant, state, message)
+
+
+def held_roles(records: Iterable[GrantRecord]) -> Mapping[str, AbstractSet[str]]:
+    """The roles of each member that has any, as IAM names them."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        if record.state.held:
+            found.setdefault(record.grant.member, set()).add(record.grant.role)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import inf
 
 from wheelhouse.domain.iam import GrantState, Pair
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.plan.claimant import Claimant
+from wheelhouse.reconcile.policy.oversize import REMEMBERED, Oversize
 
-REMEMBERED, LONGEST_REMEMBERED = 600.0, 6 * 3600.0
-"""Seconds until the operator retries what made a policy too large, or a rejected member. The wait for a member doubles
-with each retry, up to six hours: an access with many bad members must not cost as many sets every ten minutes."""
+LONGEST_REMEMBERED = 6 * 3600.0
+"""Maximum seconds until the operator retries a rejected member. The wait starts at ten minutes, and doubles with each
+retry: an access with many bad members must not cost as many sets every ten minutes."""
 REST, LONGEST_REST = 4.0, 10.0
 """How long new grants wait after a pass that set the policy: this many times its duration, and seconds at most."""
 LONGEST_WAIT = 120.0
@@ -37,11 +37,7 @@ class Memory:
         unset: what this process recorded and certainly never set, by the access's uid.
         sent: what this process recorded, and requested to set: without an answer, it may be set.
         rejected: members that IAM rejected.
-        oversize: grants that made the policy too large, and wait.
-        overfull: principals in the policy since IAM found it too large: at most as many as a pass has seen.
-        portion: how many of the waiting grants are retried at `retry_at`, even if no principal has left.
-        retry_at: when that is.
-        retried: those of them that IAM has not answered yet.
+        oversize: grants that made the policy too large.
         failures: how often in a row an access could not be recorded.
         refused: whether the whole last set was refused.
         seen: what the last pass saw of each access (`Claimant.mark`).
@@ -58,11 +54,7 @@ class Memory:
     unset: set[tuple[str, Pair]] = field(default_factory=set)
     sent: set[tuple[str, Pair]] = field(default_factory=set)
     rejected: dict[Pair, Rejection] = field(default_factory=dict)
-    oversize: set[Pair] = field(default_factory=set)
-    overfull: int = 0
-    portion: int = 1
-    retry_at: float = 0.0
-    retried: set[Pair] = field(default_factory=set)
+    oversize: Oversize = field(default_factory=Oversize)
     failures: dict[ObjectKey, int] = field(default_factory=dict)
     refused: bool = False
     seen: dict[ObjectKey, int] = field(default_factory=dict)
@@ -128,61 +120,9 @@ class Memory:
         Those of other accesses keep their wait: a tenant must not make the operator retry for all.
         """
         for pair in pairs:
-            self.oversize.discard(pair)
+            self.oversize.waiting.discard(pair)
             if (before := self.rejected.get(pair)) is not None:
                 self.rejected[pair] = replace(before, retry_at=0.0)
-
-    def outgrew(self, pairs: Collection[Pair], size: int, now: float) -> None:
-        """IAM found the policy too large with these grants; without them, it has `size` principals.
-
-        Half of those that were retried, or that are the first, are retried in ten minutes: some of them may fit.
-        """
-        retried = self.retried.intersection(pairs)
-        if retried or not self.oversize:
-            self.portion = max(1, len(retried or pairs) // 2)
-        if not self.oversize:
-            self.retry_at = now + REMEMBERED
-        self.oversize |= set(pairs)
-        self.retried -= retried
-        self.overfull = size
-
-    def grew(self, size: int, pairs: Collection[Pair], now: float) -> None:
-        """The policy has this many principals now, with these grants. After a retry that fits, the next one is now."""
-        self.overfull = max(self.overfull, size)
-        if fitting := self.retried.intersection(pairs):
-            self.portion, self.retry_at = 2 * len(fitting), now
-            self.retried -= fitting
-
-    def has_room(self, size: int) -> bool:
-        """Whether principals have left the policy since grants were too much for it, so that some may fit now."""
-        return bool(self.oversize) and size < self.overfull
-
-    def make_room(self, size: int, claimants: Sequence[Claimant], now: float) -> None:
-        """Retry one grant for each principal that has left the policy, or a portion of all grants when it is time.
-
-        Those of the oldest access are first. A retry of all of them would cost two writes of status for each, and a
-        tenant could cause it all the time.
-
-        Args:
-            size: principals in the policy now.
-            claimants: every access that wants grants.
-            now: the time.
-        """
-        room = self.overfull - size if self.has_room(size) else 0
-        due = self.until_retry(now) <= 0
-        if room or due:
-            ranked = sorted(claimants, key=lambda claimant: claimant.rank)
-            wanted = dict.fromkeys(grant.identity for claimant in ranked for grant in claimant.wanted)
-            waiting = [pair for pair in wanted if pair in self.oversize]
-            if due:
-                self.retried |= set(waiting[: self.portion])
-                self.retry_at = now + REMEMBERED
-            self.oversize -= self.retried.union(waiting[:room])
-            self.overfull = min(self.overfull, size)
-
-    def until_retry(self, now: float) -> float:
-        """Seconds until some of the grants that were too much are retried in any case; infinite without any."""
-        return max(0.0, self.retry_at - now) if self.oversize else inf
 
     def asked(self, pairs: Collection[Pair]) -> set[tuple[str, Pair]]:
         """A set with these grants is being sent: until its answer arrives, it is not known whether it was applied.
@@ -225,10 +165,9 @@ class Memory:
             for record in claimant.ledger
             if record.state is GrantState.RECORDED
         }
-        refused = self.rejected or self.oversize or self.retried
+        refused = self.rejected or self.oversize.waiting or self.oversize.retried
         wanted = {grant.identity for claimant in claimants for grant in claimant.wanted} if refused else ()
-        self.oversize &= set(wanted)
-        self.retried &= set(wanted)
+        self.oversize.keep(wanted)
         self.rejected = {pair: each for pair, each in self.rejected.items() if pair in wanted}
         failed = {claimant.uid for claimant in claimants if claimant.access in self.failures}
         self.unset = {entry for entry in self.unset if entry in recorded or entry[0] in failed}

@@ -101,7 +101,9 @@ class _Transaction:
         if observation is None:
             return None
         self._observation = observation
-        self._memory.make_room(observation.policy.size, self._fresh or self._concerned(), self._context.world.elapsed())
+        self._memory.oversize.make_room(
+            observation.policy.size, self._fresh or self._concerned(), self._context.world.elapsed()
+        )
         plan = self._plan(Circumstances())
         self._first, self._full = {asking.access: asking for asking in self._asking}, plan.full
         self._recorded = await self._context.recorder.record(
@@ -140,7 +142,7 @@ class _Transaction:
             replace(
                 circumstances,
                 rejected=memory.rejections(now),
-                withheld=circumstances.withheld | memory.oversize,
+                withheld=circumstances.withheld | memory.oversize.waiting,
                 unset=memory.unset,
                 sent=memory.sent,
                 debts=self._owed(),
@@ -179,7 +181,7 @@ class _Transaction:
                     raise
                 continue
             await self._settle(plan)
-            self._memory.grew(plan.size, _pairs(plan.add), self._context.world.elapsed())
+            self._memory.oversize.grew(plan.size, _pairs(plan.add), self._context.world.elapsed())
             self._reject(*search.accepted(plan.add))
             if search.over:
                 return plan
@@ -189,8 +191,8 @@ class _Transaction:
     def _outgrew(self, plan: PolicyPlan) -> None:
         """IAM found the policy too large: leave out new grants, then retried ones, and last those that need no room."""
         added, exchanged = _pairs(plan.add), plan.exchanged
-        waits = added - self._memory.retried - exchanged or added - exchanged or added
-        self._memory.outgrew(waits, plan.size - len(added), self._context.world.elapsed())
+        waits = added - self._memory.oversize.retried - exchanged or added - exchanged or added
+        self._memory.oversize.outgrew(waits, plan.size - len(added), self._context.world.elapsed())
 
     async def _set(self, plan: PolicyPlan) -> None:
         """Set the policy, if it changes: until the answer arrives, its additions may or may not exist."""

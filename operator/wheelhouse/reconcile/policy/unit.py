@@ -220,13 +220,13 @@ class PolicyUnit:
             return REFUSED_DELAY
         if outcome.recorded.rest:
             return 0.0
-        if outcome.late or memory.has_room(outcome.plan.size):
+        if outcome.late or memory.oversize.has_room(outcome.plan.size):
             return self._rest(name)
         if outcome.recorded.failed or self._debts.grants(name):
             again = (_again(error, memory.failures.get(key, 1)) for key, error in outcome.recorded.failed.items())
             return min(again, default=REFUSED_DELAY)
         now, drift = self._world.elapsed(), self._world.options.drift_interval.total_seconds()
-        delay = min(drift * (1 + 0.2 * self._world.jitter()), memory.until_retry(now))
+        delay = min(drift * (1 + 0.2 * self._world.jitter()), memory.oversize.until_retry(now))
         memory.due = now + delay
         return delay
 

@@ -9,7 +9,7 @@ from wheelhouse.domain.access import DesiredAccess
 from wheelhouse.domain.actors import Actor
 from wheelhouse.domain.configuration.form import UNSET, Authentication, Form
 from wheelhouse.domain.findings import DistributionFindings
-from wheelhouse.domain.iam import GrantRecord, Identity, Role
+from wheelhouse.domain.iam import GrantRecord, Identity, Role, held_roles
 from wheelhouse.domain.keys import TokenKey
 from wheelhouse.domain.lifetime import DEFAULT_LIFETIME
 from wheelhouse.domain.modes import Mode
@@ -271,12 +271,7 @@ def _unnamed(access: DesiredAccess, found: DistributionFindings, *, paused: bool
 
 
 def _roles(ledger: Iterable[GrantRecord]) -> dict[str, frozenset[Role]]:
-    """The roles of each member that has any."""
-    found: dict[str, set[Role]] = {}
-    for record in ledger:
-        if record.state.held:
-            found.setdefault(record.grant.member, set()).add(_ROLES[record.grant.role])
-    return {member: frozenset(roles) for member, roles in found.items()}
+    return {member: frozenset(_ROLES[role] for role in roles) for member, roles in held_roles(ledger).items()}
 
 
 def _form(access: DesiredAccess, found: DistributionFindings, *, paused: bool) -> Form:
