@@ -112,7 +112,8 @@ class Settings(BaseSettings):
         ),
     ] = None
     """URL of a repository's index, to which `simple/` is added; for emulators and mirrors. The host must be literal,
-    because tenants write locations. Unset: Artifact Registry's own hosts."""
+    because tenants write locations. A Secret gets a changed template with its next token. To change one without a
+    token, delete it: the operator writes it again. Unset: Artifact Registry's own hosts."""
 
     universe_domain: Annotated[Universe | None, Form("a domain in lower case, such as `googleapis.com`")] = None
     """Google Cloud universe; unset: the value from the metadata server, or `googleapis.com`. Others are untested."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from fakes.world import Fakes
 
+from wheelhouse.domain.findings import DistributionFindings
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.policy.claims import Claims
@@ -36,7 +37,7 @@ def looks(number: int, seconds: float, pause: float = 0.0) -> tuple[dict[int, in
     """
     fakes = Fakes()
     sweep, targets = made(fakes)
-    all_of = targets.open(ObjectKey("owners", "one"), "uid", ())
+    all_of = targets.open(ObjectKey("owners", "one"), "uid", DistributionFindings())
     known = [targets.target(all_of, f"n{position}") for position in range(number)]
     due = sorted((sweep.wait(target), position) for position, target in enumerate(known))
     fakes.clock.advance(pause)
@@ -87,7 +88,7 @@ def test_a_check_is_postponed_once() -> None:
     """If passes always come too late, as in an overload, a Secret is checked nevertheless."""
     fakes = Fakes()
     sweep, targets = made(fakes)
-    target = targets.target(targets.open(ObjectKey("owners", "one"), "uid", ()), "n")
+    target = targets.target(targets.open(ObjectKey("owners", "one"), "uid", DistributionFindings()), "n")
     waits = []
     for _ in range(3):
         waits.append(sweep.wait(target) > 0)
@@ -99,7 +100,7 @@ def test_a_turn_that_is_not_used_is_given_back() -> None:
     """One Secret that is written, requested or removed again and again takes no turns of the others."""
     fakes = Fakes()
     sweep, targets = made(fakes)
-    all_of = targets.open(ObjectKey("owners", "one"), "uid", ())
+    all_of = targets.open(ObjectKey("owners", "one"), "uid", DistributionFindings())
     busy, other = targets.target(all_of, "busy"), targets.target(all_of, "other")
     for _ in range(3000):
         sweep.plan(busy)
@@ -114,7 +115,7 @@ def test_a_second_request_does_not_postpone_the_first() -> None:
     """A client that edits a Secret again and again delays its check by five seconds at most."""
     fakes = Fakes()
     sweep, targets = made(fakes)
-    target = targets.target(targets.open(ObjectKey("owners", "one"), "uid", ()), "n")
+    target = targets.target(targets.open(ObjectKey("owners", "one"), "uid", DistributionFindings()), "n")
     assert sweep.hasten(target) == 0
     assert sweep.wait(target) == 0
     sweep.plan(target)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelhouse.domain.findings import Check, failed, passed, pending
+from wheelhouse.domain.findings import Check, DistributionFindings, failed, passed, pending
 from wheelhouse.domain.keys import SecretKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.reasons import Reason
@@ -50,10 +50,10 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
 ) -> None:
     """After any passes, removals and changes of the content and the places, it equals a count of all of them."""
     targets, truth = Targets(), dict[str, tuple[Check | None, int | None]]()
-    distribution = targets.open(KEY, "uid", ())
+    distribution = targets.open(KEY, "uid", DistributionFindings())
     content = 0
     for step in steps:
-        distribution = targets.open(KEY, "uid", ())
+        distribution = targets.open(KEY, "uid", DistributionFindings())
         if step is None:
             content += 1
             distribution.ask_for(content, Places())
@@ -71,7 +71,7 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
             target.lease = None if life is None else lease(life)
             distribution.count(namespace, target, check)
             truth[namespace] = check, life
-        distribution = targets.open(KEY, "uid", ())
+        distribution = targets.open(KEY, "uid", DistributionFindings())
         assert targets.total == len(truth)
         assert distribution.current == sum(check == GOOD for check, _ in truth.values())
         assert set(distribution.failed) == {name for name, (check, _) in truth.items() if check and not check.ok}
@@ -82,7 +82,7 @@ def test_the_aggregate_is_the_sum_of_its_secrets(
 def test_status_counts_until_all_were_checked() -> None:
     """After a start the aggregate ignores Secrets that no pass has checked, but reports a failure at once."""
     targets = Targets()
-    distribution = targets.open(KEY, "uid", ("a", "b"))
+    distribution = targets.open(KEY, "uid", DistributionFindings(namespaces=("a", "b")))
     distribution.ask_for(1, Places(("a", "b")))
     distribution.count("a", targets.target(distribution, "a"), GOOD)
     assert distribution.check(WAITS) is None
@@ -104,7 +104,7 @@ def test_nothing_wanted_is_not_distributed() -> None:
 def test_ten_failures_are_shown() -> None:
     """A thousand failing Secrets result in ten entries in status."""
     targets = Targets()
-    distribution = targets.open(KEY, "uid", ())
+    distribution = targets.open(KEY, "uid", DistributionFindings())
     for number in range(1000):
         name = f"n{number}"
         distribution.count(name, targets.target(distribution, name), failed(Reason.EXPIRED, "dead"))
@@ -114,7 +114,7 @@ def test_ten_failures_are_shown() -> None:
 def test_another_uid_under_the_name_is_another_access() -> None:
     """What is known of a deleted access does not apply to the one that has its name now."""
     targets = Targets()
-    targets.target(targets.open(KEY, "uid", ()), "a")
+    targets.target(targets.open(KEY, "uid", DistributionFindings()), "a")
     assert targets.peek(SecretKey(KEY, "a"), "other") is None
-    assert targets.open(KEY, "other", ()).targets == {}
+    assert targets.open(KEY, "other", DistributionFindings()).targets == {}
     assert targets.total == 0

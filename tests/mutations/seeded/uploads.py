@@ -5,6 +5,7 @@ from mutations.bug import Bug
 PLAN = ("tests/unit/test_plan_uploads.py",)
 SCENES = ("tests/convergence/test_uploads.py",)
 FILES = ("tests/unit/test_configuration.py",)
+WITHOUT = ("tests/convergence/test_changes_without_operator.py",)
 
 BUGS = (
     Bug(
@@ -76,6 +77,27 @@ BUGS = (
         "        finished = finished and found.upload == wanted.uploads_to",
         "        finished = finished and True",
         SCENES,
+    ),
+    Bug(
+        "the first Secret that is written stands for all after a start",
+        "reconcile/secret/memory.py",
+        "distribution.recorded or found, wanted)",
+        "found, wanted)",
+        WITHOUT,
+    ),
+    Bug(
+        "a report between two Secrets shows all as desired",
+        "reconcile/secret/memory.py",
+        "check = before.distributed if distribution.unseen else",
+        "check = None if distribution.unseen else",
+        WITHOUT,
+    ),
+    Bug(
+        "a report after the first Secret with other files shows all as desired",
+        "reconcile/secret/contained.py",
+        "    if all_of.unseen and not (same",
+        "    if all_of.unseen and False and not (same",
+        WITHOUT,
     ),
     Bug(
         "uploads are written before status knows of them",

@@ -8,7 +8,10 @@ from wheelhouse.domain.findings import pending
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.reconcile.findings import Findings
 from wheelhouse.reconcile.secret.content import Content, digest
-from wheelhouse.reconcile.secret.targets import Target
+from wheelhouse.reconcile.secret.targets import Distribution, Target
+
+WAITING = pending("Waiting for the Secret.")
+"""Until all Secrets are counted, status must not say that they are as desired: a crash would make it true."""
 
 
 def about_to_contain(findings: Findings, stored: CustomObject, content: Content) -> bool:
@@ -26,20 +29,22 @@ def about_to_contain(findings: Findings, stored: CustomObject, content: Content)
     return True
 
 
-def note_contained(findings: Findings, stored: CustomObject, content: Content, counted: int) -> None:
+def note_contained(findings: Findings, stored: CustomObject, content: Content, all_of: Distribution) -> None:
     """Note what was written.
 
     Args:
         findings: where it is noted.
         stored: the access.
         content: what the Secret contains.
-        counted: the Secrets that this process found as desired. A status that names another identity never counts
-            others.
+        all_of: the Secrets of the access. A status that names another identity counts only those that this process
+            found as desired.
     """
     found = findings.distribution(stored)
     same = (found.identity, found.acting) == (content.identity, content.acting)
     changes = {"identity": content.identity, "acting": content.acting, "form": content.form}
-    _note(findings, stored, content, **changes, current=found.current if same else counted)
+    if all_of.unseen and not (same and found.form == content.form):
+        changes["distributed"] = WAITING
+    _note(findings, stored, content, **changes, current=found.current if same else all_of.current)
 
 
 def to_expect(content: Content, target: Target) -> Content:
@@ -54,6 +59,5 @@ def to_expect(content: Content, target: Target) -> Content:
 
 def _note(findings: Findings, stored: CustomObject, content: Content, **changes: Any) -> None:
     if findings.distribution(stored).upload != content.uploads_to:
-        # Until all Secrets are counted, status must not say that they are as desired.
-        changes |= {"upload": content.uploads_to, "distributed": pending("Waiting for the Secret.")}
+        changes |= {"upload": content.uploads_to, "distributed": WAITING}
     findings.note_distribution(stored, **changes)

@@ -169,7 +169,7 @@ class Distributor:
         target.lease, target.tokenless, target.amiss = shown.lease if shown is not None else None, held is None, ""
         all_of.added.discard(key.namespace)
         self._sweep.plan(target)
-        note_contained(self._findings, stored, content, all_of.current)
+        note_contained(self._findings, stored, content, all_of)
         logger.info("Secret written", secret=f"{key.namespace}/{content.name}", access=str(stored.key), why=why)
 
     def _released(self, stored: CustomObject) -> bool:

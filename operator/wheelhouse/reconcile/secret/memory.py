@@ -41,12 +41,12 @@ class Memory:
     def recall(self, key: SecretKey, stored: CustomObject, wanted: Wanted) -> tuple[Distribution, Target]:
         """What is known of an access's Secrets and of one of them; initially the contents of status."""
         found = self._findings.distribution(stored)
-        distribution = self._targets.open(key.access, stored.uid, found.namespaces)
+        distribution = self._targets.open(key.access, stored.uid, found)
         target = distribution.targets.get(key.namespace)
         if target is None:
             target = self._targets.target(distribution, key.namespace)
             if distribution.lists(found.namespaces, key.namespace) and key.namespace not in distribution.added:
-                verified = self._inherit(key.namespace, target, stored, found, wanted)
+                verified = self._inherit(key.namespace, target, stored, distribution.recorded or found, wanted)
                 distribution.verified = distribution.verified or verified
         return distribution, target
 
@@ -59,7 +59,8 @@ class Memory:
             otherwise: the finding if there is no Secret and no failure.
         """
         before = self._findings.distribution(stored)
-        check = distribution.check(otherwise)
+        # Until all are checked, status is right about them, unless this process has written one with other content.
+        check = before.distributed if distribution.unseen else distribution.check(otherwise)
         verified = distribution.check_verified()
         if verified is None and check is not None and not check.ok and before.expires is None:
             verified = otherwise  # There was never anything to verify.

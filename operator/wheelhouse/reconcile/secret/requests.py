@@ -37,7 +37,7 @@ class Requests:
         if not tokens:
             return False
         found = self._findings.distribution(stored)
-        distribution = self._targets.open(stored.key, stored.uid, found.namespaces)
+        distribution = self._targets.open(stored.key, stored.uid, found)
         if distribution.request is None or distribution.request[0] != stored.requested:
             distribution.request = (stored.requested, {token: self._tokens.held(token) for token in tokens})
         before = distribution.request[1]

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from wheelhouse.domain.configuration.form import ALL_FORMATS, Format
-from wheelhouse.domain.findings import Check, failed, passed
+from wheelhouse.domain.findings import Check, DistributionFindings, failed, passed
 from wheelhouse.domain.keys import SecretKey, TokenKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.reasons import Reason
@@ -99,8 +99,10 @@ class Distribution:
 
     Attributes:
         uid: the uid of the access.
-        digest: of the desired content; Secrets with another one are not current.
         unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
+        recorded: what status said at the start: the first Secret that is written changes the findings about all. None
+            once all were checked.
+        digest: of the desired content; Secrets with another one are not current.
         added: namespaces that this process recorded in the ledger, and where it has not written yet.
         places: where Secrets are wanted.
         verified: the last finding about the index that passed.
@@ -110,8 +112,9 @@ class Distribution:
     """
 
     uid: str
-    digest: int = 0
     unseen: set[str] | None = None
+    recorded: DistributionFindings | None = None
+    digest: int = 0
     targets: dict[str, Target] = field(default_factory=dict)
     current: int = 0
     failed: dict[str, Check] = field(default_factory=dict)
@@ -223,7 +226,8 @@ class Distribution:
     def _saw(self, namespace: str) -> None:
         if self.unseen is not None:
             self.unseen.discard(namespace)
-            self.unseen = self.unseen or None
+            if not self.unseen:
+                self.unseen = self.recorded = None
 
     def _time(self, target: Target, lease: Lease | None) -> None:
         moments = (lease.expires, lease.refreshes) if lease is not None else None
@@ -257,18 +261,13 @@ class Targets:
         """The namespaces of its known Secrets."""
         return (*found.targets, *(found.unseen or ())) if (found := self._accesses.get(access)) else ()
 
-    def open(self, access: ObjectKey, uid: str, ledger: tuple[str, ...]) -> Distribution:
-        """What is known of an access; nothing if it has another uid.
-
-        Args:
-            access: its key.
-            uid: its uid.
-            ledger: the namespaces in its status.
-        """
+    def open(self, access: ObjectKey, uid: str, recorded: DistributionFindings) -> Distribution:
+        """What is known of an access, at first what its status says; nothing else if it has another uid."""
         found = self._accesses.get(access)
         if found is None or found.uid != uid:
             self.forget(access)
-            found = self._accesses[access] = Distribution(uid, unseen=set(ledger) or None)
+            unseen = set(recorded.namespaces) or None
+            found = self._accesses[access] = Distribution(uid, unseen, recorded if unseen else None)
         return found
 
     def target(self, distribution: Distribution, namespace: str) -> Target:

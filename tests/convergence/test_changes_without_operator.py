@@ -1,0 +1,119 @@
+"""What the files depend on changes while no operator runs: the next one writes each Secret again.
+
+None of these changes gives the access a new generation. They are compared with the record in status, which the first
+Secret that is written changes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from convergence.fan_out_scenes import LOCAL, SHARED, join, summary
+from convergence.scenes import PULL, access, owners, reason, wheels
+from convergence.secret_scenes import secret
+from convergence.simulation import Simulation
+from convergence.test_impersonation import OWN, acting, annotate
+from convergence.test_role_changes import PERIOD
+
+from wheelhouse.domain.configuration.files import denied_formats
+from wheelhouse.domain.names import ObjectKey
+from wheelhouse.domain.objects import Kind
+
+TEAMS = ("a", "b", "c")
+FAN_OUTS = {"one identity": SHARED, "an identity for each namespace": LOCAL}
+UPLOADS = ObjectKey("owners", "uploads")
+SECOND = {"uploadRepositoryRef": {"name": "uploads"}}
+KEYRING = {"credential": "Keyring"}
+
+SLOW, MOST_PASSES = 6.0, 25
+"""Seconds of a pass in a slow operator, so that progress is due for a report, and its passes before a crash."""
+
+Act = Callable[[Simulation], None]
+Good = Callable[[Simulation, str], bool]
+
+
+def nothing(_: Simulation) -> None:
+    """Declare nothing else before the access."""
+
+
+def declare(simulation: Simulation, location: str = "europe-west1") -> None:
+    """The repository for uploads exists."""
+    simulation.fakes.cluster.put(Kind.REPOSITORY, UPLOADS, wheels(location=location))
+
+
+def withdraw(simulation: Simulation) -> None:
+    """The object of the repository for uploads is deleted."""
+    simulation.fakes.cluster.delete(Kind.REPOSITORY, UPLOADS)
+
+
+def replace(simulation: Simulation) -> None:
+    """The object, without a finalizer, is deleted and created again for another repository."""
+    simulation.fakes.cluster.objects[Kind.REPOSITORY, UPLOADS]["metadata"]["finalizers"] = []
+    withdraw(simulation)
+    declare(simulation, "asia-east1")
+
+
+def act_as(simulation: Simulation) -> None:
+    """The ServiceAccount gets the annotation of a Google service account."""
+    annotate(simulation, OWN)
+
+
+def deny(simulation: Simulation) -> None:
+    """An admission policy denies the key pdm.toml from now on."""
+    simulation.fakes.options = dataclasses.replace(
+        simulation.fakes.options, denied_formats=denied_formats({"pdm.toml"})
+    )
+
+
+def shows(text: str) -> Good:
+    """Whether the files of a Secret name a location."""
+    return lambda simulation, team: text in secret(simulation, team).data["uv.toml"]
+
+
+CHANGES: Mapping[str, tuple[Mapping[str, Any], Act, Act, Good]] = {
+    "uploads end": (SECOND, declare, withdraw, lambda simulation, team: not shows("europe-west1")(simulation, team)),
+    "uploads begin": (SECOND, nothing, declare, shows("europe-west1")),
+    "uploads go elsewhere": (SECOND, declare, replace, shows("asia-east1")),
+    "another identity": ({}, nothing, act_as, lambda simulation, team: acting(simulation, team) == OWN),
+    "a file less": (KEYRING, nothing, deny, lambda simulation, team: "pdm.toml" not in secret(simulation, team).data),
+}
+"""More fields of the Secret, what is declared before, the change, and what each Secret must show after it."""
+
+UNSUPPORTED = {
+    ("an identity for each namespace", "another identity"),  # Annotations have no effect.
+    ("one identity", "a file less"),  # A Secret without a token has no identity to share.
+}
+CASES = [(kind, change) for kind in FAN_OUTS for change in CHANGES if (kind, change) not in UNSUPPORTED]
+
+
+async def stopped(kind: str, change: str) -> tuple[Simulation, ObjectKey]:
+    """A fan-out after its operator has stopped and the change has happened. A new operator has just started."""
+    fields, before, act, _ = CHANGES[change]
+    simulation = await owners()
+    join(simulation, *TEAMS)
+    before(simulation)
+    await simulation.run(30)
+    key = access(simulation, "owners", "one", subjects=PULL, secret={**FAN_OUTS[kind], **fields})
+    await simulation.run(60)
+    assert summary(simulation, key)["summary"] == "3/3"
+    await simulation.run(700)
+    act(simulation)
+    simulation.fakes.calls.clear()
+    simulation.boot()
+    return simulation, key
+
+
+@pytest.mark.parametrize(("kind", "change"), CASES)
+async def test_each_secret_shows_the_change(kind: str, change: str) -> None:
+    """Also if status is written between the first Secret and the last one, and the operator crashes then."""
+    good = CHANGES[change][3]
+    for passes in range(MOST_PASSES):
+        simulation, key = await stopped(kind, change)
+        for _ in range(passes):
+            await simulation.step()
+            simulation.fakes.clock.advance(SLOW)
+        simulation.boot()
+        await simulation.run(PERIOD)
+        assert [team for team in TEAMS if not good(simulation, team)] == [], passes
+        assert reason(simulation, key, "Distributed") == "Distributed"
