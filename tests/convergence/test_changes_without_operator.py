@@ -25,6 +25,8 @@ FAN_OUTS = {"one identity": SHARED, "an identity for each namespace": LOCAL}
 UPLOADS = ObjectKey("owners", "uploads")
 SECOND = {"uploadRepositoryRef": {"name": "uploads"}}
 KEYRING = {"credential": "Keyring"}
+ELSEWHERE = {"namespaces": ["closed"]}
+"""A namespace that does not exist."""
 
 SLOW, MOST_PASSES = 6.0, 25
 """Seconds of a pass in a slow operator, so that progress is due for a report, and its passes before a crash."""
@@ -87,16 +89,24 @@ UNSUPPORTED = {
 CASES = [(kind, change) for kind in FAN_OUTS for change in CHANGES if (kind, change) not in UNSUPPORTED]
 
 
-async def stopped(kind: str, change: str) -> tuple[Simulation, ObjectKey]:
-    """A fan-out after its operator has stopped and the change has happened. A new operator has just started."""
+async def stopped(kind: str, change: str, *, refused: bool) -> tuple[Simulation, ObjectKey]:
+    """A fan-out after its operator has stopped and the change has happened. A new operator has just started.
+
+    Args:
+        kind: whose token the Secrets have.
+        change: what happened.
+        refused: whether one namespace cannot have a Secret.
+    """
     fields, before, act, _ = CHANGES[change]
     simulation = await owners()
     join(simulation, *TEAMS)
     before(simulation)
     await simulation.run(30)
-    key = access(simulation, "owners", "one", subjects=PULL, secret={**FAN_OUTS[kind], **fields})
+    key = access(
+        simulation, "owners", "one", subjects=PULL, secret=FAN_OUTS[kind] | fields | (ELSEWHERE if refused else {})
+    )
     await simulation.run(60)
-    assert summary(simulation, key)["summary"] == "3/3"
+    assert summary(simulation, key)["summary"] == ("3/4" if refused else "3/3")
     await simulation.run(700)
     act(simulation)
     simulation.fakes.calls.clear()
@@ -104,16 +114,17 @@ async def stopped(kind: str, change: str) -> tuple[Simulation, ObjectKey]:
     return simulation, key
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["", "one namespace refused"])
 @pytest.mark.parametrize(("kind", "change"), CASES)
-async def test_each_secret_shows_the_change(kind: str, change: str) -> None:
+async def test_each_secret_shows_the_change(kind: str, change: str, refused: bool) -> None:
     """Also if status is written between the first Secret and the last one, and the operator crashes then."""
     good = CHANGES[change][3]
     for passes in range(MOST_PASSES):
-        simulation, key = await stopped(kind, change)
+        simulation, key = await stopped(kind, change, refused=refused)
         for _ in range(passes):
             await simulation.step()
             simulation.fakes.clock.advance(SLOW)
         simulation.boot()
         await simulation.run(PERIOD)
         assert [team for team in TEAMS if not good(simulation, team)] == [], passes
-        assert reason(simulation, key, "Distributed") == "Distributed"
+        assert reason(simulation, key, "Distributed") == ("PartlyDistributed" if refused else "Distributed")

@@ -48,7 +48,7 @@ BUGS = (
     Bug(
         "a restart trusts the count of another identity",
         "reconcile/secret/contained.py",
-        "current=found.current if same else counted",
+        "current=found.current if same else all_of.current",
         "current=found.current",
         FORGED,
     ),

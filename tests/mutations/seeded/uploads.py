@@ -93,6 +93,13 @@ BUGS = (
         WITHOUT,
     ),
     Bug(
+        "one failure hides the Secrets that are not written yet",
+        "reconcile/secret/memory.py",
+        "(partly and not incomplete)",
+        "partly",
+        WITHOUT,
+    ),
+    Bug(
         "a report after the first Secret with other files shows all as desired",
         "reconcile/secret/contained.py",
         "    if all_of.unseen and not (same",

@@ -109,8 +109,9 @@ class Memory:
             return None
         target.lease, target.key = lease, wanted.token
         partly = distributed is not None and distributed.reason is Reason.PARTLY_DISTRIBUTED
-        finished = not failure and distributed is not None and (distributed.ok or partly)
         incomplete = found.current + len(found.failed) < (found.desired or 0)
+        # With a failure, the condition is the same while others are not written yet, and status names ten at most.
+        finished = not failure and distributed is not None and (distributed.ok or (partly and not incomplete))
         # Tokens of many ServiceAccounts are not minted again only to be sure; that of one is. The annotation of that
         # one may have changed shortly before, and no Secret shows which annotation its token was minted for.
         finished = finished and not (incomplete and not wanted.identity.startswith(EVERYWHERE))
