@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 from convergence.fan_out_scenes import LOCAL, SHARED, join, summary
-from convergence.scenes import PULL, access, owners, reason, wheels
-from convergence.secret_scenes import secret
+from convergence.scenes import PULL, access, condition, owners, reason, wheels
+from convergence.secret_scenes import HOUR, REFUSED, edit, fail, heal, secret
 from convergence.simulation import Simulation
 from convergence.test_impersonation import OWN, acting, annotate
 from convergence.test_role_changes import PERIOD
 
 from wheelhouse.domain.configuration.files import denied_formats
+from wheelhouse.domain.keys import AccessKey
 from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import Kind
 
 TEAMS = ("a", "b", "c")
+MANY = tuple(f"n{number}" for number in range(12))
 FAN_OUTS = {"one identity": SHARED, "an identity for each namespace": LOCAL}
 UPLOADS = ObjectKey("owners", "uploads")
 SECOND = {"uploadRepositoryRef": {"name": "uploads"}}
@@ -99,6 +101,9 @@ async def stopped(kind: str, change: str, *, refused: bool) -> tuple[Simulation,
     """
     fields, before, act, _ = CHANGES[change]
     simulation = await owners()
+    # A verification that has not passed yet would write all Secrets again.
+    simulation.fakes.options = dataclasses.replace(simulation.fakes.options, verify_access=False)
+    simulation.boot()
     join(simulation, *TEAMS)
     before(simulation)
     await simulation.run(30)
@@ -128,3 +133,93 @@ async def test_each_secret_shows_the_change(kind: str, change: str, refused: boo
         await simulation.run(PERIOD)
         assert [team for team in TEAMS if not good(simulation, team)] == [], passes
         assert reason(simulation, key, "Distributed") == ("PartlyDistributed" if refused else "Distributed")
+
+
+@pytest.mark.parametrize("kind", FAN_OUTS)
+async def test_a_selector_that_matches_nothing_hides_no_secret(kind: str) -> None:
+    """It matches nothing in the middle of the change, and the same namespaces again after the next start."""
+    good = CHANGES["uploads end"][3]
+    for passes in range(MOST_PASSES):
+        simulation, key = await stopped(kind, "uploads end", refused=False)
+        for _ in range(passes):
+            await simulation.step()
+            simulation.fakes.clock.advance(SLOW)
+        for team in TEAMS:
+            simulation.fakes.cluster.put_namespace(team, opted_in=True)
+        simulation.watch()
+        await simulation.loop.reconcile(AccessKey(key))
+        join(simulation, *TEAMS)
+        simulation.boot()
+        await simulation.run(PERIOD)
+        assert [team for team in TEAMS if not good(simulation, team)] == [], passes
+        assert reason(simulation, key, "Distributed") == "Distributed"
+
+
+async def test_secrets_that_cannot_be_removed_are_reported() -> None:
+    """No namespace is selected, which needs no Secret, but the former ones remain."""
+    simulation, key = await stopped("one identity", "another identity", refused=False)
+    await simulation.run(PERIOD)
+    fail(simulation, "secrets.delete", REFUSED)
+    for team in TEAMS:
+        simulation.fakes.cluster.put_namespace(team, opted_in=True)
+    await simulation.run(PERIOD)
+    found = condition(simulation, key, "Ready")
+    assert found is not None
+    assert (found.status, found.reason) == ("False", "PermissionDenied")
+    assert "cannot be removed" in found.message
+    heal(simulation)
+    await simulation.run(PERIOD)
+    assert (reason(simulation, key), simulation.fakes.cluster.secrets) == ("Ready", {})
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("refused", [False, True], ids=["", "a removal refused"])
+@pytest.mark.parametrize("kind", FAN_OUTS)
+async def test_another_name_leaves_nothing_behind(kind: str, refused: bool, restart: bool) -> None:
+    """`secret` is removed and added again with another name before any Secret could be removed.
+
+    Status has one name for all Secrets: no new one is written until the old ones are removed.
+    """
+    simulation, key = await stopped(kind, "uploads begin", refused=False)
+    await simulation.run(PERIOD)
+    if refused:
+        fail(simulation, "secrets.delete", REFUSED, lambda call: call.args[0] == "b")
+    edit(simulation, key, secret=None)
+    edit(simulation, key, secret=FAN_OUTS[kind] | {"name": "pip2"})
+    if restart:
+        simulation.boot()
+    await simulation.run(PERIOD)
+    if refused:
+        assert list(simulation.fakes.cluster.secrets) == [("b", "pip")]
+        assert summary(simulation, key)["name"] == "pip"
+        found = condition(simulation, key, "Ready")
+        assert found is not None
+        assert (found.reason, "Secret b/pip cannot be removed" in found.message) == ("PermissionDenied", True)
+        heal(simulation)
+        await simulation.run(PERIOD)
+    assert set(simulation.fakes.cluster.secrets) == {(team, "pip2") for team in TEAMS}
+    assert reason(simulation, key) == "Ready"
+    simulation.fakes.cluster.delete(Kind.ACCESS, key)
+    await simulation.run(PERIOD)
+    assert simulation.fakes.cluster.secrets == {}
+
+
+@pytest.mark.parametrize("kind", FAN_OUTS)
+async def test_a_file_of_a_new_version_is_no_change(kind: str) -> None:
+    """A Secret with a token gets it with its next token. The access stays Ready while others wait for theirs."""
+    simulation = await owners()
+    join(simulation, *MANY)
+    allowed = simulation.fakes.options
+    deny(simulation)
+    simulation.boot()
+    key = access(simulation, "owners", "one", subjects=PULL, secret=FAN_OUTS[kind])
+    await simulation.run(0.3 * HOUR)
+    assert reason(simulation, key) == "Ready"
+    simulation.fakes.options = allowed
+    simulation.fakes.clock.advance(0.3 * HOUR)
+    simulation.boot()
+    for _ in range(300):
+        await simulation.step()
+        simulation.fakes.clock.advance(1.0)
+        assert reason(simulation, key) == "Ready"
+    assert all("pdm.toml" in found.data for found in simulation.fakes.cluster.secrets.values())

@@ -228,8 +228,8 @@ BUGS = (
     Bug(
         "after a start, a Secret for the earlier role counts as current",
         "reconcile/secret/memory.py",
-        "finished and not changes_role(",
-        "finished and None is not changes_role(",
+        "finished and not self._changes_role(",
+        "finished and None is not self._changes_role(",
         ROLES,
     ),
     Bug(

@@ -88,8 +88,29 @@ BUGS = (
     Bug(
         "a report between two Secrets shows all as desired",
         "reconcile/secret/memory.py",
-        "check = before.distributed if distribution.unseen else",
-        "check = None if distribution.unseen else",
+        "distribution.check(otherwise) or before.distributed",
+        "distribution.check(otherwise)",
+        WITHOUT,
+    ),
+    Bug(
+        "Secrets that remain without a selected namespace count as requested",
+        "status/access.py",
+        "    if not why.ok or not facts.distribution.namespaces:",
+        "    if why:",
+        WITHOUT,
+    ),
+    Bug(
+        "another name of a Secret forgets those with the former name",
+        "reconcile/secret/distributor.py",
+        "if ledger and found.name != content.name:",
+        "if not ledger and found.name != found.name:",
+        WITHOUT,
+    ),
+    Bug(
+        "an access is not Ready while its Secrets get a file of a new version",
+        "reconcile/secret/contained.py",
+        "content.token is not None or found.form",
+        "found.form",
         WITHOUT,
     ),
     Bug(

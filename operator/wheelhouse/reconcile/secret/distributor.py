@@ -207,11 +207,13 @@ class Distributor:
         """Add the namespace to the ledger, with all others where a Secret is wanted: one write records them all.
 
         Raises:
-            NotReady: the ledger has no room until other Secrets of the access are removed.
+            NotReady: the ledger has no room until other Secrets of the access are removed, or has their former name.
         """
         found = self._findings.distribution(stored)
         ledger = found.namespaces if found.name else ()
-        if found.name == content.name and all_of.lists(ledger, key.namespace):
+        if ledger and found.name != content.name:  # The ledger has one name for all.
+            raise NotReady("Waiting until the Secrets with the former name are removed.", Reason.PENDING, SOON)
+        if all_of.lists(ledger, key.namespace):
             return
         listed = frozenset(ledger)
         new = tuple(name for name in dict.fromkeys((key.namespace, *all_of.places.names)) if name not in listed)

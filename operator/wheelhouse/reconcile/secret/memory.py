@@ -5,10 +5,12 @@ from typing import Any
 from wheelhouse.domain.findings import Check, DistributionFindings, changes_role
 from wheelhouse.domain.keys import AccessKey, SecretKey
 from wheelhouse.domain.lifetime import LONGEST_LIFETIME
+from wheelhouse.domain.names import ObjectKey
 from wheelhouse.domain.objects import CustomObject
 from wheelhouse.domain.reasons import ConditionType, Reason
 from wheelhouse.plan.leases import Lease, Moment, recorded
 from wheelhouse.reconcile.findings import Findings
+from wheelhouse.reconcile.memo import Memo
 from wheelhouse.reconcile.secret.content import Content, Wanted, digest
 from wheelhouse.reconcile.secret.identities import EVERYWHERE
 from wheelhouse.reconcile.secret.targets import Distribution, Target, Targets
@@ -37,6 +39,7 @@ class Memory:
         self._world = world
         self._findings = findings
         self._targets = targets
+        self._roles: Memo[ObjectKey, bool] = Memo()
 
     def recall(self, key: SecretKey, stored: CustomObject, wanted: Wanted) -> tuple[Distribution, Target]:
         """What is known of an access's Secrets and of one of them; initially the contents of status."""
@@ -59,8 +62,8 @@ class Memory:
             otherwise: the finding if there is no Secret and no failure.
         """
         before = self._findings.distribution(stored)
-        # Until all are checked, status is right about them, unless this process has written one with other content.
-        check = before.distributed if distribution.unseen else distribution.check(otherwise)
+        # Until all are checked, the condition in status stays, unless a Secret with other content was written since.
+        check = distribution.check(otherwise) or before.distributed
         verified = distribution.check_verified()
         if verified is None and check is not None and not check.ok and before.expires is None:
             verified = otherwise  # There was never anything to verify.
@@ -116,7 +119,7 @@ class Memory:
         # one may have changed shortly before, and no Secret shows which annotation its token was minted for.
         finished = finished and not (incomplete and not wanted.identity.startswith(EVERYWHERE))
         finished = finished and row.get("observedGeneration") == stored.generation
-        finished = finished and not changes_role(recorded_grants(stored), self._findings.grants(stored))
+        finished = finished and not self._changes_role(stored)
         finished = finished and found.upload == wanted.uploads_to  # Consent may have changed while no operator ran.
         finished = finished and (found.form.keyring is None) == (token is not None)
         # Without a token there is no refresh that would bring the files of a new version of the operator.
@@ -126,6 +129,10 @@ class Memory:
         if incomplete:
             target.sweep_at = now.elapsed  # Some are recorded, and were never written: check at once.
         return verified if target.digest and verified is not None and verified.ok else None
+
+    def _changes_role(self, stored: CustomObject) -> bool:
+        before, after = recorded_grants(stored), self._findings.grants(stored)
+        return self._roles.get(stored.key, (before, after), lambda: changes_role(before, after))
 
 
 def _other(found: DistributionFindings, wanted: Content) -> bool:

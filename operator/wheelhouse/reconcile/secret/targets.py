@@ -100,8 +100,8 @@ class Distribution:
     Attributes:
         uid: the uid of the access.
         unseen: namespaces of the ledger that no pass has checked since the start; None once all were.
-        recorded: what status said at the start: the first Secret that is written changes the findings about all. None
-            once all were checked.
+        recorded: the record of the Secrets in status at the start: the first one that is written changes the findings
+            about all. None once all were checked.
         digest: of the desired content; Secrets with another one are not current.
         added: namespaces that this process recorded in the ledger, and where it has not written yet.
         places: where Secrets are wanted.

@@ -165,6 +165,8 @@ class SecretUnit:
             if distribution.lists(found.namespaces, key.namespace) and found.name not in {"", wanted.name}:
                 wait = await self._removal.remove(key, stored, "the spec has another Secret name")
                 if wait is not None:
+                    distribution.count(key.namespace, target, self._findings.distribution(stored).distributed)
+                    self._memory.note(stored, distribution, pending("Waiting for the Secret."))
                     return wait
                 target.removed()
                 found = self._findings.distribution(stored)
@@ -225,7 +227,7 @@ class SecretUnit:
             )
             all_of.added.update(claim.places.names)
         self._follow(key, target, (SecretTopic(key.namespace, found.name),) if found.name else ())
-        now = self._now()
+        now = Moment(self._world.now(), self._world.elapsed())
         failure = self._tokens.failure(target.proof) if target.proof is not None else None
         check = token_finding(target.true_lease, failure, f"{key.namespace}/{found.name}", now)
         if target.tokenless:
@@ -278,9 +280,6 @@ class SecretUnit:
         if target is not None:
             self._sweep.release(target)
         self._targets.drop(key.access, key.namespace)
-
-    def _now(self) -> Moment:
-        return Moment(self._world.now(), self._world.elapsed())
 
 
 def _fingerprint(common: int, wanted: Wanted) -> int:
