@@ -68,7 +68,7 @@ def distributed(facts: AccessFacts) -> Check | None:
     if not facts.wants_secret:
         return passed(Reason.NOT_REQUESTED)
     if facts.access.secret is not None:
-        return _without_places(facts, facts.access.secret)
+        return _withheld(facts, facts.access.secret)
     if _of_another_secret(facts):
         return pending("Waiting for the Secret.")
     found, advice = facts.distribution.distributed, [text for _, text in facts.access.secret_advice]
@@ -141,11 +141,11 @@ def _in_place(found: DistributionFindings) -> str:
     return distributed_as(found.name, found.desired or 1, token=found.form.keyring is None)
 
 
-def _without_places(facts: AccessFacts, why: Check) -> Check:
-    """What prevents the request for a Secret, but while former Secrets remain, what prevents their removal.
+def _withheld(facts: AccessFacts, why: Check) -> Check:
+    """Why no Secret is requested. While former Secrets remain, why they are not removed yet.
 
-    If status said that all is in place then, and a namespace is selected again, the process after a crash would take
-    them for the requested ones.
+    If status said that all is in place, and a namespace is selected again, the process after a crash would take them
+    for the requested ones.
     """
     if not why.ok or not facts.distribution.namespaces:
         return why

@@ -11,7 +11,8 @@ from wheelhouse.reconcile.secret.content import Content, digest
 from wheelhouse.reconcile.secret.targets import Distribution, Target
 
 WAITING = pending("Waiting for the Secret.")
-"""Until all Secrets are counted, status must not say that they are as desired: a crash would make it true."""
+"""Until all Secrets are counted, status must not say that they are as desired: after a crash, the next process would
+believe it."""
 
 
 def about_to_contain(findings: Findings, stored: CustomObject, content: Content) -> bool:
